@@ -1,0 +1,1 @@
+"""Alerts: which scores are worth telling, and the document that tells it."""

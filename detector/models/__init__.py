@@ -1,0 +1,1 @@
+"""Models as plain arrays: score, explain, calibrate, bundle."""

@@ -1,0 +1,1 @@
+"""Transports: Kafka by two clients, files, memory; one interface."""

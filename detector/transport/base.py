@@ -1,0 +1,154 @@
+"""What the pipeline asks of a transport: a :class:`Source` to poll and commit, a :class:`Sink` to send and flush.
+
+Promises, held to by one contract test suite over all transports:
+
+* ``poll`` is bounded in records, bytes and time, and gives each partition's records in offset order, none twice
+  between two assignments.
+* ``commit`` is called with the next offset to read, only after everything before it is acknowledged.
+* ``flush`` returns only when every record sent is acknowledged; otherwise it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.deadline import Deadline
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What came with a value: needed only for dead letters, so it is fetched one record at a time."""
+
+    key: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Records as they came, in arrays of one length; row ``i`` of each belongs together."""
+
+    topic: str
+    values: list[bytes | None]
+    partitions: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    timestamps_ms: NDArray[np.int64]
+    """The broker's timestamp, milliseconds since 1970; -1 where there is none."""
+    envelope: Callable[[int], Envelope]
+    generation: int = 0
+    """Counts assignments: a batch of an older generation must not be committed by position any more."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def positions(self) -> dict[int, int]:
+        """The next offset to read, by partition, once this whole batch is done."""
+        return {int(p): int(self.offsets[self.partitions == p].max()) + 1 for p in np.unique(self.partitions)}
+
+
+class Channel(StrEnum):
+    """The outputs: a sink knows which topic or file each goes to."""
+
+    ALERTS = "alerts"
+    DEAD_LETTERS = "dead_letters"
+    SCORES = "scores"
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """One record to send."""
+
+    value: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
+
+
+class AssignmentListener(Protocol):
+    """Told of changes from within ``poll``; on ``revoked`` it commits what is done before it returns."""
+
+    def on_assigned(self, partitions: Iterable[int]) -> None:
+        """These partitions are now read by this source."""
+        ...
+
+    def on_revoked(self, partitions: Iterable[int]) -> None:
+        """These are about to go to another member; ``commit`` still works for them."""
+        ...
+
+    def on_lost(self, partitions: Iterable[int]) -> None:
+        """These are gone already; committing them would fail."""
+        ...
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    def start(self, listener: AssignmentListener) -> None:
+        """Connect. Raises BrokerError or InputError where that cannot work at all, such as a missing topic."""
+        ...
+
+    def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> RawBatch | None:
+        """Give what is there: up to ``max_records`` or about ``max_bytes``, waiting ``timeout_s`` at most to fill it.
+
+        None when nothing came. Errors that can pass are counted and retried, never raised.
+        """
+        ...
+
+    def commit(self, positions: Mapping[int, int]) -> None:
+        """Record the next offset to read, by partition. Raises BrokerError if it was not accepted."""
+        ...
+
+    def pause(self) -> None:
+        """Stop fetching while the pipeline cannot take more; ``poll`` still keeps the group membership alive."""
+        ...
+
+    def resume(self) -> None:
+        """Fetch again."""
+        ...
+
+    def lag(self) -> dict[int, int]:
+        """Records not yet read, by assigned partition, as last seen; costs no request to the broker."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether there can be no more, as with a file read to its end. A topic never ends."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether the last contact with the broker worked."""
+        ...
+
+    def stop(self, deadline: Deadline) -> None:
+        """Leave the group and close within the deadline. Does not commit."""
+        ...
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def start(self) -> None:
+        """Connect. Raises BrokerError or OutputError where that cannot work at all."""
+        ...
+
+    def send(self, channel: Channel, records: Iterable[OutRecord]) -> None:
+        """Hand over records; they may be buffered. Blocks while the buffer is full."""
+        ...
+
+    def flush(self, deadline: Deadline) -> None:
+        """Return once all that was sent is acknowledged.
+
+        Raises BrokerError or OutputError with the number that is not. They stay buffered: flush again.
+        """
+        ...
+
+    def stop(self, deadline: Deadline) -> None:
+        """Close within the deadline."""
+        ...

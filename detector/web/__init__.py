@@ -1,0 +1,1 @@
+"""Metrics, health and model information over HTTP."""

@@ -1,0 +1,1 @@
+"""Labelled, seeded, realistic traffic."""
