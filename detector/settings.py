@@ -1,0 +1,253 @@
+"""Reads the settings: defaults < TOML file < environment (``ODDFLOW_SECTION__KEY``) < flags.
+
+Takes a path and flags, gives one immutable :class:`Settings`, or raises ConfigurationError: one line that names the
+file, variable or flag, the key, and what to write instead. A key that nobody knows is an error wherever it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from detector.errors import ConfigurationError
+from detector.settings_tree import Section, Settings
+
+__all__ = ["CONFIG_VARIABLE", "PREFIX", "Settings", "known_keys", "load_settings"]
+
+PREFIX = "ODDFLOW_"
+CONFIG_VARIABLE = "ODDFLOW_CONFIG"
+"""Names the settings file where no ``--config`` does."""
+
+NOT_SETTINGS = re.compile(
+    r"ODDFLOW_(CONFIG|DATA|TEST_\w+"
+    # Kubernetes puts these into every pod of a namespace that has a service named oddflow or oddflow-…
+    r"|((?!\w*__)\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?))"
+)
+"""Variables with our prefix that are no settings."""
+
+SECRETS = ("sasl_password", "ssl_key_password")
+"""Keys of ``[kafka]`` that a settings file may not hold; each has a ``_file`` beside it."""
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What each source gave, so that an error can name the one to mend."""
+
+    path: Path | None
+    file: Values
+    environment: Values
+    flags: Values
+
+    def name(self, key: str) -> str:
+        """Where ``key`` (dotted) was given, in words to begin a message with."""
+        if _holds(self.flags, key):
+            return f"flag for {key}"
+        if _holds(self.environment, key):
+            return f"environment variable {_variable(key)}"
+        if _holds(self.file, key):
+            return f"settings file {self.path}: {key}"
+        return f"setting {key}" if key else "settings"
+
+
+def load_settings(path: Path | str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings of a process.
+
+    ``path`` is the TOML file; None takes the one that ``ODDFLOW_CONFIG`` names, or none. ``flags`` are by dotted key
+    (``{"input.topic": "flows"}``); those that are None were not given. Raises ConfigurationError.
+    """
+    chosen = path or os.environ.get(CONFIG_VARIABLE) or None
+    origins = Origins(
+        path=Path(chosen) if chosen else None,
+        file=_from_file(Path(chosen)) if chosen else {},
+        environment=_from_environment(os.environ),
+        flags=_from_flags(flags or {}),
+    )
+    merged = _merged(_merged(origins.file, origins.environment), origins.flags)
+    _read_secret_files(merged, origins)
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise ConfigurationError(_one_line(error, origins)) from None
+
+
+def known_keys(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """Every key of the tree, dotted."""
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from known_keys(inner, f"{name}.")
+        else:
+            yield prefix + name
+
+
+# --- the three sources ----------------------------------------------------------------------------------------------
+
+
+def _from_file(path: Path) -> Values:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"settings file {path}: no such file; check --config or {CONFIG_VARIABLE}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"settings file {path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"settings file {path}: not TOML: {error}") from None
+    kafka = values.get("kafka")
+    for name in SECRETS:
+        if isinstance(kafka, dict) and name in kafka:
+            variable = _variable(f"kafka.{name}")
+            raise ConfigurationError(
+                f"settings file {path}: kafka.{name}: a secret may not stand here; set {variable} or kafka.{name}_file"
+            )
+    return values
+
+
+def _from_environment(environ: Mapping[str, str]) -> Values:
+    for variable in environ:
+        if variable.startswith(PREFIX) and not NOT_SETTINGS.fullmatch(variable):
+            _check_variable(variable, environ[variable])
+    source = EnvSettingsSource(Settings, env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)
+    try:
+        values: Values = source()
+    except SettingsError as error:
+        raise ConfigurationError(f"environment: {error}: {error.__cause__}".replace("\n", " ")) from None
+    _dot_properties(values, environ)
+    return values
+
+
+def _check_variable(variable: str, text: str) -> None:
+    """Raise unless ``variable`` names a key; the library would pass over those that do not."""
+    key = variable.removeprefix(PREFIX).lower().replace("__", ".")
+    compound = _compound_keys() | set(Settings.model_fields)
+    if key in compound and text:
+        _check_json(variable, text)
+    elif key not in known_keys() and ".".join(key.split(".")[:2]) not in _compound_keys():
+        raise ConfigurationError(f"environment variable {variable}: unknown key; {_nearest_variable(key)}")
+
+
+def _check_json(variable: str, text: str) -> None:
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"environment variable {variable}: lists and tables are JSON here: {error}") from None
+
+
+def _compound_keys() -> set[str]:
+    """Keys that hold a list, or a table of free names."""
+    return {
+        f"{section}.{name}"
+        for section, outer in Settings.model_fields.items()
+        if isinstance(outer.annotation, type) and issubclass(outer.annotation, Section)
+        for name, field in outer.annotation.model_fields.items()
+        if isinstance(field.default, dict | tuple)
+    }
+
+
+def _dot_properties(values: Values, environ: Mapping[str, str]) -> None:
+    """Make ``…PROPERTIES__SASL_MECHANISM`` the property ``sasl.mechanism``: most shells allow no dot in a name."""
+    for name in ("properties", "consumer_properties", "producer_properties"):
+        start = _variable(f"kafka.{name}") + "__"
+        for variable in environ:
+            if variable.startswith(start):
+                given = variable.removeprefix(start).lower()
+                table = values["kafka"][name]
+                table[given.replace("_", ".")] = table.pop(given)
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Values:
+    values: Values = {}
+    for key, value in flags.items():
+        if value is not None:
+            section, _, name = key.partition(".")
+            values.setdefault(section, {})[name] = value
+    return values
+
+
+def _merged(below: Values, above: Values) -> Values:
+    """Lay ``above`` over ``below``, table by table."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _read_secret_files(values: Values, origins: Origins) -> None:
+    """Fill each secret that is named by a file and not given outright."""
+    kafka = values.get("kafka")
+    for name in SECRETS:
+        if not isinstance(kafka, dict) or kafka.get(name) is not None or not kafka.get(f"{name}_file"):
+            continue
+        path = Path(str(kafka[f"{name}_file"]))
+        try:
+            kafka[name] = path.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{origins.name(f'kafka.{name}_file')}: cannot be read: {error}") from None
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def _one_line(error: ValidationError, origins: Origins) -> str:
+    details = error.errors(include_url=False, include_input=False)
+    first = next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return _complaint(first, origins).replace("\n", " ") + more
+
+
+def _complaint(detail: ErrorDetails, origins: Origins) -> str:
+    key = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    known = next((k for k in known_keys() if key == k or key.startswith(f"{k}.")), key)
+    if detail["type"] == "extra_forbidden":
+        return f"{origins.name(key)}: unknown key; {_nearest_key(key)}"
+    reason = detail["msg"].removeprefix("Value error, ")
+    return f"{origins.name(known)}: {reason[0].lower()}{reason[1:]}"
+
+
+def _nearest_key(key: str) -> str:
+    return f"the nearest known one is {_nearest(key)}"
+
+
+def _nearest_variable(key: str) -> str:
+    return f"the nearest known one is {_variable(_nearest(key))}"
+
+
+def _nearest(key: str) -> str:
+    """The known key most like ``key``: in its own section if one is alike there, else anywhere, by name first."""
+    section, _, name = key.rpartition(".")
+    known = list(known_keys())
+    sections = list(Settings.model_fields)
+    here = [k for k in known if k.startswith(f"{section}.")]
+    by_name = {k.rpartition(".")[2]: k for k in reversed(known)}
+    if not section and (tables := get_close_matches(name, sections, 1, 0.75)):
+        return tables[0]
+    for words, keys in ((f"{section}.{name}", here), (name, by_name), (key, known)):
+        if alike := get_close_matches(words, keys, 1, 0.75 if keys is not known else 0.0):
+            return by_name.get(alike[0], alike[0])
+    return known[0]
+
+
+def _variable(key: str) -> str:
+    return PREFIX + key.replace(".", "__").upper()
+
+
+def _holds(values: Values, key: str) -> bool:
+    """Whether ``values`` has the dotted ``key``, in nested tables."""
+    if key in values:
+        return True
+    head, _, tail = key.partition(".")
+    inner = values.get(head)
+    return bool(tail) and isinstance(inner, dict) and _holds(inner, tail)

@@ -1,0 +1,261 @@
+"""The settings as declarations: every key, its type, bounds, default and meaning, and nothing that reads a file.
+
+``config/oddflow.toml``, ``docs/configuration.md`` and ``oddflow config schema`` are made from these classes, so a
+description here is the reference page's text. Keys are nouns with units; a section is a component.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+Scalar = bool | int | float | str
+
+OWN_PROPERTIES: dict[str, str] = {
+    "bootstrap.servers": "set kafka.bootstrap_servers instead",
+    "group.id": "set kafka.group instead",
+    "enable.auto.commit": "oddflow commits by itself, once outputs are acknowledged",
+    "enable.auto.offset.store": "oddflow stores offsets by itself, once outputs are acknowledged",
+    "sasl.username": "set kafka.sasl_username instead",
+    "sasl.password": "set ODDFLOW_KAFKA__SASL_PASSWORD or kafka.sasl_password_file instead",
+    "ssl.key.password": "set ODDFLOW_KAFKA__SSL_KEY_PASSWORD or kafka.ssl_key_password_file instead",
+}
+"""Client properties that may not pass through: they have a key of their own, or would break a promise."""
+
+
+def flat_properties(value: object) -> object:
+    """Join nested tables into dotted keys: TOML reads an unquoted ``security.protocol = …`` as a table in a table."""
+    if not isinstance(value, Mapping):
+        return value
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        below = flat_properties(inner)
+        flat |= {f"{key}.{name}": leaf for name, leaf in below.items()} if isinstance(below, dict) else {key: below}
+    return flat
+
+
+def _allowed_properties(value: object) -> object:
+    flat = flat_properties(value)
+    for key in flat if isinstance(flat, dict) else ():
+        if key in OWN_PROPERTIES:
+            raise ValueError(f"{key} may not be given here; {OWN_PROPERTIES[key]}")
+    return flat
+
+
+Properties = Annotated[dict[str, Scalar], BeforeValidator(_allowed_properties)]
+
+
+class Section(BaseModel):
+    """One table of the settings: immutable, and no key that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(Section):
+    """Where flow records come from, and what they look like."""
+
+    transport: Literal["confluent", "kafka-python", "files", "memory"] = Field(
+        default="confluent",
+        description="How records are read and results are written: `confluent` (Kafka through librdkafka),"
+        " `kafka-python` (Kafka in pure Python, about thirty times slower), `files`, or `memory` (tests only).",
+    )
+    topic: str = Field(default="flows", min_length=1, description="Kafka topic with the flow records.")
+    paths: tuple[str, ...] = Field(
+        default=(), description="With `files`: the files to read, in order, plain or gzip; `-` is standard input."
+    )
+    format: str = Field(
+        default="zeek", min_length=1, description="Format of a record, such as `zeek`, `suricata` or `mapping`."
+    )
+    mapping: dict[str, str] = Field(
+        default={}, description="With `mapping`: for each column of a flow, the field of the record that holds it."
+    )
+    max_record_bytes: int = Field(
+        default=1_048_576, ge=64, description="A longer record goes to the dead letters unread. Bytes."
+    )
+    partitions: int | None = Field(
+        default=None,
+        ge=1,
+        description="Partitions that the topic must have, since windowed features depend on it. Unset: any.",
+    )
+
+
+class Kafka(Section):
+    """The brokers, for both Kafka transports."""
+
+    bootstrap_servers: str = Field(
+        default="localhost:9092", min_length=1, description="Brokers to ask first, as `host:port`, separated by commas."
+    )
+    group: str = Field(
+        default="oddflow", min_length=1, description="Consumer group: daemons of one group share the partitions."
+    )
+    sasl_username: str | None = Field(default=None, description="SASL user name.")
+    sasl_password: SecretStr | None = Field(default=None, description="SASL password. From the environment only.")
+    sasl_password_file: Path | None = Field(default=None, description="File that holds the SASL password.")
+    ssl_key_password: SecretStr | None = Field(
+        default=None, description="Passphrase of the private key. From the environment only."
+    )
+    ssl_key_password_file: Path | None = Field(
+        default=None, description="File that holds the private key's passphrase."
+    )
+    properties: Properties = Field(
+        default={},
+        description="Any property of the Kafka client by its librdkafka name, such as `security.protocol`, for reading"
+        " and writing alike.",
+    )
+    consumer_properties: Properties = Field(
+        default={}, description="The same, for reading only; wins over `properties`."
+    )
+    producer_properties: Properties = Field(
+        default={}, description="The same, for writing only; wins over `properties`."
+    )
+
+    def consumer(self) -> dict[str, Scalar]:
+        """All properties for reading, secrets in the clear: hand it to the client, never to a log."""
+        return self._credentials() | self.properties | self.consumer_properties | {"group.id": self.group}
+
+    def producer(self) -> dict[str, Scalar]:
+        """All properties for writing, secrets in the clear: hand it to the client, never to a log."""
+        return self._credentials() | self.properties | self.producer_properties
+
+    def _credentials(self) -> dict[str, Scalar]:
+        given = {
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password.get_secret_value() if self.sasl_password else None,
+            "ssl.key.password": self.ssl_key_password.get_secret_value() if self.ssl_key_password else None,
+        }
+        known: dict[str, Scalar] = {"bootstrap.servers": self.bootstrap_servers}
+        return known | {name: value for name, value in given.items() if value is not None}
+
+
+class Batch(Section):
+    """When a batch closes, whichever comes first: larger means more records a second, shorter means sooner alerts."""
+
+    max_records: int = Field(default=20_000, ge=1, le=1_000_000, description="Records at most.")
+    max_bytes: int = Field(default=16_777_216, ge=1_024, description="Bytes of record values, about, at most.")
+    max_wait_ms: int = Field(default=50, ge=1, le=60_000, description="Milliseconds to wait for a batch to fill.")
+    commit_interval_s: float = Field(
+        default=1.0, gt=0, le=600, description="Seconds between commits of offsets: what is read again after a crash."
+    )
+
+
+class Output(Section):
+    """Where alerts, dead letters and scores go."""
+
+    alerts_topic: str = Field(default="oddflow.alerts", min_length=1, description="Kafka topic for alerts.")
+    dead_letters_topic: str = Field(
+        default="oddflow.dead-letters",
+        min_length=1,
+        description="Kafka topic for records that cannot be used, bytes unchanged.",
+    )
+    scores_topic: str | None = Field(
+        default=None, min_length=1, description="Kafka topic for every record's score. Unset: scores are not written."
+    )
+    alerts_path: str = Field(
+        default="-", min_length=1, description="With `files`: where alerts go; `-` is standard output."
+    )
+    dead_letters_path: str | None = Field(
+        default=None,
+        min_length=1,
+        description="With `files`: where records that cannot be used go. Unset: only counted.",
+    )
+    scores_path: str | None = Field(
+        default=None, min_length=1, description="With `files`: where every record's score goes. Unset: not written."
+    )
+    format: Literal["ocsf", "ecs"] = Field(default="ocsf", description="Shape of an alert.")
+
+
+class Model(Section):
+    """Which model scores, and where it is published."""
+
+    registry: str = Field(default="registry", min_length=1, description="Folder or fsspec URL of the model registry.")
+    name: str = Field(default="flows", min_length=1, description="Name of the model.")
+    alias: str = Field(
+        default="champion", min_length=1, description="Alias to follow; whatever it points to is scored with."
+    )
+    poll_interval_s: float = Field(default=10.0, gt=0, le=86_400, description="Seconds between looks at the alias.")
+
+
+class Alerts(Section):
+    """How many alerts to raise, and what they tell."""
+
+    false_positive_rate: float = Field(
+        default=0.001, gt=0, lt=1, description="Share of benign flows that may be raised: the alert budget."
+    )
+    alerts_per_hour: float | None = Field(
+        default=None,
+        gt=0,
+        description="The budget as false alerts per hour; takes the place of `false_positive_rate` when set.",
+    )
+    top_features: int = Field(
+        default=5, ge=1, le=100, description="Features to explain an alert with, most telling first."
+    )
+
+
+class Web(Section):
+    """The HTTP endpoints `/metrics`, `/healthz`, `/readyz` and `/model`."""
+
+    enabled: bool = Field(default=True, description="Whether to serve them.")
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all, as in a container."
+    )
+    port: int = Field(default=9464, ge=0, le=65_535, description="Port to listen on; 0 takes any free one.")
+    stale_after_s: float = Field(
+        default=30.0, gt=0, description="`/healthz` answers 503 when the loop has not turned for so many seconds."
+    )
+
+
+class Shutdown(Section):
+    """How long stopping may take; what is not acknowledged by then is read again after the next start."""
+
+    deadline_s: float = Field(default=30.0, gt=0, le=600, description="Seconds for the whole shutdown.")
+    rebalance_deadline_s: float = Field(
+        default=20.0,
+        gt=0,
+        le=600,
+        description="Seconds to finish what is in flight when partitions go to another member.",
+    )
+
+
+class Log(Section):
+    """The log, on standard error. Normal running logs almost nothing; errors of a hot path are sampled."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+    format: Literal["json", "console"] = Field(default="json", description="`json` for machines, `console` for people.")
+
+
+class Settings(BaseSettings):
+    """Every setting of the daemon. ``Settings()`` gives the defaults; ``load_settings`` reads the sources."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    input: Input = Input()
+    kafka: Kafka = Kafka()
+    batch: Batch = Batch()
+    output: Output = Output()
+    model: Model = Model()
+    alerts: Alerts = Alerts()
+    web: Web = Web()
+    shutdown: Shutdown = Shutdown()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is passed in and nothing else: reading the environment is ``load_settings``' business."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _files_are_named(self) -> Settings:
+        if self.input.transport == "files" and not self.input.paths:
+            raise ValueError("input.transport is files, but input.paths names no file; use `-` for standard input")
+        return self
