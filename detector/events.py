@@ -1,0 +1,452 @@
+"""One small class for each thing worth telling: its log line and its metrics together.
+
+A part that has something to tell is given ``tell: Tell`` and calls ``tell(RecordsRead(count=500, bytes=200_000))``; it
+touches no label and no log. Warnings lose nothing; errors need a person. Safe to tell from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from detector.logs import Log
+from detector.metrics import Metrics, Stage
+
+OTHER = "other"
+
+MAX_KINDS = 40
+"""Different names under a label whose values come from the input; the rest are counted as ``other``."""
+
+
+class Event(Protocol):
+    """Something that happened."""
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it, and log it if a person would want to read it."""
+        ...
+
+
+Tell = Callable[[Event], None]
+
+
+class Telemetry:
+    """Where events go: one place for metrics and log."""
+
+    def __init__(self, metrics: Metrics, log: Log) -> None:
+        self.metrics = metrics
+        self.log = log
+
+    def tell(self, event: Event) -> None:
+        """Record ``event``."""
+        event.record(self.metrics, self.log)
+
+
+def silent(event: Event) -> None:
+    """Tell nobody: for parts that are used on their own."""
+    del event
+
+
+def _passed(metrics: Metrics, stage: Stage, seconds: float, came: int, left: int) -> None:
+    metrics.stage_in.labels(stage).inc(came)
+    metrics.stage_out.labels(stage).inc(left)
+    metrics.stage_success.labels(stage).set_to_current_time()
+    metrics.stage_seconds.labels(stage).observe(seconds)
+
+
+# --- input ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsRead:
+    """A batch came from the source."""
+
+    count: int
+    bytes: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002 - every event is called alike
+        """Count it as the poll stage's output."""
+        metrics.stage_in.labels(Stage.POLL).inc(self.count)
+        metrics.stage_out.labels(Stage.POLL).inc(self.count)
+        metrics.stage_success.labels(Stage.POLL).set_to_current_time()
+        metrics.read_bytes.inc(self.bytes)
+        metrics.batch_records.observe(self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDecoded:
+    """Values became flows, rejects and records passed over. ``flows`` None means that all of them are flows."""
+
+    records: int
+    seconds: float
+    flows: int | None = None
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Count it at the decode stage."""
+        _passed(metrics, Stage.DECODE, self.seconds, self.records, self.records if self.flows is None else self.flows)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsRejected:
+    """Records that cannot be used: how many by reason, and one of them in words."""
+
+    counts: Mapping[str, int]
+    sample: str = ""
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count them as failures of the decode stage; log a sample."""
+        for reason, count in self.counts.items():
+            metrics.rejected.labels(reason).inc(count)
+        metrics.stage_failed.labels(Stage.DECODE).inc(sum(self.counts.values()))
+        log.warning("records.rejected", counts=_named(self.counts), sample=self.sample, sampled="records.rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsPassedOver:
+    """Records that are no flows, such as header lines and other event types, by kind."""
+
+    counts: Mapping[str, int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count them, within a bounded number of kinds."""
+        if not self.counts:
+            return
+        known = {sample.labels["kind"] for family in metrics.passed_over.collect() for sample in family.samples}
+        for kind, count in self.counts.items():
+            if kind not in known and len(known) >= MAX_KINDS:
+                kind = OTHER  # noqa: PLW2901
+            known.add(kind)
+            metrics.passed_over.labels(kind).inc(count)
+        log.debug("records.passed_over", counts=_named(self.counts), sampled="records.passed_over")
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """How many records are read and not yet accounted for."""
+
+    count: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Set the gauge."""
+        metrics.in_flight.set(self.count)
+
+
+# --- features, scores, alerts ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFeatured:
+    """Flows became a matrix."""
+
+    rows: int
+    seconds: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Count it at the features stage."""
+        _passed(metrics, Stage.FEATURES, self.seconds, self.rows, self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchScored:
+    """A matrix became scores, and p-values where they were computed."""
+
+    rows: int
+    seconds: float
+    scores: NDArray[np.floating]
+    model_version: str
+    p_values: NDArray[np.floating] | None = None
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Count it at the score stage, each score in its bucket."""
+        _passed(metrics, Stage.SCORE, self.seconds, self.rows, self.rows)
+        metrics.scores.observe(self.scores)
+        if self.p_values is not None:
+            metrics.p_values.observe(self.p_values)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDecided:
+    """Scores were held against the budget; ``alerts`` of ``rows`` are to be raised."""
+
+    rows: int
+    alerts: int
+    seconds: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Count it at the decide stage."""
+        _passed(metrics, Stage.DECIDE, self.seconds, self.rows, self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsRaised:
+    """Alerts were acknowledged: how many by severity, and how long after their records' timestamps."""
+
+    counts: Mapping[str, int]
+    event_to_alert_seconds: ArrayLike = field(default=())
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Count them, and each delay in its bucket."""
+        for severity, count in self.counts.items():
+            metrics.alerts.labels(severity).inc(count)
+        metrics.alert_seconds.observe(np.maximum(self.event_to_alert_seconds, 0.0))  # clocks differ between machines
+
+
+# --- output and offsets ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OutputAcknowledged:
+    """Outputs are safe: acknowledged by the brokers, or written."""
+
+    channel: str
+    count: int
+    seconds: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it at the emit stage."""
+        _passed(metrics, Stage.EMIT, self.seconds, self.count, self.count)
+        metrics.acknowledged.labels(self.channel).inc(self.count)
+        log.debug("output.acknowledged", channel=self.channel, count=self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFailed:
+    """Outputs were not acknowledged; nothing is committed, and they are tried again."""
+
+    channel: str
+    count: int
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count the attempt; log it, sampled."""
+        metrics.stage_failed.labels(Stage.EMIT).inc(self.count)
+        metrics.unacknowledged.labels(self.channel).inc(self.count)
+        log.warning(
+            "output.failed", channel=self.channel, count=self.count, error=self.error, sampled=f"output {self.channel}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsCommitted:
+    """The next offset to read, by partition, is recorded."""
+
+    positions: Mapping[int, int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show the positions in the gauges."""
+        for partition, offset in self.positions.items():
+            metrics.committed.labels(str(partition)).set(offset)
+        metrics.commits.labels("ok").inc()
+        metrics.stage_success.labels(Stage.COMMIT).set_to_current_time()
+        log.debug("offsets.committed", positions=dict(self.positions))
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFailed:
+    """Offsets were not accepted; they are committed with the next ones, or read again by whoever has the partitions."""
+
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; log it, sampled."""
+        metrics.commits.labels("failed").inc()
+        log.warning("offsets.commit_failed", error=self.error, sampled="offsets.commit_failed")
+
+
+@dataclass(frozen=True, slots=True)
+class LagSeen:
+    """Records not yet read, by partition."""
+
+    by_partition: Mapping[int, int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Set the gauges."""
+        for partition, records in self.by_partition.items():
+            metrics.lag.labels(str(partition)).set(records)
+
+
+# --- the brokers ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsAssigned:
+    """Partitions came to this process."""
+
+    partitions: Collection[int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count and log the change."""
+        metrics.rebalances.labels("assigned").inc()
+        metrics.assigned.inc(len(self.partitions))
+        log.info("partitions.assigned", partitions=sorted(self.partitions))
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsRevoked:
+    """Partitions went to another member, committed as far as they were done."""
+
+    partitions: Collection[int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count and log the change."""
+        metrics.rebalances.labels("revoked").inc()
+        metrics.assigned.dec(len(self.partitions))
+        metrics.forget_partitions(self.partitions)
+        log.info("partitions.revoked", partitions=sorted(self.partitions))
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsLost:
+    """Partitions were taken away before their work could be committed; their new owner reads it again."""
+
+    partitions: Collection[int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count and log the change."""
+        metrics.rebalances.labels("lost").inc()
+        metrics.assigned.dec(len(self.partitions))
+        metrics.forget_partitions(self.partitions)
+        log.warning("partitions.lost", partitions=sorted(self.partitions))
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerLost:
+    """No broker can be reached; the client keeps trying. May be told at every retry: only the first is logged."""
+
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show it in the gauge; log it once until it is restored."""
+        metrics.broker_lost()
+        log.warning("broker.lost", error=self.error, doing="retrying with backoff", once="broker")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerRestored:
+    """A broker answers again, or for the first time (``after_s`` 0)."""
+
+    after_s: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show it in the gauge; log it."""
+        metrics.broker_restored()
+        log.info("broker.restored", after_s=round(self.after_s, 3), again="broker")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """The client reported an error that it retries, such as a fetch that a broker rejected."""
+
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; log it, sampled."""
+        metrics.broker_errors.inc()
+        log.warning("broker.error", error=self.error, sampled="broker.error")
+
+
+# --- the model ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSwapped:
+    """A model took over between two batches; ``old`` None means that it is the first."""
+
+    name: str
+    old: str | None
+    new: str
+    seconds: float
+    digest: str = ""
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count the swap, tell of the model."""
+        metrics.swaps.labels("taken").inc()
+        metrics.swap_seconds.observe(self.seconds)
+        metrics.current_model(self.name, self.new, self.digest)
+        log.info(
+            "model.swapped",
+            name=self.name,
+            old=self.old,
+            new=self.new,
+            digest=self.digest,
+            seconds=round(self.seconds, 3),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRefused:
+    """A version was not taken; the model in use stays. ``reason`` is from a short fixed list."""
+
+    name: str
+    version: str
+    reason: str
+    detail: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it by reason; a person is needed, so it is an error."""
+        metrics.swaps.labels("refused").inc()
+        metrics.refused.labels(self.reason).inc()
+        log.error("model.refused", name=self.name, version=self.version, reason=self.reason, detail=self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWatchFailed:
+    """The registry could not be looked at; the model in use stays, and the next look comes as usual."""
+
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; log it, sampled."""
+        metrics.watch_failures.inc()
+        log.warning("model.watch_failed", error=self.error, sampled="model.watch_failed")
+
+
+# --- the process ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStarted:
+    """Everything is up."""
+
+    topic: str = ""
+    model: str = ""
+    version: str = ""
+    listening: str = ""
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Note the time, say what runs."""
+        metrics.started.set_to_current_time()
+        log.info("daemon.started", topic=self.topic, model=self.model, version=self.version, listening=self.listening)
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStopping:
+    """The daemon was asked to stop, by a signal or the end of its input."""
+
+    reason: str = ""
+    deadline_s: float = 0.0
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Say why."""
+        log.info("daemon.stopping", reason=self.reason, deadline_s=self.deadline_s)
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStopped:
+    """Everything is down; ``in_flight`` records were not finished and will be read again."""
+
+    seconds: float = 0.0
+    in_flight: int = 0
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Say how it went."""
+        write = log.warning if self.in_flight else log.info
+        write("daemon.stopped", seconds=round(self.seconds, 3), in_flight=self.in_flight)
+
+
+def _named(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts under plain string keys, for a log line."""
+    return {str(key): count for key, count in counts.items()}
