@@ -1,0 +1,46 @@
+"""``oddflow config``: check the settings, show what is in force, or give their JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detector.settings import load_settings
+from detector.settings_pages import dumped, plain, schema
+
+app = typer.Typer(help="Check, show and describe the settings.", no_args_is_help=True, add_completion=False)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Settings file (TOML).", envvar="ODDFLOW_CONFIG", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
+
+
+@app.command()
+def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Read the settings as the daemon would; exit 2 with one line if anything is wrong."""
+    settings = load_settings(config)
+    _check_format(settings.input.format, settings.input.mapping)
+    typer.echo(json.dumps({"valid": True}) if as_json else "settings are valid")
+
+
+@app.command()
+def dump(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Show every setting in force, from file, environment and defaults; secrets stay hidden."""
+    settings = load_settings(config)
+    typer.echo(json.dumps(plain(settings), indent=2) if as_json else dumped(settings), nl=as_json)
+
+
+@app.command("schema")
+def show_schema() -> None:
+    """Give the JSON Schema of the settings file, for an editor."""
+    typer.echo(json.dumps(schema(), indent=2))
+
+
+def _check_format(name: str, mapping: dict[str, str]) -> None:
+    from detector.records.formats import open_decoder  # noqa: PLC0415 - polars takes its time to import
+
+    open_decoder(name, mapping=mapping or None)
