@@ -1,0 +1,204 @@
+"""IP addresses as text, read in bulk: what kind each is, and which network it belongs to.
+
+A kernel walks the bytes of all addresses at once, because a Python object per address would cost more than all the
+other features together. Text that is no address gets no kind and no network; nothing is raised.
+
+Kinds follow the IANA special-purpose registries (RFC 6890): *private* is whatever is not routed on the Internet.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+PRIVATE = 1
+"""RFC 1918, shared (RFC 6598), loopback, link-local, "this network", unique local IPv6 (RFC 4193)."""
+MULTICAST = 2
+BROADCAST = 4
+"""255.255.255.255, or a private address that ends in .255: masks are not in a flow record, and most are /24."""
+
+NO_NETWORK = -1
+
+Integer = int | np.int64
+"""What numba's integers look like to a type checker."""
+
+_DOT, _COLON, _PERCENT = ord("."), ord(":"), ord("%")
+
+
+class Addresses(NamedTuple):
+    """A column of addresses; row ``i`` of each array belongs together."""
+
+    kinds: NDArray[np.uint8]
+    """Bits: :data:`PRIVATE`, :data:`MULTICAST`, :data:`BROADCAST`."""
+    networks: NDArray[np.int64]
+    """The /16 of an IPv4 address, the /48 of an IPv6 one (what one site is given); :data:`NO_NETWORK` if unreadable."""
+
+
+def read_addresses(column: pl.Series) -> Addresses:
+    """Read a String column; nulls count as unreadable."""
+    text = column.fill_null("")
+    blob = np.frombuffer(text.str.join("").item().encode(), dtype=np.uint8)
+    kinds = np.empty(len(text), dtype=np.uint8)
+    networks = np.empty(len(text), dtype=np.int64)
+    _read(blob, text.str.len_bytes().to_numpy(), kinds, networks)
+    return Addresses(kinds, networks)
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(
+    blob: NDArray[np.uint8], lengths: NDArray[np.uint32], kinds: NDArray[np.uint8], networks: NDArray[np.int64]
+) -> None:
+    start = np.int64(0)
+    groups = np.zeros(8, dtype=np.int64)
+    for i in range(lengths.shape[0]):
+        end = start + np.int64(lengths[i])
+        kinds[i], networks[i] = _read_one(blob, start, end, groups)
+        start = end
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_one(
+    blob: NDArray[np.uint8], start: Integer, end: Integer, groups: NDArray[np.int64]
+) -> tuple[Integer, Integer]:
+    for at in range(start, end):
+        if blob[at] == _COLON:
+            return _kind_of_ipv6(groups) if _parse_ipv6(blob, start, end, groups) else (0, NO_NETWORK)
+    address = _parse_ipv4(blob, start, end)
+    return _kind_of_ipv4(address) if address >= 0 else (0, NO_NETWORK)
+
+
+@numba.njit(cache=True, nogil=True)
+def _parse_ipv4(blob: NDArray[np.uint8], start: Integer, end: Integer) -> Integer:
+    """Give the address as an integer, or -1."""
+    octet: Integer = 0
+    address: Integer = 0
+    digits, dots = 0, 0
+    for at in range(start, end):
+        byte = np.int64(blob[at])
+        if 48 <= byte <= 57:
+            octet = octet * 10 + byte - 48
+            digits += 1
+            if digits > 3:
+                return -1
+        elif byte == _DOT and digits > 0 and octet <= 255:
+            address, octet, digits, dots = address << 8 | octet, 0, 0, dots + 1
+        else:
+            return -1
+    if dots != 3 or digits == 0 or octet > 255:
+        return -1
+    return address << 8 | octet
+
+
+@numba.njit(cache=True, nogil=True)
+def _kind_of_ipv4(address: Integer) -> tuple[Integer, Integer]:
+    network = address >> 16
+    first = address >> 24
+    if 224 <= first < 240:
+        return MULTICAST, network
+    if address == 0xFFFFFFFF:
+        return BROADCAST, network
+    private = (
+        first in (10, 127, 0)
+        or network in (0xC0A8, 0xA9FE)  # 192.168/16, 169.254/16
+        or address >> 20 == 0xAC1  # 172.16/12
+        or address >> 22 == 0x6440 >> 6  # 100.64/10
+    )
+    if not private:
+        return 0, network
+    return (PRIVATE | BROADCAST if address & 0xFF == 0xFF else PRIVATE), network
+
+
+@numba.njit(cache=True, nogil=True)
+def _hex(byte: Integer) -> Integer:
+    if 48 <= byte <= 57:
+        return byte - 48
+    lower = byte | 32
+    return lower - 87 if 97 <= lower <= 102 else -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_group(blob: NDArray[np.uint8], start: Integer, end: Integer) -> tuple[Integer, Integer]:
+    """Give up to four hex digits as a value, or -1, or -2 before a dotted quad; and where reading stopped."""
+    value: Integer = 0
+    at = start
+    while at < end and blob[at] != _COLON:
+        if blob[at] == _DOT:
+            return -2, start
+        nibble = _hex(np.int64(blob[at]))
+        if nibble < 0 or at - start == 4:
+            return -1, at
+        value, at = value << 4 | nibble, at + 1
+    return (value if at > start else -1), at
+
+
+@numba.njit(cache=True, nogil=True)
+def _skip_colons(blob: NDArray[np.uint8], start: Integer, end: Integer) -> Integer:
+    at = start
+    while at < end and blob[at] == _COLON:
+        at += 1
+    return at - start
+
+
+@numba.njit(cache=True, nogil=True)
+def _parse_ipv6(blob: NDArray[np.uint8], start: Integer, stop: Integer, groups: NDArray[np.int64]) -> bool:
+    """Fill ``groups`` with the eight 16-bit groups; a zone (``%eth0``) is passed over."""
+    end = start
+    while end < stop and blob[end] != _PERCENT:
+        end += 1
+    colons = _skip_colons(blob, start, end)
+    count, gap = 0, 0 if colons == 2 else -1
+    at: Integer = start + colons
+    valid = bool(colons in (0, 2))
+    while valid and at < end:
+        value, after = _read_group(blob, at, end)
+        if value == -2:
+            value, after = _parse_ipv4(blob, at, end), end
+            groups[min(count, 7)] = value >> 16
+            value, count = (value & 0xFFFF if value >= 0 else -1), count + 1
+        valid = bool(value >= 0) and count < 8
+        groups[min(count, 7)] = value
+        count += 1
+        colons = _skip_colons(blob, after, end)
+        at = after + colons
+        if colons == 2:
+            valid = bool(valid & (gap < 0))
+            gap = count
+        elif colons != (0 if at == end else 1):
+            valid = False
+    return valid and _open_gap(groups, count, gap)
+
+
+@numba.njit(cache=True, nogil=True)
+def _open_gap(groups: NDArray[np.int64], count: int, gap: int) -> bool:
+    """Put the zeros that ``::`` stands for in their place."""
+    if gap < 0:
+        return count == 8
+    if count >= 8:
+        return False
+    moved = count - gap
+    for k in range(moved):
+        groups[7 - k] = groups[count - 1 - k]
+    for k in range(gap, 8 - moved):
+        groups[k] = 0
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _kind_of_ipv6(groups: NDArray[np.int64]) -> tuple[Integer, Integer]:
+    network = 1 << 48 | groups[0] << 32 | groups[1] << 16 | groups[2]
+    first = groups[0]
+    if first >> 8 == 0xFF:
+        return MULTICAST, network
+    zeros = 0
+    while zeros < 7 and groups[zeros] == 0:
+        zeros += 1
+    if zeros == 5 and groups[5] == 0xFFFF:  # ::ffff:10.0.0.1, an IPv4 address in IPv6's clothes
+        return _kind_of_ipv4(groups[6] << 16 | groups[7])
+    reserved = zeros == 7 and groups[7] <= 1  # :: and ::1
+    if reserved or first >> 9 == 0x7E or first >> 6 == 0x3FA:  # fc00::/7, fe80::/10
+        return PRIVATE, network
+    return 0, network

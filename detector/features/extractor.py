@@ -1,0 +1,150 @@
+"""From flows to the matrix that models see: one code path, for training and for serving.
+
+The per-flow families come first, in the order of the spec, then the windowed features, whose state belongs to whoever
+calls: it outlives a swap of models when ``spec.windows`` stays equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any, Protocol, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.errors import BundleError
+from detector.features.encoders import Encoders
+from detector.features.flows import Flows
+from detector.features.perflow import FAMILIES, Family
+from detector.features.spec import Feature, FeatureSpec
+
+WINDOWS = "windows"
+"""The family of the windowed features: computed by ``detector.features.windows``, not by a row of ``FAMILIES``."""
+
+
+class Windows(Protocol):
+    """The state that windowed features live in: ``detector.features.windows.WindowState``."""
+
+    def update(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> NDArray[np.float32]:
+        """Add the flows in order, each after giving its features; rows × window features."""
+        ...
+
+
+def build_spec(
+    families: Iterable[str] | None = None,
+    *,
+    leave_out: Iterable[str] = (),
+    windows: Mapping[str, Any] | None = None,
+    partitions: int = 1,
+) -> FeatureSpec:
+    """List the features of ``families`` (None: all that need only canonical columns), less those left out.
+
+    ``windows`` are the parameters of the windowed features; empty or None for a spec without any.
+    """
+    names = [f.name for f in FAMILIES.values() if not f.needs] if families is None else list(families)
+    dropped = set(leave_out)
+    features = [feature for name in names for feature in FAMILIES[name].features]
+    features += _window_features(windows or {})
+    kept = tuple(feature for feature in features if feature.name not in dropped)
+    return FeatureSpec(kept, partitions=partitions, windows=dict(windows or {}))
+
+
+class FeatureExtractor:
+    """Turns flows into the matrix of ``spec``, with what ``encoders`` have learnt."""
+
+    def __init__(self, spec: FeatureSpec, encoders: Encoders) -> None:
+        _check_spec(spec)
+        self.spec = spec
+        self.encoders = encoders
+        self._families = _families_of(spec)
+        self._full = [feature.name for family in self._families for feature in family.features]
+        self._per_flow = [feature.name for feature in spec.features if feature.family != WINDOWS]
+        self._picked = None if self._per_flow == self._full else [self._full.index(name) for name in self._per_flow]
+
+    @classmethod
+    def fit(cls, frame: pl.DataFrame, spec: FeatureSpec | None = None) -> Self:
+        """Learn the encoders from the flows that a model is trained on. Labels are not looked at."""
+        chosen = spec or build_spec()
+        _check_spec(chosen)
+        return cls(chosen, Encoders.fit(frame, _encoded_columns(_families_of(chosen))))
+
+    def transform(
+        self,
+        frame: pl.DataFrame,
+        partitions: NDArray[np.int32] | None = None,
+        windows: Windows | None = None,
+    ) -> NDArray[np.float32]:
+        """Compute the matrix: rows × features, C order, always finite.
+
+        ``windows`` is the state that windowed features are read from and added to, in the order of the rows, by
+        ``partitions`` (None: all of one). Raises ValueError if the spec has windowed features and there is none.
+        """
+        out = np.empty((len(frame), len(self.spec.features)), dtype=np.float32)
+        per_flow = len(self._per_flow)
+        if self._picked is None:
+            self._fill(frame, out[:, :per_flow])
+        else:
+            full = np.empty((len(frame), len(self._full)), dtype=np.float32)
+            self._fill(frame, full)
+            out[:, :per_flow] = full[:, self._picked]
+        if self.spec.windows:
+            if windows is None:
+                raise ValueError("these features have windows: pass the WindowState that they live in")
+            out[:, per_flow:] = windows.update(frame, partitions)
+        return out
+
+    def _fill(self, frame: pl.DataFrame, out: NDArray[np.float32]) -> None:
+        flows = Flows(frame, self.encoders)
+        start = 0
+        for family in self._families:
+            end = start + len(family.columns)
+            family.fill(flows, out[:, start:end])
+            start = end
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """What was learnt, as arrays."""
+        return self.encoders.to_arrays()
+
+    @classmethod
+    def from_arrays(cls, spec: FeatureSpec, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Restore it. Raises BundleError for features of another build, or for arrays that are off in any way."""
+        _check_spec(spec)
+        return cls(spec, Encoders.from_arrays(arrays, _encoded_columns(_families_of(spec))))
+
+
+def _families_of(spec: FeatureSpec) -> list[Family]:
+    names = dict.fromkeys(feature.family for feature in spec.features if feature.family != WINDOWS)
+    return [FAMILIES[name] for name in names]
+
+
+def _encoded_columns(families: Iterable[Family]) -> list[str]:
+    return sorted({"proto", *(column for family in families for column in family.categories)})
+
+
+def _window_features(windows: Mapping[str, Any]) -> tuple[Feature, ...]:
+    if not windows:
+        return ()
+    listed: tuple[Feature, ...] = import_module("detector.features.windows").window_features(windows)
+    return listed
+
+
+def _check_spec(spec: FeatureSpec) -> None:
+    """Hold a spec against this build's own definitions. Raises BundleError for what it would compute differently."""
+    per_flow = {feature for family in FAMILIES.values() for feature in family.features}
+    windowed = _window_features(spec.windows)
+    for feature in spec.features:
+        if feature not in per_flow and feature not in windowed:
+            raise _refused(f"feature {feature.name} (family {feature.family}, revision {feature.revision}) is unknown")
+    tail = tuple(feature for feature in spec.features if feature.family == WINDOWS)
+    if tail != windowed or spec.features[len(spec.features) - len(tail) :] != tail:
+        raise _refused("its windowed features are not those of its windows, all and last")
+    if not spec.features or len(set(spec.names)) != len(spec.features):
+        raise _refused("it has no features, or one of them twice")
+    if spec.partitions < 1:
+        raise _refused(f"partitions is {spec.partitions}, not at least 1")
+
+
+def _refused(why: str) -> BundleError:
+    return BundleError(f"reading features: {why} in this version of oddflow; train the model again")
