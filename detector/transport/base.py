@@ -6,6 +6,7 @@ Promises, held to by one contract test suite over all transports:
   between two assignments.
 * ``commit`` is called with the next offset to read, only after everything before it is acknowledged.
 * ``flush`` returns only when every record sent is acknowledged; otherwise it raises.
+* What passes by itself (a broker lost for a while) is told as an event, once, and never raised.
 """
 
 from __future__ import annotations
@@ -19,8 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.deadline import Deadline
+from detector.errors import BrokerError
 
 Headers = Sequence[tuple[str, bytes | None]]
+
+
+class StaleCommitError(BrokerError):
+    """The partitions went to another member meanwhile: it reads these records again, and trying again is no use."""
+
+    retryable = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,11 @@ class Source(Protocol):
         ...
 
     def commit(self, positions: Mapping[int, int]) -> None:
-        """Record the next offset to read, by partition. Raises BrokerError if it was not accepted."""
+        """Record the next offset to read, by partition.
+
+        Raises BrokerError if it was not accepted (try again), StaleCommitError if it never will be: those partitions
+        are no longer this source's. What is still its own has been recorded all the same.
+        """
         ...
 
     def pause(self) -> None:
@@ -139,7 +151,10 @@ class Sink(Protocol):
         ...
 
     def send(self, channel: Channel, records: Iterable[OutRecord]) -> None:
-        """Hand over records; they may be buffered. Blocks while the buffer is full."""
+        """Hand over records; they may be buffered. Blocks while the buffer is full; ``stop`` ends the wait.
+
+        Raises BrokerError or OutputError then, or where the channel goes nowhere.
+        """
         ...
 
     def flush(self, deadline: Deadline) -> None:
