@@ -1,0 +1,85 @@
+"""How well scores tell attacks from the rest: figures of one labelled set, independent of its share of attacks.
+
+Scores that are equal alert together or not at all; no figure interpolates between thresholds that scores allow. So a
+detector gains nothing by ties. Let *P* rows be attacks and *N* be benign; a threshold *t* raises every row whose
+score is at least *t*, TPR(t) of the attacks and FPR(t) of the benign rows.
+
+``roc_auc``
+    Probability that an attack scores above a benign row, a tie counting half (Mann–Whitney's U over P·N).
+``average_precision``
+    Σ (TPR_k − TPR_{k−1}) · precision_k over the distinct scores, from the highest down.
+``tpr_at_fpr_X``
+    The largest TPR(t) with FPR(t) ≤ X. With fewer than 1/X benign rows, no benign row at all may be raised.
+``precision_at_prevalence_X``
+    Precision if only the share X of the traffic were attacks and as many rows were raised as there are attacks. Rows
+    are reweighted to that share, raised(t) = X·TPR(t) + (1 − X)·FPR(t), and t is the lowest threshold with
+    raised(t) ≤ X; then X·TPR(t) / raised(t). It is 0 if even the highest score is shared by more rows than that.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FALSE_POSITIVE_RATES = (0.01, 0.001)
+PREVALENCES = (0.01,)
+
+
+class Curve(NamedTuple):
+    """TPR and FPR at each distinct score, from raising nothing to raising everything."""
+
+    tpr: NDArray[np.float64]
+    fpr: NDArray[np.float64]
+    precision: NDArray[np.float64]
+
+
+def operating_curve(scores: NDArray[np.float64], attacks: NDArray[np.bool_]) -> Curve:
+    """Walk the thresholds; needs at least one attack and one benign row. Shapes (distinct scores + 1,)."""
+    order = np.argsort(-scores, kind="stable")
+    ordered, hits = scores[order], attacks[order]
+    last_of_tie = np.flatnonzero(np.append(np.diff(ordered) != 0, True))
+    true = np.append(0, np.cumsum(hits)[last_of_tie])
+    raised = np.append(0, last_of_tie + 1)
+    positives = int(attacks.sum())
+    false = raised - true
+    precision = np.divide(true, raised, out=np.ones(len(raised)), where=raised > 0)
+    return Curve(true / positives, false / (len(attacks) - positives), precision)
+
+
+def roc_auc(curve: Curve) -> float:
+    """Area under the curve, by trapezoids: ties count half."""
+    return float(np.trapezoid(curve.tpr, curve.fpr))
+
+
+def average_precision(curve: Curve) -> float:
+    """Precision averaged over the attacks, without interpolation."""
+    return float(np.sum(np.diff(curve.tpr) * curve.precision[1:]))
+
+
+def tpr_at_fpr(curve: Curve, rate: float) -> float:
+    """Largest true-positive rate at no more than ``rate`` false positives."""
+    return float(curve.tpr[curve.fpr <= rate].max())
+
+
+def precision_at_prevalence(curve: Curve, prevalence: float) -> float:
+    """Precision of the top rows, as many as there are attacks, were attacks ``prevalence`` of the traffic."""
+    raised = prevalence * curve.tpr + (1.0 - prevalence) * curve.fpr
+    within = np.flatnonzero(raised <= prevalence * (1.0 + 1e-12))[-1]
+    return float(prevalence * curve.tpr[within] / raised[within]) if raised[within] > 0.0 else 0.0
+
+
+def figures(scores: NDArray[np.float64], attacks: NDArray[np.bool_]) -> dict[str, float | int | None]:
+    """Compute all figures; those that need both attacks and benign rows are None where one is missing."""
+    found: dict[str, float | int | None] = {"rows": len(attacks), "positives": int(attacks.sum())}
+    names = ["roc_auc", "average_precision"]
+    names += [f"tpr_at_fpr_{rate}" for rate in FALSE_POSITIVE_RATES]
+    names += [f"precision_at_prevalence_{share}" for share in PREVALENCES]
+    if not 0 < found["positives"] < len(attacks):  # type: ignore[operator]  # it was just counted
+        return found | dict.fromkeys(names)
+    curve = operating_curve(scores, attacks)
+    values = [roc_auc(curve), average_precision(curve)]
+    values += [tpr_at_fpr(curve, rate) for rate in FALSE_POSITIVE_RATES]
+    values += [precision_at_prevalence(curve, share) for share in PREVALENCES]
+    return found | dict(zip(names, values, strict=True))
