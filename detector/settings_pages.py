@@ -49,9 +49,11 @@ def example_file() -> str:
     return head + "".join(_example_table(name, section) for name, section in _sections())
 
 
-def reference_page() -> str:
-    """``docs/configuration.md``."""
-    return INTRODUCTION + "".join(_section_text(name, section) for name, section in _sections())
+def reference_page(exit_codes: Mapping[int, str]) -> str:
+    """``docs/configuration.md``, with the meaning of each exit code."""
+    return (
+        INTRODUCTION + "".join(_section_text(name, section) for name, section in _sections()) + _exit_codes(exit_codes)
+    )
 
 
 def schema() -> dict[str, Any]:
@@ -83,7 +85,9 @@ def _bare(key: str) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace(
+        "\x7f", "\\u007f"
+    )  # TOML wants this one escaped, JSON does not
 
 
 def _shown(value: Any) -> Any:
@@ -114,24 +118,20 @@ def _example_table(name: str, section: type[Section]) -> str:
     for key, field in section.model_fields.items():
         if _is_secret(field):
             continue
-        comment = [f"# {line}" for line in _wrapped(field.description or "")]
+        comment = ["", *(f"# {line}" for line in _wrapped(field.description or ""))]
         if isinstance(field.default, dict):
-            tables += ["", *comment, f"[{name}.{key}]"]
+            entries = [f"# {_assignment(inner, value)}" for inner, value in _example(field).items()]
+            tables += [*comment, f"[{name}.{key}]", *entries]
+        elif field.default is None:
+            lines += [*comment, f"# {_assignment(key, _example(field))}"]
         else:
-            lines += ["", *comment, _example_assignment(key, field)]
+            lines += [*comment, _assignment(key, field.default)]
     return "\n".join([*lines, *tables]) + "\n"
 
 
-def _example_assignment(key: str, field: FieldInfo) -> str:
-    if field.default is None:
-        return f"# {key} = {_placeholder(field)}"
-    return f"{key} = {_toml(field.default)}"
-
-
-def _placeholder(field: FieldInfo) -> str:
-    """A value of the right type for a key that has no default."""
-    kinds = get_args(field.annotation)
-    return "0" if int in kinds or float in kinds else '"…"'
+def _example(field: FieldInfo) -> Any:
+    """A value to show for a key that has no default of its own."""
+    return next(iter(field.examples or ()), {} if isinstance(field.default, dict) else None)
 
 
 def _wrapped(text: str, width: int = 100) -> list[str]:
@@ -155,8 +155,9 @@ Defaults < a TOML file < the environment < flags: the later wins, key by key.
 * **File**: `--config FILE`, or the one that `ODDFLOW_CONFIG` names. [`config/oddflow.toml`](../config/oddflow.toml) has
   every key with its default.
 * **Environment**: `ODDFLOW_SECTION__KEY`, such as `ODDFLOW_KAFKA__BOOTSTRAP_SERVERS=kafka-1:9092,kafka-2:9092`. An
-  empty variable counts as not set. Lists and tables are JSON: `ODDFLOW_INPUT__PATHS='["a.log", "b.log"]'`. A client property
-  may also have a variable of its own, `_` for each dot: `ODDFLOW_KAFKA__PROPERTIES__SECURITY_PROTOCOL=SASL_SSL`.
+  empty variable counts as not set. Lists and tables are JSON, such as `ODDFLOW_INPUT__PATHS='["a.log", "b.log"]'`. A
+  client property may also have a variable of its own, with `_` for each dot:
+  `ODDFLOW_KAFKA__PROPERTIES__SECURITY_PROTOCOL=SASL_SSL`.
 * **Flags**: `oddflow detect --help` lists them.
 
 A key that oddflow does not know is an error, wherever it stands; the message names the nearest known one. Secrets come
@@ -186,6 +187,12 @@ def _section_text(name: str, section: type[Section]) -> str:
     rows = [_row(key, field) for key, field in section.model_fields.items()]
     head = f"\n## `[{name}]`\n\n{_summary(section)}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n"
     return head + "".join(f"{row}\n" for row in rows)
+
+
+def _exit_codes(meanings: Mapping[int, str]) -> str:
+    rows = "".join(f"| {code} | {meaning} |\n" for code, meaning in meanings.items())
+    head = "What is wrong is told in one line on standard error: what was being done, with what, and what to do."
+    return f"\n## Exit codes\n\n{head}\n\n| code | meaning |\n| --- | --- |\n{rows}"
 
 
 def _row(key: str, field: FieldInfo) -> str:

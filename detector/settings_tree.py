@@ -71,13 +71,16 @@ class Input(Section):
         default="zeek", min_length=1, description="Format of a record, such as `zeek`, `suricata` or `mapping`."
     )
     mapping: dict[str, str] = Field(
-        default={}, description="With `mapping`: for each column of a flow, the field of the record that holds it."
+        default={},
+        examples=[{"ts": "time", "src_ip": "client.ip", "dst_ip": "server.ip", "proto": "protocol"}],
+        description="With `mapping`: for each column of a flow, the field of the record that holds it.",
     )
     max_record_bytes: int = Field(
         default=1_048_576, ge=64, description="A longer record goes to the dead letters unread. Bytes."
     )
     partitions: int | None = Field(
         default=None,
+        examples=[4],
         ge=1,
         description="Partitions that the topic must have, since windowed features depend on it. Unset: any.",
     )
@@ -92,25 +95,34 @@ class Kafka(Section):
     group: str = Field(
         default="oddflow", min_length=1, description="Consumer group: daemons of one group share the partitions."
     )
-    sasl_username: str | None = Field(default=None, description="SASL user name.")
+    sasl_username: str | None = Field(default=None, examples=["oddflow"], description="SASL user name.")
     sasl_password: SecretStr | None = Field(default=None, description="SASL password. From the environment only.")
-    sasl_password_file: Path | None = Field(default=None, description="File that holds the SASL password.")
+    sasl_password_file: Path | None = Field(
+        default=None, examples=["/run/secrets/kafka-password"], description="File that holds the SASL password."
+    )
     ssl_key_password: SecretStr | None = Field(
         default=None, description="Passphrase of the private key. From the environment only."
     )
     ssl_key_password_file: Path | None = Field(
-        default=None, description="File that holds the private key's passphrase."
+        default=None,
+        examples=["/run/secrets/kafka-key-password"],
+        description="File that holds the private key's passphrase.",
     )
     properties: Properties = Field(
         default={},
+        examples=[{"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512"}],
         description="Any property of the Kafka client by its librdkafka name, such as `security.protocol`, for reading"
         " and writing alike.",
     )
     consumer_properties: Properties = Field(
-        default={}, description="The same, for reading only; wins over `properties`."
+        default={},
+        examples=[{"fetch.min.bytes": 65536}],
+        description="The same, for reading only; wins over `properties`.",
     )
     producer_properties: Properties = Field(
-        default={}, description="The same, for writing only; wins over `properties`."
+        default={},
+        examples=[{"compression.type": "zstd"}],
+        description="The same, for writing only; wins over `properties`.",
     )
 
     def consumer(self) -> dict[str, Scalar]:
@@ -152,18 +164,25 @@ class Output(Section):
         description="Kafka topic for records that cannot be used, bytes unchanged.",
     )
     scores_topic: str | None = Field(
-        default=None, min_length=1, description="Kafka topic for every record's score. Unset: scores are not written."
+        default=None,
+        examples=["oddflow.scores"],
+        min_length=1,
+        description="Kafka topic for every record's score. Unset: scores are not written.",
     )
     alerts_path: str = Field(
         default="-", min_length=1, description="With `files`: where alerts go; `-` is standard output."
     )
     dead_letters_path: str | None = Field(
         default=None,
+        examples=["dead-letters.jsonl"],
         min_length=1,
         description="With `files`: where records that cannot be used go. Unset: only counted.",
     )
     scores_path: str | None = Field(
-        default=None, min_length=1, description="With `files`: where every record's score goes. Unset: not written."
+        default=None,
+        examples=["scores.jsonl"],
+        min_length=1,
+        description="With `files`: where every record's score goes. Unset: not written.",
     )
     format: Literal["ocsf", "ecs"] = Field(default="ocsf", description="Shape of an alert.")
 
@@ -187,6 +206,7 @@ class Alerts(Section):
     )
     alerts_per_hour: float | None = Field(
         default=None,
+        examples=[1.0],
         gt=0,
         description="The budget as false alerts per hour; takes the place of `false_positive_rate` when set.",
     )

@@ -1,0 +1,86 @@
+"""Writes the pages that are made from declarations: ``python -m detector.reference [--check]``, from the sources' root.
+
+With ``--check`` nothing is written; exit 1 names the pages that are not current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from detector.cli import EXIT_CODES
+from detector.metrics import Declared, Metrics
+from detector.settings_pages import example_file, reference_page
+
+METRICS_INTRODUCTION = """\
+# Metrics
+
+<!-- Made from detector/metrics.py by `make docs`; change it there. -->
+
+Served at `/metrics` (see `[web]` in [configuration.md](configuration.md)). Every stage counts what came in, went out
+and failed, and when it last worked; labels are bounded, never an address. `process_…` metrics of the Python client come
+with them. What to look at first:
+
+| question | query |
+| --- | --- |
+| Is anything scored? | `rate(oddflow_stage_records_out_total{stage="score"}[5m])` |
+| Which stage stands still? | `time() - oddflow_stage_last_success_timestamp_seconds` |
+| Is it falling behind? | `sum(oddflow_lag_records)` |
+| Is input thrown out? | `sum by (reason) (rate(oddflow_records_rejected_total[5m]))` |
+| How late are alerts? | `histogram_quantile(0.99, rate(oddflow_event_to_alert_seconds_bucket[5m]))` |
+| Has traffic drifted from the calibration? Near 0.01 if not | \
+`rate(oddflow_p_value_bucket{le="0.01"}[1h]) / ignoring(le) rate(oddflow_p_value_count[1h])` |
+| Which model scores? | `oddflow_model_info` |
+
+| metric | type | labels | meaning |
+| --- | --- | --- | --- |
+"""
+
+
+def metrics_page() -> str:
+    """``docs/metrics.md``."""
+    return METRICS_INTRODUCTION + "".join(_row(metric) for metric in Metrics(CollectorRegistry()).declared)
+
+
+def _row(metric: Declared) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"| `{metric.name}` | {metric.type} | {labels} | {metric.documentation} |\n"
+
+
+def pages() -> dict[Path, str]:
+    """Every page made from declarations, by its path under the sources' root."""
+    return {
+        Path("config/oddflow.toml"): example_file(),
+        Path("docs/configuration.md"): reference_page(EXIT_CODES),
+        Path("docs/metrics.md"): metrics_page(),
+    }
+
+
+def stale(root: Path) -> list[Path]:
+    """The pages that are not what the declarations say."""
+    return [
+        path
+        for path, text in pages().items()
+        if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages, or check them; gives the exit code."""
+    root = Path.cwd()
+    old = stale(root)
+    if "--check" in arguments:
+        for path in old:
+            sys.stderr.write(f"{path}: not current; run `make docs`\n")
+        return 1 if old else 0
+    for path in old:
+        (root / path).write_text(pages()[path], encoding="utf-8")
+        sys.stdout.write(f"wrote {path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,228 @@
+"""Events: exact samples in the metrics, and few lines in the log."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from detector import events
+from detector.logs import SAMPLE_LINES, Once, Sampling, open_log
+from detector.metrics import BulkHistogram, Metrics, Stage
+
+
+class Told:
+    """Telemetry with fresh state, and what came of it."""
+
+    def __init__(self, level: Any = "info") -> None:
+        self._stream = io.StringIO()
+        self.registry = CollectorRegistry()
+        self.tell = events.Telemetry(Metrics(self.registry), open_log(self._stream, level)).tell
+
+    def sample(self, name: str, /, **labels: str) -> float | None:
+        """One sample's value, by full name without the prefix."""
+        return self.registry.get_sample_value(f"oddflow_{name}", labels)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The log, a line each."""
+        return [json.loads(line) for line in self._stream.getvalue().splitlines()]
+
+
+def test_stages_count_in_out_and_failed() -> None:
+    """A batch shows at each stage as records in, out and failed, with the time of the last success."""
+    told = Told()
+    told.tell(events.RecordsRead(count=5, bytes=900))
+    told.tell(events.BatchDecoded(records=5, seconds=0.002, flows=3))
+    told.tell(events.RecordsRejected({"not_json": 2}, sample="row 1: not JSON"))
+    told.tell(events.BatchFeatured(rows=3, seconds=0.001))
+    assert told.sample("stage_records_out_total", stage="poll") == 5.0
+    assert told.sample("read_bytes_total") == 900.0
+    assert told.sample("stage_records_in_total", stage="decode") == 5.0
+    assert told.sample("stage_records_out_total", stage="decode") == 3.0
+    assert told.sample("stage_records_failed_total", stage="decode") == 2.0
+    assert told.sample("records_rejected_total", reason="not_json") == 2.0
+    assert told.sample("stage_records_in_total", stage="features") == 3.0
+    assert told.sample("stage_batch_duration_seconds_count", stage="decode") == 1.0
+    assert (told.sample("stage_last_success_timestamp_seconds", stage="decode") or 0) > 1.6e9
+    assert told.sample("stage_records_out_total", stage="score") == 0.0
+
+
+def test_scores_are_counted_exactly() -> None:
+    """Each score falls into the first bucket whose bound is not below it, as in a histogram fed one by one."""
+    told = Told()
+    told.tell(events.BatchScored(4, 0.001, np.array([0.5, 0.51, 2.0, 5_000.0]), "v1", np.array([1e-3, 0.2, 1.0, 0.0])))
+    assert told.sample("score_bucket", le="0.5") == 1.0
+    assert told.sample("score_bucket", le="0.52") == 2.0
+    assert told.sample("score_bucket", le="1000.0") == 3.0
+    assert told.sample("score_bucket", le="+Inf") == told.sample("score_count") == 4.0
+    assert told.sample("score_sum") == pytest.approx(5_003.01)
+    assert told.sample("p_value_bucket", le="0.001") == 2.0
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=50), st.lists(st.floats(0, 1e6), max_size=50))
+def test_bulk_equals_one_by_one(first: list[float], second: list[float]) -> None:
+    """Arrays observed in bulk give the buckets, count and sum that counting by hand gives."""
+    bounds = (0.0, 1.0, 10.0, 1e5)
+    registry = CollectorRegistry()
+    histogram = BulkHistogram("x", "X.", bounds, registry)
+    histogram.observe(first)
+    histogram.observe(np.array(second))
+    for bound in bounds:
+        assert registry.get_sample_value("x_bucket", {"le": repr(bound)}) == sum(v <= bound for v in first + second)
+    assert registry.get_sample_value("x_count") == len(first + second)
+    assert registry.get_sample_value("x_sum") == pytest.approx(sum(first + second))
+
+
+def test_alert_delay_is_never_negative() -> None:
+    """A broker's clock ahead of ours counts as no delay."""
+    told = Told()
+    told.tell(events.AlertsRaised({"high": 2, "low": 1}, [0.2, -3.0, 0.0]))
+    assert told.sample("alerts_total", severity="high") == 2.0
+    assert told.sample("event_to_alert_seconds_sum") == pytest.approx(0.2)
+    assert told.sample("event_to_alert_seconds_bucket", le="0.005") == 2.0
+
+
+def test_running_normally_logs_nothing() -> None:
+    """What happens for every batch leaves no line in the log."""
+    told = Told()
+    for _ in range(100):
+        told.tell(events.RecordsRead(5, 900))
+        told.tell(events.BatchDecoded(5, 0.001))
+        told.tell(events.RecordsPassedOver({"header": 1}))
+        told.tell(events.BatchScored(5, 0.001, np.full(5, 0.5), "v1"))
+        told.tell(events.OutputAcknowledged("alerts", 1, 0.001))
+        told.tell(events.OffsetsCommitted({0: 5}))
+        told.tell(events.LagSeen({0: 1}))
+        told.tell(events.InFlight(0))
+    assert told.lines == []
+
+
+def test_hot_errors_are_sampled_and_counted() -> None:
+    """A thousand rejects are a thousand in the metric and a few lines in the log."""
+    told = Told()
+    for row in range(1_000):
+        told.tell(events.RecordsRejected({"empty": 1}, sample=f"row {row}"))
+    assert told.sample("records_rejected_total", reason="empty") == 1_000.0
+    assert [line["sample"] for line in told.lines] == [f"row {row}" for row in range(SAMPLE_LINES)]
+
+
+def test_held_back_lines_are_told_of() -> None:
+    """The first line of the next period tells how many of the last were held back."""
+    now = [0.0]
+    sampling = Sampling(lines=2, seconds=60, clock=lambda: now[0])
+    let_through = [passes(sampling, sampled="key") for _ in range(5)]
+    now[0] = 60.0
+    assert let_through == [{}, {}, None, None, None]
+    assert passes(sampling, sampled="key") == {"held_back": 3}
+    assert passes(sampling, sampled="other") == {}
+
+
+def test_a_state_is_told_once() -> None:
+    """A line with ``once`` passes again only after one with ``again``."""
+    once = Once()
+    assert [passes(once, once="broker"), passes(once, once="broker"), passes(once, again="broker")] == [{}, None, {}]
+    assert passes(once, once="broker") == {}
+
+
+def passes(processor: Any, **fields: str) -> dict[str, Any] | None:
+    """What a processor leaves of a line, None if it drops it."""
+    import structlog  # noqa: PLC0415
+
+    try:
+        return dict(processor(None, "warning", dict(fields)))
+    except structlog.DropEvent:
+        return None
+
+
+def test_lost_brokers_are_one_loss_and_one_line() -> None:
+    """However often it is told before they are back, a loss counts once and is logged once."""
+    told = Told()
+    for _ in range(10):
+        told.tell(events.BrokerLost("connection refused"))
+    assert told.sample("broker_up") == 0.0
+    told.tell(events.BrokerRestored(12.0))
+    assert told.sample("broker_up") == 1.0
+    told.tell(events.BrokerLost("connection refused"))
+    assert told.sample("broker_losses_total") == 2.0
+    assert [line["event"] for line in told.lines] == ["broker.lost", "broker.restored", "broker.lost"]
+
+
+def test_only_the_model_in_use_is_shown() -> None:
+    """A swap leaves one ``model_info`` series, and counts as taken; a refusal counts by reason and is an error."""
+    told = Told()
+    told.tell(events.ModelSwapped("flows", None, "v1", 0.1, "aa"))
+    told.tell(events.ModelSwapped("flows", "v1", "v2", 0.1, "bb"))
+    told.tell(events.ModelRefused("flows", "v3", "digest", "model.json: another sha256"))
+    assert told.sample("model_info", name="flows", version="v1", digest="aa") is None
+    assert told.sample("model_info", name="flows", version="v2", digest="bb") == 1.0
+    assert told.sample("model_swaps_total", result="taken") == 2.0
+    assert told.sample("model_swaps_total", result="refused") == 1.0
+    assert told.sample("model_refusals_total", reason="digest") == 1.0
+    assert [line["level"] for line in told.lines] == ["info", "info", "error"]
+
+
+def test_revoked_partitions_leave_no_series() -> None:
+    """The lag of a partition that another process reads is not shown by this one."""
+    told = Told()
+    told.tell(events.PartitionsAssigned([0, 1]))
+    told.tell(events.LagSeen({0: 10, 1: 20}))
+    told.tell(events.OffsetsCommitted({0: 4}))
+    told.tell(events.PartitionsRevoked([0]))
+    assert (told.sample("lag_records", partition="0"), told.sample("lag_records", partition="1")) == (None, 20.0)
+    assert told.sample("committed_offset", partition="0") is None
+    assert told.sample("partitions_assigned") == 1.0
+
+
+def test_kinds_from_the_input_are_bounded() -> None:
+    """Names that come with the records cannot make series without end."""
+    told = Told()
+    for number in range(500):
+        told.tell(events.RecordsPassedOver({f"type-{number}": 1}))
+    kinds = {s.labels["kind"] for m in told.registry.collect() if "passed_over" in m.name for s in m.samples}
+    assert len(kinds) <= events.MAX_KINDS + 1
+    assert told.sample("records_passed_over_total", kind=events.OTHER) == 500.0 - events.MAX_KINDS
+
+
+def test_threads_lose_no_count() -> None:
+    """Events told from several threads at once are all counted."""
+    told = Told()
+    work = [
+        threading.Thread(
+            target=lambda: [told.tell(events.BatchScored(1, 0.1, np.array([0.5]), "v")) for _ in range(500)]
+        )
+        for _ in range(4)
+    ]
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join()
+    assert told.sample("score_count") == told.sample("stage_records_in_total", stage=Stage.SCORE) == 2_000.0
+
+
+def test_every_event_records() -> None:
+    """Every event can be told with its fields, at the most talkative level, and none raises."""
+    told = Told("debug")
+    for event in (
+        events.OutputFailed("alerts", 3, "timed out"),
+        events.CommitFailed("rebalance"),
+        events.OffsetsCommitted({0: 1}),
+        events.PartitionsLost([]),
+        events.FetchFailed("offset out of range"),
+        events.ModelWatchFailed("no such bucket"),
+        events.BatchDecided(3, 1, 0.1),
+        events.DaemonStarted(topic="flows"),
+        events.DaemonStopping("SIGTERM", 30.0),
+        events.DaemonStopped(1.0, in_flight=2),
+    ):
+        told.tell(event)
+    assert told.sample("outputs_failed_total", channel="alerts") == 3.0
+    assert told.sample("commits_total", result="failed") == 1.0
+    assert told.lines[-1]["level"] == "warning"

@@ -1,0 +1,180 @@
+"""The endpoints, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from detector import events
+from detector.cli.healthcheck import ask
+from detector.deadline import Deadline
+from detector.errors import ListenError
+from detector.logs import open_log
+from detector.metrics import Metrics
+from detector.web.server import WebServer
+from detector.web.status import Status
+
+WELL = Status(ticked_s_ago=0.1, model={"name": "flows", "version": "v1"}, partitions=(0,))
+
+
+@contextmanager
+def serving(status: Status = WELL, registry: CollectorRegistry | None = None) -> Iterator[WebServer]:
+    """A server on a free port, stopped at the end."""
+    server = WebServer("127.0.0.1", 0, registry or CollectorRegistry(), lambda: status)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(Deadline.after(5))
+
+
+def busy_metrics() -> Metrics:
+    """Metrics with a sample of nearly everything."""
+    metrics = Metrics(CollectorRegistry())
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - it is no path of a file
+        tell = events.Telemetry(metrics, open_log(nowhere)).tell
+        for event in (
+            events.RecordsRead(5, 2_000),
+            events.RecordsRejected({"not_json": 1}, "row 3"),
+            events.RecordsPassedOver({"header": 1}),
+            events.BatchDecoded(5, 0.001, flows=3),
+            events.BatchFeatured(3, 0.001),
+            events.BatchScored(3, 0.001, np.array([0.4, 0.5, 0.9]), "v1", np.array([0.9, 0.5, 1e-7])),
+            events.BatchDecided(3, 1, 0.001),
+            events.OutputAcknowledged("alerts", 1, 0.01),
+            events.AlertsRaised({"high": 1}, [0.2]),
+            events.LagSeen({0: 7}),
+            events.OffsetsCommitted({0: 5}),
+            events.PartitionsAssigned([0]),
+            events.BrokerLost("refused"),
+            events.ModelSwapped("flows", None, "v1", 0.2, "ab12"),
+            events.ModelRefused("flows", "v2", "digest", "model.json"),
+            events.InFlight(2),
+            events.DaemonStarted(),
+        ):
+            tell(event)
+    return metrics
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "code", "text"),
+    [
+        (WELL, "/healthz", 200, "ok"),
+        (Status(31.0, None), "/healthz", 503, "the loop has not turned for 31.0 s"),
+        (Status(0.0, None), "/healthz", 200, "ok"),
+        (WELL, "/readyz", 200, "ready"),
+        (Status(0.0, None, (0,)), "/readyz", 503, "no model is loaded"),
+        (Status(0.0, {}, ()), "/readyz", 503, "no partitions are assigned"),
+        (Status(0.0, {}, (), joined=True), "/readyz", 200, "ready"),
+        (Status(0.0, None), "/model", 503, "null"),
+        (WELL, "/", 404, "not here; there are /metrics, /healthz, /readyz, /model"),
+    ],
+)
+def test_each_page_tells_the_state(status: Status, path: str, code: int, text: str) -> None:
+    """Alive means that the loop turned, ready that a model is loaded and partitions assigned or the group joined."""
+    with serving(status) as server:
+        assert ask("127.0.0.1", server.port, path) == (code, text)
+
+
+def test_model_is_json() -> None:
+    """``/model`` gives what is running as JSON, without the query string mattering."""
+    with serving() as server:
+        status, text = ask("127.0.0.1", server.port, "/model?pretty")
+    assert (status, json.loads(text)) == (200, {"name": "flows", "version": "v1"})
+
+
+def test_metrics_show_exact_samples() -> None:
+    """``/metrics`` shows what the events counted, and no ``_created`` series."""
+    with serving(registry=busy_metrics().registry) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
+        connection.request("GET", "/metrics")
+        response = connection.getresponse()
+        lines = response.read().decode().splitlines()
+        connection.close()
+    assert 'oddflow_stage_records_out_total{stage="decode"} 3.0' in lines
+    assert 'oddflow_score_bucket{le="0.5"} 2.0' in lines
+    assert 'oddflow_model_info{digest="ab12",name="flows",version="v1"} 1.0' in lines
+    assert [line for line in lines if "_created" in line] == []
+
+
+def test_promtool_finds_nothing_to_say() -> None:
+    """Prometheus' own linter accepts every name, unit and help text."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("promtool is not installed: Debian's package prometheus has it")
+        pytest.skip("promtool is not installed: Debian's package prometheus has it")
+    with serving(registry=busy_metrics().registry) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
+        connection.request("GET", "/metrics")
+        page = connection.getresponse().read()
+        connection.close()
+    told = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, timeout=60, check=False)
+    assert (told.returncode, told.stdout + told.stderr) == (0, b"")
+
+
+def test_head_has_no_body() -> None:
+    """A HEAD request gets the headers alone."""
+    with serving() as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
+        connection.request("HEAD", "/healthz")
+        response = connection.getresponse()
+        assert (response.status, response.getheader("Content-Length"), response.read()) == (200, "3", b"")
+        connection.close()
+
+
+def test_port_in_use_is_a_listen_error() -> None:
+    """A port that another process has is one line that names the port and the setting."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = WebServer("127.0.0.1", port, CollectorRegistry(), lambda: WELL)
+        with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{port}: Address already in use; set web\.port"):
+            server.start()
+        server.stop(Deadline.after(1))
+
+
+def test_unknown_host_is_a_listen_error() -> None:
+    """An address that is not this machine's is one line too."""
+    server = WebServer("192.0.2.1", 0, CollectorRegistry(), lambda: WELL)
+    with pytest.raises(ListenError, match=r"cannot listen on 192\.0\.2\.1:0"):
+        server.start()
+
+
+def test_stops_while_a_client_hangs() -> None:
+    """A client that never ends its request does not keep the server from stopping, nor the port from being free."""
+    server = WebServer("127.0.0.1", 0, CollectorRegistry(), lambda: WELL)
+    server.start()
+    port = server.port
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET /healthz HT")
+        before = time.monotonic()
+        server.stop(Deadline.after(10))
+        assert time.monotonic() - before < 10
+    again = WebServer("127.0.0.1", port, CollectorRegistry(), lambda: WELL)
+    again.start()
+    again.stop(Deadline.after(5))
+
+
+def test_a_status_that_raises_is_a_500() -> None:
+    """Where the daemon cannot tell its state, the client hears so and the server goes on."""
+
+    def broken() -> Status:
+        raise RuntimeError("secret detail")
+
+    server = WebServer("127.0.0.1", 0, CollectorRegistry(), broken)
+    server.start()
+    assert ask("127.0.0.1", server.port, "/healthz") == (500, "cannot tell: RuntimeError")
+    server.stop(Deadline.after(5))
