@@ -1,0 +1,304 @@
+"""One record's way, in seven steps: poll, decode, features, score, decide, emit, commit.
+
+Poll and commit run in the caller's thread; decode, judge (features, score, decide) and emit have a thread each, so
+that a batch is decoded while the one before it is scored. Each thread takes batches in the order they were read.
+
+Promises: an offset is committed only after every record up to it is scored or dead-lettered *and acknowledged*;
+``read = scored + dead_lettered + passed_over + in_flight`` at any moment; a new model takes over between two batches.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event as Flag
+from typing import Protocol
+
+from detector import events
+from detector.deadline import Deadline
+from detector.errors import OddflowError
+from detector.records.flow import Decoder, FlowBatch
+from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source, StaleCommitError
+from detector.verdict import Verdict
+
+IN_FLIGHT_BATCHES = 4
+"""One batch in each stage's hands and one waiting: more would only add latency and memory."""
+
+FLUSH_SECONDS = 5.0
+"""One attempt's bound: short enough that a stopped process does not linger on it."""
+
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+"""Pauses between attempts to have outputs acknowledged; the last one repeats."""
+
+KEEP_ALIVE_SECONDS = 5.0
+"""How long to wait for the stages before polling just to stay in the group, far below max.poll.interval.ms."""
+
+
+class Clock(Protocol):
+    """Seconds since 1970, as ``time.time`` gives them."""
+
+    def __call__(self) -> float:
+        """Give the time now."""
+        ...
+
+
+class Judge(Protocol):
+    """Turns decoded flows into a verdict; :class:`detector.judge.Judge` is the one."""
+
+    def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+        """Judge ``flows``, decoded from ``raw``, batch after batch in the order read."""
+        ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the records; written by the polling thread alone."""
+
+    read: int = 0
+    scored: int = 0
+    dead_lettered: int = 0
+    passed_over: int = 0
+    in_flight: int = 0
+    alerts: int = 0
+    versions: list[str] = field(default_factory=list)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every record read is accounted for."""
+        return self.read == self.scored + self.dead_lettered + self.passed_over + self.in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A batch on its way through the stages, and the assignment that it was read under."""
+
+    raw: RawBatch
+    epoch: int
+    emitted: Future[Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a batch closes, whichever comes first, and how often offsets are committed."""
+
+    max_records: int
+    max_bytes: int
+    max_wait_s: float
+    commit_interval_s: float
+    rebalance_deadline_s: float
+
+
+class Pipeline:
+    """Moves batches from ``source`` through the stages to ``sink``."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        decoder: Decoder,
+        judge: Judge,
+        sink: Sink,
+        limits: Limits,
+        tell: events.Tell,
+        clock: Clock = time.time,
+    ) -> None:
+        self._source = source
+        self._decoder = decoder
+        self._judge = judge
+        self._sink = sink
+        self._limits = limits
+        self._tell = tell
+        self._clock = clock
+        self._in_flight: deque[Work] = deque()
+        self._done: dict[int, int] = {}
+        self._epoch = 0
+        self._gone: dict[int, int] = {}
+        self._committed_at = time.monotonic()
+        self._abandon = Flag()
+        self._assigned: set[int] = set()
+        self._stages = [ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("decode", "judge", "emit")]
+        self.tally = Tally()
+        self.ticked_at = time.monotonic()
+
+    # --- the loop -----------------------------------------------------------------------------------------------
+
+    def run(self, stopping: Flag) -> None:
+        """Process until ``stopping`` is set or the source has ended and everything is committed."""
+        self._source.start(self)
+        while not stopping.is_set() and not self._source.ended:
+            self.step()
+        while self._source.ended and self._in_flight and not stopping.is_set():
+            self._finish(wait_s=self._limits.max_wait_s)
+            self.ticked_at = time.monotonic()
+
+    def step(self) -> None:
+        """Poll once, hand the batch to the stages, commit what they have finished."""
+        self.ticked_at = time.monotonic()
+        limits = self._limits
+        raw = self._source.poll(limits.max_records, limits.max_bytes, limits.max_wait_s)
+        if raw is not None:
+            self._submit(raw)
+        self._finish()
+        if len(self._in_flight) >= IN_FLIGHT_BATCHES:
+            self._wait_for_room()
+        if time.monotonic() - self._committed_at >= limits.commit_interval_s:
+            self._commit()
+
+    def stop(self, deadline: Deadline) -> None:
+        """Finish what is in flight, commit it, and close, all within the deadline."""
+        self._drain(deadline)
+        self._commit()
+        self._abandon.set()
+        for stage in self._stages:
+            stage.shutdown(wait=False, cancel_futures=True)
+        self._source.stop(deadline)
+        self._sink.stop(deadline)
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions that this pipeline reads now."""
+        return frozenset(self._assigned)
+
+    # --- the stages ---------------------------------------------------------------------------------------------
+
+    def _submit(self, raw: RawBatch) -> None:
+        self.tally.read += len(raw)
+        self.tally.in_flight += len(raw)
+        self._tell(events.RecordsRead(count=len(raw), bytes=sum(len(value) for value in raw.values if value)))
+        decoding, judging, emitting = self._stages
+        decoded = decoding.submit(self._decode, raw)
+        judged = judging.submit(lambda: self._judge.judge(raw, decoded.result()))
+        emitted = emitting.submit(lambda: self._emit(judged.result()))
+        self._in_flight.append(Work(raw, self._epoch, emitted))
+
+    def _decode(self, raw: RawBatch) -> FlowBatch:
+        started = time.perf_counter()
+        flows = self._decoder.decode(raw.values, raw.partitions)
+        self._tell(events.BatchDecoded(len(raw), time.perf_counter() - started, len(flows.frame)))
+        return flows
+
+    def _emit(self, verdict: Verdict) -> Verdict:
+        started = time.perf_counter()
+        outputs = verdict.outputs()
+        for channel, records in outputs.items():
+            self._sink.send(channel, records)
+        if outputs:
+            self._flush(outputs)
+        for channel, records in outputs.items():
+            self._tell(events.OutputAcknowledged(channel, len(records), time.perf_counter() - started))
+        if verdict.alerts:
+            self._tell(events.AlertsRaised(verdict.severities, self._latencies(verdict)))
+        return verdict
+
+    def _flush(self, outputs: dict[Channel, list[OutRecord]]) -> None:
+        """Have everything acknowledged, however long that takes; nothing later is emitted or committed meanwhile."""
+        attempt = 0
+        while not self._abandon.is_set():
+            try:
+                return self._sink.flush(Deadline.after(FLUSH_SECONDS))
+            except OddflowError as error:
+                if not error.retryable:
+                    raise
+                self._tell(events.OutputFailed(next(iter(outputs)), sum(map(len, outputs.values())), str(error)))
+                self._abandon.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+        raise StageAbandonedError
+
+    def _latencies(self, verdict: Verdict) -> list[float]:
+        now = self._clock()
+        return [now - sent_ms / 1000.0 for sent_ms in verdict.alert_timestamps_ms if sent_ms >= 0]
+
+    # --- finishing ----------------------------------------------------------------------------------------------
+
+    def _finish(self, wait_s: float = 0.0) -> None:
+        """Account for the batches that are emitted, oldest first."""
+        if wait_s and self._in_flight:
+            wait([self._in_flight[0].emitted], timeout=wait_s)
+        while self._in_flight and self._in_flight[0].emitted.done():
+            work = self._in_flight[0]
+            self._account(work, work.emitted.result())  # what a stage raised comes out here, and stays uncommitted
+            self._in_flight.popleft()
+            self._done.update({p: at for p, at in work.raw.positions().items() if self._gone.get(p, 0) <= work.epoch})
+        self._tell(events.InFlight(self.tally.in_flight))
+
+    def _account(self, work: Work, verdict: Verdict) -> None:
+        tally = self.tally
+        tally.in_flight -= len(work.raw)
+        tally.scored += verdict.scored
+        tally.dead_lettered += len(verdict.dead_letters)
+        tally.passed_over += sum(verdict.passed_over.values())
+        tally.alerts += len(verdict.alerts)
+        if verdict.model_version not in tally.versions:
+            tally.versions.append(verdict.model_version)
+
+    def _wait_for_room(self) -> None:
+        """Wait for the oldest batch; while outputs are stuck, poll without fetching so as to stay in the group."""
+        self._finish(wait_s=KEEP_ALIVE_SECONDS)
+        while len(self._in_flight) >= IN_FLIGHT_BATCHES and not self._abandon.is_set():
+            self._source.pause()
+            raw = self._source.poll(self._limits.max_records, self._limits.max_bytes, 0.0)
+            if raw is not None:  # fetched before the pause took hold
+                self._submit(raw)
+            self.ticked_at = time.monotonic()
+            self._finish(wait_s=1.0)
+        self._source.resume()
+
+    def _drain(self, deadline: Deadline) -> None:
+        while self._in_flight and not deadline.passed and not _failed(self._in_flight[0].emitted):
+            self._finish(wait_s=min(0.1, deadline.remaining_s))
+
+    def _commit(self) -> None:
+        self._committed_at = time.monotonic()
+        self._tell(events.LagSeen(self._source.lag()))
+        if not self._done:
+            return
+        positions, self._done = self._done, {}
+        try:
+            self._source.commit(positions)
+        except StaleCommitError as error:  # its new owner reads them again
+            self._tell(events.CommitFailed(str(error)))
+        except OddflowError as error:
+            self._done = positions | self._done  # tried again with the next one; committing twice does no harm
+            self._tell(events.CommitFailed(str(error)))
+        else:
+            self._tell(events.OffsetsCommitted(positions))
+
+    # --- what the source tells ----------------------------------------------------------------------------------
+
+    def on_assigned(self, partitions: Iterable[int]) -> None:
+        """Partitions came: nothing to do before their records do."""
+        added = list(partitions)
+        self._assigned.update(added)
+        self._tell(events.PartitionsAssigned(added))
+
+    def on_revoked(self, partitions: Iterable[int]) -> None:
+        """Partitions go: finish and commit what was read of them, so that the next member starts behind it."""
+        gone = list(partitions)
+        self._drain(Deadline.after(self._limits.rebalance_deadline_s))
+        self._commit()
+        self._forget(gone)
+        self._tell(events.PartitionsRevoked(gone))
+
+    def on_lost(self, partitions: Iterable[int]) -> None:
+        """Partitions are gone already: what is in flight of them will be read again by their new owner."""
+        gone = list(partitions)
+        self._forget(gone)
+        self._tell(events.PartitionsLost(gone))
+
+    def _forget(self, gone: Iterable[int]) -> None:
+        self._epoch += 1
+        for partition in gone:
+            self._gone[partition] = self._epoch
+            self._done.pop(partition, None)
+            self._assigned.discard(partition)
+
+
+def _failed(future: Future[Verdict]) -> bool:
+    return future.done() and future.exception() is not None
+
+
+class StageAbandonedError(Exception):
+    """The pipeline was stopped while outputs were not acknowledged: their offsets stay uncommitted."""

@@ -1,0 +1,64 @@
+"""The one place that turns settings into a transport: each is imported only when it is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detector.errors import ConfigurationError
+from detector.events import Tell
+from detector.settings_tree import Settings
+from detector.transport.base import Channel, Sink, Source
+
+
+def open_source(settings: Settings, tell: Tell) -> Source:
+    """Make the source that ``input.transport`` names, not yet started."""
+    chosen = settings.input
+    match chosen.transport:
+        case "confluent":
+            from detector.transport.confluent import ConfluentSource  # noqa: PLC0415
+
+            return ConfluentSource(topic=chosen.topic, properties=settings.kafka.consumer(), tell=tell)
+        case "kafka-python":
+            from detector.transport.kafka_python import KafkaPythonSource  # noqa: PLC0415
+
+            return KafkaPythonSource(topic=chosen.topic, properties=settings.kafka.consumer(), tell=tell)
+        case "files":
+            from detector.transport.files import FileSource  # noqa: PLC0415
+
+            return FileSource(chosen.paths)
+        case "memory":
+            raise ConfigurationError("input.transport is memory, which only tests can fill; use confluent or files")
+
+
+def open_sink(settings: Settings, tell: Tell) -> Sink:
+    """Make the sink that belongs to the source, not yet started."""
+    topics = _topics(settings)
+    match settings.input.transport:
+        case "kafka-python":
+            from detector.transport.kafka_python import KafkaPythonSink  # noqa: PLC0415
+
+            return KafkaPythonSink(topics=topics, properties=settings.kafka.producer(), tell=tell)
+        case "files":
+            from detector.transport.files import FileSink  # noqa: PLC0415
+
+            return FileSink(paths=_paths(settings))
+        case _:
+            from detector.transport.confluent import ConfluentSink  # noqa: PLC0415
+
+            return ConfluentSink(topics=topics, properties=settings.kafka.producer(), tell=tell)
+
+
+def _topics(settings: Settings) -> dict[Channel, str]:
+    output = settings.output
+    topics = {Channel.ALERTS: output.alerts_topic, Channel.DEAD_LETTERS: output.dead_letters_topic}
+    return topics | ({Channel.SCORES: output.scores_topic} if output.scores_topic else {})
+
+
+def _paths(settings: Settings) -> dict[Channel, str | Path]:
+    output = settings.output
+    paths = {
+        Channel.ALERTS: output.alerts_path,
+        Channel.DEAD_LETTERS: output.dead_letters_path,
+        Channel.SCORES: output.scores_path,
+    }
+    return {channel: path for channel, path in paths.items() if path is not None}

@@ -1,0 +1,35 @@
+"""The topics that oddflow reads and writes, with settings fit for each; created only when asked to."""
+
+from __future__ import annotations
+
+from detector.settings_tree import Settings
+from detector.transport.topics import Topic, ensure_topics
+
+INPUT_PARTITIONS = 4
+"""Room for four daemons; changing it later changes what windowed features see."""
+
+_DAY_MS = 24 * 3600 * 1000
+
+ALERT_SETTINGS = {"retention.ms": str(30 * _DAY_MS)}
+DEAD_LETTER_SETTINGS = {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(16 << 20)}
+"""Kept long enough to be looked at; as large as the largest record that a producer can send by default, and more."""
+
+SCORE_SETTINGS = {"retention.ms": str(3 * _DAY_MS)}
+
+
+def wanted_topics(settings: Settings) -> list[Topic]:
+    """The topics that these settings name."""
+    output = settings.output
+    topics = [
+        Topic(settings.input.topic, settings.input.partitions or INPUT_PARTITIONS),
+        Topic(output.alerts_topic, settings=ALERT_SETTINGS),
+        Topic(output.dead_letters_topic, settings=DEAD_LETTER_SETTINGS),
+    ]
+    if output.scores_topic:
+        topics.append(Topic(output.scores_topic, settings=SCORE_SETTINGS))
+    return topics
+
+
+def create_missing(settings: Settings) -> list[str]:
+    """Create those that are missing and give their names. Raises BrokerError."""
+    return ensure_topics(settings.kafka.producer(), wanted_topics(settings))

@@ -1,0 +1,27 @@
+"""What a batch came to: the outputs to send, and how many records they account for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from detector.transport.base import Channel, OutRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a batch came to."""
+
+    scored: int
+    model_version: str
+    alerts: list[OutRecord] = field(default_factory=list)
+    dead_letters: list[OutRecord] = field(default_factory=list)
+    scores: list[OutRecord] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+    severities: dict[str, int] = field(default_factory=dict)
+    alert_timestamps_ms: list[int] = field(default_factory=list)
+    """The broker's timestamps of the records behind the alerts."""
+
+    def outputs(self) -> dict[Channel, list[OutRecord]]:
+        """What to send where; channels with nothing to send are left out."""
+        channels = {Channel.ALERTS: self.alerts, Channel.DEAD_LETTERS: self.dead_letters, Channel.SCORES: self.scores}
+        return {channel: records for channel, records in channels.items() if records}
