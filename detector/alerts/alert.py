@@ -1,0 +1,183 @@
+"""From the rows that are alerts to the documents that tell them, ready to send.
+
+A document depends on the record, its position and the model alone, never on the clock: a record that is read again
+after a crash gives the same bytes again. Pure; called for the few alerted rows of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.community_id import community_id, protocol_number
+from detector.alerts.content import Content
+from detector.alerts.decide import Decision
+from detector.alerts.ecs import ecs
+from detector.alerts.explain import Usual, explained, readable, sentence
+from detector.alerts.identity import record_ids
+from detector.alerts.ocsf import ocsf
+from detector.errors import ConfigurationError
+from detector.models.base import Attribution
+from detector.models.bundle import LoadedModel
+from detector.records.flow import COLUMNS, FlowBatch
+from detector.transport.base import OutRecord, RawBatch
+
+SHAPES: dict[str, Callable[[Content], dict[str, Any]]] = {"ocsf": ocsf, "ecs": ecs}
+
+FLOW_COLUMNS = [column.name for column in COLUMNS]
+
+LATEST_MS = 253402300799999
+"""The end of the year 9999: times beyond are cut off, since few readers can hold them."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class AlertWriter:
+    """Writes alerts as ``shape`` (``ocsf`` or ``ecs``) with up to ``top_features`` features each.
+
+    Raises ConfigurationError for another shape.
+    """
+
+    def __init__(self, shape: str = "ocsf", top_features: int = 5) -> None:
+        if shape not in SHAPES:
+            raise ConfigurationError(f"output.format is {shape!r}: choose one of {', '.join(SHAPES)}")
+        self._lay_out = SHAPES[shape]
+        self._top_features = top_features
+
+    def write(  # noqa: PLR0917 - a batch is its arrays, one by one
+        self,
+        raw: RawBatch,
+        flows: FlowBatch,
+        matrix: NDArray[np.float32],
+        scores: NDArray[np.float64],
+        decision: Decision,
+        attribution: Attribution,
+        model: LoadedModel,
+    ) -> list[OutRecord]:
+        """Write the alerts of a batch, keyed by source address; ``attribution`` is of ``decision.rows`` alone.
+
+        ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``.
+        """
+        contents = build_alerts(
+            raw, flows, matrix, scores, decision, attribution, model, top_features=self._top_features
+        )
+        return [
+            OutRecord(_encoder.encode(self._lay_out(content)), key=content.flow["src_ip"].encode())
+            for content in contents
+        ]
+
+
+def build_alerts(  # noqa: PLR0917 - as above
+    raw: RawBatch,
+    flows: FlowBatch,
+    matrix: NDArray[np.float32],
+    scores: NDArray[np.float64],
+    decision: Decision,
+    attribution: Attribution,
+    model: LoadedModel,
+    *,
+    top_features: int = 5,
+    usual: Usual | None = None,
+) -> list[Content]:
+    """Gather what each alert tells, in row order."""
+    rows = decision.rows
+    if not len(rows):
+        return []
+    places = flows.rows[rows]
+    names = model.extractor.spec.names
+    values = _readable_rows(matrix[rows])
+    features = explained(names, values, attribution, usual, top_features)
+    origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
+    positions = zip(raw.partitions[places].tolist(), raw.offsets[places].tolist(), strict=True)
+    columns = zip(
+        record_ids(raw.topic, raw.partitions[places], raw.offsets[places]),
+        positions,
+        raw.timestamps_ms[places].tolist(),
+        flows.frame[rows].select(pl.col(FLOW_COLUMNS)).to_dicts(),
+        scores[rows].tolist(),
+        decision.p_values.tolist(),
+        decision.severity.tolist(),
+        features,
+        values,
+        attribution.output.tolist(),
+        strict=True,
+    )
+    return [
+        _content(
+            raw.topic,
+            *each,
+            threshold=decision.threshold,
+            model=origin,
+            quantity=attribution.quantity,
+            base=attribution.base,
+        )
+        for each in columns
+    ]
+
+
+def _content(  # noqa: PLR0917 - the columns of one alert
+    topic: str,
+    record_id: str,
+    position: tuple[int, int],
+    timestamp_ms: int,
+    columns: dict[str, Any],
+    score: float,
+    p_value: float,
+    severity: int,
+    features: list[dict[str, Any]],
+    vector: list[float],
+    output: float,
+    *,
+    threshold: float,
+    model: dict[str, str],
+    quantity: str,
+    base: float,
+) -> Content:
+    flow = {name: value for name, value in columns.items() if value is not None}
+    src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
+    ipv6 = ":" in src_ip
+    target = _target(flow)
+    start_ms = _milliseconds(flow["ts"])
+    return Content(
+        id=record_id,
+        time_ms=timestamp_ms if timestamp_ms >= 0 else start_ms,
+        start_ms=start_ms,
+        end_ms=_milliseconds(flow["ts"] + max(flow.get("duration_s", 0.0), 0.0)),
+        severity=severity,
+        score=score,
+        p_value=p_value,
+        threshold=threshold,
+        why=sentence(src_ip, target, features, p_value),
+        title=f"Unusual flow: {src_ip} to {target}",
+        flow=flow,
+        ip_version=6 if ipv6 else 4,
+        protocol=protocol_number(proto, ipv6=ipv6),
+        community_id=community_id(src_ip, dst_ip, proto, flow.get("src_port"), flow.get("dst_port")),
+        features=features,
+        vector=vector,
+        explanation={"quantity": quantity, "base": base, "output": output},
+        model=model,
+        position={"topic": topic, "partition": position[0], "offset": position[1]},
+    )
+
+
+def _readable_rows(matrix: NDArray[np.float32]) -> list[list[float]]:
+    width = matrix.shape[1]
+    flat = readable(matrix.ravel())
+    return [flat[start : start + width] for start in range(0, len(flat), width)]
+
+
+def _target(flow: dict[str, Any]) -> str:
+    """Such as ``10.0.0.1 port 445/tcp``."""
+    if "dst_port" in flow and flow["proto"] != "icmp":
+        return f"{flow['dst_ip']} port {flow['dst_port']}/{flow['proto']}"
+    return f"{flow['dst_ip']} ({flow['proto']})"
+
+
+def _milliseconds(seconds: float) -> int:
+    return min(max(round(seconds * 1000.0), 0), LATEST_MS)

@@ -1,0 +1,55 @@
+"""What an alert tells, before it is laid out as OCSF or ECS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+ALERT_VERSION = 1
+"""Of the part that is ours; rises when a field changes its meaning or goes away, not when one is added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One alert. ``flow`` holds the canonical columns that are not null."""
+
+    id: str
+    """See :mod:`detector.alerts.identity`."""
+    time_ms: int
+    """The broker's timestamp of the record, or the flow's start where there is none; milliseconds since 1970."""
+    start_ms: int
+    end_ms: int
+    severity: int
+    score: float
+    p_value: float
+    threshold: float
+    why: str
+    title: str
+    flow: dict[str, Any]
+    ip_version: int
+    protocol: int | None
+    community_id: str | None
+    features: list[dict[str, Any]]
+    """The top features, most telling first: see :func:`detector.alerts.explain.explained`."""
+    vector: list[float]
+    """Every feature in the model's order, exact as float32: scoring it again gives ``score``."""
+    explanation: dict[str, Any]
+    model: dict[str, str]
+    position: dict[str, Any]
+
+    def ours(self) -> dict[str, Any]:
+        """The part that neither OCSF nor ECS has fields for; the same in both."""
+        return {
+            "alert_version": ALERT_VERSION,
+            "id": self.id,
+            "score": self.score,
+            "p_value": self.p_value,
+            "threshold": self.threshold,
+            "why": self.why,
+            "model": self.model,
+            "position": self.position,
+            "flow": self.flow,
+            "features": self.features,
+            "explanation": self.explanation,
+            "vector": self.vector,
+        }

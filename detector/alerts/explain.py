@@ -1,0 +1,110 @@
+"""Why a row is an alert: the features that made it one, their usual range, and a sentence for people.
+
+The usual range of a feature is that between two quantiles of the rows that the model was trained on, as the bundle
+has it; without one, a feature is named with its value alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.models.base import Attribution
+
+NAMED = 3
+"""Features that the sentence names; the document lists more."""
+
+Deviation = Literal["high", "low", "usual"]
+"""Where a value lies against its usual range; ``usual`` for one that is odd only together with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The usual range of each feature, shape (features,)."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def readable(values: NDArray[np.float32]) -> list[float]:
+    """Float32 as the shortest decimal numbers that read back as the same float32: 0.1, not 0.10000000149011612."""
+    return pl.Series(values).cast(pl.String).cast(pl.Float64).to_list()
+
+
+def top_features(contributions: NDArray[np.float64], count: int) -> list[list[int]]:
+    """For each row the features that made it more anomalous, most telling first: ``count`` at most, one at least."""
+    order = np.argsort(-contributions, axis=1, kind="stable")[:, :count]
+    telling = np.take_along_axis(contributions, order, axis=1) > 0
+    telling[:, :1] = True
+    return [columns[kept].tolist() for columns, kept in zip(order, telling, strict=True)]
+
+
+def deviation(value: float, low: float, high: float) -> Deviation:
+    """Tell on which side of its usual range a value lies."""
+    if value > high:
+        return "high"
+    return "low" if value < low else "usual"
+
+
+def explained(
+    names: tuple[str, ...], values: list[list[float]], attribution: Attribution, usual: Usual | None, count: int
+) -> list[list[dict[str, Any]]]:
+    """For each alert its top features: ``name``, ``value``, ``contribution`` and, where known, the usual range.
+
+    ``values`` is alerts × features, readable; ``attribution`` is of the same rows.
+    """
+    tops = top_features(attribution.contributions, count)
+    contributions = attribution.contributions.tolist()
+    low, high = (readable(each.astype(np.float32)) for each in (usual.low, usual.high)) if usual else ([], [])
+    result = []
+    for row, columns in enumerate(tops):
+        features: list[dict[str, Any]] = []
+        for column in columns:
+            value = values[row][column]
+            feature = {"name": names[column], "value": value, "contribution": contributions[row][column]}
+            if usual:
+                feature["usual_low"], feature["usual_high"] = low[column], high[column]
+                feature["deviation"] = deviation(value, low[column], high[column])
+            features.append(feature)
+        result.append(features)
+    return result
+
+
+def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float) -> str:
+    """Say it in one sentence; ``share`` is the p-value."""
+    reasons = "; ".join(_phrase(feature) for feature in features[:NAMED])
+    return f"{src_ip} to {target} is odder than all but {_share(share)} of usual flows: {reasons}."
+
+
+def _phrase(feature: dict[str, Any]) -> str:
+    name = words(feature["name"])
+    value = f"{feature['value']:.4g}"
+    if "deviation" not in feature:
+        return f"{name} is {value}"
+    usual = _range(feature["usual_low"], feature["usual_high"])
+    if feature["deviation"] == "usual":
+        return f"{name} is {value}, rare beside the rest (usual {usual})"
+    return f"{name} is unusually {feature['deviation']} at {value} (usual {usual})"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def _share(p_value: float) -> str:
+    """Such as ``0.1 %``, or ``1 in 20,000`` for what no percentage shows well."""
+    return f"{100 * p_value:.2g} %" if p_value >= 0.001 else f"1 in {round(1 / p_value):,}"
+
+
+def words(name: str) -> str:
+    """A feature's name as it is read aloud: ``src_bytes_log`` is *source bytes (log)*."""
+    log = name.endswith("_log")
+    parts = [_SPOKEN.get(part, part) for part in name.removesuffix("_log").split("_")]
+    return " ".join(parts) + (" (log)" if log else "")
+
+
+_SPOKEN = {"src": "source", "dst": "destination", "proto": "protocol", "tcp": "TCP", "udp": "UDP"}

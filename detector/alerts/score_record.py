@@ -1,0 +1,51 @@
+"""Every record's score, compactly, for the optional scores topic: one JSON object each.
+
+``{"id", "uid", "topic", "partition", "offset", "score", "p_value", "model_version"}``. Made by the column, since here,
+unlike for alerts, every record pays for it.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.identity import record_ids
+from detector.models.bundle import LoadedModel
+from detector.records.flow import FlowBatch
+from detector.transport.base import OutRecord, RawBatch
+
+
+def score_records(raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64], model: LoadedModel) -> list[OutRecord]:
+    """Write a record for each flow, in order; ``scores`` has shape (flows,)."""
+    lines = score_lines(raw, flows, scores, model.calibration.p_values(scores), model.version)
+    return [OutRecord(line) for line in lines]
+
+
+def score_lines(
+    raw: RawBatch,
+    flows: FlowBatch,
+    scores: NDArray[np.float64],
+    p_values: NDArray[np.float64],
+    model_version: str,
+) -> list[bytes]:
+    """The JSON of each record, without newline."""
+    rows = flows.rows
+    partitions, offsets = raw.partitions[rows], raw.offsets[rows]
+    frame = pl.DataFrame(
+        {
+            "id": record_ids(raw.topic, partitions, offsets),
+            "uid": flows.frame["uid"],
+            "topic": pl.repeat(raw.topic, len(rows), eager=True),
+            "partition": partitions,
+            "offset": offsets,
+            "score": scores,
+            "p_value": p_values,
+            "model_version": pl.repeat(model_version, len(rows), eager=True),
+        }
+    )
+    buffer = BytesIO()
+    frame.write_ndjson(buffer)
+    return buffer.getvalue().split(b"\n")[: len(rows)]  # JSON has no newline inside a value

@@ -1,0 +1,61 @@
+"""Which version an alias pointed to, when, by whom and why: the lines of ``history.jsonl``, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of an alias. Keys that a later release adds are passed over."""
+
+    at: datetime
+    action: Literal["promote", "rollback"]
+    alias: str
+    version: str
+    previous: str | None = None
+    by: str = ""
+    reason: str = ""
+
+
+_decoder = msgspec.json.Decoder(Entry)
+
+
+def read_entries(data: bytes) -> list[Entry]:
+    """Read the lines, oldest first. A line that cannot be read is passed over: it must not block a rollback."""
+    entries = []
+    for line in data.splitlines():
+        try:
+            entries.append(_decoder.decode(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+    return entries
+
+
+def write_entry(entry: Entry) -> bytes:
+    """One line, newline included."""
+    return msgspec.json.encode(entry) + b"\n"
+
+
+def lineage(entries: Iterable[Entry], alias: str) -> list[str]:
+    """The versions that the alias went through to where it is, oldest first; what was rolled back is not in it."""
+    line: list[str] = []
+    for entry in entries:
+        if entry.alias != alias:
+            continue
+        if entry.version in line and entry.action == "rollback":
+            del line[line.index(entry.version) + 1 :]
+        elif not line or line[-1] != entry.version:
+            line.append(entry.version)
+    return line
+
+
+def before(line: list[str], version: str) -> list[str]:
+    """What came before ``version``'s last place in a lineage, latest first."""
+    if version not in line:
+        return []
+    place = len(line) - 1 - line[::-1].index(version)
+    return [each for each in reversed(line[:place]) if each != version]

@@ -1,0 +1,244 @@
+"""The model registry: immutable versions, aliases that point to them, and the history of the aliases.
+
+::
+
+    <registry>/<model>/versions/<version>/model.json, arrays.safetensors, …   never changed
+    <registry>/<model>/aliases/champion                                      one line: a version
+    <registry>/<model>/history.jsonl                                         one line a move of an alias
+
+A version is visible only when it is whole; an alias is replaced at once; see ``docs/registry.md``. Safe to use from
+several threads and processes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+
+from detector.errors import RegistryError
+from detector.registry.history import Entry, before, lineage, read_entries, write_entry
+from detector.registry.names import ALIAS, CHAMPION, NAME, checked, checked_alias
+from detector.registry.storage import Storage, masked, open_storage
+
+MANIFEST = "model.json"
+"""The file that makes a version one; on object stores it is written last."""
+
+MAX_BUNDLE_BYTES = 1 << 30
+"""A version larger than this is not fetched: a gibibyte is a hundred times a large forest."""
+
+SHOWN = 8
+"""Names listed in a message: the latest ones."""
+
+
+class RegistryUnreachableError(RegistryError):
+    """The registry cannot be read at the moment."""
+
+    retryable = True
+
+
+class Registry:
+    """Versions, aliases and history of models, in a folder or under any fsspec ``url``."""
+
+    def __init__(self, url: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.url = masked(url)
+        self._storage: Storage = open_storage(url)
+        self._now = now
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def models(self) -> list[str]:
+        """Names of the models, sorted."""
+        with self._reading("models"):
+            return [name for name in self._storage.folders("") if NAME.fullmatch(name) and self.versions(name)]
+
+    def versions(self, model: str) -> list[str]:
+        """Versions of a model, oldest first; none if there is no such model."""
+        checked("model", model)
+        with self._reading(f"the versions of {model}"):
+            names = self._storage.folders(f"{model}/versions", holding=MANIFEST)
+        return [name for name in names if NAME.fullmatch(name)]
+
+    def aliases(self, model: str) -> dict[str, str]:
+        """The version behind each alias."""
+        checked("model", model)
+        with self._reading(f"the aliases of {model}"):
+            names = sorted(self._storage.files(f"{model}/aliases"))
+        found = {name: self._alias(model, name) for name in names if ALIAS.fullmatch(name)}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def resolve(self, model: str, alias_or_version: str = CHAMPION) -> str:
+        """The version that is meant. Raises RegistryError, with what there is instead, for an unknown one."""
+        checked("model", model)
+        checked("version or alias", alias_or_version)
+        version = self._alias(model, alias_or_version)
+        if version is not None:
+            return version
+        if alias_or_version in (known := self.versions(model)):
+            return alias_or_version
+        raise self._unknown(model, alias_or_version, known)
+
+    def fetch(self, model: str, version: str) -> dict[str, bytes]:
+        """The files of a version (not of an alias), unverified. Raises RegistryError."""
+        folder = f"{checked('model', model)}/versions/{checked('version', version)}"
+        with self._reading(f"{model} {version}"):
+            sizes = self._storage.files(folder)
+            if MANIFEST not in sizes:
+                raise self._unknown(model, version, self.versions(model))
+            if (total := sum(sizes.values())) > MAX_BUNDLE_BYTES:
+                raise RegistryError(
+                    f"reading {model} {version} in registry {self.url}: {total} bytes are more than a bundle may have"
+                    f" ({MAX_BUNDLE_BYTES}); publish a smaller model"
+                )
+            return {name: self._storage.read(f"{folder}/{name}") for name in sorted(sizes)}
+
+    def history(self, model: str) -> list[Entry]:
+        """Every move of the model's aliases, oldest first."""
+        checked("model", model)
+        with self._reading(f"the history of {model}"):
+            try:
+                return read_entries(self._storage.read(f"{model}/history.jsonl"))
+            except FileNotFoundError:
+                return []
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    def publish(self, model: str, version: str, files: Mapping[str, bytes]) -> None:
+        """Add a version, for good.
+
+        Raises RegistryError if it exists, or cannot be written whole: then nothing of it is left.
+        """
+        folder = f"{checked('model', model)}/versions/{checked('version', version)}"
+        for name in files:
+            checked("file of a bundle", name)
+        if MANIFEST not in files:
+            raise RegistryError(f"publishing {model} {version}: the bundle lacks {MANIFEST}; make it with build_bundle")
+        with self._writing(f"publishing {model} {version}"):
+            try:
+                self._storage.create_folder(folder, files, marker=MANIFEST)
+            except FileExistsError as error:
+                raise RegistryError(
+                    f"publishing {model} {version}: registry {self.url} has this version already, or another process is"
+                    " publishing it; versions never change, publish under a new one"
+                ) from error
+
+    def promote(self, model: str, version: str, alias: str = CHAMPION, *, by: str = "", reason: str = "") -> str | None:
+        """Point the alias to a version; give the version it pointed to. Raises RegistryError for an unknown version."""
+        checked_alias(alias)
+        known = self.versions(model)
+        if checked("version", version) not in known:
+            raise self._unknown(model, version, known)
+        if alias in known:
+            raise RegistryError(f"promoting {model} {version}: {alias} is the name of a version; choose another alias")
+        with self._moving(model, f"promoting {model} {version}"):
+            return self._move(
+                model, Entry(at=self._now(), action="promote", alias=alias, version=version, by=by, reason=reason)
+            )
+
+    def rollback(self, model: str, alias: str = CHAMPION, *, by: str = "", reason: str = "") -> str:
+        """Point the alias to the version before the one it points to; give that version.
+
+        Rolling back again goes one further back. Raises RegistryError where there is nothing before.
+        """
+        checked_alias(alias)
+        with self._moving(model, f"rolling back {model}"):
+            current = self.resolve(model, alias)
+            known = set(self.versions(model))
+            earlier = [each for each in before(lineage(self.history(model), alias), current) if each in known]
+            if not earlier:
+                raise RegistryError(
+                    f"rolling back {model}: the history has nothing before {alias} {current}; promote a version"
+                    f" by name: oddflow models promote {model} VERSION --registry {self.url}"
+                )
+            self._move(
+                model, Entry(at=self._now(), action="rollback", alias=alias, version=earlier[0], by=by, reason=reason)
+            )
+            return earlier[0]
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _alias(self, model: str, alias: str) -> str | None:
+        with self._reading(f"alias {alias} of {model}"):
+            try:
+                version = self._storage.read(f"{model}/aliases/{alias}").decode("ascii").strip()
+            except FileNotFoundError:
+                return None
+            except UnicodeDecodeError:
+                version = ""
+        if not NAME.fullmatch(version):
+            raise RegistryError(
+                f"reading alias {alias} of {model} in registry {self.url}: it does not hold the name of a version;"
+                f" set it anew: oddflow models promote {model} VERSION --alias {alias} --registry {self.url}"
+            )
+        return version
+
+    def _move(self, model: str, entry: Entry) -> str | None:
+        """Record the move, then make it: a history line too many does no harm, a move without one would."""
+        previous = self._current(model, entry.alias)
+        if previous == entry.version:
+            return previous
+        line = write_entry(msgspec.structs.replace(entry, previous=previous))
+        self._storage.append(f"{model}/history.jsonl", line)
+        self._storage.replace(f"{model}/aliases/{entry.alias}", f"{entry.version}\n".encode())
+        return previous
+
+    def _current(self, model: str, alias: str) -> str | None:
+        """Where the alias points to, None also if that cannot be told: promoting is how a broken one is mended."""
+        try:
+            return self._alias(model, alias)
+        except RegistryUnreachableError:
+            raise
+        except RegistryError:
+            return None
+
+    def _unknown(self, model: str, name: str, known: list[str]) -> RegistryError:
+        if not known:
+            return RegistryError(
+                f"registry {self.url} has no model {model} yet; make one: oddflow train --data FILE --format NAME"
+                f" --model {model} --registry {self.url}"
+            )
+        aliases = ", ".join(f"{alias} ({version})" for alias, version in self.aliases(model).items()) or "none"
+        more = f"the latest {SHOWN} of {len(known)} versions" if len(known) > SHOWN else "versions"
+        return RegistryError(
+            f"model {model} in registry {self.url} has no version or alias {name};"
+            f" aliases: {aliases}; {more}: {', '.join(known[-SHOWN:])}"
+        )
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RegistryUnreachableError(
+                f"reading {what} in registry {self.url}: {_why(error)}; check that it is there and may be read"
+            ) from error
+
+    @contextmanager
+    def _moving(self, model: str, doing: str) -> Iterator[None]:
+        if not self.versions(model):
+            raise self._unknown(model, "", [])
+        with self._writing(doing), self._storage.exclusive(model):
+            yield
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RegistryError(f"{doing} in registry {self.url}: {_why(error)}; {_cure(error)}") from error
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).partition("\n")[0]
+
+
+def _cure(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return "free some space and try again; nothing half-written was left"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return f"let user {os.geteuid()} write there, or choose another --registry"
+    return "check that it is there and may be written"
