@@ -1,0 +1,44 @@
+"""Splitting by time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.errors import ConfigurationError, InputError
+from tests.features.flows import flows
+from training.split import MIN_HELD_OUT_ROWS, MIN_TRAINING_ROWS, split_by_time
+
+FRAME = flows(*({"ts": float(t)} for t in np.repeat(np.arange(200), 2)))
+
+
+@given(st.floats(0.1, 0.8), st.integers(0, 2**32))
+@settings(deadline=None)
+def test_held_out_rows_come_after(holdout: float, seed: int) -> None:
+    """No chosen row is lost or doubled, and no held-out row starts before a trained one."""
+    chosen = np.random.default_rng(seed).random(len(FRAME)) < 0.9
+    split = split_by_time(FRAME, chosen, holdout)
+    np.testing.assert_array_equal(np.concatenate([split.training, split.held_out]), np.flatnonzero(chosen))
+    ts = FRAME["ts"].to_numpy()
+    assert ts[split.training].max() <= ts[split.held_out].min()
+    assert split.held_out_seconds == ts[split.held_out].max() - ts[split.held_out].min()
+    assert abs(len(split.held_out) - holdout * chosen.sum()) <= 0.5
+
+
+@pytest.mark.parametrize("holdout", [0.0, 1.0, -0.1, float("nan")])
+def test_holdout_is_a_share(holdout: float) -> None:
+    """A share outside 0…1 is a wrong flag."""
+    with pytest.raises(ConfigurationError, match="--holdout"):
+        split_by_time(FRAME, np.ones(len(FRAME), dtype=bool), holdout)
+
+
+@pytest.mark.parametrize(
+    ("rows", "holdout", "names"),
+    [(MIN_TRAINING_ROWS, 0.4, "trained on"), (4 * MIN_HELD_OUT_ROWS, 0.1, "held out"), (0, 0.2, "0 flows")],
+)
+def test_too_few_rows(rows: int, holdout: float, names: str) -> None:
+    """Too little to train on or to calibrate with is told, with what is needed."""
+    with pytest.raises(InputError, match=names):
+        split_by_time(FRAME, np.arange(len(FRAME)) < rows, holdout)
