@@ -1,0 +1,18 @@
+"""The one place where a matrix is held against what kernels expect, so that they are compiled for one type only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def as_rows(matrix: NDArray[np.float32], n_features: int) -> NDArray[np.float32]:
+    """Give ``matrix`` as float32, rows × ``n_features``, C order and writeable; copies only what is not so.
+
+    Raises ValueError for another shape: that is a mistake in the program, not in the data.
+    """
+    if matrix.ndim != 2 or matrix.shape[1] != n_features:
+        raise ValueError(f"scoring: the matrix has shape {matrix.shape}, the model wants (rows, {n_features})")
+    if matrix.dtype == np.float32 and matrix.flags.carray:  # C order, aligned and writeable
+        return matrix
+    return np.require(matrix, np.float32, ("C", "A", "W"))

@@ -1,0 +1,105 @@
+"""Training the kinds of model with scikit-learn and PyOD, and reducing each to the arrays that it scores by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest as ScikitForest
+
+from detector.errors import ConfigurationError, InputError
+from detector.models.base import Model
+from detector.models.forest import MAX_DEPTH, IsolationForest
+
+
+def fit_estimator(
+    kind: str, matrix: NDArray[np.float32], *, seed: int, params: Mapping[str, Any] | None = None
+) -> Model:
+    """Train a model of ``kind`` on the rows of ``matrix`` (rows × features, finite).
+
+    ``params`` are the estimator's own, by its library's names. Raises ConfigurationError for a kind or a parameter
+    that there isn't, InputError for rows that nothing can be learnt from.
+    """
+    if kind not in TRAINERS:
+        raise ConfigurationError(f"kind {kind!r}: there is {', '.join(sorted(TRAINERS))}")
+    if len(matrix) < 2:
+        raise InputError(f"training: {len(matrix)} rows are too few to learn from; give more data")
+    try:
+        return TRAINERS[kind](matrix, seed, dict(params or {}))
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error
+
+
+def _fit_forest(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
+    settings = {"n_estimators": 100, "max_samples": min(256, len(matrix)), **params}
+    return forest_arrays(ScikitForest(random_state=seed, **settings).fit(matrix), matrix.shape[1])
+
+
+def forest_arrays(forest: ScikitForest, n_features: int) -> IsolationForest:
+    """Reduce a fitted scikit-learn forest to complete heaps of the depth of its deepest tree."""
+    depth = max(1, *(int(tree.tree_.max_depth) for tree in forest.estimators_))
+    if depth > MAX_DEPTH:
+        raise ConfigurationError(f"max_samples {forest.max_samples_}: trees of {depth} levels are too deep to store")
+    inner = (1 << depth) - 1
+    features = np.zeros((len(forest.estimators_), inner), dtype=np.int16)
+    thresholds = np.full(features.shape, np.inf, dtype=np.float32)
+    lengths = np.empty((len(features), 2 * inner + 1))
+    for i, (estimator, columns) in enumerate(zip(forest.estimators_, forest.estimators_features_, strict=True)):
+        _lay_out(estimator.tree_, np.asarray(columns), features[i], thresholds[i], lengths[i])
+    normal = float(average_path_length(np.array([forest.max_samples_]))[0])
+    return IsolationForest.build(features, thresholds, lengths, normal, n_features)
+
+
+def average_path_length(rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Average path length of an unsuccessful search in a tree of so many rows: c(n) of the paper, as scikit-learn's."""
+    n = np.maximum(rows.astype(np.float64), 2.0)
+    many = 2.0 * (np.log(n - 1.0) + np.euler_gamma) - 2.0 * (n - 1.0) / n
+    return np.select([rows <= 1, rows == 2], [0.0, 1.0], many)
+
+
+def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Give the highest float32 at most each threshold: ``x <= t`` stays as it is for every float32 ``x``."""
+    nearest = thresholds.astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+
+
+def _lay_out(
+    tree: Any,
+    columns: NDArray[np.intp],
+    features: NDArray[np.int16],
+    thresholds: NDArray[np.float32],
+    lengths: NDArray[np.float64],
+) -> None:
+    """Fill one tree's rows of the three arrays, level by level; below an early leaf stands that leaf."""
+    leaf = tree.children_left < 0
+    expected, rounded = _expected_lengths(tree), round_down(tree.threshold)
+    nodes, start = np.zeros(1, dtype=np.intp), 0
+    while start < len(features):
+        place = slice(start, start + len(nodes))
+        inner = ~leaf[nodes]
+        features[place][inner] = columns[tree.feature[nodes[inner]]]
+        thresholds[place][inner] = rounded[nodes[inner]]
+        lengths[place] = expected[nodes]
+        children = np.column_stack([tree.children_left[nodes], tree.children_right[nodes]])
+        start, nodes = place.stop, np.where(inner[:, None], children, nodes[:, None]).ravel()
+    lengths[start:] = expected[nodes]
+
+
+def _expected_lengths(tree: Any) -> NDArray[np.float64]:
+    """Give each leaf's path length, and each inner node's mean over the training rows below it."""
+    depths = tree.compute_node_depths()  # the root's is 1
+    lengths = depths + average_path_length(tree.n_node_samples) - 1.0
+    rows = tree.n_node_samples
+    for node in range(tree.node_count - 1, -1, -1):  # children come after their parents
+        left, right = tree.children_left[node], tree.children_right[node]
+        if left >= 0:
+            lengths[node] = (rows[left] * lengths[left] + rows[right] * lengths[right]) / (rows[left] + rows[right])
+    result: NDArray[np.float64] = lengths
+    return result
+
+
+TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]] = {
+    IsolationForest.kind: _fit_forest,
+}
