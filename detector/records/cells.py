@@ -1,0 +1,48 @@
+"""Where the wanted fields of each record lie: spans into one buffer, before anything is interpreted.
+
+Every syntax (JSON, tabs, commas) ends in this one shape, and everything after it is shared by all formats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Kind(IntEnum):
+    """What stands in a cell. ``TEXT`` is a JSON string, or anything in a format without types."""
+
+    ABSENT = 0
+    TEXT = 1
+    NUMBER = 2
+    TRUE = 3
+    FALSE = 4
+    NESTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The wanted fields of ``rows.size`` records; cell (field, i) is ``data[begins[field, i]:ends[field, i]]``."""
+
+    data: NDArray[np.uint8]
+    """UTF-8, checked."""
+    begins: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    kinds: NDArray[np.uint8]
+    rows: NDArray[np.int32]
+    """The place of each record among the values, ascending."""
+
+    def text(self, field: int, index: int) -> str:
+        """The cell as text, for messages."""
+        return bytes(self.data[self.begins[field, index] : self.ends[field, index]]).decode()
+
+    def keep(self, mask: NDArray[np.bool_]) -> Cells:
+        """Only the records where ``mask`` is true."""
+        if mask.all():
+            return self
+        return Cells(
+            self.data, self.begins[:, mask], self.ends[:, mask], self.kinds[:, mask], self.rows[mask]
+        )

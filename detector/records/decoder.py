@@ -1,0 +1,114 @@
+"""The one decoder of all formats: intake, then cells, then the choice of records, then canonical columns.
+
+A format supplies what differs: a reader (values → cells), optionally a chooser (which records are flows at all), and a
+mapper (cells → columns).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.records.cells import Cells
+from detector.records.flow import LABEL, FlowBatch, Reject
+from detector.records.intake import MAX_RECORD_BYTES, Intake, take_in
+from detector.records.sheet import Sheet
+
+_MOST_BYTES = 1 << 30
+"""Positions in a buffer are 32 bits wide: more bytes than this are decoded in two halves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every decoder is opened with."""
+
+    labels: bool = False
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    max_record_bytes: int = MAX_RECORD_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of the values of an intake: cells, rejects, or passed over."""
+
+    cells: Cells
+    rejects: list[Reject] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """Finds the wanted fields. May remember header lines, per stream."""
+
+    names: Sequence[str]
+    """The wanted fields, as messages name them; ``cells.begins[i]`` is of ``names[i]``."""
+
+    def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
+        """The cells of the values; ``streams`` has the stream of each of ``intake.rows``."""
+        ...
+
+
+Chooser = Callable[[Cells], tuple[NDArray[np.bool_], dict[str, int]]]
+"""Which records are flows, and how many of the others there are by their kind."""
+
+Mapper = Callable[[Sheet, bool], dict[str, pl.Series]]
+"""The canonical columns, with :data:`~detector.records.flow.LABEL` if labels are asked for."""
+
+
+class RecordDecoder:
+    """Decodes by the parts of one format."""
+
+    def __init__(self, options: Options, reader: Reader, mapper: Mapper, chooser: Chooser | None = None) -> None:
+        self._options = options
+        self._reader = reader
+        self._mapper = mapper
+        self._chooser = chooser
+
+    def decode(self, values: Sequence[bytes | None], streams: NDArray[np.int32] | None = None) -> FlowBatch:
+        """Decode ``values`` in order; see :class:`~detector.records.flow.Decoder`."""
+        if streams is None:
+            streams = np.zeros(len(values), dtype=np.int32)
+        if len(values) > 1 and sum(map(len, filter(None, values))) > _MOST_BYTES:
+            half = len(values) // 2
+            parts = [self.decode(values[:half], streams[:half]), self.decode(values[half:], streams[half:])]
+            return join_batches(parts, [0, half])
+        intake = take_in(values, self._options.max_record_bytes)
+        reading = self._reader.read(intake, streams[intake.rows])
+        cells, passed_over = reading.cells, dict(reading.passed_over)
+        if self._chooser is not None and cells.rows.size:
+            mask, others = self._chooser(cells)
+            cells = cells.keep(mask)
+            passed_over.update(others)
+        frame, faults = self._map(cells)
+        rejects = [*intake.rejects, *reading.rejects, *faults]
+        rejects.sort(key=lambda reject: reject.row)
+        return FlowBatch(frame, rejects, passed_over)
+
+    def _map(self, cells: Cells) -> tuple[pl.DataFrame, list[Reject]]:
+        sheet = Sheet(cells, self._reader.names)
+        columns = self._mapper(sheet, self._options.labels)
+        if self._options.labels:
+            columns.setdefault(LABEL, pl.repeat(None, len(sheet), dtype=pl.String, eager=True))
+        return sheet.finish(columns)
+
+
+def join_batches(batches: Sequence[FlowBatch], starts: Sequence[int]) -> FlowBatch:
+    """One batch of several whose values begin at ``starts`` in one list."""
+    frames = [
+        batch.frame.with_columns(pl.col("row") + pl.lit(start, dtype=pl.UInt32))
+        for batch, start in zip(batches, starts, strict=True)
+    ]
+    rejects = [
+        Reject(reject.row + start, reject.reason, reject.detail)
+        for batch, start in zip(batches, starts, strict=True)
+        for reject in batch.rejects
+    ]
+    passed_over: dict[str, int] = {}
+    for batch in batches:
+        for kind, count in batch.passed_over.items():
+            passed_over[kind] = passed_over.get(kind, 0) + count
+    return FlowBatch(pl.concat(frames), rejects, passed_over)

@@ -1,0 +1,56 @@
+"""The table of flow formats: one row and one module each.
+
+To add a format: write a module that opens a decoder, and give it a row.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from detector.errors import ConfigurationError
+from detector.records.decoder import Options
+from detector.records.flow import Decoder
+from detector.records.intake import MAX_RECORD_BYTES
+from detector.records.zeek_json import open_zeek_json
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format: its name in the settings, a line about it, and how its decoder is opened."""
+
+    name: str
+    description: str
+    open: Callable[[Options], Decoder]
+
+
+_ROWS = (
+    Format("zeek-json", "Zeek conn log, JSON", open_zeek_json),
+)
+
+FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+
+
+def open_decoder(
+    name: str,
+    *,
+    labels: bool = False,
+    mapping: Mapping[str, str] | None = None,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+) -> Decoder:
+    """A new decoder of the format ``name``, with the column ``label`` if ``labels``.
+
+    ``mapping`` (canonical field → path in the record) is for the format ``mapping`` alone. Records larger than
+    ``max_record_bytes`` are rejected. Raises ConfigurationError for an unknown format or a mapping that cannot work.
+    """
+    row = FORMATS.get(name)
+    if row is None:
+        near = difflib.get_close_matches(name, FORMATS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FORMATS)}"
+        raise ConfigurationError(f"opening format {name!r}: there is no such format; {hint}")
+    if mapping and name != "mapping":
+        raise ConfigurationError(
+            f"opening format {name!r}: it has its own fields and takes no mapping; use the format 'mapping'"
+        )
+    return row.open(Options(labels, dict(mapping or {}), max_record_bytes))

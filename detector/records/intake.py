@@ -1,0 +1,89 @@
+"""The first look at raw values, whatever their format: one buffer, and what cannot be text is turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.records.flow import Reject, RejectReason
+
+MAX_RECORD_BYTES = 1 << 20
+"""Kafka's own default bound of a message; a flow record has a few hundred bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Values end to end, each followed by a zero byte, so that a scanner stops without counting.
+
+    Value ``rows[i]`` is ``data[begins[i]:ends[i]]``, and is UTF-8 and not blank.
+    """
+
+    data: NDArray[np.uint8]
+    begins: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    rejects: list[Reject]
+
+    def value(self, index: int) -> bytes:
+        """The bytes of value ``rows[index]``."""
+        return self.data[self.begins[index] : self.ends[index]].tobytes()
+
+    def choose(self, mask: NDArray[np.bool_]) -> Intake:
+        """Only the values where ``mask`` is true, without the rejects."""
+        return Intake(self.data, self.begins[mask], self.ends[mask], self.rows[mask], [])
+
+
+def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_BYTES) -> Intake:
+    """Join ``values`` and set aside those that are empty, larger than ``max_record_bytes``, or not UTF-8.
+
+    Together they must be smaller than 2 GiB: positions are 32 bits wide.
+    """
+    present = [value or b"" for value in values]
+    sizes = np.fromiter(map(len, present), dtype=np.int64, count=len(present))
+    rejects: dict[int, Reject] = {}
+    if sizes.size and (sizes.min() == 0 or sizes.max() > max_record_bytes):
+        for row in np.flatnonzero((sizes == 0) | (sizes > max_record_bytes)).tolist():
+            rejects[row] = _bad_size(row, len(present[row]), max_record_bytes)
+            present[row] = b""
+            sizes[row] = 0
+    joined = b"\0".join(present) + b"\0"
+    if not joined.isascii() and not _is_utf8(joined):
+        rejects.update((row, reject) for row, reject in _not_utf8(present))
+    ends = np.cumsum(sizes + 1) - 1
+    kept = np.ones(len(present), dtype=np.bool_)
+    kept[list(rejects)] = False
+    return Intake(
+        np.frombuffer(joined, dtype=np.uint8),
+        (ends - sizes)[kept].astype(np.int32),
+        ends[kept].astype(np.int32),
+        np.flatnonzero(kept).astype(np.int32),
+        [rejects[row] for row in sorted(rejects)],
+    )
+
+
+def _bad_size(row: int, size: int, bound: int) -> Reject:
+    if size == 0:
+        return Reject(row, RejectReason.EMPTY, "record: no bytes in it")
+    return Reject(row, RejectReason.TOO_LARGE, f"record: {size} bytes, more than the {bound} allowed")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _not_utf8(values: list[bytes]) -> Iterator[tuple[int, Reject]]:
+    for row, value in enumerate(values):
+        if value.isascii():
+            continue
+        try:
+            value.decode()
+        except UnicodeDecodeError as error:
+            detail = f"record: byte {error.start} is not UTF-8 ({error.reason})"
+            yield row, Reject(row, RejectReason.NOT_UTF8, detail)

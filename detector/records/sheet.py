@@ -1,0 +1,216 @@
+"""From cells to canonical columns: a :class:`Sheet` is asked for one field after the other, and keeps what was wrong.
+
+A record is turned away for the first thing wrong with it, in the order in which the format asks. An optional field may
+be absent, never malformed: a number that cannot be read is a broken record, not a missing number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.records.cells import Cells, Kind
+from detector.records.flow import ROW, SCHEMA, Reject, RejectReason
+from detector.records.number_cells import (
+    GOOD,
+    NULL,
+    OUT_OF_RANGE,
+    UNFINISHED,
+    UNREADABLE,
+    WRONG_TYPE,
+    read_counts,
+    read_decimals,
+    read_flags,
+)
+from detector.records.protocols import PROTOCOLS
+from detector.records.text_cells import check_addresses, find_distinct, read_repeating, read_unique
+from detector.records.time_cells import read_times
+
+LATEST_S = 2.0**32
+"""Times from here on (the year 2106) are taken for another unit, or for nonsense; durations likewise."""
+
+MOST = int(np.iinfo(np.int64).max)
+MOST_PORT = 65535
+
+_LONGEST_QUOTE = 60
+
+
+class Sheet:
+    """The cells of some records under the names that their format uses, and the faults found so far."""
+
+    def __init__(self, cells: Cells, names: Sequence[str]) -> None:
+        self.cells = cells
+        self._fields = {name: number for number, name in enumerate(names)}
+        self._fault = np.zeros(cells.rows.size, dtype=np.int32)
+        self._complaints: list[tuple[str, RejectReason, str]] = []
+
+    def __len__(self) -> int:
+        return int(self.cells.rows.size)
+
+    def present(self, name: str) -> NDArray[np.bool_]:
+        """Where the field has a value."""
+        return self.cells.kinds[self._fields[name]] != Kind.ABSENT
+
+    def times(self, name: str, per_second: float = 1.0, *, required: bool = True) -> pl.Series:
+        """Seconds since 1970 UTC from a number of ``1 / per_second`` seconds, or from a date."""
+        values, status = self._new(np.float64)
+        read_times(*self._cells(name), per_second, values, status)
+        self._finish(name, values, status, per_second)
+        status[(values < 0) | (values >= LATEST_S)] = OUT_OF_RANGE
+        self._blame(name, status == UNREADABLE, RejectReason.BAD_TIMESTAMP, "is not a time")
+        phrase = "is not a time in seconds from 1970 to 2106" if per_second == 1 else "is not from 1970 to 2106"
+        self._blame(name, status == OUT_OF_RANGE, RejectReason.BAD_TIMESTAMP, phrase)
+        self._blame_common(name, status, "a time", required=required)
+        return pl.Series(values, nan_to_null=True)
+
+    def seconds(self, name: str, per_second: float = 1.0) -> pl.Series:
+        """A length of time in seconds, not negative; null where absent."""
+        values, status = self._new(np.float64)
+        read_decimals(*self._cells(name), values, status)
+        values /= per_second
+        self._finish(name, values, status, per_second)
+        status[(values < 0) | (values >= LATEST_S)] = OUT_OF_RANGE
+        self._blame(name, status == OUT_OF_RANGE, RejectReason.BAD_COUNT, "is not a length of time")
+        self._blame(name, status == UNREADABLE, RejectReason.WRONG_TYPE, "is not a number")
+        self._blame_common(name, status, "a number", required=False)
+        return pl.Series(values, nan_to_null=True)
+
+    def counts(self, name: str) -> pl.Series:
+        """A count, from 0 to 2^63 - 1; null where absent."""
+        values, status = self._whole(name, MOST)
+        self._blame(name, status == OUT_OF_RANGE, RejectReason.BAD_COUNT, "is not a count")
+        self._blame(name, status == UNREADABLE, RejectReason.WRONG_TYPE, "is not a number")
+        self._blame_common(name, status, "a number", required=False)
+        return _nullable(pl.Series(values), status == NULL)
+
+    def ports(self, name: str) -> pl.Series:
+        """A port, from 0 to 65535; null where absent."""
+        values, status = self._whole(name, MOST_PORT)
+        bad = (status == OUT_OF_RANGE) | (status == UNREADABLE)
+        self._blame(name, bad, RejectReason.BAD_PORT, "is not a port, 0 to 65535")
+        self._blame_common(name, status, "a port", required=False)
+        return _nullable(pl.Series(values.astype(np.int32)), status == NULL)
+
+    def addresses(self, name: str) -> pl.Series:
+        """An IPv4 or IPv6 address as it was spelled; required."""
+        data, begins, ends, kinds = self._cells(name)
+        codes = np.empty(begins.size, dtype=np.int32)
+        firsts = find_distinct(data, begins, ends, kinds, codes)
+        good = np.append(True, check_addresses(data, begins[firsts], ends[firsts]))[codes]
+        text = kinds == Kind.TEXT
+        self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
+        self._blame(name, ~text, RejectReason.WRONG_TYPE, "is not a text with an address")
+        self._blame(name, ~good, RejectReason.BAD_ADDRESS, "is not an IPv4 or IPv6 address")
+        words = read_unique(data, begins[firsts], ends[firsts], kinds[firsts]).alias("")
+        return pl.concat([pl.Series([None], dtype=pl.String), words]).gather(codes)
+
+    def protocols(self, name: str, known: Mapping[str, str] = PROTOCOLS) -> pl.Series:
+        """A transport protocol's name in lower case, from a name or a number; required."""
+        kinds = self._cells(name)[3]
+        names = read_repeating(*self._cells(name), lambda word: known.get(word.lower()))
+        self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
+        wrong = (kinds != Kind.TEXT) & (kinds != Kind.NUMBER)
+        self._blame(name, wrong, RejectReason.WRONG_TYPE, "is not a protocol's name or number")
+        unknown = names.is_null().to_numpy()
+        self._blame(name, unknown, RejectReason.BAD_PROTOCOL, "is not a known protocol")
+        return names
+
+    def words(self, name: str, adapt: Callable[[str], str | None] | None = None) -> pl.Series:
+        """Text of few distinct values; null where absent."""
+        self._blame_untext(name)
+        return read_repeating(*self._cells(name), adapt)
+
+    def text(self, name: str) -> pl.Series:
+        """Text of many distinct values, such as ids; null where absent."""
+        self._blame_untext(name)
+        return read_unique(*self._cells(name))
+
+    def flags(self, name: str) -> NDArray[np.int8]:
+        """1 for true, 0 for false, -1 where absent."""
+        values, status = self._new(np.int8)
+        read_flags(*self._cells(name), values, status)
+        self._blame_common(name, status, "true or false", required=False)
+        return values
+
+    def blame(self, name: str, mask: NDArray[np.bool_], reason: RejectReason, phrase: str) -> None:
+        """Turn away the records where ``mask`` is true, unless something was wrong with them before."""
+        self._blame(name, mask, reason, phrase)
+
+    def finish(self, columns: Mapping[str, pl.Series]) -> tuple[pl.DataFrame, list[Reject]]:
+        """The canonical frame of the good records, and a reject for each of the others.
+
+        Columns of the schema that are not given are null; others than the schema's come last.
+        """
+        size = len(self)
+        nothing = {name: pl.repeat(None, size, dtype=dtype, eager=True) for name, dtype in SCHEMA.items() if name not in columns}
+        ordered = [(columns.get(name, nothing.get(name)), name) for name in SCHEMA]
+        ordered.append((pl.Series(self.cells.rows.astype(np.uint32)), ROW))
+        ordered.extend((series, name) for name, series in columns.items() if name not in SCHEMA)
+        frame = pl.DataFrame([series.alias(name) for series, name in ordered if series is not None])
+        bad = self._fault != 0
+        if not bad.any():
+            return frame, []
+        return frame.filter(pl.Series(~bad)), [self._reject(index) for index in np.flatnonzero(bad).tolist()]
+
+    def _cells(self, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]:
+        field = self._fields[name]
+        return self.cells.data, self.cells.begins[field], self.cells.ends[field], self.cells.kinds[field]
+
+    def _new(self, dtype: type) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        return np.empty(len(self), dtype=dtype), np.empty(len(self), dtype=np.uint8)
+
+    def _whole(self, name: str, most: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        values, status = self._new(np.int64)
+        read_counts(*self._cells(name), most, values, status)
+        for index in np.flatnonzero(status == UNFINISHED).tolist():
+            number = float(self.cells.text(self._fields[name], index))
+            whole = number.is_integer() and 0 <= number <= min(most, 2**53)
+            status[index] = GOOD if whole else OUT_OF_RANGE
+            values[index] = int(number) if whole else 0
+        return values, status
+
+    def _finish(self, name: str, values: NDArray[np.float64], status: NDArray[np.uint8], per_second: float) -> None:
+        for index in np.flatnonzero(status == UNFINISHED).tolist():
+            try:
+                values[index] = float(self.cells.text(self._fields[name], index)) / per_second
+                status[index] = GOOD
+            except ValueError:
+                status[index] = UNREADABLE
+
+    def _blame_common(self, name: str, status: NDArray[np.uint8], expected: str, *, required: bool) -> None:
+        self._blame(name, status == WRONG_TYPE, RejectReason.WRONG_TYPE, f"is not {expected}")
+        if required:
+            self._blame(name, status == NULL, RejectReason.MISSING_FIELD, "is missing")
+
+    def _blame_untext(self, name: str) -> None:
+        kinds = self._cells(name)[3]
+        wrong = kinds > Kind.NUMBER
+        self._blame(name, wrong, RejectReason.WRONG_TYPE, "is not text")
+
+    def _blame(self, name: str, mask: NDArray[np.bool_], reason: RejectReason, phrase: str) -> None:
+        if mask.any():
+            self._complaints.append((name, reason, phrase))
+            self._fault[mask & (self._fault == 0)] = len(self._complaints)
+
+    def _reject(self, index: int) -> Reject:
+        name, reason, phrase = self._complaints[self._fault[index] - 1]
+        return Reject(int(self.cells.rows[index]), reason, f"{name}: {self._quote(name, index)}{phrase}")
+
+    def _quote(self, name: str, index: int) -> str:
+        field = self._fields.get(name)
+        kind = Kind.ABSENT if field is None else Kind(self.cells.kinds[field, index])
+        if field is None or kind == Kind.ABSENT:
+            return ""
+        if kind == Kind.NESTED:
+            return "an object or list "
+        text = self.cells.text(field, index)
+        short = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
+        return f"{short!r} "
+
+
+def _nullable(series: pl.Series, absent: NDArray[np.bool_]) -> pl.Series:
+    return series.set(pl.Series(absent), None) if absent.any() else series

@@ -1,0 +1,177 @@
+"""Text out of cells, addresses among them.
+
+Most text repeats (addresses, services, states), so each distinct spelling is found once, and all further work is done on
+the few distinct ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+from numba import njit
+from numpy.typing import NDArray
+
+from detector.records.cells import Kind
+
+_ABSENT = int(Kind.ABSENT)
+_ZERO, _NINE, _POINT, _COLON = (ord(sign) for sign in "09.:")
+
+# Below this many, a Python loop costs less than setting up the vectorised way.
+_FEW = 1000
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int32]
+
+
+@njit(cache=True, nogil=True)
+def find_distinct(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, codes: Ints) -> Ints:
+    """Number the distinct spellings from 1 into ``codes`` (0 where absent); give the first row of each."""
+    mask = 63
+    while mask < 2 * begins.size:
+        mask = mask * 2 + 1
+    slots = np.zeros(mask + 1, dtype=np.int32)
+    firsts = np.empty(begins.size, dtype=np.int32)
+    count = 0
+    for row in range(begins.size):
+        codes[row] = 0
+        if kinds[row] == _ABSENT:
+            continue
+        begin, size = begins[row], ends[row] - begins[row]
+        slot = _hash(data, begin, size) & mask
+        while slots[slot] != 0:
+            first = firsts[slots[slot] - 1]
+            if ends[first] - begins[first] == size and _equal(data, begins[first], begin, size):
+                break
+            slot = (slot + 1) & mask
+        if slots[slot] == 0:
+            firsts[count] = row
+            count += 1
+            slots[slot] = count
+        codes[row] = slots[slot]
+    return firsts[:count]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _hash(data: Bytes, begin: int, size: int) -> int:
+    # FNV-1a, 32 bits.
+    value = 2166136261
+    for at in range(begin, begin + size):
+        value = ((value ^ data[at]) * 16777619) & 0xFFFFFFFF
+    return value ^ (value >> 15)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _equal(data: Bytes, one: int, other: int, size: int) -> bool:
+    for step in range(size):
+        if data[one + step] != data[other + step]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def check_addresses(data: Bytes, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
+    """Whether each span is an IPv4 address in dotted decimals or an IPv6 address (RFC 4291, without a zone)."""
+    good = np.zeros(begins.size, dtype=np.bool_)
+    for row in range(begins.size):
+        good[row] = _is_ipv4(data, begins[row], ends[row]) or _is_ipv6(data, begins[row], ends[row])
+    return good
+
+
+@njit(cache=True, nogil=True)
+def _is_ipv4(data: Bytes, at: int, end: int) -> bool:
+    for part in range(4):
+        first, value = at, 0
+        while at < end and _ZERO <= data[at] <= _NINE and at - first < 4:
+            value = value * 10 + (data[at] - _ZERO)
+            at += 1
+        # A leading zero means octal to some readers and not to others: refused, as RFC 6943 advises.
+        if at == first or value > 255 or (at - first > 1 and data[first] == _ZERO):
+            return False
+        if part < 3:
+            if at == end or data[at] != _POINT:
+                return False
+            at += 1
+    return bool(at == end)
+
+
+@njit(cache=True, nogil=True)
+def _is_ipv6(data: Bytes, at: int, end: int) -> bool:
+    groups, gap = 0, False
+    if end - at >= 2 and data[at] == _COLON:
+        if data[at + 1] != _COLON:
+            return False
+        gap = True
+        at += 2
+    while at < end:
+        first = at
+        while at < end and _is_hex(data[at]):
+            at += 1
+        if at < end and data[at] == _POINT:
+            groups += 2
+            return _is_ipv4(data, first, end) and (groups < 8 if gap else groups == 8)
+        if not 1 <= at - first <= 4:
+            return False
+        groups += 1
+        if at == end:
+            break
+        if data[at] != _COLON or at + 1 == end:
+            return False
+        at += 1
+        if data[at] == _COLON:
+            if gap:
+                return False
+            gap = True
+            at += 1
+    return groups < 8 if gap else groups == 8
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_hex(sign: int) -> bool:
+    return _ZERO <= sign <= _NINE or ord("a") <= sign <= ord("f") or ord("A") <= sign <= ord("F")
+
+
+@njit(cache=True, nogil=True)
+def _gather(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> tuple[Bytes, NDArray[np.int64]]:
+    offsets = np.zeros(begins.size + 1, dtype=np.int64)
+    for row in range(begins.size):
+        size = ends[row] - begins[row] if kinds[row] != _ABSENT else 0
+        offsets[row + 1] = offsets[row] + size
+    letters = np.empty(offsets[-1], dtype=np.uint8)
+    for row in range(begins.size):
+        for step in range(offsets[row + 1] - offsets[row]):
+            letters[offsets[row] + step] = data[begins[row] + step]
+    return letters, offsets
+
+
+def read_repeating(
+    data: Bytes,
+    begins: Ints,
+    ends: Ints,
+    kinds: Bytes,
+    adapt: Callable[[str], str | None] | None = None,
+) -> pl.Series:
+    """Text that repeats as a String series, null where absent; ``adapt`` is asked once for each distinct spelling."""
+    codes = np.empty(begins.size, dtype=np.int32)
+    firsts = find_distinct(data, begins, ends, kinds, codes)
+    words = read_unique(data, begins[firsts], ends[firsts], kinds[firsts])
+    if adapt is not None:
+        words = pl.Series([adapt(word) for word in words], dtype=pl.String)
+    return pl.concat([pl.Series([None], dtype=pl.String), words.alias("")]).gather(codes)
+
+
+def read_unique(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> pl.Series:
+    """Text that seldom repeats, such as ids, as a String series, null where absent."""
+    letters, offsets = _gather(data, begins, ends, kinds)
+    if begins.size < _FEW:
+        raw = letters.tobytes()
+        bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), kinds.tolist(), strict=True)
+        listed = [raw[begin:end].decode() if kind != _ABSENT else None for begin, end, kind in bounds]
+        return pl.Series(listed, dtype=pl.String)
+    # One slice for each row out of one long binary: polars has no public way in for offsets and bytes.
+    places = pl.DataFrame({"at": offsets[:-1], "size": np.diff(offsets)})
+    whole = pl.lit(pl.Series([letters.tobytes()], dtype=pl.Binary))
+    text = places.select(whole.bin.slice(pl.col("at"), pl.col("size")).cast(pl.String)).to_series()
+    absent = kinds == _ABSENT
+    return text.set(pl.Series(absent), None) if absent.any() else text
