@@ -46,8 +46,8 @@ def lineage(entries: Iterable[Entry], alias: str) -> list[str]:
     for entry in entries:
         if entry.alias != alias:
             continue
-        if entry.version in line and entry.action == "rollback":
-            del line[line.index(entry.version) + 1 :]
+        if entry.action == "rollback" and entry.version in line:
+            del line[_last(line, entry.version) + 1 :]
         elif not line or line[-1] != entry.version:
             line.append(entry.version)
     return line
@@ -57,5 +57,9 @@ def before(line: list[str], version: str) -> list[str]:
     """What came before ``version``'s last place in a lineage, latest first."""
     if version not in line:
         return []
-    place = len(line) - 1 - line[::-1].index(version)
-    return [each for each in reversed(line[:place]) if each != version]
+    return [each for each in reversed(line[: _last(line, version)]) if each != version]
+
+
+def _last(line: list[str], version: str) -> int:
+    """The latest place of ``version``, which must be in it."""
+    return len(line) - 1 - line[::-1].index(version)

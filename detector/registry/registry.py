@@ -96,6 +96,15 @@ class Registry:
                 )
             return {name: self._storage.read(f"{folder}/{name}") for name in sorted(sizes)}
 
+    def manifest(self, model: str, version: str) -> bytes:
+        """The manifest of a version, unverified, without the rest of it. Raises RegistryError."""
+        folder = f"{checked('model', model)}/versions/{checked('version', version)}"
+        with self._reading(f"{model} {version}"):
+            try:
+                return self._storage.read(f"{folder}/{MANIFEST}")
+            except FileNotFoundError:
+                raise self._unknown(model, version, self.versions(model)) from None
+
     def history(self, model: str) -> list[Entry]:
         """Every move of the model's aliases, oldest first."""
         checked("model", model)
@@ -152,7 +161,7 @@ class Registry:
             if not earlier:
                 raise RegistryError(
                     f"rolling back {model}: the history has nothing before {alias} {current}; promote a version"
-                    f" by name: oddflow models promote {model} VERSION --registry {self.url}"
+                    f" by name: oddflow models promote VERSION --model {model} --registry {self.url}"
                 )
             self._move(
                 model, Entry(at=self._now(), action="rollback", alias=alias, version=earlier[0], by=by, reason=reason)
@@ -172,7 +181,7 @@ class Registry:
         if not NAME.fullmatch(version):
             raise RegistryError(
                 f"reading alias {alias} of {model} in registry {self.url}: it does not hold the name of a version;"
-                f" set it anew: oddflow models promote {model} VERSION --alias {alias} --registry {self.url}"
+                f" set it anew: oddflow models promote VERSION --model {model} --alias {alias} --registry {self.url}"
             )
         return version
 

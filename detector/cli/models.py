@@ -1,0 +1,295 @@
+"""``oddflow models``: look at published models, verify them, and move the aliases that daemons follow."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from detector.errors import BundleError, RegistryError
+from detector.models.bundle import read_bundle
+from detector.models.manifest import Manifest, decode_manifest
+from detector.registry.names import CHAMPION
+from detector.registry.registry import Registry
+from detector.settings import load_settings
+
+app = typer.Typer(
+    help="Look at, verify, promote and roll back published models.", no_args_is_help=True, add_completion=False
+)
+
+RegistryOption = Annotated[
+    str | None,
+    typer.Option("--registry", help="Folder or URL of the registry; the settings' model.registry if not given."),
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="Name of the model; the settings' model.name if not given.")
+]
+AliasOption = Annotated[str, typer.Option("--alias", help="Alias to move.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the history.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
+WhichArgument = Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="Which version.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The registry and the model that a command is about."""
+
+    registry: Registry
+    model: str
+
+    @classmethod
+    def chosen(cls, registry: str | None, model: str | None) -> Place:
+        """Take what was given, and the rest from the settings. Raises ConfigurationError or RegistryError."""
+        settings = load_settings(None, {"model.registry": registry, "model.name": model})
+        return cls(Registry(settings.model.registry), settings.model.name)
+
+
+@app.command("list")
+def list_versions(
+    registry: RegistryOption = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only this model.")] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """List the published versions, oldest first, and the aliases that point to them.
+
+    Examples:
+
+      oddflow models list --registry registry
+
+      oddflow models list --model flows --json
+    """
+    place = Place.chosen(registry, model)
+    models = [place.model] if model else place.registry.models()
+    rows = [row for name in models for row in _listed(place.registry, name)]
+    if not rows:
+        place.registry.resolve(place.model)  # raises what to do about it
+    _give(rows, as_json, _versions_table)
+
+
+@app.command()
+def show(
+    which: WhichArgument = CHAMPION,
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a version is: its manifest, its aliases, and the history of the aliases.
+
+    Examples:
+
+      oddflow models show
+
+      oddflow models show challenger --registry s3://models --json
+    """
+    place = Place.chosen(registry, model)
+    version = place.registry.resolve(place.model, which)
+    manifest = decode_manifest(place.registry.manifest(place.model, version))
+    shown = msgspec.to_builtins(manifest) | {
+        "aliases": _pointing(place, version),
+        "history": [msgspec.to_builtins(entry) for entry in place.registry.history(place.model)],
+    }
+    _give(shown, as_json, lambda _: _manifest_table(manifest, shown))
+
+
+@app.command()
+def verify(
+    which: WhichArgument = CHAMPION,
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a version as the daemon does before it takes it: digests, features, bounds, self-test rows. Exit 6 if bad.
+
+    Examples:
+
+      oddflow models verify
+
+      oddflow models verify 20261124T034500Z-1f3a9c --json
+    """
+    place = Place.chosen(registry, model)
+    version = place.registry.resolve(place.model, which)
+    try:
+        digest = _verified(place, version)
+    except BundleError as error:
+        if as_json:
+            typer.echo(json.dumps({"model": place.model, "version": version, "valid": False, "reason": str(error)}))
+        raise
+    result = {"model": place.model, "version": version, "valid": True, "digest": digest}
+    _give(result, as_json, lambda _: f"{place.model} {version} is sound; digest {digest}")
+
+
+@app.command()
+def promote(
+    which: WhichArgument,
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    alias: AliasOption = CHAMPION,
+    reason: ReasonOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a version, then point an alias to it; daemons that follow the alias take it over while they run.
+
+    Examples:
+
+      oddflow models promote challenger --reason "a week in shadow, fewer false alerts"
+
+      oddflow models promote 20261124T034500Z-1f3a9c --model flows --registry registry
+    """
+    place = Place.chosen(registry, model)
+    version = place.registry.resolve(place.model, which)
+    _verified(place, version)
+    previous = place.registry.promote(place.model, version, alias, by=_user(), reason=reason)
+    _give_move(place, alias, version, previous, as_json)
+
+
+@app.command()
+def rollback(
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    alias: AliasOption = CHAMPION,
+    reason: ReasonOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Point an alias back to the version that it pointed to before; once more goes one further back.
+
+    Examples:
+
+      oddflow models rollback --reason "too many alerts from the backup hosts"
+
+      oddflow models rollback --model flows --registry registry
+    """
+    place = Place.chosen(registry, model)
+    previous = place.registry.resolve(place.model, alias)
+    version = place.registry.rollback(place.model, alias, by=_user(), reason=reason)
+    _give_move(place, alias, version, previous, as_json)
+
+
+def _verified(place: Place, version: str) -> str:
+    """Check a version in full and give its digest. Raises BundleError."""
+    files = place.registry.fetch(place.model, version)
+    try:
+        bundle = read_bundle(files)
+    except BundleError as error:
+        raise BundleError(f"verifying {place.model} {version}: {error}") from error
+    if (bundle.name, bundle.version) != (place.model, version):
+        raise BundleError(
+            f"verifying {place.model} {version}: the bundle in it is {bundle.name} {bundle.version};"
+            " publish it under its own name"
+        )
+    return bundle.digest
+
+
+def _pointing(place: Place, version: str) -> list[str]:
+    return [alias for alias, target in place.registry.aliases(place.model).items() if target == version]
+
+
+def _listed(registry: Registry, model: str) -> list[dict[str, Any]]:
+    aliases = registry.aliases(model)
+    rows = []
+    for version in registry.versions(model):
+        row: dict[str, Any] = {
+            "model": model,
+            "version": version,
+            "aliases": [alias for alias, target in aliases.items() if target == version],
+        }
+        rows.append(row | _summary(registry, model, version))
+    return rows
+
+
+def _summary(registry: Registry, model: str, version: str) -> dict[str, Any]:
+    """What a list tells of a version; a bundle that cannot be read must not hide the others."""
+    try:
+        manifest = decode_manifest(registry.manifest(model, version))
+    except (BundleError, RegistryError) as error:
+        return {"readable": False, "reason": str(error)}
+    return {
+        "readable": True,
+        "kind": manifest.kind,
+        "created": manifest.created,
+        "trained_on_rows": manifest.training.rows,
+        "features": len(manifest.features.features),
+        "quality": {name: figure.value for name, figure in manifest.quality.items()},
+        "digest": manifest.digest,
+    }
+
+
+def _give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> None:
+    if as_json:
+        typer.echo(json.dumps(thing, indent=2))
+    else:
+        Console(highlight=False, soft_wrap=True).print(people(thing))
+
+
+def _give_move(place: Place, alias: str, version: str, previous: str | None, as_json: bool) -> None:
+    moved = {"model": place.model, "alias": alias, "version": version, "previous": previous}
+    was = "was there already" if previous == version else f"was {previous or 'not set'}"
+    _give(moved, as_json, lambda _: f"{place.model}: {alias} is now {version} ({was})")
+
+
+def _versions_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("model", box=None, pad_edge=False)
+    for name in ("version", "aliases", "kind", "trained on"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("quality")
+    for row in rows:
+        rest = (
+            (row["kind"], f"{row['trained_on_rows']:,} flows", _figures(row["quality"]))
+            if row["readable"]
+            else ("unreadable", "", row["reason"])
+        )
+        table.add_row(row["model"], row["version"], ", ".join(row["aliases"]), *rest)
+    return table
+
+
+def _manifest_table(manifest: Manifest, shown: dict[str, Any]) -> Table:
+    training = manifest.training
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in {
+        "model": f"{manifest.name} {manifest.version}",
+        "aliases": ", ".join(shown["aliases"]) or "none",
+        "kind": manifest.kind,
+        "created": manifest.created,
+        "parent": manifest.parent or "none",
+        "trained on": f"{training.rows:,} of {training.rows_read:,} flows ({training.train_on})",
+        "from": ", ".join(training.sources),
+        "period": f"{_day(training.start)} to {_day(training.end)}",
+        "features": f"{len(manifest.features.features)}, hash {manifest.features_hash[:12]}",
+        "calibrated on": f"{manifest.calibration.rows:,} flows over {manifest.calibration.seconds / 3600:.1f} hours",
+        "parameters": ", ".join(f"{key}={each}" for key, each in manifest.parameters.items()),
+        "quality": _figures({key: figure.value for key, figure in manifest.quality.items()}),
+        "digest": manifest.digest,
+    }.items():
+        table.add_row(name, value)
+    for entry in shown["history"]:
+        told = f"{entry['at']} {entry['action']} {entry['alias']}: {entry['version']} {entry['by']} {entry['reason']}"
+        table.add_row("history", told.rstrip())
+    return table
+
+
+def _figures(quality: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in quality.items())
+
+
+def _day(seconds: float | None) -> str:
+    return "unknown" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _user() -> str:
+    """Who runs this; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
