@@ -1,0 +1,89 @@
+# Needs Python 3.11 or newer with venv, make, and the package registries; sets up all the rest by itself, in .venv.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+# Written last, so that a setup that was interrupted is done again.
+STAMP := $(VENV)/.made-from-lock
+PROMTOOL := .cache/promtool/usr/bin
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& echo $$python && break; done)
+
+# What the tests and the demo start as processes of their own is found on the path.
+RUN := PATH="$(CURDIR)/$(BIN):$(CURDIR)/$(PROMTOOL):$$PATH"
+PYTEST := $(RUN) pytest
+
+# No address of a registry may get into a lock file: each machine has its own.
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --quiet
+
+QUICK := not kafka and not faults and not slow and not browser
+
+.PHONY: help demo test unit lint docs bench-speed bench-quality dist lock setup promtool clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
+	$(RUN) oddflow demo
+
+test: $(STAMP) promtool  ## Run all tests: unit, Kafka, faults, slow
+	$(PYTEST)
+
+unit: $(STAMP)  ## Run the quick tests alone
+	$(PYTEST) -m '$(QUICK)'
+
+lint: $(STAMP)  ## Check style, types, and that generated pages are current
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) python -m detector.reference --check
+
+docs: $(STAMP)  ## Write the pages that are made from declarations
+	$(RUN) python -m detector.reference
+
+bench-speed: $(STAMP)  ## Measure records a second, latency and memory on a real Kafka
+	$(RUN) python -m bench.speed
+
+bench-quality: $(STAMP)  ## Measure detection on labelled records
+	$(RUN) python -m bench.quality
+
+dist: $(STAMP)  ## Build the wheel and the source distribution into dist/
+	$(RUN) python -m build --no-isolation
+
+lock: $(BIN)/python  ## Lock what pyproject.toml asks for; with UPGRADE=--upgrade in its newest versions
+	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(LOCK) --output-file requirements.lock --all-extras --group dev $(UPGRADE)
+	$(LOCK) --output-file requirements-daemon.lock --constraints requirements.lock --no-annotate --upgrade
+
+setup: $(STAMP)  ## Set up .venv, as every other target does first
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer with venv (on Debian: apt-get install python3-venv);" \
+		"if it has another name: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# uv is many times faster than pip; where it cannot be installed or cannot reach the registries, pip does the same.
+$(STAMP): requirements.lock pyproject.toml | $(BIN)/python
+	@set -e; lay() { echo "installing with $$*"; "$$@" --quiet --require-hashes -r requirements.lock \
+		&& "$$@" --quiet --no-deps --no-build-isolation -e .; }; \
+	{ $(BIN)/python -m pip install --quiet uv==$(UV_VERSION) && lay $(BIN)/uv pip install --python $(BIN)/python; } \
+	|| lay $(BIN)/python -m pip install
+	@touch $(STAMP)
+
+# The linter of metrics; its package is unpacked, not installed, so that no Prometheus is started on this machine.
+promtool:
+	@command -v promtool >/dev/null || test -x $(PROMTOOL)/promtool || ! command -v apt-get >/dev/null || { \
+		mkdir -p .cache/promtool && cd .cache/promtool \
+		&& { test "$$(id -u)" != 0 || apt-get update -qq || true; } \
+		&& apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb; } \
+	|| echo "make: no promtool: the test that needs it says so" >&2
+
+clean:  ## Remove what was made here, .venv as well
+	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
