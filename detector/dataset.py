@@ -1,0 +1,155 @@
+"""Files of flow records as one frame in event-time order: what training, evaluation and scoring read.
+
+The daemon reads the same files by ``transport.files`` and never gathers them; here everything is held in memory, about
+200 bytes a flow, because it is sorted by time and read more than once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.errors import InputError
+from detector.records.flow import ROW, Decoder, FlowBatch
+from detector.records.formats import open_decoder
+from detector.transport.files import read_values
+
+SOURCE = "source"
+"""Column with the place of each flow's file (or partition) in :attr:`Dataset.sources`, Int32."""
+
+OFFSET = "offset"
+"""Column with the number of each flow's record in its file, from 0, or its offset in the partition; Int64."""
+
+
+_FORMAT = "give the --format that the records are in"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Flows and where they came from."""
+
+    frame: pl.DataFrame
+    """Canonical columns, the label if asked for, :data:`SOURCE` and :data:`OFFSET`; ascending in ``ts``, stably."""
+    format: str
+    sources: tuple[str, ...]
+    """Paths of the files, or ``topic/partition``, in the order read."""
+    sha256: str
+    """Over every record as read, in order, each with a newline."""
+    rejected: Mapping[str, int]
+    passed_over: Mapping[str, int]
+    first_reject: str = ""
+    """Reason and detail of the first record that could not be used."""
+
+    @property
+    def start(self) -> float:
+        """Event time of the first flow, seconds since 1970."""
+        return float(self.frame["ts"][0])
+
+    @property
+    def end(self) -> float:
+        """Event time at which the last flow began."""
+        return float(self.frame["ts"][-1])
+
+    @property
+    def rejects(self) -> int:
+        """How many records could not be used."""
+        return sum(self.rejected.values())
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Decodes values as they are read and keeps the flows; ``finish`` sorts them."""
+
+    decoder: Decoder
+    format: str
+    sources: list[str] = field(default_factory=list)
+    _frames: list[pl.DataFrame] = field(default_factory=list)
+    _rejected: Counter[str] = field(default_factory=Counter)
+    _passed_over: Counter[str] = field(default_factory=Counter)
+    first_rejects: dict[str, str] = field(default_factory=dict)
+    """By source: reason and detail of its first record that could not be used."""
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, values: Sequence[bytes | None], source: str, offsets: NDArray[np.int64]) -> FlowBatch:
+        """Decode ``values`` of one file or partition, whose numbers in it are ``offsets``."""
+        if source not in self.sources:
+            self.sources.append(source)
+        number = self.sources.index(source)
+        self._digest.update(b"\n".join(value or b"" for value in values) + b"\n")
+        batch = self.decoder.decode(values, np.full(len(values), number, dtype=np.int32))
+        self._note(batch, source, offsets)
+        if len(batch.frame):
+            places = [pl.lit(number, pl.Int32).alias(SOURCE), pl.Series(OFFSET, offsets[batch.rows])]
+            self._frames.append(batch.frame.drop(ROW).with_columns(places))
+        return batch
+
+    def _note(self, batch: FlowBatch, source: str, offsets: NDArray[np.int64]) -> None:
+        self._passed_over.update(batch.passed_over)
+        self._rejected.update(reject.reason.value for reject in batch.rejects)
+        if batch.rejects and source not in self.first_rejects:
+            first = batch.rejects[0]
+            text = f"record {offsets[first.row] + 1}: {first.reason.value}: {first.detail}"
+            self.first_rejects[source] = text
+
+    def finish(self) -> Dataset:
+        """Sort what was gathered. Raises InputError if there is no flow at all."""
+        if not self._frames:
+            raise InputError(f"reading {', '.join(self.sources)} as {self.format}: {self._why_none()}")
+        frame = pl.concat(self._frames, how="vertical").sort("ts", maintain_order=True)
+        return Dataset(
+            frame=frame,
+            format=self.format,
+            sources=tuple(self.sources),
+            sha256=self._digest.hexdigest(),
+            rejected=dict(self._rejected),
+            passed_over=dict(self._passed_over),
+            first_reject=next((f"{source} {text}" for source, text in self.first_rejects.items()), ""),
+        )
+
+    def _why_none(self) -> str:
+        if self._rejected:
+            total = sum(self._rejected.values())
+            return f"none of {total} records can be used; {next(iter(self.first_rejects.values()))}; {_FORMAT}"
+        passed = ", ".join(f"{count} {name}" for name, count in self._passed_over.items())
+        return f"there is no flow in it, only {passed or 'nothing'}; give a file with flow records"
+
+
+def read_dataset(
+    paths: Iterable[str | Path],
+    format: str,  # noqa: A002  (what it is called everywhere)
+    *,
+    labels: bool = False,
+    mapping: Mapping[str, str] | None = None,
+    tell: Callable[[int], None] | None = None,
+) -> Dataset:
+    """Read files (``-``: standard input) of a format; ``tell`` is called with the number of records of each step.
+
+    Raises InputError for a file that is missing, empty or cut off, or of which no record can be used;
+    ConfigurationError for a format that there isn't.
+    """
+    gathering = Gathering(open_decoder(format, labels=labels, mapping=mapping), format)
+    for path in paths:
+        name = "standard input" if str(path) == "-" else str(path)
+        _read_file(gathering, path, name, tell or (lambda _: None))
+    return gathering.finish()
+
+
+def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable[[int], None]) -> None:
+    """Read one file. A file whose every record is refused is an error even beside good ones: it is the wrong file."""
+    read = accepted = rejected = 0
+    for values in read_values(path):
+        batch = gathering.add(values, name, np.arange(read, read + len(values), dtype=np.int64))
+        read, accepted, rejected = read + len(values), accepted + len(batch.frame), rejected + len(batch.rejects)
+        tell(len(values))
+    if rejected and not accepted:
+        raise InputError(
+            f"reading {name} as {gathering.format}: none of {rejected} records can be used;"
+            f" {gathering.first_rejects[name]}; {_FORMAT}"
+        )
