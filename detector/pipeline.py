@@ -19,7 +19,7 @@ from typing import Protocol
 
 from detector import events
 from detector.deadline import Deadline
-from detector.errors import OddflowError
+from detector.errors import BrokerError
 from detector.records.flow import Decoder, FlowBatch
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source, StaleCommitError
 from detector.verdict import Verdict
@@ -119,6 +119,7 @@ class Pipeline:
         self._committed_at = time.monotonic()
         self._abandon = Flag()
         self._assigned: set[int] = set()
+        self.joined = False
         self._stages = [ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("decode", "judge", "emit")]
         self.tally = Tally()
         self.ticked_at = time.monotonic()
@@ -199,9 +200,7 @@ class Pipeline:
         while not self._abandon.is_set():
             try:
                 return self._sink.flush(Deadline.after(FLUSH_SECONDS))
-            except OddflowError as error:
-                if not error.retryable:
-                    raise
+            except BrokerError as error:  # anything else, such as a full disk, ends the run; nothing of it is committed
                 self._tell(events.OutputFailed(next(iter(outputs)), sum(map(len, outputs.values())), str(error)))
                 self._abandon.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
@@ -260,7 +259,7 @@ class Pipeline:
             self._source.commit(positions)
         except StaleCommitError as error:  # its new owner reads them again
             self._tell(events.CommitFailed(str(error)))
-        except OddflowError as error:
+        except BrokerError as error:
             self._done = positions | self._done  # tried again with the next one; committing twice does no harm
             self._tell(events.CommitFailed(str(error)))
         else:
@@ -271,6 +270,7 @@ class Pipeline:
     def on_assigned(self, partitions: Iterable[int]) -> None:
         """Partitions came: nothing to do before their records do."""
         added = list(partitions)
+        self.joined = True
         self._assigned.update(added)
         self._tell(events.PartitionsAssigned(added))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from detector.errors import ConfigurationError
@@ -58,7 +59,8 @@ def _paths(settings: Settings) -> dict[Channel, str | Path]:
     output = settings.output
     paths = {
         Channel.ALERTS: output.alerts_path,
-        Channel.DEAD_LETTERS: output.dead_letters_path,
+        Channel.DEAD_LETTERS: output.dead_letters_path
+        or os.devnull,  # the input keeps them; they are counted all the same
         Channel.SCORES: output.scores_path,
     }
     return {channel: path for channel, path in paths.items() if path is not None}

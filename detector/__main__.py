@@ -1,0 +1,5 @@
+"""``python -m detector`` is the script ``oddflow``."""
+
+from detector.cli import main
+
+main()

@@ -1,0 +1,162 @@
+"""Builds the daemon from the settings: starts its parts in order, stops them in reverse, even when a start fails."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Event as Flag
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from detector import events
+from detector.alerts.alert import AlertWriter
+from detector.alerts.decide import Budget
+from detector.deadline import Deadline
+from detector.judge import Judge
+from detector.models.bundle import LoadedModel, read_bundle
+from detector.pipeline import Limits, Pipeline, Tally
+from detector.records.formats import open_decoder
+from detector.registry.registry import Registry
+from detector.registry.watcher import ModelWatcher
+from detector.settings_tree import Settings
+from detector.transport.base import Sink, Source
+from detector.transport.choose import open_sink, open_source
+from detector.web.server import WebServer
+from detector.web.status import Status
+
+
+class Daemon:
+    """The parts, wired. ``run`` returns when the input has ended or ``stopping`` is set."""
+
+    def __init__(self, settings: Settings, telemetry: events.Telemetry) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._pipeline: Pipeline | None = None
+        self._judge: Judge | None = None
+        self._started_at = time.monotonic()
+        self.stopping = Flag()
+
+    def run(self) -> Tally:
+        """Start everything, process, stop everything. Raises OddflowError where a part cannot start or go on."""
+        settings, tell = self._settings, self._telemetry.tell
+        with ExitStack() as parts:
+            model, watcher = self._model()
+            source, sink = open_source(settings, tell), open_sink(settings, tell)
+            self._judge = self._build_judge(model, watcher)
+            self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
+            if settings.web.enabled:
+                web = WebServer(settings.web.host, settings.web.port, self._telemetry.metrics.registry, self.status)
+                web.start()
+                parts.callback(lambda: web.stop(Deadline.after(2.0)))
+            sink.start()
+            parts.callback(self._stop)
+            watcher.start()
+            parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
+            tell(events.DaemonStarted(settings.input.topic, model.name, model.version))
+            pipeline.run(self.stopping)
+        return pipeline.tally
+
+    def _model(self) -> tuple[LoadedModel, ModelWatcher]:
+        """Load the model that the alias names now, and make the watcher that follows it from there."""
+        chosen = self._settings.model
+        registry = Registry(chosen.registry)
+        version = registry.resolve(chosen.name, chosen.alias)
+        started = time.perf_counter()
+        model = read_bundle(registry.fetch(chosen.name, version))
+        model.warm()
+        self._telemetry.tell(
+            events.ModelSwapped(model.name, None, model.version, time.perf_counter() - started, model.digest)
+        )
+        watcher = ModelWatcher(
+            registry, chosen.name, chosen.alias, chosen.poll_interval_s, read_bundle, self._telemetry.tell, version
+        )
+        return model, watcher
+
+    def _build_judge(self, model: LoadedModel, watcher: ModelWatcher) -> Judge:
+        settings = self._settings
+        return Judge(
+            model,
+            incoming=watcher,
+            budget=Budget(settings.alerts.false_positive_rate, settings.alerts.alerts_per_hour),
+            writer=AlertWriter(settings.output.format, settings.alerts.top_features),
+            write_scores=bool(settings.output.scores_topic or settings.output.scores_path),
+            tell=self._telemetry.tell,
+        )
+
+    def _build_pipeline(self, source: Source, sink: Sink, judge: Judge) -> Pipeline:
+        settings = self._settings
+        return Pipeline(
+            source=source,
+            decoder=open_decoder(
+                settings.input.format,
+                mapping=settings.input.mapping,
+                max_record_bytes=settings.input.max_record_bytes,
+            ),
+            judge=judge,
+            sink=sink,
+            limits=Limits(
+                max_records=settings.batch.max_records,
+                max_bytes=settings.batch.max_bytes,
+                max_wait_s=settings.batch.max_wait_ms / 1000.0,
+                commit_interval_s=settings.batch.commit_interval_s,
+                rebalance_deadline_s=settings.shutdown.rebalance_deadline_s,
+            ),
+            tell=self._telemetry.tell,
+        )
+
+    def _stop(self) -> None:
+        """Finish, flush, commit and leave, all within one deadline."""
+        if self._pipeline is None:
+            return
+        seconds, started = self._settings.shutdown.deadline_s, time.monotonic()
+        self._telemetry.tell(events.DaemonStopping("signal" if self.stopping.is_set() else "end of input", seconds))
+        self._pipeline.stop(Deadline.after(seconds))
+        self._telemetry.tell(events.DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))
+
+    def status(self) -> Status:
+        """What the health endpoints tell; called from the web server's threads."""
+        pipeline, judge = self._pipeline, self._judge
+        return Status(
+            ticked_s_ago=time.monotonic() - (pipeline.ticked_at if pipeline else self._started_at),
+            model=_told(judge.model) if judge else None,
+            partitions=sorted(pipeline.assigned) if pipeline else (),
+            joined=pipeline is not None and pipeline.joined,
+            stale_after_s=self._settings.web.stale_after_s,
+        )
+
+
+def _told(model: LoadedModel) -> dict[str, Any]:
+    """What ``/model`` shows of the model in charge."""
+    manifest = model.manifest
+    return {
+        "name": model.name,
+        "version": model.version,
+        "digest": model.digest,
+        "kind": manifest.kind,
+        "created": manifest.created,
+        "features_hash": manifest.features_hash,
+        "features": list(manifest.features.names),
+        "trained_on": msgspec.to_builtins(manifest.training),
+        "parent": manifest.parent,
+    }
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` on SIGTERM and SIGINT within this block; a second signal ends the process at once."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

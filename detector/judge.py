@@ -1,0 +1,113 @@
+"""Steps 3 to 5 of a record's way: features, score, decide; and the swap of models between two batches.
+
+Takes decoded flows, gives a :class:`~detector.verdict.Verdict`: what to emit and what it accounts for. Does no I/O.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import events
+from detector.alerts.alert import AlertWriter
+from detector.alerts.dead_letter import dead_letter
+from detector.alerts.decide import Budget, Decision, decide
+from detector.alerts.score_record import score_records
+from detector.models.bundle import LoadedModel
+from detector.records.flow import FlowBatch
+from detector.transport.base import OutRecord, RawBatch
+from detector.verdict import Verdict
+
+
+class Incoming(Protocol):
+    """Where newly verified models come from; the registry's watcher is one."""
+
+    def take(self) -> LoadedModel | None:
+        """Give a model that came since the last call, once."""
+        ...
+
+
+class Judge:
+    """Holds the model in charge and judges batches with it, one after the other."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        *,
+        incoming: Incoming,
+        budget: Budget,
+        writer: AlertWriter,
+        write_scores: bool,
+        tell: events.Tell,
+    ) -> None:
+        self.model = model
+        self._incoming = incoming
+        self._budget = budget
+        self._writer = writer
+        self._write_scores = write_scores
+        self._tell = tell
+
+    def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+        """Score ``flows``, decoded from ``raw``, and decide which become alerts."""
+        self._swap()
+        model, rows = self.model, flows.rows
+        matrix = self._features(raw, flows)
+        scores = self._score(matrix)
+        decision = decide(scores, model.calibration, self._budget)
+        dead_letters = [dead_letter(raw, reject) for reject in flows.rejects]
+        self._tell_of_rejects(flows)
+        return Verdict(
+            scored=len(scores),
+            model_version=model.version,
+            alerts=self._alerts(raw, flows, matrix, scores, decision),
+            dead_letters=dead_letters,
+            scores=score_records(raw, flows, scores, model) if self._write_scores else [],
+            passed_over=flows.passed_over,
+            severities=decision.severities(),
+            alert_timestamps_ms=raw.timestamps_ms[rows[decision.rows]].tolist(),
+        )
+
+    def _swap(self) -> None:
+        if (new := self._incoming.take()) is None:
+            return
+        started, old = time.perf_counter(), self.model
+        self.model = new
+        self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
+
+    def _features(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
+        started = time.perf_counter()
+        matrix = self.model.extractor.transform(flows.frame, raw.partitions[flows.rows])
+        self._tell(events.BatchFeatured(rows=len(matrix), seconds=time.perf_counter() - started))
+        return matrix
+
+    def _score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        started = time.perf_counter()
+        scores = self.model.model.score(matrix)
+        self._tell(events.BatchScored(len(matrix), time.perf_counter() - started, scores, self.model.version))
+        return scores
+
+    def _alerts(
+        self,
+        raw: RawBatch,
+        flows: FlowBatch,
+        matrix: NDArray[np.float32],
+        scores: NDArray[np.float64],
+        decision: Decision,
+    ) -> list[OutRecord]:
+        """Explain and write the few rows that are alerts."""
+        if not len(decision.rows):
+            return []
+        attribution = self.model.model.explain(matrix[decision.rows])
+        return self._writer.write(raw, flows, matrix, scores, decision, attribution, self.model)
+
+    def _tell_of_rejects(self, flows: FlowBatch) -> None:
+        if flows.rejects:
+            counts: dict[str, int] = {}
+            for reject in flows.rejects:
+                counts[reject.reason.value] = counts.get(reject.reason.value, 0) + 1
+            self._tell(events.RecordsRejected(counts, flows.rejects[0].detail))
+        if flows.passed_over:
+            self._tell(events.RecordsPassedOver(flows.passed_over))

@@ -1,0 +1,144 @@
+"""The demo's traffic: a day to learn from, as a file, and then a live hour with attacks, streamed to Kafka.
+
+The live hour's event time runs faster than the clock, so that it passes in about a minute.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+
+import polars as pl
+from confluent_kafka import Producer
+
+from detector.records.flow import LABEL
+from training.simulator.attacks import ATTACKS
+from training.simulator.scenario import DEFAULT_START, Scenario
+from training.simulator.stream import encode
+
+HOSTS = 80
+DAY_S = 86_400.0
+HOUR_S = 3_600.0
+LIVE_BEGINS_S = DAY_S + 9 * HOUR_S
+"""Nine in the morning after the day that the model learns from."""
+
+BROKEN = (
+    b'{"ts": 1767571200.0, "uid": "Ccut", "id.orig_h": "10.1.0.7"',
+    b'{"ts": "yesterday", "id.orig_h": "10.1.0.7", "id.resp_h": "10.1.0.1", "proto": "tcp"}',
+    b'{"ts": 1767571200.0, "id.orig_h": "nobody", "id.resp_h": "10.1.0.1", "proto": "tcp"}',
+    b"\xff\xfe not text",
+    b"",
+)
+"""Records as a broken sender would write them: each of them must become a dead letter."""
+
+BROKEN_SHARE = 0.0005
+SLICE_S = 0.05
+"""How often the sender wakes up."""
+
+
+def write_day(path: Path, seed: int) -> int:
+    """Write the day without attacks that the first model learns from; give the number of flows."""
+    scenario = Scenario(seed=seed, hosts=HOSTS, duration_s=DAY_S, attacks=())
+    written = 0
+    with path.open("wb") as file:
+        for frame in scenario.frames():
+            file.write(b"\n".join(encode(frame, "zeek-json", labels=False)) + b"\n")
+            written += len(frame)
+    return written
+
+
+def live_hour(seed: int) -> Scenario:
+    """The hour that is streamed: the same hosts a day later, with every kind of attack in it."""
+    return Scenario(
+        seed=seed,
+        hosts=HOSTS,
+        start=DEFAULT_START + LIVE_BEGINS_S,
+        duration_s=HOUR_S,
+        attacks=tuple(ATTACKS),
+        attack_share=0.02,
+    )
+
+
+@dataclass(slots=True)
+class LiveTraffic:
+    """Sends the live hour to a topic, keyed by source, in a thread of its own; knows the truth about each flow."""
+
+    bootstrap_servers: str
+    topic: str
+    scenario: Scenario
+    speedup: float
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Attack by the flow's uid; benign flows are not in it."""
+    produced: int = 0
+    broken: int = 0
+    flows_by_kind: Counter[str] = field(default_factory=Counter)
+    failure: BaseException | None = None
+    _stopping: Flag = field(default_factory=Flag)
+    _thread: Thread | None = None
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread = Thread(target=self._run, name="live-traffic", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop sending; returns when all that was sent is acknowledged. Raises what the sender failed with."""
+        self._stopping.set()
+        self.join()
+
+    def join(self) -> None:
+        """Wait for the end of the hour."""
+        if self._thread:
+            self._thread.join()
+        if self.failure:
+            raise self.failure
+
+    @property
+    def running(self) -> bool:
+        """Whether there is more to come."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "acks": "all"})
+            for frame in self._paced():
+                self._send(producer, frame)
+            producer.flush()
+        except BaseException as error:  # noqa: BLE001 - raised again by join, in the caller's thread
+            self.failure = error
+
+    def _paced(self) -> Iterator[pl.DataFrame]:
+        """Give the flows when they are due."""
+        began = time.monotonic()
+        for frame in self.scenario.frames():
+            rest = frame
+            while len(rest) and not self._stopping.is_set():
+                due = self.scenario.start + (time.monotonic() - began) * self.speedup
+                count = int(rest["ts"].search_sorted(due, side="right"))
+                if count:
+                    yield rest[:count]
+                    rest = rest[count:]
+                time.sleep(SLICE_S)
+
+    def _send(self, producer: Producer, frame: pl.DataFrame) -> None:
+        values = encode(frame, "zeek-json", labels=False)
+        self._note(frame)
+        for source, value in zip(frame["src_ip"].to_list(), values, strict=True):
+            producer.produce(self.topic, value, key=source)
+            if random.random() < BROKEN_SHARE or self.broken < len(BROKEN):
+                producer.produce(self.topic, BROKEN[self.broken % len(BROKEN)], key=source)
+                self.broken += 1
+                self.produced += 1
+        self.produced += len(values)
+        producer.poll(0)
+
+    def _note(self, frame: pl.DataFrame) -> None:
+        attacks = frame.filter(pl.col("attack_id").is_not_null())
+        self.kinds.update(zip(attacks["uid"].to_list(), attacks[LABEL].to_list(), strict=True))
+        self.flows_by_kind.update(frame[LABEL].to_list())
