@@ -10,6 +10,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.metadata import version as installed_version
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -102,16 +103,20 @@ app = typer.Typer(
 )
 
 
+def _version_option(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"oddflow {installed_version('oddflow')}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
-    *, version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version_option, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Take the options that come before a command."""
-    if version:
-        from importlib.metadata import version as installed  # noqa: PLC0415 - slow, and seldom wanted
-
-        typer.echo(f"oddflow {installed('oddflow')}")
-        raise typer.Exit
 
 
 def main() -> None:

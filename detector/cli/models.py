@@ -248,7 +248,7 @@ def _versions_table(rows: list[dict[str, Any]]) -> Table:
         rest = (
             (row["kind"], f"{row['trained_on_rows']:,} flows", _figures(row["quality"]))
             if row["readable"]
-            else ("unreadable", "", row["reason"])
+            else ("unreadable", "", f"oddflow models verify {row['version']} tells why")
         )
         table.add_row(row["model"], row["version"], ", ".join(row["aliases"]), *rest)
     return table
