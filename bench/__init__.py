@@ -1,0 +1,1 @@
+"""Measurements of speed and quality against named peers; each is run by make, none is part of the tests."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
+from typing import Any
 
 import polars as pl
 from confluent_kafka import Producer
 
-from detector.records.flow import LABEL
+from detector.records.flow import BENIGN, LABEL
 from training.simulator.attacks import ATTACKS
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
@@ -25,8 +26,8 @@ from training.simulator.stream import encode
 HOSTS = 80
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
-LIVE_BEGINS_S = DAY_S + 9 * HOUR_S
-"""Nine in the morning after the day that the model learns from."""
+LIVE_BEGINS_S = 2 * DAY_S + 9 * HOUR_S
+"""Nine in the morning after the two days that the models learn from."""
 
 BROKEN = (
     b'{"ts": 1767571200.0, "uid": "Ccut", "id.orig_h": "10.1.0.7"',
@@ -42,9 +43,9 @@ SLICE_S = 0.05
 """How often the sender wakes up."""
 
 
-def write_day(path: Path, seed: int) -> int:
-    """Write the day without attacks that the first model learns from; give the number of flows."""
-    scenario = Scenario(seed=seed, hosts=HOSTS, duration_s=DAY_S, attacks=())
+def write_day(path: Path, seed: int, day: int) -> int:
+    """Write a day without attacks for a model to learn from; give the number of flows."""
+    scenario = Scenario(seed=seed, hosts=HOSTS, start=DEFAULT_START + day * DAY_S, duration_s=DAY_S, attacks=())
     written = 0
     with path.open("wb") as file:
         for frame in scenario.frames():
@@ -99,6 +100,10 @@ class LiveTraffic:
         if self.failure:
             raise self.failure
 
+    def kind_of(self, alert: Mapping[str, Any]) -> str:
+        """What kind of attack an alert's flow was, or benign."""
+        return self.kinds.get(uid_of(alert), BENIGN)
+
     @property
     def running(self) -> bool:
         """Whether there is more to come."""
@@ -142,3 +147,8 @@ class LiveTraffic:
         attacks = frame.filter(pl.col("attack_id").is_not_null())
         self.kinds.update(zip(attacks["uid"].to_list(), attacks[LABEL].to_list(), strict=True))
         self.flows_by_kind.update(frame[LABEL].to_list())
+
+
+def uid_of(alert: Mapping[str, Any]) -> str:
+    """The flow's own id, as an alert carries it."""
+    return str(alert["evidences"][0]["connection_info"].get("uid", ""))

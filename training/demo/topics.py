@@ -1,0 +1,45 @@
+"""What the daemon wrote to its topics, read as an analyst's tool would read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+FLOWS, ALERTS, DEAD_LETTERS = "flows", "oddflow.alerts", "oddflow.dead-letters"
+PARTITIONS = 4
+WAIT_S = 0.05
+
+
+@dataclass(slots=True)
+class OutputTopics:
+    """Counts what lies on both topics; in no group, so that nothing is committed."""
+
+    consumer: Consumer
+    dead_letters: int = 0
+    alerts: int = 0
+
+    @classmethod
+    def open(cls, bootstrap_servers: str) -> OutputTopics:
+        """Begin with the first record of each."""
+        consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "demo", "enable.auto.commit": False})
+        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in (ALERTS, DEAD_LETTERS)])
+        return cls(consumer)
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Give the alerts that came since the last call."""
+        for message in self.consumer.consume(10_000, WAIT_S):
+            if message.error():
+                continue
+            if message.topic() == DEAD_LETTERS:
+                self.dead_letters += 1
+            else:
+                self.alerts += 1
+                yield msgspec.json.decode(message.value() or b"")
+
+    def close(self) -> None:
+        """Stop reading."""
+        self.consumer.close()
