@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from detector.models.compiled import njit
 
 PRIVATE = 1
 """RFC 1918, shared (RFC 6598), loopback, link-local, "this network", unique local IPv6 (RFC 4193)."""
@@ -48,7 +49,7 @@ def read_addresses(column: pl.Series) -> Addresses:
     return Addresses(kinds, networks)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _read(
     blob: NDArray[np.uint8], lengths: NDArray[np.uint32], kinds: NDArray[np.uint8], networks: NDArray[np.int64]
 ) -> None:
@@ -60,7 +61,7 @@ def _read(
         start = end
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _read_one(
     blob: NDArray[np.uint8], start: Integer, end: Integer, groups: NDArray[np.int64]
 ) -> tuple[Integer, Integer]:
@@ -71,7 +72,7 @@ def _read_one(
     return _kind_of_ipv4(address) if address >= 0 else (0, NO_NETWORK)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _parse_ipv4(blob: NDArray[np.uint8], start: Integer, end: Integer) -> Integer:
     """Give the address as an integer, or -1."""
     octet: Integer = 0
@@ -93,7 +94,7 @@ def _parse_ipv4(blob: NDArray[np.uint8], start: Integer, end: Integer) -> Intege
     return address << 8 | octet
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _kind_of_ipv4(address: Integer) -> tuple[Integer, Integer]:
     network = address >> 16
     first = address >> 24
@@ -112,7 +113,7 @@ def _kind_of_ipv4(address: Integer) -> tuple[Integer, Integer]:
     return (PRIVATE | BROADCAST if address & 0xFF == 0xFF else PRIVATE), network
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _hex(byte: Integer) -> Integer:
     if 48 <= byte <= 57:
         return byte - 48
@@ -120,7 +121,7 @@ def _hex(byte: Integer) -> Integer:
     return lower - 87 if 97 <= lower <= 102 else -1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _read_group(blob: NDArray[np.uint8], start: Integer, end: Integer) -> tuple[Integer, Integer]:
     """Give up to four hex digits as a value, or -1, or -2 before a dotted quad; and where reading stopped."""
     value: Integer = 0
@@ -135,7 +136,7 @@ def _read_group(blob: NDArray[np.uint8], start: Integer, end: Integer) -> tuple[
     return (value if at > start else -1), at
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _skip_colons(blob: NDArray[np.uint8], start: Integer, end: Integer) -> Integer:
     at = start
     while at < end and blob[at] == _COLON:
@@ -143,7 +144,7 @@ def _skip_colons(blob: NDArray[np.uint8], start: Integer, end: Integer) -> Integ
     return at - start
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _parse_ipv6(blob: NDArray[np.uint8], start: Integer, stop: Integer, groups: NDArray[np.int64]) -> bool:
     """Fill ``groups`` with the eight 16-bit groups; a zone (``%eth0``) is passed over."""
     end = start
@@ -172,7 +173,7 @@ def _parse_ipv6(blob: NDArray[np.uint8], start: Integer, stop: Integer, groups: 
     return valid and _open_gap(groups, count, gap)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _open_gap(groups: NDArray[np.int64], count: int, gap: int) -> bool:
     """Put the zeros that ``::`` stands for in their place."""
     if gap < 0:
@@ -187,7 +188,7 @@ def _open_gap(groups: NDArray[np.int64], count: int, gap: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _kind_of_ipv6(groups: NDArray[np.int64]) -> tuple[Integer, Integer]:
     network = 1 << 48 | groups[0] << 32 | groups[1] << 16 | groups[2]
     first = groups[0]

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from detector.features.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVAT
 from detector.features.encoders import FAILED_STATES, KNOWN, PORTS
 from detector.features.flows import Flows
 from detector.features.spec import Feature
+from detector.models.compiled import njit
 
 Columns = NDArray[np.float32]
 """The family's part of the matrix, shape (rows, its features)."""
@@ -51,25 +51,25 @@ class Family:
         return tuple(Feature(column, self.name, self.revision) for column in self.columns)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _clean(value: float) -> float:
     """Bound a count or duration: unknown (NaN) and negative are 0."""
     return min(value, LARGEST) if value > 0.0 else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _log(value: float) -> float:
     return math.log1p(_clean(value))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _balance(sent: float, received: float) -> float:
     """1 if all was sent, −1 if all was received, 0 if balanced or nothing."""
     total = _clean(sent) + _clean(received)
     return (_clean(sent) - _clean(received)) / total if total > 0.0 else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _per(amount: float, count: float) -> float:
     return _clean(amount) / _clean(count) if _clean(count) > 0.0 else 0.0
 
@@ -86,7 +86,7 @@ def _volumes(flows: Flows, out: Columns) -> None:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _fill_volumes(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     duration_s: NDArray[np.float64],
     src_bytes: NDArray[np.float64],
@@ -117,7 +117,7 @@ def _outcome(flows: Flows, out: Columns) -> None:
     _fill_outcome(flows.codes("state"), numbers("duration_s"), numbers("dst_bytes"), numbers("dst_packets"), out)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _fill_outcome(
     states: NDArray[np.uint32],
     duration_s: NDArray[np.float64],
@@ -137,7 +137,7 @@ def _ports(flows: Flows, out: Columns) -> None:
     _fill_ports(flows.ports("src_port"), flows.ports("dst_port"), flows.port_surprise, out)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _port_class(port: int) -> float:
     """0 for none, then 1 to 4 from system ports to dynamic ones."""
     if port >= PORTS:
@@ -149,7 +149,7 @@ def _port_class(port: int) -> float:
     return 3.0 if port < PORT_CLASSES[2] else 4.0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _fill_ports(
     src_ports: NDArray[np.int64], dst_ports: NDArray[np.int64], surprise: NDArray[np.float32], out: Columns
 ) -> None:
@@ -172,7 +172,7 @@ def _addresses(flows: Flows, out: Columns) -> None:
     _fill_addresses(source.kinds, target.kinds, source.networks, target.networks, out)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _fill_addresses(
     src_kinds: NDArray[np.uint8],
     dst_kinds: NDArray[np.uint8],

@@ -28,6 +28,13 @@ def compiled(function: Kernel) -> Kernel:
     return kernel
 
 
+def njit(*, nogil: bool, cache: bool) -> Callable[[Kernel], Kernel]:
+    """Give :func:`compiled` under numba's own name: without the GIL and cached, which is all there is to choose."""
+    if not (nogil and cache):
+        raise ValueError("kernels are compiled without the GIL and cached")
+    return compiled
+
+
 def _readable(locator: type[Any]) -> type[Any]:
     """Make a locator that takes a folder which it cannot write to."""
     return type(locator.__name__, (locator,), {"ensure_cache_path": lambda _: None})
