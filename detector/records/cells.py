@@ -43,6 +43,4 @@ class Cells:
         """Only the records where ``mask`` is true."""
         if mask.all():
             return self
-        return Cells(
-            self.data, self.begins[:, mask], self.ends[:, mask], self.kinds[:, mask], self.rows[mask]
-        )
+        return Cells(self.data, self.begins[:, mask], self.ends[:, mask], self.kinds[:, mask], self.rows[mask])

@@ -44,8 +44,10 @@ class Reading:
 class Reader(Protocol):
     """Finds the wanted fields. May remember header lines, per stream."""
 
-    names: Sequence[str]
-    """The wanted fields, as messages name them; ``cells.begins[i]`` is of ``names[i]``."""
+    @property
+    def names(self) -> Sequence[str]:
+        """The wanted fields, as messages name them; ``cells.begins[i]`` is of ``names[i]``."""
+        ...
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of the values; ``streams`` has the stream of each of ``intake.rows``."""

@@ -25,9 +25,7 @@ class Format:
     open: Callable[[Options], Decoder]
 
 
-_ROWS = (
-    Format("zeek-json", "Zeek conn log, JSON", open_zeek_json),
-)
+_ROWS = (Format("zeek-json", "Zeek conn log, JSON", open_zeek_json),)
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 

@@ -59,7 +59,7 @@ class JsonReader:
         begins = np.zeros(shape, dtype=np.int32)
         ends = np.zeros(shape, dtype=np.int32)
         kinds = np.zeros(shape, dtype=np.uint8)
-        doubtful = scan_records(intake.data, intake.begins, intake.ends, self._paths, begins, ends, kinds)
+        doubtful = scan_records(intake.data, intake.begins, intake.ends, *self._paths, begins, ends, kinds)
         cells = Cells(intake.data, begins, ends, kinds, intake.rows)
         if not doubtful.any():
             return Reading(cells)

@@ -1,7 +1,7 @@
 """Finding the wanted fields of JSON objects without building the objects: a strict scanner, compiled.
 
-It accepts a *subset* of JSON, checked in full (RFC 8259), and calls anything outside it doubtful: the caller then asks a
-complete parser. What it accepts, a complete parser accepts with the same fields. Doubtful are escapes inside wanted
+It accepts a *subset* of JSON, checked in full (RFC 8259), and calls anything outside it doubtful: the caller then asks
+a complete parser. What it accepts, a complete parser accepts with the same fields. Doubtful are escapes inside wanted
 text or names, surrogates, exponents, very long numbers, nesting deeper than 16, a wanted field given twice, and of
 course everything malformed. Every record must be followed by a zero byte, which ends any token, so that no loop
 needs to count.
@@ -9,17 +9,19 @@ needs to count.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detector.models.compiled import njit
 from detector.records.cells import Kind
 from detector.records.words import ABSENT, WordTable, build_words, find_word
 
 _DEPTH = 16
 _LONGEST_NUMBER = 40
+_LIST = -2
+_ESCAPED = 99
 
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _MINUS, _POINT = (ord(sign) for sign in '"\\,:-.')
 _OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = (ord(sign) for sign in "{}[]")
@@ -36,131 +38,116 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 
 
-class Paths(NamedTuple):
-    """The wanted fields as a tree of names: node 0 is the record itself, other nodes are objects inside it."""
+def build_paths(wanted: Sequence[Sequence[str]]) -> WordTable:
+    """The wanted fields as a tree of names: node 0 is the record itself, other nodes are objects inside it.
 
-    fields: WordTable
-    """(node, name) → number of the field, where a value is wanted."""
-    objects: WordTable
-    """(node, name) → node, where something inside is wanted."""
-
-
-def build_paths(wanted: tuple[tuple[str, ...], ...]) -> Paths:
-    """Build the tree; ``wanted[i]`` lists the spellings of field i, each both as a flat name and as a dotted path."""
+    ``wanted[i]`` lists the spellings of field i, each taken both as a flat name and as a dotted path.
+    """
     nodes: dict[tuple[int, str], int] = {}
-    fields: list[tuple[int, str, int]] = []
+    fields: dict[tuple[int, str], int] = {}
     for number, spellings in enumerate(wanted):
         for path in spellings:
-            fields.append((0, path, number))
-            parts = path.split(".")
+            fields.setdefault((0, path), number)
+            *parents, last = path.split(".")
             node = 0
-            for part in parts[:-1]:
-                node = nodes.setdefault((node, part), len(nodes) + 1)
-            fields.append((node, parts[-1], number))
-    return Paths(
-        build_words(fields), build_words((parent, name, node) for (parent, name), node in nodes.items())
-    )
+            for parent in parents:
+                node = nodes.setdefault((node, parent), len(nodes) + 1)
+            fields.setdefault((node, last), number)
+    names = {**fields, **nodes}
+    return build_words({name: (fields.get(name, ABSENT), nodes.get(name, ABSENT)) for name in names})
 
 
 @njit(cache=True, nogil=True)
-def scan_records(
-    data: Bytes, begins: Ints, ends: Ints, paths: Paths, cell_begins: Ints, cell_ends: Ints, kinds: Bytes
+def scan_records(  # noqa: C901, PLR0917 - a kernel takes its arrays one by one
+    data: Bytes,
+    begins: Ints,
+    ends: Ints,
+    letters: Bytes,
+    entries: Ints,
+    slots: Ints,
+    cell_begins: Ints,
+    cell_ends: Ints,
+    kinds: Bytes,
 ) -> NDArray[np.bool_]:
-    """Fill the cells (fields × records, ``kinds`` all zero) of every record; true where one is doubtful."""
+    """Fill the cells (fields × records, ``kinds`` all zero) of every record; true where one is doubtful.
+
+    ``letters``, ``entries`` and ``slots`` are the table of :func:`build_paths`.
+    """
     doubtful = np.zeros(begins.size, dtype=np.bool_)
-    nodes = np.empty(_DEPTH, dtype=np.int32)
+    nodes = np.zeros(_DEPTH, dtype=np.int32)
     for row in range(begins.size):
-        end = _scan_record(
-            data, begins[row], paths, cell_begins[:, row], cell_ends[:, row], kinds[:, row], nodes
-        )
-        doubtful[row] = end != ends[row]
+        at = _skip_space(data, begins[row])
+        depth, field, node = -1, -1, 0
+        if data[at] != _OPEN:
+            at = -1
+        while at >= 0:
+            # Here a value begins at ``at``, wanted as ``field`` and, if an object, as ``node``.
+            begin = at
+            at, end, kind = _scan_value(data, at)
+            if kind == _NESTED:
+                depth += 1
+                if depth == _DEPTH:
+                    at = -1
+                    break
+                nodes[depth] = node if data[begin] == _OPEN else _LIST
+            if field >= 0 and at >= 0:
+                if kinds[field, row] != 0 or kind == _ESCAPED:
+                    at = -1
+                    break
+                kinds[field, row] = kind
+                cell_begins[field, row] = begin + (kind == _TEXT)
+                cell_ends[field, row] = end
+            if at >= 0:
+                at, depth = _close(data, at, depth, nodes, kind == _NESTED)
+            if at < 0 or depth < 0:
+                break
+            field, node = -1, -1
+            if nodes[depth] != _LIST:
+                begin = at + 1
+                at, end = _scan_name(data, at)
+                if at >= 0 and nodes[depth] >= 0:
+                    index = find_word(letters, entries, slots, data, begin, end, nodes[depth])
+                    if index >= 0:
+                        field, node = entries[index, 3], entries[index, 4]
+        doubtful[row] = at != ends[row]
     return doubtful
 
 
 @njit(cache=True, nogil=True)
-def _scan_record(
-    data: Bytes, at: int, paths: Paths, cell_begins: Ints, cell_ends: Ints, kinds: Bytes, nodes: Ints
-) -> int:
-    # Returns where the record ended, or ABSENT. nodes[depth] is the node of each open object, -2 for a list.
-    at = _skip_space(data, at)
-    if data[at] != _OPEN:
-        return ABSENT
-    depth = -1
-    node = 0
-    field = -1
-    while True:
-        # Here a value begins at ``at``, wanted as ``field`` and, if an object, as ``node``.
-        sign = data[at]
-        if sign in (_OPEN, _OPEN_LIST):
-            depth += 1
-            if depth == _DEPTH:
-                return ABSENT
-            if field >= 0 and not _set(field, _NESTED, at, at, cell_begins, cell_ends, kinds):
-                return ABSENT
-            nodes[depth] = node if sign == _OPEN else -2
-            at = _skip_space(data, at + 1)
-            opened = True
-        else:
-            at = _scan_scalar(data, at, field, cell_begins, cell_ends, kinds)
-            if at < 0:
-                return ABSENT
-            at = _skip_space(data, at)
-            opened = False
-        at, depth, separated = _close(data, at, depth, nodes, opened)
-        if depth < 0:
-            return at
-        if not separated:
-            return ABSENT
-        if nodes[depth] == -2:
-            field, node = -1, -1
-        else:
-            at, field, node = _scan_name(data, at, nodes[depth], paths)
-            if at < 0:
-                return ABSENT
-
-
-@njit(cache=True, nogil=True, inline="always")
 def _skip_space(data: Bytes, at: int) -> int:
-    while data[at] <= 32 and data[at] in (32, 9, 10, 13):
+    while data[at] <= 32 and (data[at] == 32 or data[at] == 9 or data[at] == 10 or data[at] == 13):
         at += 1
     return at
 
 
 @njit(cache=True, nogil=True)
-def _close(data: Bytes, at: int, depth: int, nodes: Ints, opened: bool) -> tuple[int, int, bool]:
-    # Step over closing brackets, then over the comma to the next member. -> (at, depth, whether a member follows)
+def _close(data: Bytes, at: int, depth: int, nodes: Ints, opened: bool) -> tuple[int, int]:
+    # Over closing brackets and the comma, to the next member or the end of all. -> (at or -1, depth)
     while depth >= 0:
-        closing = _CLOSE_LIST if nodes[depth] == -2 else _CLOSE
-        if data[at] == closing:
+        sign = data[at]
+        if sign == (_CLOSE_LIST if nodes[depth] == _LIST else _CLOSE):
             depth -= 1
             at = _skip_space(data, at + 1)
             opened = False
         elif opened:
-            return at, depth, True
-        elif data[at] == _COMMA:
-            return _skip_space(data, at + 1), depth, True
+            return at, depth
+        elif sign == _COMMA:
+            return _skip_space(data, at + 1), depth
         else:
-            return at, depth, False
-    return at, depth, False
+            return -1, depth
+    return at, depth
 
 
 @njit(cache=True, nogil=True)
-def _scan_name(data: Bytes, at: int, node: int, paths: Paths) -> tuple[int, int, int]:
-    # -> (where the value begins or ABSENT, the wanted field or -1, the node or -1)
+def _scan_name(data: Bytes, at: int) -> tuple[int, int]:
+    # -> (where the value begins or -1, where the name ends)
     if data[at] != _QUOTE:
-        return ABSENT, -1, -1
-    begin = at + 1
-    at, escaped = _scan_text(data, begin)
-    if at < 0 or escaped:
-        return ABSENT, -1, -1
-    field, child = -1, -1
-    if node >= 0:
-        field = find_word(paths.fields, data, begin, at, node)
-        child = find_word(paths.objects, data, begin, at, node)
-    at = _skip_space(data, at + 1)
-    if data[at] != _COLON:
-        return ABSENT, -1, -1
-    return _skip_space(data, at + 1), field, child
+        return -1, at
+    end, escaped = _scan_text(data, at + 1)
+    if end < 0 or escaped:
+        return -1, end
+    at = _skip_space(data, end + 1)
+    return (_skip_space(data, at + 1) if data[at] == _COLON else -1), end
 
 
 @njit(cache=True, nogil=True)
@@ -190,38 +177,27 @@ def _is_plain_unicode(data: Bytes, at: int) -> bool:
     for step in range(4):
         if not _HEX[data[at + step]]:
             return False
-    return not (data[at] in (ord("d"), ord("D")) and data[at + 1] > ord("7"))
+    return not (data[at] | 32 == ord("d") and data[at + 1] > ord("7"))
 
 
 @njit(cache=True, nogil=True)
-def _scan_scalar(data: Bytes, at: int, field: int, cell_begins: Ints, cell_ends: Ints, kinds: Bytes) -> int:
-    # -> where it ended, or ABSENT
-    begin = at
+def _scan_value(data: Bytes, at: int) -> tuple[int, int, int]:
+    # -> (where the next sign is or -1, where the cell ends, its kind); of an object or list only the opening bracket.
     sign = data[at]
     if sign == _QUOTE:
-        at, escaped = _scan_text(data, at + 1)
-        if at < 0 or (escaped and field >= 0):
-            return ABSENT
-        if field >= 0 and not _set(field, _TEXT, begin + 1, at, cell_begins, cell_ends, kinds):
-            return ABSENT
-        return at + 1
-    if sign == _MINUS or ord("0") <= sign <= ord("9"):
-        at, kind = _scan_number(data, at), _NUMBER
+        end, escaped = _scan_text(data, at + 1)
+        after, kind = end + 1, (_ESCAPED if escaped else _TEXT)
+    elif sign in (_OPEN, _OPEN_LIST):
+        end, after, kind = at, at + 1, _NESTED
+    elif sign == _MINUS or _is_digit(sign):
+        end = _scan_number(data, at)
+        after, kind = end, _NUMBER
     else:
-        at, kind = _scan_literal(data, at)
-    if at >= 0 and field >= 0 and not _set(field, kind, begin, at, cell_begins, cell_ends, kinds):
-        return ABSENT
-    return at
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _set(field: int, kind: int, begin: int, end: int, cell_begins: Ints, cell_ends: Ints, kinds: Bytes) -> bool:
-    if kinds[field] != _NOTHING:
-        return False
-    kinds[field] = kind
-    cell_begins[field] = begin
-    cell_ends[field] = end
-    return True
+        end, kind = _scan_literal(data, at)
+        after = end
+    if end < 0:
+        return -1, end, kind
+    return _skip_space(data, after), end, kind
 
 
 @njit(cache=True, nogil=True)
@@ -238,16 +214,21 @@ def _scan_number(data: Bytes, at: int) -> int:
         at = _skip_digits(data, first)
         if at == first:
             return ABSENT
-    if data[at] in (ord("e"), ord("E")) or at - begin > _LONGEST_NUMBER:
+    if data[at] | 32 == ord("e") or at - begin > _LONGEST_NUMBER:
         return ABSENT
     return at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _skip_digits(data: Bytes, at: int) -> int:
-    while ord("0") <= data[at] <= ord("9"):
+    while _is_digit(data[at]):
         at += 1
     return at
+
+
+@njit(cache=True, nogil=True)
+def _is_digit(sign: int) -> bool:
+    return 48 <= sign <= 57
 
 
 @njit(cache=True, nogil=True)

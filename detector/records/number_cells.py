@@ -7,9 +7,9 @@ any other is left to Python's own ``float``.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detector.models.compiled import njit
 from detector.records.cells import Kind
 
 GOOD, NULL, WRONG_TYPE, UNREADABLE, OUT_OF_RANGE, UNFINISHED = range(6)
@@ -26,7 +26,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _digit(sign: int) -> bool:
     return _ZERO <= sign <= _NINE
 
@@ -84,7 +84,7 @@ def parse_count(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def read_decimals(
+def read_decimals(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, values: NDArray[np.float64], status: Bytes
 ) -> None:
     """Fill ``values`` (NaN unless GOOD) and ``status`` from numbers, or text that holds one."""
@@ -101,7 +101,7 @@ def read_decimals(
 
 
 @njit(cache=True, nogil=True)
-def read_counts(
+def read_counts(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, most: int, values: NDArray[np.int64], status: Bytes
 ) -> None:
     """Fill ``values`` (0 unless GOOD) and ``status`` from whole numbers of 0 to ``most``, or text that holds one."""
@@ -120,7 +120,7 @@ def read_counts(
 
 
 @njit(cache=True, nogil=True)
-def read_flags(
+def read_flags(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, values: NDArray[np.int8], status: Bytes
 ) -> None:
     """Fill ``values`` (1, 0, or -1 where there is none) from true and false, or text that begins like them."""

@@ -1,4 +1,4 @@
-"""Names and numbers of transport protocols, after IANA's registry of protocol numbers, in Zeek's words where it has any.
+"""Names and numbers of transport protocols, after IANA's registry of protocol numbers, in Zeek's words if it has any.
 
 ICMP is ``icmp`` for both versions of IP, as in Zeek. A number without a name is given as ``proto-N``.
 """

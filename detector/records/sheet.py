@@ -53,7 +53,8 @@ class Sheet:
 
     def present(self, name: str) -> NDArray[np.bool_]:
         """Where the field has a value."""
-        return self.cells.kinds[self._fields[name]] != Kind.ABSENT
+        present: NDArray[np.bool_] = self.cells.kinds[self._fields[name]] != Kind.ABSENT
+        return present
 
     def times(self, name: str, per_second: float = 1.0, *, required: bool = True) -> pl.Series:
         """Seconds since 1970 UTC from a number of ``1 / per_second`` seconds, or from a date."""
@@ -146,7 +147,11 @@ class Sheet:
         Columns of the schema that are not given are null; others than the schema's come last.
         """
         size = len(self)
-        nothing = {name: pl.repeat(None, size, dtype=dtype, eager=True) for name, dtype in SCHEMA.items() if name not in columns}
+        nothing = {
+            name: pl.repeat(None, size, dtype=dtype, eager=True)
+            for name, dtype in SCHEMA.items()
+            if name not in columns
+        }
         ordered = [(columns.get(name, nothing.get(name)), name) for name in SCHEMA]
         ordered.append((pl.Series(self.cells.rows.astype(np.uint32)), ROW))
         ordered.extend((series, name) for name, series in columns.items() if name not in SCHEMA)

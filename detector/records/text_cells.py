@@ -1,7 +1,7 @@
 """Text out of cells, addresses among them.
 
-Most text repeats (addresses, services, states), so each distinct spelling is found once, and all further work is done on
-the few distinct ones.
+Most text repeats (addresses, services, states), so each distinct spelling is found once, and all further work is done
+on the few distinct ones.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
+from detector.models.compiled import njit
 from detector.records.cells import Kind
 
 _ABSENT = int(Kind.ABSENT)
@@ -53,7 +53,7 @@ def find_distinct(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, codes: In
     return firsts[:count]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _hash(data: Bytes, begin: int, size: int) -> int:
     # FNV-1a, 32 bits.
     value = 2166136261
@@ -62,9 +62,9 @@ def _hash(data: Bytes, begin: int, size: int) -> int:
     return value ^ (value >> 15)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _equal(data: Bytes, one: int, other: int, size: int) -> bool:
-    for step in range(size):
+    for step in range(size):  # noqa: SIM110 - numba has no all()
         if data[one + step] != data[other + step]:
             return False
     return True
@@ -127,7 +127,7 @@ def _is_ipv6(data: Bytes, at: int, end: int) -> bool:
     return groups < 8 if gap else groups == 8
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _is_hex(sign: int) -> bool:
     return _ZERO <= sign <= _NINE or ord("a") <= sign <= ord("f") or ord("A") <= sign <= ord("F")
 

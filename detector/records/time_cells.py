@@ -1,11 +1,11 @@
-"""Times out of cells: numbers in any unit, and dates as ISO 8601 / RFC 3339 or with slashes, UTC where no zone is named."""
+"""Times out of cells: numbers in any unit, and dates as ISO 8601, RFC 3339 or with slashes; UTC if no zone is named."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detector.models.compiled import njit
 from detector.records.cells import Kind
 from detector.records.number_cells import GOOD, NULL, UNREADABLE, WRONG_TYPE, parse_decimal
 
@@ -17,7 +17,7 @@ Ints = NDArray[np.int32]
 
 
 @njit(cache=True, nogil=True)
-def read_times(
+def read_times(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes,
     begins: Ints,
     ends: Ints,

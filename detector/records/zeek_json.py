@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.json_cells import JsonReader
-from detector.records.words import build_words, match_words
+from detector.records.words import ABSENT, build_words, match_words
 from detector.records.zeek_conn import FIELDS, map_conn, wanted_fields
 
 OTHER_LOG = "other_log"
 
 _PATH_FIELD = list(FIELDS).index("_path")
-_CONN_PATHS = build_words([(0, "conn", 0), (0, "conn_long", 0)])
+_CONN_PATHS = build_words({(0, "conn"): (0, ABSENT), (0, "conn_long"): (0, ABSENT)})
 
 
 def open_zeek_json(options: Options) -> RecordDecoder:
@@ -31,7 +31,7 @@ def choose_conn(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
     kinds = cells.kinds[_PATH_FIELD]
     others = kinds == Kind.TEXT
     if others.any():
-        codes = match_words(_CONN_PATHS, cells.data, cells.begins[_PATH_FIELD], cells.ends[_PATH_FIELD], kinds)
+        codes = match_words(*_CONN_PATHS, cells.data, cells.begins[_PATH_FIELD], cells.ends[_PATH_FIELD], kinds)
         others &= codes < 0
     count = int(others.sum())
     return ~others, {OTHER_LOG: count} if count else {}
