@@ -35,6 +35,17 @@ class Run:
         """Its metrics now."""
         return scrape(self.port)
 
+    def wait_ready(self) -> None:
+        """Wait until it has joined its group. Raises RuntimeError when it ends before."""
+        deadline = time.monotonic() + START_S
+        while True:
+            seen = self.scrape()
+            if seen and seen.total("oddflow_partitions_assigned"):
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the daemon did not start: {self.log.read_text()[-2000:]}")
+            time.sleep(SAMPLE_S)
+
     def watch(self, records: int) -> None:
         """Sample until so many records are committed. Raises RuntimeError when it ends or stands still."""
         moved = time.monotonic()
@@ -47,7 +58,9 @@ class Run:
             if committed >= records:
                 return
             if self.process.poll() is not None or time.monotonic() - moved > QUIET_S:
-                raise RuntimeError(f"the daemon stopped at {committed:,} of {records:,} records; see {self.log}")
+                raise RuntimeError(
+                    f"the daemon stopped at {committed:,} of {records:,} records: {self.log.read_text()[-2000:]}"
+                )
             time.sleep(SAMPLE_S)
 
     def per_second(self) -> float:

@@ -28,7 +28,9 @@ def start(folder: Path, name: str, arguments: list[str], *, niceness: int = 0) -
     """Start ``oddflow`` with these arguments; what it prints goes to ``<folder>/<name>.log``."""
     prefix = ["nice", "-n", str(niceness)] if niceness and os.name == "posix" else []
     with (folder / f"{name}.log").open("ab") as log:
-        return subprocess.Popen([*prefix, sys.executable, "-m", "detector", *arguments], stdout=log, stderr=log)
+        return subprocess.Popen(  # noqa: S603 - our own command
+            [*prefix, sys.executable, "-m", "detector", *arguments], stdout=log, stderr=log
+        )
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:

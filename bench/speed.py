@@ -1,0 +1,201 @@
+"""How fast the daemon is, beside what it is measured against, on one real Kafka and the same records.
+
+Everything is measured in this run, on this machine, from topic to committed offset, in interleaved rounds; printed are
+the medians. The last line is one JSON object.
+
+usage: python -m bench.speed [--rounds 3] [--records 5000000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench.clients import fill_topic, kafka_python_consume_per_s, raw_consume_per_s
+from bench.daemon_run import Run, running
+from bench.kernel import measure_kernel
+from bench.latency import measure
+from detector.transport.topics import Topic, ensure_topics
+from training.demo.broker import EmbeddedKafka
+from training.demo.processes import start
+from training.simulator.scenario import Scenario
+from training.simulator.stream import encode
+
+HOSTS = 2_000
+DISTINCT = 500_000
+"""Records that differ; the topics hold them over and over."""
+PLAIN_BATCHES = (500, 5_000, 20_000)
+OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters")
+LATENCY_S = 20.0
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many records each contender reads in a round: about as long each, but for the slowest."""
+
+    long: int
+    daemon: int
+    plain: int
+    plain_500: int
+    usual: int
+    single: int
+
+    @classmethod
+    def of(cls, records: int) -> Sizes:
+        """In proportion to the longest run."""
+        return cls(
+            long=records,
+            daemon=records * 2 // 5,
+            plain=records // 5,
+            plain_500=records // 20,
+            usual=records // 200,
+            single=records // 5000,
+        )
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run's parts and what it found."""
+
+    folder: Path
+    servers: str
+    sizes: Sizes
+    values: Path
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    rss_mib: tuple[float, float] = (0.0, 0.0)
+
+    def note(self, name: str, rate: float) -> None:
+        """Keep a figure and show it."""
+        self.rates.setdefault(name, []).append(rate)
+        print(f"  {name:30} {rate:>12,.0f}", flush=True)
+
+    def daemon(self, topic: str, records: int) -> Run:
+        """Have the daemon read so many records of a topic."""
+        with running(self.folder, self.servers, topic, self.settings) as run:
+            run.watch(records)
+        return run
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The daemon's, beside where Kafka is: its defaults otherwise."""
+        return {"ODDFLOW_INPUT__FORMAT": "zeek-json", "ODDFLOW_MODEL__REGISTRY": str(self.folder / "registry")}
+
+    def rival(self, name: str, records: int, batch: int = 500) -> float:
+        """Run one of the others as a process of its own."""
+        command = [sys.executable, "-m", "bench.rivals", name, "--bootstrap", self.servers, "--topic", "flows-1"]
+        command += ["--records", str(records), "--batch", str(batch)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return float(json.loads(done.stdout.splitlines()[-1])["per_s"])
+
+    def round(self, number: int) -> None:
+        """One turn of every contender."""
+        sizes = self.sizes
+        run = self.daemon("flows-1", sizes.long if number == 0 else sizes.daemon)
+        if number == 0:
+            self.rss_mib = resident_mib(run, sizes.long)
+        self.note("daemon_per_s", run.per_second())
+        for batch in PLAIN_BATCHES:
+            records = sizes.plain_500 if batch == 500 else sizes.plain
+            self.note(f"plain_{batch}_per_s", self.rival("plain", records, batch))
+        self.note("daemon_4_partitions_per_s", self.daemon("flows-4", sizes.daemon).per_second())
+        self.note("raw_consume_per_s", raw_consume_per_s(self.servers, "flows-1", sizes.daemon))
+        self.note("kafka_python_consume_per_s", kafka_python_consume_per_s(self.servers, "flows-1", sizes.usual * 2))
+        self.note("usual_per_s", self.rival("usual", sizes.usual))
+        self.note("single_per_s", self.rival("single", sizes.single))
+
+    def latency_ms(self, rate: float) -> tuple[float, float, int]:
+        """Median and 99th percentile at this rate, and how many alerts they are of."""
+        ensure_topics({"bootstrap.servers": self.servers}, [Topic("flows-paced", 1)])
+        with running(self.folder, self.servers, "flows-paced", self.settings) as run:
+            run.wait_ready()
+            found = measure(self.servers, "flows-paced", self.values, rate, LATENCY_S)
+        median, high = np.percentile(found, (50, 99)).tolist()
+        return median, high, len(found)
+
+
+def resident_mib(run: Run, records: int) -> tuple[float, float]:
+    """Resident memory after a tenth of the records, and at their end."""
+    early = next(size for _, done, size in run.samples if done >= records // 10)
+    return early / MIB, run.samples[-1][2] / MIB
+
+
+def write_values(path: Path) -> list[bytes]:
+    """Simulate the records, keep them as a file too, and give them."""
+    values: list[bytes] = []
+    for frame in Scenario(seed=7, hosts=HOSTS).frames(50_000):
+        values += encode(frame, "zeek-json")
+        if len(values) >= DISTINCT:
+            break
+    path.write_bytes(b"\n".join(values) + b"\n")
+    return values
+
+
+def train(folder: Path, values: Path) -> None:
+    """Train 100 trees of 256 on per-flow features, by the command that users have."""
+    data = ["--data", str(values), "--format", "zeek-json", "--registry", str(folder / "registry")]
+    size = ["--no-windows", "--param", "n_estimators=100", "--param", "max_samples=256"]
+    process = start(folder, "train", ["train", *data, *size])
+    if process.wait():
+        raise RuntimeError((folder / "train.log").read_text(encoding="utf-8"))
+
+
+def run(folder: Path, servers: str, sizes: Sizes, rounds: int) -> dict[str, float]:
+    """Measure everything; give the figures by their names."""
+    values_path = folder / "values.jsonl"
+    values = write_values(values_path)
+    size = sum(map(len, values)) / len(values)
+    print(f"{len(values):,} distinct Zeek JSON records of {size:.0f} bytes on average; training", flush=True)
+    train(folder, values_path)
+    ensure_topics({"bootstrap.servers": servers}, [Topic(topic) for topic in OUTPUTS])
+    produced = fill_topic(servers, "flows-1", values, sizes.long)
+    fill_topic(servers, "flows-4", values, sizes.daemon, partitions=4)
+    print(
+        f"filled flows-1 with {sizes.long:,} and flows-4 with {sizes.daemon:,} records, {produced:,.0f}/s", flush=True
+    )
+    bench = Bench(folder, servers, sizes, values_path)
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", flush=True)
+        bench.round(number)
+    figures = {name: statistics.median(rates) for name, rates in bench.rates.items()}
+    figures["plain_per_s"] = max(figures["plain_5000_per_s"], figures["plain_20000_per_s"])
+    figures["latency_rate_per_s"] = figures["daemon_per_s"] / 2
+    p50, p99, alerts = bench.latency_ms(figures["latency_rate_per_s"])
+    figures |= {"latency_p50_ms": p50, "latency_p99_ms": p99, "latency_alerts": alerts}
+    figures["rss_mib_early"], figures["rss_mib_late"] = bench.rss_mib
+    return figures | measure_kernel()
+
+
+def ratios(figures: dict[str, float]) -> dict[str, float]:
+    """The daemon beside each rival, in this run."""
+    daemon = figures["daemon_per_s"]
+    return {
+        f"daemon_to_{name}": daemon / figures[f"{name}_per_s"] for name in ("plain", "plain_500", "usual", "single")
+    }
+
+
+def main() -> None:
+    """Start a Kafka, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--records", type=int, default=5_000_000, help="of the longest run; the others in proportion")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with EmbeddedKafka(folder / "kafka") as kafka:
+            figures = run(folder, kafka.bootstrap_servers, Sizes.of(options.records), options.rounds)
+    shown: Callable[[float], float] = lambda value: round(value, 2) if value < 1000 else round(value)  # noqa: E731
+    print(json.dumps({key: shown(value) for key, value in (figures | ratios(figures)).items()}))
+
+
+if __name__ == "__main__":
+    main()
