@@ -12,8 +12,7 @@ from training.simulator.writers import writer_named
 
 def encode(frame: pl.DataFrame, format: str, *, labels: bool = False) -> list[bytes]:  # noqa: A002
     """One value per flow, in order. Raises ConfigurationError for an unknown format."""
-    encoded: list[bytes] = writer_named(format).lines(frame, labels=labels).cast(pl.Binary).to_list()
-    return encoded
+    return writer_named(format).write(frame, labels=labels).values()
 
 
 def keys(frame: pl.DataFrame) -> list[bytes]:

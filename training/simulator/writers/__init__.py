@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
@@ -9,14 +10,23 @@ from typing import Protocol
 import polars as pl
 
 from detector.errors import ConfigurationError
-from training.simulator.writers import zeek_json
+from training.simulator.writers import zeek_json, zeek_tsv
+from training.simulator.writers.lines import Lines
 
 
-class Lines(Protocol):
-    """Gives one line per flow of ``frame``, without newline; ``labels`` adds the truth."""
+class Write(Protocol):
+    """Gives one line per flow of ``frame``; ``labels`` adds the truth."""
 
-    def __call__(self, frame: pl.DataFrame, *, labels: bool = False) -> pl.Series:
+    def __call__(self, frame: pl.DataFrame, *, labels: bool = False) -> Lines:
         """Write the flows."""
+        ...
+
+
+class Header(Protocol):
+    """Gives the lines before the first flow; ``start`` is its time."""
+
+    def __call__(self, start: float, *, labels: bool = False) -> list[bytes]:
+        """Write the header."""
         ...
 
 
@@ -26,12 +36,18 @@ class Writer:
 
     name: str
     meaning: str
-    lines: Lines
+    write: Write
+    header: Header = lambda start, *, labels=False: []  # noqa: ARG005
+    footer: Callable[[float], list[bytes]] = lambda end: []  # noqa: ARG005
+    """Lines behind the last flow, from its time."""
 
 
-WRITERS: dict[str, Writer] = {
-    writer.name: writer for writer in (Writer("zeek-json", "Zeek conn log, JSON lines", zeek_json.lines),)
-}
+_ROWS = (
+    Writer("zeek-json", "Zeek conn log, JSON lines", zeek_json.write),
+    Writer("zeek-tsv", "Zeek conn log, tab-separated with a header", zeek_tsv.write, zeek_tsv.header, zeek_tsv.footer),
+)
+
+WRITERS: dict[str, Writer] = {row.name: row for row in _ROWS}
 """Every format by its name, which is also the decoder's."""
 
 

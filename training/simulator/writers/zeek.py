@@ -7,7 +7,36 @@ from __future__ import annotations
 
 import polars as pl
 
+from detector.records.flow import BENIGN, LABEL
 from training.simulator.flows import STATES
+from training.simulator.writers.lines import Kind
+
+CONN_FIELDS: dict[str, tuple[str, Kind]] = {
+    "ts": ("ts", Kind.MICROSECONDS),
+    "uid": ("uid", Kind.TEXT),
+    "id.orig_h": ("src_ip", Kind.TEXT),
+    "id.orig_p": ("src_port", Kind.INTEGER),
+    "id.resp_h": ("dst_ip", Kind.TEXT),
+    "id.resp_p": ("dst_port", Kind.INTEGER),
+    "proto": ("proto", Kind.TEXT),
+    "service": ("service", Kind.TEXT),
+    "duration": ("duration_s", Kind.MICROSECONDS),
+    "orig_bytes": ("src_bytes", Kind.INTEGER),
+    "resp_bytes": ("dst_bytes", Kind.INTEGER),
+    "conn_state": ("state", Kind.TEXT),
+    "local_orig": ("local_orig", Kind.TEXT),
+    "local_resp": ("local_resp", Kind.TEXT),
+    "missed_bytes": ("missed_bytes", Kind.INTEGER),
+    "history": ("history", Kind.TEXT),
+    "orig_pkts": ("src_packets", Kind.INTEGER),
+    "orig_ip_bytes": ("orig_ip_bytes", Kind.INTEGER),
+    "resp_pkts": ("dst_packets", Kind.INTEGER),
+    "resp_ip_bytes": ("resp_ip_bytes", Kind.INTEGER),
+}
+"""Zeek's fields in Zeek's order: the column that each comes from, and how it is spelt."""
+
+LABEL_FIELDS: dict[str, tuple[str, Kind]] = {"label": ("_verdict", Kind.TEXT), "detailedlabel": ("_detail", Kind.TEXT)}
+"""What labelled captures add."""
 
 _HEADER_V4, _HEADER_V6, _UDP, _TCP = 20, 40, 8, 20
 _TIMESTAMPS = 12  # TCP's option (RFC 7323), which some systems send and others don't
@@ -69,24 +98,36 @@ def history(frame: pl.DataFrame) -> pl.Series:
     return _HISTORIES.gather(place)
 
 
-def with_zeek_columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add ``history``, ``missed_bytes``, ``orig_ip_bytes``, ``resp_ip_bytes``, ``local_orig`` and ``local_resp``."""
+def with_zeek_columns(frame: pl.DataFrame, *, flags: tuple[str, str], labels: bool) -> pl.DataFrame:
+    """Add what CONN_FIELDS names, flags in the words for yes and no, and what LABEL_FIELDS names if ``labels``."""
     tcp = pl.col("proto") == "tcp"
     network = pl.when(pl.col("src_ip").str.contains(":", literal=True)).then(_HEADER_V6).otherwise(_HEADER_V4)
     stamped = (pl.col("src_ip").str.len_bytes() % 2).cast(pl.Int64) * _TIMESTAMPS  # as good a coin as any, per host
     transport = pl.when(tcp).then(_TCP + stamped).otherwise(_UDP)
     # A gap in what the sensor saw: rare, and only long transfers have them.
     gap = pl.when((pl.col("dst_bytes") > 200_000) & (pl.col("src_port") % 61 == 0)).then(pl.col("dst_bytes") // 80)
-    return frame.with_columns(
+    wide = frame.with_columns(
         (network + transport).cast(pl.Int64).alias("_per_packet"),
         gap.fill_null(0).alias("missed_bytes"),
         history(frame).alias("history"),
-        pl.col("direction").is_in(["outbound", "internal"]).alias("local_orig"),
-        pl.col("direction").is_in(["inbound", "internal"]).alias("local_resp"),
+        _flag(["outbound", "internal"], flags).alias("local_orig"),
+        _flag(["inbound", "internal"], flags).alias("local_resp"),
     ).with_columns(
         _ip_bytes("src").alias("orig_ip_bytes"),
         _ip_bytes("dst").alias("resp_ip_bytes"),
     )
+    if not labels:
+        return wide
+    benign = pl.col(LABEL) == BENIGN
+    return wide.with_columns(
+        pl.when(benign).then(pl.lit("Benign")).when(~benign).then(pl.lit("Malicious")).alias("_verdict"),
+        pl.when(~benign).then(pl.col(LABEL)).alias("_detail"),
+    )
+
+
+def _flag(directions: list[str], flags: tuple[str, str]) -> pl.Expr:
+    local = pl.col("direction").is_in(directions)
+    return pl.when(local).then(pl.lit(flags[0])).when(~local).then(pl.lit(flags[1]))
 
 
 def _ip_bytes(side: str) -> pl.Expr:

@@ -1,48 +1,32 @@
-"""Zeek's conn log as JSON lines, as ``LogAscii::use_json=T`` writes it: unset fields are left out."""
+"""Zeek's conn log as JSON lines, as ``LogAscii::use_json=T`` writes it: unset fields are left out.
+
+Labels are two more fields, as in labelled captures: ``label`` (Benign or Malicious) and ``detailedlabel``.
+"""
 
 from __future__ import annotations
 
 import polars as pl
 
-from detector.records.flow import LABEL
-from training.simulator.writers.zeek import with_zeek_columns
+from training.simulator.writers.lines import Field, Kind, Lines, LineWriter
+from training.simulator.writers.zeek import CONN_FIELDS, LABEL_FIELDS, with_zeek_columns
 
 
-def _piece(name: str, value: pl.Expr, *, text: bool = False) -> pl.Expr:
-    """``,"name":value``, or null where the value is."""
-    quote = '"' if text else ""
-    return pl.concat_str([pl.lit(f',"{name}":{quote}'), value, pl.lit(quote)])
+def _json_fields(names: dict[str, tuple[str, Kind]]) -> list[Field]:
+    return [_json_field(name, column, kind) for name, (column, kind) in names.items()]
 
 
-def _flag(name: str, value: pl.Expr) -> pl.Expr:
-    return pl.when(value).then(pl.lit(f',"{name}":true')).otherwise(pl.lit(f',"{name}":false'))
+def _json_field(name: str, column: str, kind: Kind) -> Field:
+    quote = '"' if kind == Kind.TEXT and not column.startswith("local_") else ""
+    opening = "{" if name == "ts" else ","
+    return Field(f'{opening}"{name}":{quote}', column, kind, quote)
 
 
-_FIELDS: tuple[pl.Expr, ...] = (
-    pl.concat_str([pl.lit('{"ts":'), pl.col("ts")]),
-    _piece("uid", pl.col("uid"), text=True),
-    _piece("id.orig_h", pl.col("src_ip"), text=True),
-    _piece("id.orig_p", pl.col("src_port")),
-    _piece("id.resp_h", pl.col("dst_ip"), text=True),
-    _piece("id.resp_p", pl.col("dst_port")),
-    _piece("proto", pl.col("proto"), text=True),
-    _piece("service", pl.col("service"), text=True),
-    _piece("duration", pl.col("duration_s")),
-    _piece("orig_bytes", pl.col("src_bytes")),
-    _piece("resp_bytes", pl.col("dst_bytes")),
-    _piece("conn_state", pl.col("state"), text=True),
-    _flag("local_orig", pl.col("local_orig")),
-    _flag("local_resp", pl.col("local_resp")),
-    _piece("missed_bytes", pl.col("missed_bytes")),
-    _piece("history", pl.col("history"), text=True),
-    _piece("orig_pkts", pl.col("src_packets")),
-    _piece("orig_ip_bytes", pl.col("orig_ip_bytes")),
-    _piece("resp_pkts", pl.col("dst_packets")),
-    _piece("resp_ip_bytes", pl.col("resp_ip_bytes")),
-)
+_END = Field("}", "_nothing", Kind.TEXT)
+_PLAIN = LineWriter([*_json_fields(CONN_FIELDS), _END])
+_LABELLED = LineWriter([*_json_fields(CONN_FIELDS | LABEL_FIELDS), _END])
 
 
-def lines(frame: pl.DataFrame, *, labels: bool = False) -> pl.Series:
-    """One JSON object per flow, without newline. ``labels`` appends the field ``label``."""
-    fields = [*_FIELDS, _piece("label", pl.col(LABEL), text=True)] if labels else _FIELDS
-    return with_zeek_columns(frame).select(pl.concat_str([*fields, pl.lit("}")], ignore_nulls=True)).to_series()
+def write(frame: pl.DataFrame, *, labels: bool = False) -> Lines:
+    """One JSON object per flow."""
+    wide = with_zeek_columns(frame, flags=("true", "false"), labels=labels).with_columns(pl.lit("").alias("_nothing"))
+    return (_LABELLED if labels else _PLAIN).write(wide)
