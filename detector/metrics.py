@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+
+from detector.alerts.decide import Severity
+from detector.records.flow import RejectReason
+from detector.transport.base import Channel
+
+RESTORE_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 BATCH_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """From one kernel call over a few hundred rows to a broker that does not acknowledge."""
@@ -53,6 +60,10 @@ class Stage(StrEnum):
 
 RECORD_STAGES = (Stage.POLL, Stage.DECODE, Stage.FEATURES, Stage.SCORE, Stage.DECIDE, Stage.EMIT)
 """Those that count records; a commit is of positions."""
+
+
+MODEL_REFUSALS = ("bundle", "missing", "defect")
+"""Reasons that the registry's watcher has for refusing a model."""
 
 
 class BulkHistogram(Collector):
@@ -108,6 +119,7 @@ class Metrics:
         self._declare_results()
         self._declare_kafka()
         self._declare_model()
+        self._declare_state()
         self._declare_process()
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
@@ -136,14 +148,14 @@ class Metrics:
         self.stage_seconds = self._histogram(
             "stage_batch_duration_seconds", "Time that a stage took for a batch.", BATCH_SECONDS, "stage"
         )
-        for stage in RECORD_STAGES:  # a series that is there from the start can be alerted on when it does not move
-            for counter in (self.stage_in, self.stage_out, self.stage_failed):
-                counter.labels(stage)
+        for counter in (self.stage_in, self.stage_out, self.stage_failed):
+            _from_zero(counter, RECORD_STAGES)
 
     def _declare_input(self) -> None:
         self.read_bytes = self._counter("read_bytes_total", "Bytes of record values read.")
         self.batch_records = self._histogram("batch_records", "Records in a batch as read.", BATCH_RECORDS)
         self.rejected = self._counter("records_rejected_total", "Records that cannot be used, by reason.", "reason")
+        _from_zero(self.rejected, RejectReason)
         self.passed_over = self._counter(
             "records_passed_over_total", "Records that are no flows, such as header lines, by kind.", "kind"
         )
@@ -153,6 +165,7 @@ class Metrics:
         self.scores = self._bulk("score", "Scores of the model in use; higher is more anomalous.", SCORES)
         self.p_values = self._bulk("p_value", "Calibrated p-values: the share of benign flows as odd.", P_VALUES)
         self.alerts = self._counter("alerts_total", "Alerts raised, by severity.", "severity")
+        _from_zero(self.alerts, (severity.word for severity in Severity))
         self.alert_seconds = self._bulk(
             "event_to_alert_seconds",
             "From a record's timestamp in the broker to its alert acknowledged.",
@@ -162,15 +175,19 @@ class Metrics:
         self.unacknowledged = self._counter(
             "outputs_failed_total", "Attempts at outputs that were not acknowledged and are tried again.", "channel"
         )
+        for counter in (self.acknowledged, self.unacknowledged):
+            _from_zero(counter, Channel)
 
     def _declare_kafka(self) -> None:
         self.lag = self._gauge("lag_records", "Records in the topic not yet read, by partition.", "partition")
         self.committed = self._gauge("committed_offset", "Next offset to read as committed, by partition.", "partition")
         self.commits = self._counter("commits_total", "Commits of offsets, by result: ok or failed.", "result")
+        _from_zero(self.commits, ("ok", "failed"))
         self.assigned = self._gauge("partitions_assigned", "Partitions that this process reads.")
         self.rebalances = self._counter(
             "rebalances_total", "Changes of assignment, by kind: assigned, revoked or lost.", "kind"
         )
+        _from_zero(self.rebalances, ("assigned", "revoked", "lost"))
         self.broker_up = self._gauge("broker_up", "Whether the last contact with the brokers worked: 1 or 0.")
         self.broker_losses = self._counter("broker_losses_total", "Times that the brokers became unreachable.")
         self.broker_errors = self._counter("broker_errors_total", "Errors that the Kafka client reported and retries.")
@@ -184,10 +201,30 @@ class Metrics:
         )
         self.swaps = self._counter("model_swaps_total", "Models offered, by result: taken or refused.", "result")
         self.refused = self._counter("model_refusals_total", "Models refused, by reason.", "reason")
+        _from_zero(self.swaps, ("taken", "refused"))
+        _from_zero(self.refused, MODEL_REFUSALS)
         self.swap_seconds = self._histogram(
             "model_swap_duration_seconds", "From finding a new version to using it.", BATCH_SECONDS
         )
         self.watch_failures = self._counter("model_watch_failures_total", "Looks at the registry that did not work.")
+
+    def _declare_state(self) -> None:
+        self.state_saves = self._counter("state_saves_total", "Snapshots of state, by result: ok or failed.", "result")
+        self.state_save_seconds = self._histogram(
+            "state_save_duration_seconds", "Time to write a partition's snapshot.", BATCH_SECONDS
+        )
+        self.state_bytes = self._gauge("state_snapshot_bytes", "Size of the latest snapshot.", "partition")
+        self.state_restores = self._counter(
+            "state_restores_total", "Partitions that came with state to restore, by result: ok or missing.", "result"
+        )
+        self.state_restore_seconds = self._histogram(
+            "state_restore_seconds",
+            "From a partition's coming to its state being where it was, records gone through again included.",
+            RESTORE_SECONDS,
+        )
+        self.state_replayed = self._counter(
+            "state_replayed_records_total", "Records gone through again, without output, to restore state."
+        )
 
     def _declare_process(self) -> None:
         self.build_info = self._gauge("build_info", "This build: always 1, told by its labels.", "version", "python")
@@ -217,7 +254,14 @@ class Metrics:
         """Drop the series of partitions that this process reads no more: another process tells of them now."""
         for partition in partitions:
             for gauge in (self.lag, self.committed):
-                gauge.remove(str(partition))
+                with suppress(KeyError):  # older clients raise it for one that was assigned and never seen
+                    gauge.remove(str(partition))
+
+
+def _from_zero(counter: Counter, values: Iterable[str]) -> None:
+    """Make a counter's series be there from the start: the first step up of one that was not shows in no rate."""
+    for value in values:
+        counter.labels(value)
 
 
 def _distribution_version() -> str:

@@ -62,7 +62,7 @@ def test_help_names_every_command_and_exit_code() -> None:
 
 def test_every_error_has_its_exit_code_documented() -> None:
     """The table of exit codes has that of every error that oddflow raises on purpose."""
-    errors = [OddflowError, *OddflowError.__subclasses__()]
+    errors: list[type[OddflowError]] = [OddflowError, *OddflowError.__subclasses__()]
     assert [error.__name__ for error in errors if error.exit_code not in EXIT_CODES] == []
 
 

@@ -226,3 +226,24 @@ def test_every_event_records() -> None:
     assert told.sample("outputs_failed_total", channel="alerts") == 3.0
     assert told.sample("commits_total", result="failed") == 1.0
     assert told.lines[-1]["level"] == "warning"
+
+
+def test_partitions_that_were_never_seen_can_go() -> None:
+    """A partition that goes before it had any lag or commit leaves no series, raises nothing, and takes none along."""
+    told = Told()
+    told.tell(events.PartitionsAssigned([0, 1]))
+    told.tell(events.LagSeen({0: 5}))
+    told.tell(events.PartitionsLost([1]))
+    told.tell(events.PartitionsRevoked([0]))
+    assert told.sample("lag_records", partition="0") is None
+    assert told.sample("partitions_assigned") == 0.0
+
+
+def test_series_are_there_from_the_start() -> None:
+    """What an alert rule watches starts at 0, so that its first step up is seen."""
+    told = Told()
+    assert told.sample("model_refusals_total", reason="bundle") == 0.0
+    assert told.sample("outputs_failed_total", channel="alerts") == 0.0
+    assert told.sample("commits_total", result="failed") == 0.0
+    assert told.sample("records_rejected_total", reason="not_json") == 0.0
+    assert told.sample("alerts_total", severity="critical") == 0.0

@@ -1,0 +1,207 @@
+"""What ``config/`` gives for running oddflow: compose, Kubernetes, Prometheus, Grafana; each says only what is so."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from detector.cli import COMMANDS
+from detector.metrics import Metrics
+from detector.settings import PREFIX, Settings, load_settings
+
+ROOT = Path(__file__).parent.parent
+CONFIG = ROOT / "config"
+
+OF_PROMETHEUS = {"up", "ALERTS", "process_resident_memory_bytes"}
+"""Series that Prometheus itself or its client makes."""
+
+HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
+
+
+def documents(name: str) -> list[Any]:
+    """The YAML documents of a file in ``config/``."""
+    return list(yaml.safe_load_all((CONFIG / name).read_text(encoding="utf-8")))
+
+
+def resource(kind: str) -> Any:
+    """The one Kubernetes resource of a kind."""
+    (found,) = [each for each in documents("kubernetes/oddflow.yaml") if each["kind"] == kind]
+    return found
+
+
+def walk(thing: Any) -> Iterator[Any]:
+    """A tree of mappings and lists, and every tree in it."""
+    yield thing
+    for each in thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ():
+        yield from walk(each)
+
+
+def expressions() -> list[tuple[str, str]]:
+    """Every PromQL expression in the rules and on the dashboard, with its place."""
+    rules = [rule for group in documents("prometheus/alerts.yaml")[0]["groups"] for rule in group["rules"]]
+    dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
+    found = [(f"rule {rule['alert']}", rule["expr"]) for rule in rules]
+    panels = [(f"panel {panel['title']}", each["expr"]) for panel in dashboard["panels"] for each in panel["targets"]]
+    pages = [
+        (f"{page.name} {number}", query)
+        for page in sorted((ROOT / "docs").glob("*.md"))
+        for number, query in enumerate(re.findall(r"`([^`\n]*oddflow_\w+[^`\n]*)`", page.read_text(encoding="utf-8")))
+    ]
+    return [*found, *panels, *pages]
+
+
+def declared() -> dict[str, set[str]]:
+    """Every series name that the daemon may show, with its labels."""
+    names: dict[str, set[str]] = {}
+    for metric in Metrics(CollectorRegistry()).declared:
+        labels = {*metric.labels, "instance", "job"}
+        names[metric.name] = labels
+        if metric.type == "histogram":
+            names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
+    return names
+
+
+def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run promtool; without it the test fails in CI and is skipped elsewhere."""
+    program = shutil.which("promtool")
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("promtool is not installed: Debian's package prometheus has it")
+        pytest.skip("promtool is not installed: Debian's package prometheus has it")
+    command = [program, *(str(each) for each in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("**/*.yaml")), ids=lambda path: path.name)
+def test_every_yaml_file_parses(path: Path) -> None:
+    """Every file in ``config/`` that ends in .yaml is YAML and holds mappings."""
+    assert [type(each) for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))].count(dict) >= 1
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("**/*.json")), ids=lambda path: path.name)
+def test_every_json_file_parses(path: Path) -> None:
+    """Every file in ``config/`` that ends in .json is JSON."""
+    assert isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+
+
+@pytest.mark.parametrize(("place", "expression"), expressions(), ids=lambda value: value if len(value) < 60 else "")
+def test_only_metrics_that_exist_are_asked_for(place: str, expression: str) -> None:
+    """Rules, dashboard and documentation name no metric and no label value's label that the daemon does not have."""
+    names = declared()
+    asked = set(re.findall(r"\b(oddflow_\w+)", expression))
+    assert sorted(asked - names.keys()) == [], place
+    for name, labels in re.findall(r"\b(oddflow_\w+)\{([^}]*)\}", expression):
+        assert set(re.findall(r"(\w+)\s*[=!]~?", labels)) - names[name] == set(), place
+    others = set(re.findall(r"\b(?!oddflow_)([a-z]+(?:_[a-z]+)+)\{", expression))
+    assert others <= OF_PROMETHEUS, place
+
+
+def test_promtool_accepts_configuration_and_rules() -> None:
+    """Prometheus' own checker accepts the configuration with its rules."""
+    told = promtool("check", "config", CONFIG / "prometheus" / "prometheus.yaml")
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_rules_fire_when_they_should() -> None:
+    """Each scenario in alerts.test.yaml raises the alerts that it names, and a well daemon raises none."""
+    told = promtool("test", "rules", CONFIG / "prometheus" / "alerts.test.yaml")
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_rules_tell_what_to_do() -> None:
+    """Each rule has a severity, a summary and a description."""
+    for group in documents("prometheus/alerts.yaml")[0]["groups"]:
+        for rule in group["rules"]:
+            assert rule["labels"]["severity"] in {"warning", "critical"}
+            assert len(rule["annotations"]["description"]) > 20, rule["alert"]
+            assert rule["annotations"]["summary"]
+
+
+def test_dashboard_panels_do_not_overlap() -> None:
+    """Each panel has a place and a number of its own, and the data source is the chosen one."""
+    dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
+    places: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert (at["x"] + at["w"] <= 24, cells & places) == (True, set())
+        places |= cells
+        assert panel["datasource"]["uid"] == "${datasource}"
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+def settings_of(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings that these variables give; raises for one that is none."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def test_compose_names_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose builds from the Dockerfile, mounts files that exist, runs a command that exists, and sets real keys."""
+    compose = documents("compose.yaml")[0]
+    oddflow = compose["services"]["oddflow"]
+    assert ((CONFIG / oddflow["build"] / "Dockerfile").is_file(), oddflow["command"][0] in COMMANDS) == (True, True)
+    settings = settings_of(oddflow["environment"], monkeypatch)
+    assert settings.kafka.bootstrap_servers == "kafka:29092"
+    assert int(oddflow["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
+    mounts = [volume.split(":")[0] for each in compose["services"].values() for volume in each.get("volumes", [])]
+    files = [mount for mount in mounts if mount.startswith(".") and mount != "../registry"]
+    assert [mount for mount in files if not (CONFIG / mount).exists()] == []
+    assert {mount for mount in mounts if not mount.startswith(".")} == compose["volumes"].keys()
+
+
+def test_kubernetes_names_what_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The deployment's settings are valid, its probes ask pages that exist at the port that is served."""
+    config = tmp_path / "oddflow.toml"
+    config.write_text(resource("ConfigMap")["data"]["oddflow.toml"], encoding="utf-8")
+    pod = resource("Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    environment = {each["name"]: each.get("value", "secret") for each in container["env"]}
+    assert environment.pop("ODDFLOW_CONFIG") == "/etc/oddflow/oddflow.toml"
+    monkeypatch.setenv("ODDFLOW_CONFIG", str(config))
+    settings = settings_of(environment, monkeypatch)
+    assert settings.web.port == container["ports"][0]["containerPort"]
+    assert pod["terminationGracePeriodSeconds"] > settings.shutdown.deadline_s
+    probes = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+    assert probes == {"/healthz", "/readyz"}
+    assert container["args"][0] in COMMANDS
+    assert {each["name"] for each in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
+
+
+def test_the_image_is_this_version() -> None:
+    """The deployment names the image by the version that the sources have."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    images = [each["image"] for each in walk(resource("Deployment")) if isinstance(each, dict) and "image" in each]
+    assert images == [f"oddflow:{version}"]
+
+
+def test_pods_can_run_with_least_rights() -> None:
+    """The pod runs without root, without writing to its file system, and without a service account's token."""
+    pod = resource("Deployment")["spec"]["template"]["spec"]
+    rights = pod["containers"][0]["securityContext"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    assert (rights["readOnlyRootFilesystem"], rights["allowPrivilegeEscalation"]) == (True, False)
+    user = re.search(r"^USER (\d+):", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert user is not None
+    assert pod["securityContext"]["runAsUser"] == int(user[1])
+
+
+def test_variables_are_told_apart_from_keys_by_their_prefix() -> None:
+    """Every variable of oddflow in compose and Kubernetes has the prefix that settings are read by."""
+    text = (CONFIG / "compose.yaml").read_text(encoding="utf-8") + (CONFIG / "kubernetes" / "oddflow.yaml").read_text(
+        encoding="utf-8"
+    )
+    assert set(re.findall(r"\b(ODDFLOW_)\w+", text)) == {PREFIX}

