@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from training.simulator import addresses, internet
 from training.simulator.flows import Intents, join
 from training.simulator.hosts import SERVERS, Network, Role
-from training.simulator.rhythm import HOUR_S, Curve, level
+from training.simulator.rhythm import HOUR_S, Curve
 from training.simulator.services import INDEX, PORT
 from training.simulator.stretch import Stretch
 
@@ -140,6 +140,16 @@ ACTIVITIES: tuple[Activity, ...] = (
 )  # fmt: skip
 
 
+def flows_per_burst(activity: Activity) -> float:
+    """Mean connections of a burst, with the questions to DNS before them."""
+    return activity.flows * (1.0 + activity.lookups * (1.0 + _ASKS_TWICE))
+
+
+def flows_per_arrival() -> int:
+    """What a workstation does when its user comes."""
+    return len(_LOG_ON)
+
+
 def bursts(stretch: Stretch, intensity: float) -> list[Intents]:
     """All connections of the bursts that begin within the stretch; the connections themselves may come later."""
     parts = []
@@ -153,17 +163,16 @@ def bursts(stretch: Stretch, intensity: float) -> list[Intents]:
 def _begin(activity: Activity, stretch: Stretch, intensity: float) -> tuple[NDArray[np.float64], Numbers]:
     """When bursts begin, and who begins them."""
     network, rng = stretch.network, stretch.rng
-    busy = float(level(activity.curve, stretch.middle))
-    rate = activity.per_hour * intensity * busy * stretch.length / HOUR_S
+    rate = activity.per_hour * intensity * stretch.busy(activity.curve) * stretch.length / HOUR_S
     if not activity.who:
-        begin = stretch.start + rng.random(rng.poisson(rate * len(network))) * stretch.length
+        begin = stretch.moments(activity.curve, rng.poisson(rate * len(network)))
         sites = internet.popular_sites(len(begin), rng)
         return begin, internet.site_addresses(sites, 0.0, network.seed + 1)
     rows = network.rows(*activity.who)
-    rows = rows[stretch.awake[rows]]
-    counts = rng.poisson(rate * network.liveliness[rows])
-    src = np.repeat(network.address[rows], counts)
-    return stretch.start + rng.random(len(src)) * stretch.length, src
+    hosts = np.repeat(rows, rng.poisson(rate * network.liveliness[rows]))
+    begin = stretch.moments(activity.curve, len(hosts))
+    there = stretch.present(hosts, begin)
+    return begin[there], network.address[hosts[there]]
 
 
 def _burst(
@@ -189,6 +198,9 @@ def _burst(
     return join([flows, *_ask_first(flows, network, activity.lookups, rng)])
 
 
+_ASKS_TWICE = 0.35  # A and AAAA
+
+
 def _ask_first(flows: Intents, network: Network, share: float, rng: np.random.Generator) -> list[Intents]:
     """DNS questions of a share of the connections, which then wait for the answer. Guests ask a public resolver."""
     asks = rng.random(len(flows)) < share
@@ -196,26 +208,28 @@ def _ask_first(flows: Intents, network: Network, share: float, rng: np.random.Ge
     flows.ts = np.where(asks, flows.ts + rng.exponential(0.04, len(flows)), flows.ts)
     guest = np.isin(src, network.addresses(Role.GUEST))
     resolver = np.where(guest, a_resolver(network, src, ts, rng), _INTERNAL_DNS(network, src, ts, rng))
-    twice = rng.random(len(ts)) < 0.35  # A and AAAA
+    twice = rng.random(len(ts)) < _ASKS_TWICE
     return [
         Intents.of(ts, src, resolver, INDEX["dns"]),
         Intents.of(ts[twice] + 0.0002, src[twice], resolver[twice], INDEX["dns"]),
     ]
 
 
+_LOG_ON = ("dhcp", "dns", "dns", "cldap", "kerberos", "kerberos", "ldap", "smb", "smb", "rpc", "rpc-high", "ntp")
+
+
 def arrivals(stretch: Stretch) -> list[Intents]:
     """What a workstation does when its user comes: address, names, log-on, policies, drives."""
     network, rng = stretch.network, stretch.rng
-    rows, comes = network.arriving(stretch.start, stretch.end)
+    rows, comes = stretch.arriving()
     desks = network.role[rows] == Role.WORKSTATION
     src, comes = network.address[rows[desks]], comes[desks]
     if not len(src):
         return []
-    steps = ("dhcp", "dns", "dns", "cldap", "kerberos", "kerberos", "ldap", "smb", "smb", "rpc", "rpc-high", "ntp")
-    service = np.tile(np.array([INDEX[step] for step in steps], dtype=np.int16), len(src))
-    later = np.cumsum(rng.exponential(1.2, (len(src), len(steps))), axis=1).ravel()
-    src = np.repeat(src, len(steps))
-    ts = np.repeat(comes, len(steps)) + later
+    service = np.tile(np.array([INDEX[step] for step in _LOG_ON], dtype=np.int16), len(src))
+    later = np.cumsum(rng.exponential(1.2, (len(src), len(_LOG_ON))), axis=1).ravel()
+    src = np.repeat(src, len(_LOG_ON))
+    ts = np.repeat(comes, len(_LOG_ON)) + later
     return [Intents.of(ts, src, _INTERNAL_DNS(network, src, ts, rng), service)]
 
 
@@ -225,10 +239,15 @@ _NOISE_PORTS = np.array(
 )
 
 
+def noise_per_s(network: Network) -> float:
+    """How much background reaches the organisation's 64 public addresses in use, fewer if it is small."""
+    return _NOISE_PER_HOUR * 64 / HOUR_S * min(1.0, len(network) / 1000)
+
+
 def noise(stretch: Stretch) -> list[Intents]:
     """The Internet's background: everybody's addresses and ports are tried all the time. Nobody calls it an attack."""
     rng = stretch.rng
-    n = rng.poisson(_NOISE_PER_HOUR * 64 * stretch.length / HOUR_S * min(1.0, len(stretch.network) / 1000))
+    n = rng.poisson(noise_per_s(stretch.network) * stretch.length)
     ts = stretch.start + rng.random(n) * stretch.length
     udp = rng.random(n) < 0.1
     service = np.where(udp, INDEX["noise-udp"], INDEX["noise"])

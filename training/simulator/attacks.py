@@ -7,7 +7,7 @@ An inside attacker keeps doing its usual work, so that the attack hides in its o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from training.simulator import flows as states
 from training.simulator.addresses import OWN_PUBLIC, scramble
-from training.simulator.flows import Intents
+from training.simulator.flows import Intents, take
 from training.simulator.hosts import SERVERS, Network, Role
 from training.simulator.internet import RESOLVERS, fresh_addresses
 from training.simulator.services import INDEX
@@ -56,16 +56,18 @@ class AttackKind:
 
 
 def launch(
-    kind: str, number: int, network: Network, rng: Rng, *, start: float, flows: int | None = None
+    kind: str, number: int, network: Network, rng: Rng, *, start: float, end: float, flows: int | None = None
 ) -> tuple[Attack, Intents]:
     """Begin one attack of ``kind`` at ``start``; ``number`` goes into its id and into ``Intents.attack``.
 
-    ``flows`` is about how many flows it shall have (a few more or less); drawn if not given.
+    ``flows`` is about how many flows it shall have (a few more or less); drawn if not given. What would begin at
+    ``end`` or later is left out.
     """
     row = ATTACKS[kind]
     if flows is None:
         flows = int(row.usual * rng.lognormal(0.0, 0.6))
     intents = row.begin(network, rng, start, max(row.fewest, flows))
+    intents = take(intents, intents.ts < end)
     intents.attack = np.full(len(intents), number, dtype=np.int32)
     attack = Attack(
         id=f"{kind}-{number}",
@@ -257,3 +259,27 @@ ATTACKS: dict[str, AttackKind] = {
 def attack_seed(seed: int, number: int) -> list[int]:
     """The seed of the ``number``-th attack, independent of all others."""
     return [seed, int(scramble(number, 61)) >> 1]
+
+
+_BEGINS = (0.02, 0.92)
+"""Attacks begin within this part of the time, so that each has normal traffic before it and room to go on."""
+
+
+def plan(
+    kinds: Sequence[str], network: Network, seed: int, start: float, end: float, *, flows: float
+) -> list[tuple[Attack, Intents]]:
+    """Draw attacks of every kind within [start, end) until each has used its part of ``flows``.
+
+    Parts go by the square root of a kind's usual size: floods then have most flows, yet not nearly all.
+    """
+    weight = {kind: ATTACKS[kind].usual ** 0.5 for kind in kinds}
+    attacks: list[tuple[Attack, Intents]] = []
+    for kind in kinds:
+        left = flows * weight[kind] / sum(weight.values())
+        while not attacks or attacks[-1][0].kind != kind or left >= ATTACKS[kind].fewest:
+            rng = np.random.default_rng(attack_seed(seed + int(start), len(attacks)))
+            size = min(ATTACKS[kind].usual * rng.lognormal(0.0, 0.7), left)
+            begins = start + rng.uniform(*_BEGINS) * (end - start)
+            attacks.append(launch(kind, len(attacks), network, rng, start=begins, end=end, flows=int(size)))
+            left -= attacks[-1][0].flows
+    return attacks

@@ -21,7 +21,7 @@ FRAME_SCHEMA = {**SCHEMA, LABEL: pl.String(), ATTACK_ID: pl.String()}
 
 _DIRECTIONS = pl.Series(["external", "outbound", "inbound", "internal"])
 _WORDS = pl.Series([service.word for service in SERVICES], dtype=pl.String)
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ALPHABET = pl.Series(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
 _UID_BITS = 16
 
 
@@ -67,8 +67,8 @@ def _counts(values: NDArray[np.int64], unknown: NDArray[np.bool_]) -> pl.Series:
 def _pieces(length: int) -> pl.Series:
     """65,536 different strings of base-62 digits, in an order that looks random (the factor is prime to 62)."""
     numbers = np.arange(1 << _UID_BITS, dtype=np.int64) * 2_654_435_761 % 62**length
-    digits = [(numbers // 62**place % 62).tolist() for place in range(length)]
-    return pl.Series(["".join(_ALPHABET[digit] for digit in row) for row in zip(*digits, strict=True)])
+    digits = [_ALPHABET.gather(numbers // 62**place % 62) for place in range(length)]
+    return pl.select(pl.concat_str(digits)).to_series()
 
 
 _HEAD, _MIDDLE, _TAIL = _pieces(6), _pieces(6), _pieces(5)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import ConfigurationError
-from training.simulator import rhythm
 from training.simulator.addresses import OWN_PUBLIC
 
 
@@ -86,17 +85,6 @@ class Network:
     def subnets(self) -> NDArray[np.int64]:
         """The first address of every /24 in use."""
         return np.unique(self.address & ~np.int64(0xFF))
-
-    def awake(self, ts: float) -> NDArray[np.bool_]:
-        """Which hosts are switched on and in the building."""
-        arrives, leaves = rhythm.working_hours(self.address, int(ts // rhythm.DAY_S))
-        return self.always_on | ((arrives <= ts) & (ts < leaves))
-
-    def arriving(self, start: float, end: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows of the hosts whose users come within [start, end), and when."""
-        arrives, leaves = rhythm.working_hours(self.address, int(start // rhythm.DAY_S))
-        rows = np.flatnonzero((arrives >= start) & (arrives < end) & (leaves > arrives))
-        return rows, arrives[rows]
 
 
 def build_network(hosts: int, seed: int) -> Network:

@@ -215,18 +215,23 @@ def _inventory(network: Network, rng: np.random.Generator) -> Tasks:
     )
 
 
+def due_within(tasks: Tasks, start: float, end: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The number of each task's first run within [start, end), and how many runs are due there."""
+    first = np.ceil((start - tasks.phase) / tasks.period)
+    last = np.ceil((end - tasks.phase) / tasks.period)
+    return first, (last - first).astype(np.int64)
+
+
 def runs(tasks: Tasks, stretch: Stretch) -> Intents:
     """All runs that are due within the stretch, of hosts that are awake; jitter may put them later."""
     network, rng = stretch.network, stretch.rng
-    first = np.ceil((stretch.start - tasks.phase) / tasks.period)
-    last = np.ceil((stretch.end - tasks.phase) / tasks.period)
-    counts = np.where(stretch.awake[tasks.host], last - first, 0).astype(np.int64)
-    due = np.flatnonzero(counts)
-    counts = counts[due]
-    task = np.repeat(due, counts)
+    first, counts = due_within(tasks, stretch.start, stretch.end)
+    task = np.repeat(np.arange(len(tasks)), counts)
     nth = np.arange(len(task)) - np.repeat(np.cumsum(counts) - counts, counts)
-    period = tasks.period[task]
-    ts = tasks.phase[task] + (first[task] + nth) * period + rng.random(len(task)) * tasks.jitter[task] * period
+    due = tasks.phase[task] + (first[task] + nth) * tasks.period[task]
+    there = stretch.present(tasks.host[task], due.clip(stretch.start, np.nextafter(stretch.end, 0)))
+    task, due = task[there], due[there]
+    ts = due + rng.random(len(task)) * tasks.jitter[task] * tasks.period[task]
     sited = tasks.dst[task] == _BY_SITE
     dst = np.where(sited, internet.site_addresses(tasks.site[task], ts, network.seed), tasks.dst[task])
     refused = (addresses.unit(task, 41) < 0.4) & (PROTOCOL[tasks.service[task]] == TCP)

@@ -6,6 +6,8 @@ their slot wait for theirs. So the traffic is the same whoever reads it, in piec
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +17,8 @@ import polars as pl
 
 from detector.errors import ConfigurationError
 from training.simulator.activities import arrivals, bursts, noise
-from training.simulator.attacks import ATTACKS, Attack, attack_seed, launch
+from training.simulator.attacks import ATTACKS, Attack, attack_seed, launch, plan
+from training.simulator.expected import Expectation
 from training.simulator.flows import Flows, Intents, join, take
 from training.simulator.frames import to_frame
 from training.simulator.hosts import Network, build_network
@@ -26,11 +29,8 @@ from training.simulator.stretch import Stretch
 DEFAULT_START = 1_767_571_200.0
 """Monday, 2026-01-05, 00:00 UTC."""
 
-TYPICAL_FLOWS_PER_HOST_S = 0.11
-"""Mean over a working day, for planning; measured on 200 hosts."""
-
 _SLOT_FLOWS = 60_000  # large enough for numpy, small enough for the cache and the memory
-_LONGEST_SLOT_S = 600.0  # the rhythm is read once a slot
+_LONGEST_SLOT_S = 7200.0
 _SHORTEST_SLOT_S = 1.0
 
 
@@ -48,7 +48,7 @@ class Scenario:
     attacks: Sequence[str] = tuple(ATTACKS)
     """Kinds of attack that take place, each at least once. Empty: none."""
     attack_share: float = 0.01
-    """About how much of all flows belongs to attacks, divided evenly among the kinds."""
+    """About how much of all flows belongs to attacks; where that is little, each kind still has one small attack."""
     background: bool = True
     """Whether the Internet's noise reaches our public addresses; it is labelled benign."""
     extra: list[tuple[Attack, Intents]] = field(default_factory=list, compare=False)
@@ -79,13 +79,21 @@ class Scenario:
         return build_tasks(self.network)
 
     @cached_property
+    def expectation(self) -> Expectation:
+        """How much benign traffic this network makes, and when."""
+        return Expectation(self.network, self._tasks, self.intensity, self.background)
+
+    @cached_property
     def expected_flows(self) -> float:
         """About how many benign flows there will be; attacks are planned by it."""
-        return TYPICAL_FLOWS_PER_HOST_S * self.hosts * self.duration_s
+        return self.expectation.total(self.start, self.end)
 
     @cached_property
     def _planned(self) -> list[tuple[Attack, Intents]]:
-        return _plan(self) if self.attacks and self.attack_share > 0 else []
+        if not self.attacks or self.attack_share == 0:
+            return []
+        share = self.attack_share / (1 - self.attack_share)
+        return plan(self.attacks, self.network, self.seed, self.start, self.end, flows=share * self.expected_flows)
 
     @property
     def attack_list(self) -> tuple[Attack, ...]:
@@ -97,17 +105,23 @@ class Scenario:
         check_attacks([kind])
         number = len(self._planned) + len(self.extra)
         rng = np.random.default_rng(attack_seed(self.seed, number))
-        self.extra.append(launch(kind, number, self.network, rng, start=at, flows=flows))
+        self.extra.append(launch(kind, number, self.network, rng, start=at, end=self.end, flows=flows))
         return self.extra[-1][0]
 
-    def frames(self, rows: int | None = None) -> Iterator[pl.DataFrame]:
-        """All flows by ``ts``, in the columns of FRAME_SCHEMA; in frames of just ``rows`` if given (the last less)."""
-        return self._slots() if rows is None else rechunk(self._slots(), rows)
+    def frames(self, rows: int | None = None, *, endless: bool = False) -> Iterator[pl.DataFrame]:
+        """All flows by ``ts``, in the columns of FRAME_SCHEMA; in frames of just ``rows`` if given (the last less).
 
-    def _slots(self) -> Iterator[pl.DataFrame]:
+        ``endless`` goes on after the end, without attacks.
+        """
+        slots = self._slots(math.inf if endless else self.end)
+        return slots if rows is None else rechunk(slots, rows)
+
+    def _slots(self, until: float) -> Iterator[pl.DataFrame]:
         waiting = empty()
         done = 0
-        for slot, (start, end) in enumerate(slot_bounds(self.start, self.end, self.expected_flows)):
+        for slot, (start, end) in enumerate(
+            slot_bounds(self.start, until, self.expected_flows / max(self.duration_s, 1.0))
+        ):
             waiting = join([waiting, self._begin(start, end, slot)])
             due = waiting.ts < end
             flows, waiting = take(waiting, due), take(waiting, ~due)
@@ -120,7 +134,7 @@ class Scenario:
     def _begin(self, start: float, end: float, slot: int) -> Flows:
         """All that is begun within a slot."""
         rng = np.random.default_rng([self.seed, 3, int(self.start * 1e3), slot])
-        stretch = Stretch(self.network, self.network.awake((start + end) / 2), start, end, rng)
+        stretch = Stretch.of(self.network, start, end, rng)
         parts = bursts(stretch, self.intensity)
         parts += arrivals(stretch)
         parts.append(runs(self._tasks, stretch))
@@ -140,13 +154,14 @@ def check_attacks(names: Sequence[str]) -> None:
             )
 
 
-def slot_bounds(start: float, end: float, expected_flows: float) -> Iterator[tuple[float, float]]:
+def slot_bounds(start: float, end: float, flows_per_s: float) -> Iterator[tuple[float, float]]:
     """Cut time into slots of about :data:`_SLOT_FLOWS` flows each."""
-    per_s = expected_flows / max(end - start, 1e-9)
-    length = float(np.clip(_SLOT_FLOWS / max(per_s, 1e-9), _SHORTEST_SLOT_S, _LONGEST_SLOT_S))
-    count = int(np.ceil((end - start) / length))
-    for slot in range(count):
-        yield start + slot * length, min(end, start + (slot + 1) * length)
+    length = float(np.clip(_SLOT_FLOWS / max(flows_per_s, 1e-9), _SHORTEST_SLOT_S, _LONGEST_SLOT_S))
+    for slot in itertools.count():
+        begin = start + slot * length
+        if begin >= end:
+            return
+        yield begin, min(end, begin + length)
 
 
 def rechunk(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
@@ -164,21 +179,3 @@ def rechunk(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]
         held, count = [whole[full:]], count - full
     if count:
         yield pl.concat(held)
-
-
-def _plan(scenario: Scenario) -> list[tuple[Attack, Intents]]:
-    """Draw attacks of every kind until each has used its part of the flows that attacks may have."""
-    budget = scenario.attack_share / (1 - scenario.attack_share) * scenario.expected_flows / len(scenario.attacks)
-    plan: list[tuple[Attack, Intents]] = []
-    for kind in scenario.attacks:
-        left = budget
-        while left == budget or left >= ATTACKS[kind].fewest:
-            number = len(plan)
-            rng = np.random.default_rng(attack_seed(scenario.seed + int(scenario.start), number))
-            flows = int(min(ATTACKS[kind].usual * rng.lognormal(0.0, 0.7), max(left, ATTACKS[kind].fewest)))
-            at = scenario.start + rng.uniform(0.02, 0.92) * scenario.duration_s
-            plan.append(launch(kind, number, scenario.network, rng, start=at, flows=flows))
-            left -= plan[-1][0].flows
-            if ATTACKS[kind].usual < 100 and len(plan) > 400:
-                break
-    return plan
