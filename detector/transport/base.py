@@ -56,6 +56,18 @@ class RawBatch:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, rows: NDArray[np.intp]) -> RawBatch:
+        """Only these rows, in the order given."""
+        return RawBatch(
+            topic=self.topic,
+            values=[self.values[row] for row in rows.tolist()],
+            partitions=self.partitions[rows],
+            offsets=self.offsets[rows],
+            timestamps_ms=self.timestamps_ms[rows],
+            envelope=lambda row: self.envelope(int(rows[row])),
+            generation=self.generation,
+        )
+
     def positions(self) -> dict[int, int]:
         """The next offset to read, by partition, once this whole batch is done."""
         return {int(p): int(self.offsets[self.partitions == p].max()) + 1 for p in np.unique(self.partitions)}
@@ -79,7 +91,10 @@ class OutRecord:
 
 
 class AssignmentListener(Protocol):
-    """Told of changes from within ``poll``; on ``revoked`` it commits what is done before it returns."""
+    """Told of changes from within ``poll``; on ``revoked`` it commits what is done before it returns.
+
+    On ``assigned`` it may ask the source for what is ``committed`` and ``rewind`` it.
+    """
 
     def on_assigned(self, partitions: Iterable[int]) -> None:
         """These partitions are now read by this source."""
@@ -113,6 +128,20 @@ class Source(Protocol):
 
         Raises BrokerError if it was not accepted (try again), StaleCommitError if it never will be: those partitions
         are no longer this source's. What is still its own has been recorded all the same.
+        """
+        ...
+
+    def committed(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The group's committed offsets of these partitions; one without any is left out.
+
+        Raises BrokerError if that is not answered within a bound.
+        """
+        ...
+
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        """Read these partitions from an earlier offset on; only from within ``on_assigned``, for those just assigned.
+
+        Nothing committed changes by that.
         """
         ...
 

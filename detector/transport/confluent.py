@@ -7,45 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from queue import Empty, SimpleQueue
-from threading import Event as Flag
 from threading import Thread
 from typing import cast
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.events import FetchFailed, Tell, silent
-from detector.transport.base import (
-    AssignmentListener,
-    Channel,
-    Envelope,
-    OutRecord,
-    RawBatch,
-    StaleCommitError,
-)
+from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
+from detector.transport.confluent_commits import COMMIT_S, CommitThread
+from detector.transport.confluent_sink import ConfluentSink
 from detector.transport.connection import Connection
-from detector.transport.librdkafka import consumer_properties, opened, producer_properties, said, statistics
+from detector.transport.librdkafka import consumer_properties, incremental, opened, said, statistics
 from detector.transport.topics import CONNECT_S, complaints, require, servers
 
-COMMIT_S = 10.0
-"""How long a commit may take before it counts as not accepted; librdkafka itself would wait a minute."""
+__all__ = ["ConfluentSink", "ConfluentSource"]
 
 _FIRST_GUESS_BYTES = 16_384.0
 """A record's size before any was seen: high, so that the first batch keeps its bound too."""
 
-_STALE = frozenset(
-    {
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.STALE_MEMBER_EPOCH,
-        KafkaError.FENCED_MEMBER_EPOCH,
-        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - librdkafka's own codes have names like this
-    }
-)
 _second = itemgetter(1)
 
 
@@ -60,6 +42,7 @@ class ConfluentSource:
     ) -> None:
         self._topic = topic
         self._properties = consumer_properties(properties)
+        self._incremental = incremental(self._properties)
         self._tell = tell
         self._connect_s = connect_s
         self._connection = Connection(tell)
@@ -67,13 +50,14 @@ class ConfluentSource:
         self._listener: AssignmentListener | None = None
         self._assigned: set[int] = set()
         self._moved: set[int] = set()
+        self._rewound: dict[int, int] = {}
         self._generation = 0
         self._paused = False
         self._held: set[int] = set()
         self._committed: dict[int, int] = {}
         self._mean_bytes = _FIRST_GUESS_BYTES
         self._last_rejection = ""
-        self._commits = _CommitThread()
+        self._commits = CommitThread()
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -199,6 +183,21 @@ class ConfluentSource:
         if foreign := sorted(positions.keys() - self._assigned):
             raise StaleCommitError(f"committing {self._topic!r}: partitions {foreign} are no longer read here")
 
+    def committed(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The group's committed offsets of these partitions. Raises BrokerError; see the base."""
+        asked = [TopicPartition(self._topic, number) for number in partitions]
+        try:
+            places = self._open().committed(asked, timeout=COMMIT_S)  # it tries again by itself, until then
+        except KafkaException as error:
+            raise BrokerError(f"asking for committed offsets: {said(error)}") from error
+        if failures := [place.error for place in places if place.error]:
+            raise BrokerError(f"asking for committed offsets: {said(failures[0])}")
+        return {place.partition: place.offset for place in places if place.offset >= 0}
+
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        """Read these from an earlier offset on; see the base."""
+        self._rewound = dict(positions)
+
     def pause(self) -> None:
         """Stop fetching; ``poll`` still keeps the membership alive."""
         self._paused = True
@@ -231,13 +230,19 @@ class ConfluentSource:
 
     # --- what librdkafka tells, from within consume ---------------------------------------------------------------
 
-    def _on_assign(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         numbers = [one.partition for one in partitions]
         self._generation += 1
         self._moved.update(numbers)
         self._assigned.update(numbers)
+        self._rewound = {}
         if self._listener:
             self._listener.on_assigned(numbers)
+        if self._rewound:
+            for place in partitions:
+                place.offset = self._rewound.get(place.partition, place.offset)
+            assign = consumer.incremental_assign if self._incremental else consumer.assign
+            assign(list(partitions))
 
     def _on_revoke(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         numbers = [one.partition for one in partitions]
@@ -276,156 +281,3 @@ class ConfluentSource:
 def _envelope(message: Message) -> Envelope:
     headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])  # never a dict, never str, when consumed
     return Envelope(message.key(), headers)
-
-
-class _CommitThread:
-    """Commits with a bound: librdkafka's own wait, while no broker answers, ends only with the session."""
-
-    def __init__(self) -> None:
-        self._pending: Thread | None = None
-
-    def commit(self, consumer: Consumer, offsets: list[TopicPartition]) -> None:
-        if self._pending is not None and self._pending.is_alive():
-            raise BrokerError("committing offsets: an earlier commit is still not answered")
-        answer: SimpleQueue[KafkaError | None] = SimpleQueue()
-        self._pending = Thread(target=self._ask, args=(consumer, offsets, answer), daemon=True, name="commit")
-        self._pending.start()
-        try:
-            error = answer.get(timeout=COMMIT_S)
-        except Empty:
-            raise BrokerError(f"committing offsets: not answered within {COMMIT_S:g} s") from None
-        if error is not None:
-            kind = StaleCommitError if error.code() in _STALE else BrokerError
-            raise kind(f"committing offsets: {said(error)}")
-
-    @staticmethod
-    def _ask(consumer: Consumer, offsets: list[TopicPartition], answer: SimpleQueue[KafkaError | None]) -> None:
-        try:
-            results = consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            answer.put(error.args[0])
-        except RuntimeError:  # closed meanwhile
-            answer.put(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
-        else:
-            answer.put(next((one.error for one in results if one.error), None))
-
-
-class ConfluentSink:
-    """An idempotent producer, ``acks=all``, that gives no record up.
-
-    ``topics`` says where each channel goes; all must exist at start. ``send`` and ``flush`` belong to one thread.
-    """
-
-    def __init__(
-        self,
-        *,
-        topics: Mapping[Channel, str],
-        properties: Mapping[str, object],
-        tell: Tell = silent,
-        connect_s: float = CONNECT_S,
-    ) -> None:
-        self._topics = dict(topics)
-        self._properties = producer_properties(properties)
-        self._connect_s = connect_s
-        self._connection = Connection(tell)
-        self._producer: Producer | None = None
-        self._refused: list[tuple[Channel, OutRecord]] = []
-        self._refusal = ""
-        self._fatal = False
-        self._stopping = Flag()
-
-    def start(self) -> None:
-        """Connect. Raises BrokerError where no broker answers or a topic is missing."""
-        producer = self._opened()
-        require(producer, self._topics.values(), servers(self._properties), self._connect_s, self._connection)
-        self._stopping.clear()
-        self._producer = producer
-        self._connection.worked()
-
-    def _opened(self) -> Producer:
-        return opened(Producer, {**self._properties, "error_cb": self._on_error})
-
-    def send(self, channel: Channel, records: Iterable[OutRecord]) -> None:
-        """Hand over records. Blocks while the buffer is full; ``stop`` ends the wait with a BrokerError."""
-        if channel not in self._topics:
-            raise BrokerError(f"sending to {channel.value}: no topic is set for it")
-        for record in records:
-            self._produce(channel, record)
-        self._open().poll(0)
-
-    def _produce(self, channel: Channel, record: OutRecord) -> None:
-        def acknowledged(error: KafkaError | None, _: Message) -> None:
-            if error is None:
-                self._connection.worked()
-            else:
-                self._refuse(channel, record, error)
-
-        headers: list[tuple[str, str | bytes | None]] = [*record.headers]
-        while True:
-            try:
-                self._open().produce(
-                    self._topics[channel], record.value, record.key, headers=headers or None, on_delivery=acknowledged
-                )
-            except BufferError:
-                if self._stopping.is_set():
-                    raise BrokerError(
-                        f"sending to topic {self._topics[channel]!r}: stopped with a full buffer"
-                    ) from None
-                self._open().poll(0.1)
-            except KafkaException as error:
-                self._refuse(channel, record, error.args[0])
-                return
-            else:
-                return
-
-    def _refuse(self, channel: Channel, record: OutRecord, error: KafkaError) -> None:
-        """Keep a record that was not taken: the next flush sends it again."""
-        self._refused.append((channel, record))
-        self._fatal = self._fatal or error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
-        self._refusal = f"topic {self._topics[channel]!r}: {said(error)}"
-        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            size = len(record.value or b"") + len(record.key or b"")
-            self._refusal += f" ({size} bytes); raise the topic's max.message.bytes"
-
-    def flush(self, deadline: Deadline) -> None:
-        """Return once all is acknowledged. Raises BrokerError with the number that is not; flush again."""
-        if self._fatal:
-            self._reopen()
-        again, self._refused = self._refused, []
-        for channel, record in again:
-            self._produce(channel, record)
-        waiting = self._open().flush(deadline.remaining_s)
-        if unacknowledged := waiting + len(self._refused):
-            why = self._refusal if self._refused else (self._connection.reason or "no answer in time")
-            raise BrokerError(
-                f"sending to Kafka at {servers(self._properties)}: {unacknowledged} not acknowledged: {why}"
-            )
-
-    def _reopen(self) -> None:
-        """Start over with a new producer: librdkafka refuses everything after a fatal error, such as being fenced."""
-        old = self._open()
-        old.purge()
-        old.flush(1.0)
-        self._producer = self._opened()
-        self._fatal = False
-
-    def stop(self, deadline: Deadline) -> None:
-        """Close within the deadline; what is not acknowledged by then is given up."""
-        self._stopping.set()
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.flush(deadline.remaining_s)
-            producer.purge()
-            producer.flush(0)
-        self._connection.closed()
-
-    def _on_error(self, error: KafkaError) -> None:
-        self._connection.complained(said(error))
-        self._fatal = self._fatal or error.fatal()
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
-            self._connection.failed()
-
-    def _open(self) -> Producer:
-        if self._producer is None:
-            raise BrokerError(f"sending to Kafka at {servers(self._properties)}: the sink is not started, or stopped")
-        return self._producer

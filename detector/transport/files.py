@@ -75,8 +75,6 @@ class FileSource:
         self._started = False
         self._paused = False
         self._ended = False
-        self.committed: dict[int, int] = {}
-        """The next line to read, by file, as last committed."""
 
     def start(self, listener: AssignmentListener) -> None:
         """Open. Raises InputError for a file that is missing, unreadable or empty, before any is read."""
@@ -164,8 +162,16 @@ class FileSource:
         )
 
     def commit(self, positions: Mapping[int, int]) -> None:
-        """Note the next line to read, by file; it is kept as long as this source only."""
-        self.committed.update(positions)
+        """Nothing to note: a file is always read from its start."""
+
+    def committed(self, partitions: Iterable[int]) -> dict[int, int]:  # noqa: ARG002 - there are none
+        """Nothing: no file is ever gone on with."""
+        return {}
+
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        """Nothing comes before the start. Raises InputError where a position is given all the same."""
+        if positions:
+            raise InputError("reading files: they are read from their start; there is nothing to go back to")
 
     def pause(self) -> None:
         """Give nothing until ``resume``; a little is read ahead."""

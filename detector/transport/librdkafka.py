@@ -56,8 +56,16 @@ PRODUCER: dict[str, object] = {
 
 def consumer_properties(properties: Mapping[str, object]) -> dict[str, object]:
     """Complete what the operator gave, which wins, with our own."""
-    newer = str(properties.get("group.protocol", "classic")).lower() == "consumer"
-    return {**CONSUMER, **({} if newer else CLASSIC_GROUP), **properties}
+    return {**CONSUMER, **({} if _newer_protocol(properties) else CLASSIC_GROUP), **properties}
+
+
+def incremental(properties: Mapping[str, object]) -> bool:
+    """Whether rebalances add and take away partitions, and don't begin with none."""
+    return _newer_protocol(properties) or "cooperative" in str(properties.get("partition.assignment.strategy", ""))
+
+
+def _newer_protocol(properties: Mapping[str, object]) -> bool:
+    return str(properties.get("group.protocol", "classic")).lower() == "consumer"
 
 
 def producer_properties(properties: Mapping[str, object]) -> dict[str, object]:

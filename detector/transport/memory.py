@@ -193,6 +193,14 @@ class MemorySource:
         if foreign := sorted(positions.keys() - own.keys()):
             raise StaleCommitError(f"committing {self._topic.name!r}: partitions {foreign} are no longer read here")
 
+    def committed(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The committed offsets of these partitions, of those that have one."""
+        return {number: self._topic.committed[number] for number in partitions if number in self._topic.committed}
+
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        """Read these from an earlier offset on."""
+        self._next.update(positions)
+
     def pause(self) -> None:
         """Give nothing until ``resume``."""
         self._paused = True

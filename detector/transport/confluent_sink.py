@@ -1,0 +1,137 @@
+"""The sink of the transport by confluent-kafka; see :mod:`detector.transport.confluent`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from threading import Event as Flag
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from detector.deadline import Deadline
+from detector.errors import BrokerError
+from detector.events import Tell, silent
+from detector.transport.base import Channel, OutRecord
+from detector.transport.connection import Connection
+from detector.transport.librdkafka import opened, producer_properties, said
+from detector.transport.topics import CONNECT_S, require, servers
+
+
+class ConfluentSink:
+    """An idempotent producer, ``acks=all``, that gives no record up.
+
+    ``topics`` says where each channel goes; all must exist at start. ``send`` and ``flush`` belong to one thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        topics: Mapping[Channel, str],
+        properties: Mapping[str, object],
+        tell: Tell = silent,
+        connect_s: float = CONNECT_S,
+    ) -> None:
+        self._topics = dict(topics)
+        self._properties = producer_properties(properties)
+        self._connect_s = connect_s
+        self._connection = Connection(tell)
+        self._producer: Producer | None = None
+        self._refused: list[tuple[Channel, OutRecord]] = []
+        self._refusal = ""
+        self._fatal = False
+        self._stopping = Flag()
+
+    def start(self) -> None:
+        """Connect. Raises BrokerError where no broker answers or a topic is missing."""
+        producer = self._opened()
+        require(producer, self._topics.values(), servers(self._properties), self._connect_s, self._connection)
+        self._stopping.clear()
+        self._producer = producer
+        self._connection.worked()
+
+    def _opened(self) -> Producer:
+        return opened(Producer, {**self._properties, "error_cb": self._on_error})
+
+    def send(self, channel: Channel, records: Iterable[OutRecord]) -> None:
+        """Hand over records. Blocks while the buffer is full; ``stop`` ends the wait with a BrokerError."""
+        if channel not in self._topics:
+            raise BrokerError(f"sending to {channel.value}: no topic is set for it")
+        for record in records:
+            self._produce(channel, record)
+        self._open().poll(0)
+
+    def _produce(self, channel: Channel, record: OutRecord) -> None:
+        def acknowledged(error: KafkaError | None, _: Message) -> None:
+            if error is None:
+                self._connection.worked()
+            else:
+                self._refuse(channel, record, error)
+
+        headers: list[tuple[str, str | bytes | None]] = [*record.headers]
+        while True:
+            try:
+                self._open().produce(
+                    self._topics[channel], record.value, record.key, headers=headers or None, on_delivery=acknowledged
+                )
+            except BufferError:
+                if self._stopping.is_set():
+                    raise BrokerError(
+                        f"sending to topic {self._topics[channel]!r}: stopped with a full buffer"
+                    ) from None
+                self._open().poll(0.1)
+            except KafkaException as error:
+                self._refuse(channel, record, error.args[0])
+                return
+            else:
+                return
+
+    def _refuse(self, channel: Channel, record: OutRecord, error: KafkaError) -> None:
+        """Keep a record that was not taken: the next flush sends it again."""
+        self._refused.append((channel, record))
+        self._fatal = self._fatal or error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
+        self._refusal = f"topic {self._topics[channel]!r}: {said(error)}"
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            size = len(record.value or b"") + len(record.key or b"")
+            self._refusal += f" ({size} bytes); raise the topic's max.message.bytes"
+
+    def flush(self, deadline: Deadline) -> None:
+        """Return once all is acknowledged. Raises BrokerError with the number that is not; flush again."""
+        if self._fatal:
+            self._reopen()
+        again, self._refused = self._refused, []
+        for channel, record in again:
+            self._produce(channel, record)
+        waiting = self._open().flush(deadline.remaining_s)
+        if unacknowledged := waiting + len(self._refused):
+            why = self._refusal if self._refused else (self._connection.reason or "no answer in time")
+            raise BrokerError(
+                f"sending to Kafka at {servers(self._properties)}: {unacknowledged} not acknowledged: {why}"
+            )
+
+    def _reopen(self) -> None:
+        """Start over with a new producer: librdkafka refuses everything after a fatal error, such as being fenced."""
+        old = self._open()
+        old.purge()
+        old.flush(1.0)
+        self._producer = self._opened()
+        self._fatal = False
+
+    def stop(self, deadline: Deadline) -> None:
+        """Close within the deadline; what is not acknowledged by then is given up."""
+        self._stopping.set()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.flush(deadline.remaining_s)
+            producer.purge()
+            producer.flush(0)
+        self._connection.closed()
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._connection.complained(said(error))
+        self._fatal = self._fatal or error.fatal()
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            self._connection.failed()
+
+    def _open(self) -> Producer:
+        if self._producer is None:
+            raise BrokerError(f"sending to Kafka at {servers(self._properties)}: the sink is not started, or stopped")
+        return self._producer

@@ -1,0 +1,320 @@
+"""Kafka by kafka-python: pure Python, for machines without librdkafka, at about a fiftieth of its rate.
+
+``properties`` are named as librdkafka's, so that a setting means the same with either client; those that kafka-python
+does not have are refused. It has no KIP-848 groups, and its record headers cannot be null (they become empty).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from kafka import AsyncConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
+from kafka.future import Future
+from kafka.structs import OffsetAndMetadata
+
+from detector.deadline import Deadline
+from detector.errors import BrokerError
+from detector.events import FetchFailed, Tell, silent
+from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
+from detector.transport.connection import Connection
+from detector.transport.kafka_python_client import opened, options, quiet, require, said
+from detector.transport.kafka_python_sink import KafkaPythonSink
+from detector.transport.topics import CONNECT_S, servers
+
+__all__ = ["KafkaPythonSink", "KafkaPythonSource"]
+
+COMMIT_S = 10.0
+"""How long a commit may take before it counts as not accepted."""
+
+_POLL_STEP_S = 0.25
+"""The longest single wait inside the client: bounds how late a stop or a lost broker is noticed."""
+_LOOK_S = 1.0
+"""How often the connection's state is looked at."""
+_FIRST_GUESS_BYTES = 16_384.0
+_STALE = (
+    errors.CommitFailedError,
+    errors.IllegalGenerationError,
+    errors.UnknownMemberIdError,
+    errors.FencedInstanceIdError,
+)
+_Record = Any
+"""kafka-python's ConsumerRecord; the package publishes no types."""
+
+
+class KafkaPythonSource:
+    """A member of a consumer group that reads one topic."""
+
+    def __init__(
+        self, *, topic: str, properties: Mapping[str, object], tell: Tell = silent, connect_s: float = CONNECT_S
+    ) -> None:
+        self._topic = topic
+        self._properties = dict(properties)
+        self._tell = tell
+        self._connect_s = connect_s
+        self._connection = Connection(tell)
+        self._consumer: Any = None
+        self._listener: AssignmentListener | None = None
+        self._assigned: set[int] = set()
+        self._moved: set[int] = set()
+        self._next: dict[int, int] = {}
+        self._generation = 0
+        self._paused = False
+        self._mean_bytes = _FIRST_GUESS_BYTES
+        self._looked_at = 0.0
+        self._last_rejection = ""
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self, listener: AssignmentListener) -> None:
+        """Connect and join the group. Raises BrokerError where no broker answers or the topic is missing."""
+        defaults = {
+            "client_id": "oddflow",
+            "auto_offset_reset": "earliest",
+            "allow_auto_create_topics": False,
+            "enable_auto_commit": False,
+            "fetch_max_wait_ms": 100,
+            "reconnect_backoff_max_ms": 2000,
+        }
+        quiet()
+        given = options(self._properties, KafkaConsumer.DEFAULT_CONFIG)
+        at = servers(self._properties)
+        consumer = opened(KafkaConsumer, {**defaults, **given}, at, self._connect_s)
+        try:
+            require(consumer.topics, [self._topic], at, self._connect_s)
+        except BrokerError:
+            consumer.close(timeout_ms=0)
+            raise
+        self._listener = listener
+        self._consumer = consumer
+        consumer.subscribe([self._topic], listener=_Rebalances(self, consumer))
+        self._connection.worked()
+
+    def stop(self, deadline: Deadline) -> None:
+        """Leave the group and close within the deadline. Does not commit."""
+        consumer, self._consumer = self._consumer, None
+        self._listener = None
+        self._assigned.clear()
+        self._connection.closed()
+        if consumer is not None:
+            closing = Thread(
+                target=consumer.close,
+                kwargs={"autocommit": False, "timeout_ms": deadline.remaining_s * 1000},
+                daemon=True,
+                name="close-consumer",
+            )
+            closing.start()
+            closing.join(deadline.remaining_s)
+
+    @property
+    def ended(self) -> bool:
+        """A topic never ends."""
+        return False
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker was connected when last seen (at most a second ago, while ``poll`` is called)."""
+        return self._connection.up
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> RawBatch | None:
+        """Give up to ``max_records``, about ``max_bytes``, after ``timeout_s`` at most. See the base."""
+        deadline = Deadline.after(timeout_s)
+        records: list[_Record] = []
+        size = 0
+        while True:
+            room = min(max_records - len(records), int((max_bytes - size) / self._mean_bytes))
+            fresh = self._fetch(max(room, 1), min(deadline.remaining_s, _POLL_STEP_S))
+            if self._moved:  # read again by whoever has them now, from the committed offset
+                records = [record for record in records if record.partition not in self._moved]
+            if fresh:
+                fresh_bytes = sum(len(record.value or b"") for record in fresh)
+                self._mean_bytes += 0.5 * (max(fresh_bytes / len(fresh), 1.0) - self._mean_bytes)
+                size += fresh_bytes
+                records += fresh
+            if len(records) >= max_records or max_bytes - size < self._mean_bytes or deadline.passed:
+                return self._batch(records) if records else None
+
+    def _fetch(self, count: int, timeout_s: float) -> list[_Record]:
+        consumer = self._open()
+        self._moved.clear()
+        try:
+            found = consumer.poll(timeout_ms=timeout_s * 1000, max_records=count)
+        except errors.KafkaError as error:
+            self._rejected(error)
+            time.sleep(timeout_s)
+            return []
+        self._look()
+        if self._paused and self._moved:
+            self.pause()
+        return [record for part in found.values() for record in part]
+
+    def _rejected(self, error: errors.KafkaError) -> None:
+        self._connection.complained(said(error))
+        if (rejection := said(error)) != self._last_rejection:
+            self._last_rejection = rejection
+            self._tell(FetchFailed(error=rejection))
+
+    def _look(self) -> None:
+        """Ask the client's own metrics how many connections are open: no request is made."""
+        if (now := time.monotonic()) - self._looked_at < _LOOK_S:
+            return
+        self._looked_at = now
+        if self._consumer.metrics()["consumer-metrics"]["connection-count"] > 0:
+            self._connection.worked()
+        else:
+            self._connection.failed()
+
+    def _batch(self, records: list[_Record]) -> RawBatch:
+        count = len(records)
+        self._last_rejection = ""
+        batch = RawBatch(
+            topic=self._topic,
+            values=[record.value for record in records],
+            partitions=np.fromiter((record.partition for record in records), np.int32, count),
+            offsets=np.fromiter((record.offset for record in records), np.int64, count),
+            timestamps_ms=np.fromiter((record.timestamp for record in records), np.int64, count),
+            envelope=lambda row: Envelope(records[row].key, list(records[row].headers)),
+            generation=self._generation,
+        )
+        self._next.update(batch.positions())
+        return batch
+
+    # --- keeping up ---------------------------------------------------------------------------------------------
+
+    def commit(self, positions: Mapping[int, int]) -> None:
+        """Record the next offset to read, by partition. Raises BrokerError or StaleCommitError; see the base."""
+        consumer = self._open()
+        own = {
+            TopicPartition(self._topic, number): OffsetAndMetadata(at, "", -1)
+            for number, at in positions.items()
+            if number in self._assigned
+        }
+        try:
+            if own:
+                consumer.commit(own, timeout_ms=COMMIT_S * 1000)
+        except _STALE as error:
+            raise StaleCommitError(f"committing offsets: {said(error)}") from error
+        except errors.KafkaError as error:
+            raise BrokerError(f"committing offsets: {said(error)}") from error
+        if foreign := sorted(positions.keys() - self._assigned):
+            raise StaleCommitError(f"committing {self._topic!r}: partitions {foreign} are no longer read here")
+
+    def committed(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The group's committed offsets of these partitions. Raises BrokerError; see the base."""
+        consumer = self._open()
+        places = {number: TopicPartition(self._topic, number) for number in partitions}
+        try:
+            found = {n: consumer.committed(place, timeout_ms=COMMIT_S * 1000) for n, place in places.items()}
+        except errors.KafkaError as error:
+            raise BrokerError(f"asking for committed offsets: {said(error)}") from error
+        return {number: at for number, at in found.items() if at is not None and at >= 0}
+
+    def rewind(self, positions: Mapping[int, int]) -> None:
+        """Read these from an earlier offset on; see the base."""
+        for number, at in positions.items():
+            self._open().seek(TopicPartition(self._topic, number), at)
+
+    def pause(self) -> None:
+        """Stop fetching; ``poll`` still keeps the membership alive."""
+        self._paused = True
+        self._open().pause(*self._parts())
+
+    def resume(self) -> None:
+        """Fetch again."""
+        self._paused = False
+        self._open().resume(*self._parts())
+
+    def lag(self) -> dict[int, int]:
+        """Records not yet read, by assigned partition that was read from, as of the last fetch. No request is made."""
+        if self._consumer is None:
+            return {}
+        ends = {part.partition: self._consumer.highwater(part) for part in self._parts()}
+        return {
+            number: max(end - self._next[number], 0) for number, end in ends.items() if end and number in self._next
+        }
+
+    def _parts(self) -> list[Any]:
+        held = self._open().assignment()
+        return [part for part in held if part.partition in self._assigned]
+
+    # --- what the client tells; poll waits meanwhile, in another thread ------------------------------------------
+
+    def assigned(self, numbers: list[int]) -> None:
+        """Partitions came."""
+        self._generation += 1
+        self._moved.update(numbers)
+        self._assigned.update(numbers)
+        if self._listener:
+            self._listener.on_assigned(numbers)
+
+    def revoked(self, numbers: list[int]) -> None:
+        """Partitions are about to go."""
+        try:
+            if self._listener and numbers:
+                self._listener.on_revoked(numbers)
+        finally:
+            self._forget(numbers)
+
+    def lost(self, numbers: list[int]) -> None:
+        """Partitions are gone."""
+        self._forget(numbers)
+        if self._listener and numbers:
+            self._listener.on_lost(numbers)
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        self._generation += 1
+        for number in numbers:
+            self._moved.add(number)
+            self._assigned.discard(number)
+            self._next.pop(number, None)
+
+    def _open(self) -> Any:
+        if self._consumer is None:
+            raise BrokerError(f"reading topic {self._topic!r}: the source is not started, or stopped")
+        return self._consumer
+
+
+class _Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]
+    """Hands the client's notices to the source, in a thread: the client's loop must go on, or no commit could pass.
+
+    The thread that polls waits meanwhile, so the source is in one thread's hands at a time.
+    """
+
+    def __init__(self, source: KafkaPythonSource, consumer: Any) -> None:
+        self._source = source
+        self._wake = consumer._net.call_soon_threadsafe  # noqa: SLF001 - it has no public way to wake its loop
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        await self._in_thread(self._source.assigned, assigned)
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        await self._in_thread(self._source.revoked, revoked)
+
+    async def on_partitions_lost(self, lost: Iterable[Any]) -> None:
+        await self._in_thread(self._source.lost, lost)
+
+    def _in_thread(self, notice: Callable[[list[int]], None], parts: Iterable[Any]) -> Future:
+        numbers = sorted(part.partition for part in parts)
+        done = Future()
+
+        def run() -> None:
+            try:
+                notice(numbers)
+            except BaseException as error:  # noqa: BLE001 - raised again by the client, from poll
+                done_with(error)
+            else:
+                done_with(None)
+
+        def done_with(error: BaseException | None) -> None:
+            def tell() -> None:  # the client's loop takes plain functions only
+                done.failure(error) if error else done.success(None)
+
+            self._wake(tell)
+
+        Thread(target=run, daemon=True, name="rebalance").start()
+        return done
