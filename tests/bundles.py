@@ -1,0 +1,74 @@
+"""A small real model for tests: a scikit-learn forest on made-up flows, as the files of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import polars as pl
+
+from detector.features.extractor import FeatureExtractor
+from detector.models.bundle import LoadedModel, build_bundle, read_bundle
+from detector.models.calibration import Calibration
+from detector.models.manifest import TrainingData, decode_manifest
+from detector.records.flow import SCHEMA
+from training.estimators import fit_estimator
+
+START = datetime(2026, 11, 24, 3, 45, tzinfo=UTC)
+
+
+def ordinary_flows(count: int, seed: int = 0) -> pl.DataFrame:
+    """Web, name and mail traffic of a small network, one flow a second."""
+    rng = np.random.default_rng(seed)
+    services = rng.choice(3, count, p=(0.6, 0.3, 0.1))
+    return pl.DataFrame(
+        {
+            "uid": [f"C{row}" for row in range(count)],
+            "ts": 1.7e9 + np.arange(count, dtype=np.float64),
+            "duration_s": rng.lognormal(-1.0, 1.0, count),
+            "src_ip": [f"10.0.0.{host}" for host in rng.integers(2, 60, count)],
+            "src_port": rng.integers(32_768, 61_000, count),
+            "dst_ip": [f"192.0.2.{host}" for host in rng.integers(1, 30, count)],
+            "dst_port": np.array([443, 53, 25])[services],
+            "proto": np.array(["tcp", "udp", "tcp"])[services],
+            "service": np.array(["ssl", "dns", "smtp"])[services],
+            "state": ["SF"] * count,
+            "src_bytes": rng.lognormal(6.0, 1.0, count).astype(np.int64),
+            "dst_bytes": rng.lognormal(8.0, 1.0, count).astype(np.int64),
+            "src_packets": rng.integers(2, 30, count),
+            "dst_packets": rng.integers(2, 40, count),
+            "direction": ["outbound"] * count,
+        },
+        schema=SCHEMA,
+    )
+
+
+@cache
+def bundle(number: int = 0, name: str = "flows") -> Mapping[str, bytes]:
+    """The files of a model; another ``number`` is another model, trained a minute later."""
+    flows = ordinary_flows(1_500, seed=number)
+    extractor = FeatureExtractor.fit(flows)
+    matrix = extractor.transform(flows)
+    model = fit_estimator("isolation-forest", matrix[:1_000], seed=number, params={"n_estimators": 20})
+    return build_bundle(
+        name=name,
+        extractor=extractor,
+        model=model,
+        calibration=Calibration.fit(model.score(matrix[1_000:]), 500.0),
+        self_test_rows=matrix,
+        training=TrainingData(rows=1_000, rows_read=1_500, sources=("conn.log",), format="zeek"),
+        created=START + timedelta(minutes=number),
+    )
+
+
+def version_of(files: Mapping[str, bytes]) -> str:
+    """The version that a bundle says it is."""
+    return decode_manifest(files["model.json"]).version
+
+
+@cache
+def loaded(number: int = 0) -> LoadedModel:
+    """The same, ready to score."""
+    return read_bundle(bundle(number))
