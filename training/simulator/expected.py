@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from training.simulator.activities import ACTIVITIES, flows_per_arrival, flows_per_burst, noise_per_s
 from training.simulator.hosts import Network, Role
 from training.simulator.polls import Tasks, due_within
-from training.simulator.rhythm import DAY_S, HOUR_S, level
+from training.simulator.rhythm import HOUR_S, level
 from training.simulator.stretch import Stretch
 
 _STEP_S = 600.0
+_WEEK_H = 168  # after which all goes on as before
 _MOST_STEPS = 1008  # a week of steps; longer stretches take longer steps
 
 
@@ -48,10 +49,13 @@ class Expectation:
 
     def duration(self, start: float, flows: int) -> float:
         """Seconds from ``start`` until about so many flows have begun."""
-        week = np.array([self.total(start + hour * HOUR_S, start + (hour + 1) * HOUR_S) for hour in range(168)])
-        sums = np.concatenate([[0.0], np.cumsum(week)])
-        weeks, rest = divmod(float(flows), float(sums[-1]))
-        return weeks * 7 * DAY_S + float(np.interp(rest, sums, np.arange(169) * HOUR_S))
+        sums = [0.0]
+        for hour in range(_WEEK_H):
+            if sums[-1] >= flows:
+                break
+            sums.append(sums[-1] + self.total(start + hour * HOUR_S, start + (hour + 1) * HOUR_S))
+        weeks, rest = divmod(float(flows), sums[-1]) if flows > sums[-1] else (0.0, float(flows))
+        return weeks * _WEEK_H * HOUR_S + float(np.interp(rest, sums, np.arange(len(sums)) * HOUR_S))
 
     @cached_property
     def _everybody(self) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -87,6 +87,11 @@ class Scenario:
     def expected_flows(self) -> float:
         """About how many benign flows there will be; attacks are planned by it."""
         return self.expectation.total(self.start, self.end)
+
+    def lasting(self, flows: int) -> Scenario:
+        """The same, but for as long as it takes to about so many flows."""
+        share = self.attack_share if self.attacks else 0.0
+        return replace(self, duration_s=max(1.0, self.expectation.duration(self.start, round(flows * (1 - share)))))
 
     @cached_property
     def _planned(self) -> list[tuple[Attack, Intents]]:

@@ -162,18 +162,19 @@ def _write(  # noqa: PLR0917 - a kernel takes its arrays one by one
 
 @njit(cache=True, nogil=True, inline="always")
 def _copy(source: Bytes, begin: int, end: int, out: Bytes, at: int) -> int:
-    for index in range(begin, end):
-        out[at] = source[index]
-        at += 1
-    return at
+    for place in range(end - begin):  # unsigned: a negative index would count from the end, which costs a test each
+        out[np.uintp(at + place)] = source[np.uintp(begin + place)]
+    return at + end - begin
 
 
 @njit(cache=True, nogil=True)
 def _padded(number: int, digits: int, out: Bytes, at: int) -> int:
     """Write exactly ``digits`` digits."""
+    rest = np.uint64(number)  # Python's rules for the signs of quotient and remainder cost time
     for place in range(at + digits - 1, at - 1, -1):
-        out[place] = 48 + number % 10
-        number //= 10
+        quotient = rest // np.uint64(10)
+        out[np.uintp(place)] = np.uint8(rest - quotient * np.uint64(10)) + np.uint8(48)
+        rest = quotient
     return at + digits
 
 
