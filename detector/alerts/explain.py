@@ -1,12 +1,11 @@
 """Why a row is an alert: the features that made it one, their usual range, and a sentence for people.
 
-The usual range of a feature is that between two quantiles of the rows that the model was trained on, as the bundle
-has it; without one, a feature is named with its value alone.
+The usual range of a feature lies between two quantiles of the rows that the model was trained on; it comes with the
+bundle (``detector.models.usual``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -14,20 +13,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.models.base import Attribution
+from detector.models.usual import UsualRange
 
 NAMED = 3
 """Features that the sentence names; the document lists more."""
 
 Deviation = Literal["high", "low", "usual"]
 """Where a value lies against its usual range; ``usual`` for one that is odd only together with others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usual:
-    """The usual range of each feature, shape (features,)."""
-
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
 
 
 def readable(values: NDArray[np.float32]) -> list[float]:
@@ -51,27 +43,29 @@ def deviation(value: float, low: float, high: float) -> Deviation:
 
 
 def explained(
-    names: tuple[str, ...], values: list[list[float]], attribution: Attribution, usual: Usual | None, count: int
+    names: tuple[str, ...], values: list[list[float]], attribution: Attribution, usual: UsualRange, count: int
 ) -> list[list[dict[str, Any]]]:
-    """For each alert its top features: ``name``, ``value``, ``contribution`` and, where known, the usual range.
+    """For each alert its top features: ``name``, ``value``, ``contribution`` and the usual range.
 
     ``values`` is alerts × features, readable; ``attribution`` is of the same rows.
     """
     tops = top_features(attribution.contributions, count)
     contributions = attribution.contributions.tolist()
-    low, high = (readable(each.astype(np.float32)) for each in (usual.low, usual.high)) if usual else ([], [])
-    result = []
-    for row, columns in enumerate(tops):
-        features: list[dict[str, Any]] = []
-        for column in columns:
-            value = values[row][column]
-            feature = {"name": names[column], "value": value, "contribution": contributions[row][column]}
-            if usual:
-                feature["usual_low"], feature["usual_high"] = low[column], high[column]
-                feature["deviation"] = deviation(value, low[column], high[column])
-            features.append(feature)
-        result.append(features)
-    return result
+    low, high = readable(usual.low), readable(usual.high)
+    return [
+        [
+            {
+                "name": names[column],
+                "value": row[column],
+                "contribution": given[column],
+                "usual_low": low[column],
+                "usual_high": high[column],
+                "deviation": deviation(row[column], low[column], high[column]),
+            }
+            for column in columns
+        ]
+        for row, given, columns in zip(values, contributions, tops, strict=True)
+    ]
 
 
 def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float) -> str:
@@ -83,8 +77,6 @@ def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: fl
 def _phrase(feature: dict[str, Any]) -> str:
     name = words(feature["name"])
     value = f"{feature['value']:.4g}"
-    if "deviation" not in feature:
-        return f"{name} is {value}"
     usual = _range(feature["usual_low"], feature["usual_high"])
     if feature["deviation"] == "usual":
         return f"{name} is {value}, rare beside the rest (usual {usual})"

@@ -1,8 +1,8 @@
 """The bundle: a model as a few files without code in them, checked in full before anything of it is used.
 
 ``model.json`` is the manifest (``detector.models.manifest``), ``arrays.safetensors`` everything that was learnt, with
-names by part (``features.``, ``model.``, ``calibration.``, ``self_test.``). Other files, such as ``card.html``, are
-carried along under their digests; ``manifest.sig`` may lie beside them and is its reader's business.
+names by part (``features.``, ``model.``, ``calibration.``, ``usual.``, ``self_test.``). Other files, such as
+``card.html``, are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
 
 Reading does no I/O and runs nothing from the files. Whatever bytes they hold, it ends in a model or in a BundleError.
 """
@@ -38,6 +38,7 @@ from detector.models.manifest import (
     decode_manifest,
     is_plain_name,
 )
+from detector.models.usual import UsualRange
 
 MANIFEST = "model.json"
 ARRAYS = "arrays.safetensors"
@@ -55,7 +56,7 @@ SELF_TEST_TOLERANCE = 1e-9
 
 LIBRARIES = ("oddflow", "numpy", "numba", "polars", "scikit-learn", "pyod")
 
-_PARTS = ("features", "model", "calibration", "self_test")
+_PARTS = ("features", "model", "calibration", "usual", "self_test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class LoadedModel:
     extractor: FeatureExtractor
     model: Model
     calibration: Calibration
+    usual: UsualRange
     self_test_rows: NDArray[np.float32]
 
     @property
@@ -98,6 +100,7 @@ def build_bundle(
     calibration: Calibration,
     self_test_rows: NDArray[np.float32],
     training: TrainingData,
+    usual: UsualRange | None = None,
     parameters: Mapping[str, Any] | None = None,
     seeds: Mapping[str, int] | None = None,
     quality: Mapping[str, Figure] | None = None,
@@ -108,7 +111,8 @@ def build_bundle(
     """Give the files of a bundle; its version is the time and the first digits of the arrays' digest.
 
     ``self_test_rows`` are rows of the matrix, of which the first :data:`SELF_TEST_ROWS` are kept with their scores.
-    ``card`` is given the manifest, as yet without the card and digest, and gives ``card.html``.
+    ``usual`` is learnt from all of those rows where it is not given. ``card`` is given the manifest, as yet without the
+    card and digest, and gives ``card.html``.
     """
     if not is_plain_name(name):
         raise ConfigurationError(f"model name {name!r}: use letters, digits, dots, dashes and underscores")
@@ -117,6 +121,7 @@ def build_bundle(
         "features": extractor.to_arrays(),
         "model": model.to_arrays(),
         "calibration": calibration.to_arrays(),
+        "usual": (usual or UsualRange.fit(self_test_rows)).to_arrays(),
         "self_test": {"rows": rows, "scores": model.score(rows)},
     }
     arrays = save(
@@ -183,6 +188,7 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
         extractor=FeatureExtractor.from_arrays(manifest.features, parts["features"]),
         model=KINDS[manifest.kind].from_arrays(parts["model"], width),
         calibration=calibration,
+        usual=UsualRange.from_arrays(parts["usual"], width),
         self_test_rows=_self_test_rows(parts["self_test"], width),
     )
     _self_test(loaded, parts["self_test"]["scores"])
