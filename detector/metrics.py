@@ -253,7 +253,7 @@ class Metrics:
     def forget_partitions(self, partitions: Iterable[int]) -> None:
         """Drop the series of partitions that this process reads no more: another process tells of them now."""
         for partition in partitions:
-            for gauge in (self.lag, self.committed):
+            for gauge in (self.lag, self.committed, self.state_bytes):
                 with suppress(KeyError):  # older clients raise it for one that was assigned and never seen
                     gauge.remove(str(partition))
 

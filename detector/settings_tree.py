@@ -169,6 +169,12 @@ class Output(Section):
         min_length=1,
         description="Kafka topic for every record's score. Unset: scores are not written.",
     )
+    incidents_topic: str | None = Field(
+        default=None,
+        examples=["oddflow.incidents"],
+        min_length=1,
+        description="Kafka topic for incidents: alerts that belong together. Unset: alerts only name their incident.",
+    )
     alerts_path: str = Field(
         default="-", min_length=1, description="With `files`: where alerts go; `-` is standard output."
     )
@@ -183,6 +189,12 @@ class Output(Section):
         examples=["scores.jsonl"],
         min_length=1,
         description="With `files`: where every record's score goes. Unset: not written.",
+    )
+    incidents_path: str | None = Field(
+        default=None,
+        examples=["incidents.jsonl"],
+        min_length=1,
+        description="With `files`: where incidents go. Unset: not written.",
     )
     format: Literal["ocsf", "ecs"] = Field(default="ocsf", description="Shape of an alert.")
 

@@ -7,6 +7,7 @@ after a crash gives the same bytes again. Pure; called for the few alerted rows 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -18,8 +19,9 @@ from detector.alerts.community_id import community_id, protocol_number
 from detector.alerts.content import Content
 from detector.alerts.decide import Decision
 from detector.alerts.ecs import ecs
-from detector.alerts.explain import Usual, explained, readable, sentence
+from detector.alerts.explain import explained, readable, sentence
 from detector.alerts.identity import record_ids
+from detector.alerts.incidents import IncidentBook
 from detector.alerts.ocsf import ocsf
 from detector.errors import ConfigurationError
 from detector.models.base import Attribution
@@ -58,14 +60,18 @@ class AlertWriter:
         decision: Decision,
         attribution: Attribution,
         model: LoadedModel,
+        incidents: IncidentBook | None = None,
     ) -> list[OutRecord]:
         """Write the alerts of a batch, keyed by source address; ``attribution`` is of ``decision.rows`` alone.
 
-        ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``.
+        ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``. Each alert is
+        put into ``incidents`` and carries the id of its own.
         """
         contents = build_alerts(
             raw, flows, matrix, scores, decision, attribution, model, top_features=self._top_features
         )
+        if incidents is not None:
+            contents = [replace(content, incident=incidents.put(content)) for content in contents]
         return [
             OutRecord(_encoder.encode(self._lay_out(content)), key=content.flow["src_ip"].encode())
             for content in contents
@@ -82,7 +88,6 @@ def build_alerts(  # noqa: PLR0917 - as above
     model: LoadedModel,
     *,
     top_features: int = 5,
-    usual: Usual | None = None,
 ) -> list[Content]:
     """Gather what each alert tells, in row order."""
     rows = decision.rows
@@ -91,7 +96,7 @@ def build_alerts(  # noqa: PLR0917 - as above
     places = flows.rows[rows]
     names = model.extractor.spec.names
     values = _readable_rows(matrix[rows])
-    features = explained(names, values, attribution, usual, top_features)
+    features = explained(names, values, attribution, model.usual, top_features)
     origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
     positions = zip(raw.partitions[places].tolist(), raw.offsets[places].tolist(), strict=True)
     columns = zip(

@@ -36,10 +36,13 @@ class Content:
     explanation: dict[str, Any]
     model: dict[str, str]
     position: dict[str, Any]
+    incident: dict[str, Any] | None = None
+    """Which incident it belongs to, where incidents are kept: see :mod:`detector.alerts.incidents`."""
 
     def ours(self) -> dict[str, Any]:
         """The part that neither OCSF nor ECS has fields for; the same in both."""
-        return {
+        given = {} if self.incident is None else {"incident": self.incident}
+        return given | {
             "alert_version": ALERT_VERSION,
             "id": self.id,
             "score": self.score,

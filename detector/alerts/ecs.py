@@ -29,14 +29,14 @@ def ecs(content: Content) -> dict[str, Any]:
         "module": "oddflow",
         "dataset": "oddflow.alerts",
         "severity": RISK[severity],
-        "start": _iso(content.start_ms),
-        "end": _iso(content.end_ms),
+        "start": iso(content.start_ms),
+        "end": iso(content.end_ms),
         "reason": content.why,
     }
     if "duration_s" in flow:
         event["duration"] = round(flow["duration_s"] * 1e9)  # ECS wants nanoseconds
     return {
-        "@timestamp": _iso(content.time_ms),
+        "@timestamp": iso(content.time_ms),
         "ecs": {"version": ECS_VERSION},
         "event": event,
         "message": content.why,
@@ -67,5 +67,6 @@ def _network(content: Content) -> dict[str, Any]:
     return network
 
 
-def _iso(ms: int) -> str:
+def iso(ms: int) -> str:
+    """A time in milliseconds since 1970 as ISO 8601, UTC."""
     return datetime.fromtimestamp(ms / 1000.0, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

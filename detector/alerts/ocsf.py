@@ -44,7 +44,8 @@ def ocsf(content: Content) -> dict[str, Any]:
             "version": OCSF_VERSION,
             "uid": content.id,
             "product": {"name": "oddflow", "vendor_name": "oddflow"},
-        },
+        }
+        | ({"correlation_uid": content.incident["id"]} if content.incident else {}),
         "finding_info": {
             "uid": content.id,
             "title": content.title,

@@ -79,6 +79,7 @@ class Channel(StrEnum):
     ALERTS = "alerts"
     DEAD_LETTERS = "dead_letters"
     SCORES = "scores"
+    INCIDENTS = "incidents"
 
 
 @dataclass(frozen=True, slots=True)

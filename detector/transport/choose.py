@@ -52,7 +52,8 @@ def open_sink(settings: Settings, tell: Tell) -> Sink:
 def _topics(settings: Settings) -> dict[Channel, str]:
     output = settings.output
     topics = {Channel.ALERTS: output.alerts_topic, Channel.DEAD_LETTERS: output.dead_letters_topic}
-    return topics | ({Channel.SCORES: output.scores_topic} if output.scores_topic else {})
+    wanted = {Channel.SCORES: output.scores_topic, Channel.INCIDENTS: output.incidents_topic}
+    return topics | {channel: topic for channel, topic in wanted.items() if topic}
 
 
 def _paths(settings: Settings) -> dict[Channel, str | Path]:
@@ -62,5 +63,6 @@ def _paths(settings: Settings) -> dict[Channel, str | Path]:
         Channel.DEAD_LETTERS: output.dead_letters_path
         or os.devnull,  # the input keeps them; they are counted all the same
         Channel.SCORES: output.scores_path,
+        Channel.INCIDENTS: output.incidents_path,
     }
     return {channel: path for channel, path in paths.items() if path is not None}

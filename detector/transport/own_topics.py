@@ -14,6 +14,8 @@ ALERT_SETTINGS = {"retention.ms": str(30 * _DAY_MS)}
 DEAD_LETTER_SETTINGS = {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(16 << 20)}
 """Kept long enough to be looked at; as large as the largest record that a producer can send by default, and more."""
 
+INCIDENT_SETTINGS = ALERT_SETTINGS
+
 SCORE_SETTINGS = {"retention.ms": str(3 * _DAY_MS)}
 
 
@@ -27,6 +29,8 @@ def wanted_topics(settings: Settings) -> list[Topic]:
     ]
     if output.scores_topic:
         topics.append(Topic(output.scores_topic, settings=SCORE_SETTINGS))
+    if output.incidents_topic:
+        topics.append(Topic(output.incidents_topic, settings=INCIDENT_SETTINGS))
     return topics
 
 

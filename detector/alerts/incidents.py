@@ -1,0 +1,304 @@
+"""Puts alerts together into incidents: same source or destination, same leading features, within a window of time.
+
+The first alert is never delayed: every alert goes out at once and carries its incident's id; what is told of an
+incident is told beside. State is kept by partition, like the windows, within fixed bounds; times are the flows' own,
+so that the same records give the same incidents however they are cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.alerts.content import Content
+from detector.alerts.incident import (
+    FAILED_STATES,
+    LEADING,
+    MAX_DISTINCT,
+    STRONGEST,
+    Incident,
+    Rule,
+    Strong,
+    guess,
+    theme,
+)
+from detector.errors import InputError
+from detector.records.flow import FlowBatch
+from detector.transport.base import RawBatch
+
+NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
+"""Of incident ids: ``uuid5(NAMESPACE, id of its first alert)``."""
+
+GAP_S = 600.0
+"""An alert this long after an incident's last flow, or before its first, begins another: the windows' middle scale."""
+
+UPDATE_S = 60.0
+"""An incident that goes on is told again at most so often, besides each doubling and each rise in severity."""
+
+MAX_OPEN = 1_000
+"""Open incidents of a partition; beyond, the one that was quiet longest is closed. About 10 kB each."""
+
+Step = Literal["open", "update", "close"]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Something to tell of an incident: it as it was at that moment."""
+
+    step: Step
+    incident: Incident
+    rule: Rule
+
+
+class _Place(msgspec.Struct):
+    """The open incidents of one partition, the one that was quiet longest first."""
+
+    incidents: dict[str, Incident] = {}
+    begun: int = 0
+
+
+_decoder = msgspec.msgpack.Decoder(_Place)
+_encoder = msgspec.msgpack.Encoder()
+
+
+class IncidentBook:
+    """The open incidents of every partition. ``gap_s`` and ``max_open`` are for tests and tuning."""
+
+    def __init__(self, *, gap_s: float = GAP_S, max_open: int = MAX_OPEN) -> None:
+        self._gap_s = gap_s
+        self._max_open = max_open
+        self._places: dict[int, _Place] = {}
+        self._index: dict[int, dict[tuple[str, str], list[str]]] = {}
+        self._changes: list[Change] = []
+
+    @property
+    def open(self) -> int:
+        """How many incidents are open."""
+        return sum(len(place.incidents) for place in self._places.values())
+
+    def put(self, alert: Content) -> dict[str, Any]:
+        """Add an alert to its incident, or begin one; give what the alert tells of it.
+
+        Call it in record order; what is to be told waits for :meth:`take`.
+        """
+        partition = alert.position["partition"]
+        place = self._places.setdefault(partition, _Place())
+        incident = self._matching(partition, alert)
+        if incident is None:
+            incident = self._begin(partition, alert)
+        else:
+            self._narrow(partition, incident, alert)
+            place.incidents[incident.id] = place.incidents.pop(incident.id)  # the latest is the last
+        _add(incident, alert)
+        rule = guess(incident)
+        if _is_due(incident):
+            self._tell("open" if incident.revision == 0 else "update", incident, rule)
+        return {
+            "id": incident.id,
+            "alerts": incident.count,
+            "kind": rule.kind,
+            "first_seen": incident.first_seen,
+            "first": incident.count == 1,
+        }
+
+    def pass_time(self, now: Mapping[int, float]) -> None:
+        """Close incidents that were quiet for the gap; ``now`` is each partition's time: :func:`clocks`."""
+        for partition, seconds in now.items():
+            place = self._places.get(partition)
+            for incident in list(place.incidents.values()) if place else ():
+                if seconds - incident.last_seen > self._gap_s:
+                    self._close(partition, incident)
+
+    def take(self) -> list[Change]:
+        """Give what is to be told since the last call, in order."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    # --- what survives ------------------------------------------------------------------------------------------
+
+    def snapshot(self, partition: int) -> bytes:
+        """The partition's open incidents as bytes; the same for the same history."""
+        return _encoder.encode(self._places.get(partition, _Place()))
+
+    def restore(self, partition: int, data: bytes) -> None:
+        """Put back what ``snapshot`` gave. Raises InputError, and changes nothing, for bytes that are damaged."""
+        try:
+            place = _decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            raise InputError(f"restoring incidents of partition {partition}: {error}; they begin anew") from error
+        self.drop([partition])
+        self._places[partition] = place
+        for incident in sorted(place.incidents.values(), key=lambda each: each.number):
+            self._enter(partition, incident)
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget these partitions: another member keeps them now."""
+        for partition in partitions:
+            self._places.pop(partition, None)
+            self._index.pop(partition, None)
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _matching(self, partition: int, alert: Content) -> Incident | None:
+        """The open incident that the alert belongs to: of its source before of its destination, the latest first."""
+        index = self._index.get(partition, {})
+        incidents = self._places[partition].incidents
+        themes = _themes(alert)
+        start = alert.flow["ts"]
+        for key in (("source", alert.flow["src_ip"]), ("destination", alert.flow["dst_ip"])):
+            for incident_id in reversed(index.get(key, [])):
+                incident = incidents[incident_id]
+                near = incident.first_seen - self._gap_s <= start <= incident.last_seen + self._gap_s
+                if near and not themes.isdisjoint(incident.themes):
+                    return incident
+        return None
+
+    def _begin(self, partition: int, alert: Content) -> Incident:
+        flow, place = alert.flow, self._places[partition]
+        incidents = place.incidents
+        incident_id = str(uuid5(NAMESPACE, alert.id))
+        if incident_id in incidents:  # the record came again
+            return incidents[incident_id]
+        while len(incidents) >= self._max_open:
+            self._close(partition, next(iter(incidents.values())))
+        incident = Incident(
+            id=incident_id,
+            number=place.begun,
+            focus="both",
+            src_ip=flow["src_ip"],
+            dst_ip=flow["dst_ip"],
+            themes=sorted(_themes(alert)),
+            first_seen=flow["ts"],
+            last_seen=flow["ts"],
+        )
+        place.begun += 1
+        incidents[incident.id] = incident
+        self._enter(partition, incident)
+        return incident
+
+    def _enter(self, partition: int, incident: Incident) -> None:
+        index = self._index.setdefault(partition, {})
+        for key in _keys(incident):
+            index.setdefault(key, []).append(incident.id)
+
+    def _leave(self, partition: int, incident: Incident, keys: Iterable[tuple[str, str]]) -> None:
+        index = self._index[partition]
+        for key in keys:
+            index[key].remove(incident.id)
+            if not index[key]:
+                del index[key]
+
+    def _narrow(self, partition: int, incident: Incident, alert: Content) -> None:
+        """Once an alert shares only the source, or only the destination, that is what the incident is about."""
+        if incident.focus != "both":
+            return
+        if alert.flow["src_ip"] != incident.src_ip:
+            self._leave(partition, incident, [("source", incident.src_ip)])
+            incident.focus = "destination"
+        elif alert.flow["dst_ip"] != incident.dst_ip:
+            self._leave(partition, incident, [("destination", incident.dst_ip)])
+            incident.focus = "source"
+
+    def _close(self, partition: int, incident: Incident) -> None:
+        del self._places[partition].incidents[incident.id]
+        self._leave(partition, incident, _keys(incident))
+        if incident.count > 1:  # of a single alert its opening has told everything
+            self._tell("close", incident, guess(incident))
+
+    def _tell(self, step: Step, incident: Incident, rule: Rule) -> None:
+        incident.revision += 1
+        incident.told_count, incident.told_at = incident.count, incident.last_seen
+        incident.told_severity = incident.severity
+        self._changes.append(Change(step, msgspec.convert(msgspec.to_builtins(incident), Incident), rule))
+
+
+def clocks(raw: RawBatch, flows: FlowBatch) -> dict[int, float]:
+    """Each partition's time by its flows in a batch: the end of its last one, seconds since 1970."""
+    frame = flows.frame
+    partitions: NDArray[np.int32] = raw.partitions[flows.rows]
+    ends = frame["ts"].to_numpy() + np.maximum(frame["duration_s"].fill_null(0.0).to_numpy(), 0.0)
+    return {int(each): float(ends[np.flatnonzero(partitions == each)[-1]]) for each in np.unique(partitions)}
+
+
+def _keys(incident: Incident) -> list[tuple[str, str]]:
+    keys = [("source", incident.src_ip), ("destination", incident.dst_ip)]
+    return {"both": keys, "source": keys[:1], "destination": keys[1:]}[incident.focus]
+
+
+def _themes(alert: Content) -> set[str]:
+    return {theme(feature["name"]) for feature in alert.features[:LEADING]}
+
+
+def _is_due(incident: Incident) -> bool:
+    """Whether the incident is to be told: new, twice as many alerts, more severe, or a minute on."""
+    return (
+        incident.revision == 0
+        or incident.count >= 2 * incident.told_count
+        or incident.severity > incident.told_severity
+        or incident.last_seen - incident.told_at >= UPDATE_S
+    )
+
+
+def _add(incident: Incident, alert: Content) -> None:
+    flow, start = alert.flow, alert.flow["ts"]
+    duration = max(flow.get("duration_s", 0.0), 0.0)
+    if incident.count and start >= incident.latest_start:
+        incident.gaps += 1
+        off = start - incident.latest_start - incident.gap_mean
+        incident.gap_mean += off / incident.gaps
+        incident.gap_m2 += off * (start - incident.latest_start - incident.gap_mean)
+    incident.latest_start = max(incident.latest_start, start)
+    incident.first_seen = min(incident.first_seen, start)
+    incident.last_seen = max(incident.last_seen, start + duration)
+    incident.count += 1
+    incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
+    incident.lowest_p = min(incident.lowest_p, alert.p_value)
+    incident.severity = max(incident.severity, alert.severity)
+    incident.unanswered += _unanswered(flow)
+    incident.dns += flow.get("service") == "dns"
+    incident.src_bytes += max(flow.get("src_bytes", 0), 0)
+    incident.dst_bytes += max(flow.get("dst_bytes", 0), 0)
+    incident.longest_s = max(incident.longest_s, duration)
+    _note(incident.sources, flow["src_ip"])
+    _note(incident.destinations, flow["dst_ip"])
+    if "dst_port" in flow:
+        _note(incident.ports, flow["dst_port"])
+    _note(incident.models, alert.model["version"])
+    _rank(incident.strongest, alert)
+
+
+def _unanswered(flow: Mapping[str, Any]) -> bool:
+    if "state" in flow:
+        return flow["state"] in FAILED_STATES
+    back: int | None = flow.get("dst_packets", flow.get("dst_bytes"))
+    return back == 0
+
+
+def _note(seen: list[Any], value: Any) -> None:
+    if len(seen) < MAX_DISTINCT and value not in seen:
+        seen.append(value)
+
+
+def _rank(strongest: list[Strong], alert: Content) -> None:
+    """Keep the highest scores, the earlier of two alike."""
+    if len(strongest) >= STRONGEST and alert.score <= strongest[-1].score:
+        return
+    flow = alert.flow
+    strongest.append(
+        Strong(
+            alert=alert.id,
+            score=alert.score,
+            ts=flow["ts"],
+            src_ip=flow["src_ip"],
+            dst_ip=flow["dst_ip"],
+            dst_port=flow.get("dst_port"),
+            proto=flow["proto"],
+            why=alert.why,
+        )
+    )
+    strongest.sort(key=lambda each: -each.score)
+    del strongest[STRONGEST:]

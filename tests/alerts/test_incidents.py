@@ -1,0 +1,340 @@
+"""Incidents: alerts that belong together, told at a bounded rate, the same however batches are cut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.alerts.content import Content
+from detector.alerts.incident import KINDS, MAX_DISTINCT, RULES, STRONGEST, theme
+from detector.alerts.incident_document import write_incidents
+from detector.alerts.incidents import GAP_S, UPDATE_S, Change, IncidentBook, clocks
+from detector.errors import ConfigurationError, InputError
+from detector.records.flow import ROW, FlowBatch
+from detector.transport.base import Envelope, RawBatch
+from tests.alerts.contents import alert
+from tests.features.flows import flows
+
+T0 = 1.7e9
+
+
+def put_all(book: IncidentBook, alerts: Iterable[Content]) -> list[dict[str, Any]]:
+    """Put alerts in order; give what each is told of its incident."""
+    return [book.put(each) for each in alerts]
+
+
+def scan(count: int, **changes: Any) -> list[Content]:
+    """One source that knocks at many hosts, a second apart, and gets no answer."""
+    unanswered: dict[str, Any] = {"state": "S0", "dst_packets": 0, "dst_bytes": 0, "duration_s": 0.0, "dst_port": 445}
+    return [
+        alert(i, "source_peers_1m", ts=T0 + i, dst_ip=f"10.1.0.{i}", **(unanswered | changes)) for i in range(count)
+    ]
+
+
+def test_alerts_of_one_source_are_one_incident() -> None:
+    """A scan is one incident with its count, times, peak and strongest flows; each alert carries its id at once."""
+    book = IncidentBook()
+    alerts = scan(20)
+    alerts[7] = alert(7, "source_peers_1h", ts=T0 + 7, dst_ip="10.1.0.7", state="S0", score=0.9, severity=4)
+    told = put_all(book, alerts)
+    assert {each["id"] for each in told} == {told[0]["id"]}
+    assert [each["alerts"] for each in told] == list(range(1, 21))
+    assert [each["first"] for each in told] == [True] + [False] * 19
+    incident = book.take()[-1].incident
+    assert (incident.focus, incident.src_ip, incident.peak_score, incident.severity) == (
+        "source",
+        "192.168.1.5",
+        0.9,
+        4,
+    )
+    assert (len(incident.strongest), incident.strongest[0].alert) == (STRONGEST, alerts[7].id)
+    assert book.open == 1
+
+
+def test_ids_come_from_the_first_alert() -> None:
+    """The same first alert gives the same incident id in another process, another first alert another one."""
+    first, again, other = (IncidentBook().put(each)["id"] for each in (alert(1), alert(1), alert(2)))
+    assert (first == again, first == other) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "together"),
+    [
+        ({"src_ip": "192.168.1.9"}, True),
+        ({"dst_ip": "192.0.2.9"}, True),
+        ({"src_ip": "192.168.1.9", "dst_ip": "192.0.2.9"}, False),
+        ({"ts": T0 + 2.0 + GAP_S}, True),
+        ({"ts": T0 + 2.1 + GAP_S}, False),
+        ({"ts": T0 - GAP_S - 0.1}, False),
+        ({"ts": 4e9}, False),
+    ],
+)
+def test_what_belongs_together(change: dict[str, Any], together: bool) -> None:
+    """Alerts share an incident by source or destination and within the gap of its first and last flow."""
+    book = IncidentBook()
+    ids = [each["id"] for each in put_all(book, [alert(0, ts=T0), alert(1, **({"ts": T0} | change))])]
+    assert (ids[0] == ids[1]) is together
+
+
+def test_leading_features_must_be_shared() -> None:
+    """Alerts of one source for different reasons are different incidents; half-lives make no difference."""
+    book = IncidentBook()
+    alerts = [
+        alert(0, "source_peers_10s", "src_bytes_log"),
+        alert(1, "pair_gap_1h", "service_surprise"),
+        alert(2, "source_peers_1h"),
+    ]
+    ids = [each["id"] for each in put_all(book, alerts)]
+    assert (ids[0] == ids[2], ids[0] == ids[1]) == (True, False)
+    assert (theme("source_peers_10m"), theme("src_bytes_log"), theme("failed")) == (
+        "source_peers",
+        "src_bytes",
+        "failed",
+    )
+
+
+def test_incidents_do_not_chain() -> None:
+    """An incident about a source takes no alert of another source in, and one about a destination no other target."""
+    book = IncidentBook()
+    ids = [
+        each["id"]
+        for each in put_all(
+            book,
+            [
+                alert(0, src_ip="10.0.0.1", dst_ip="10.9.0.1"),
+                alert(1, src_ip="10.0.0.1", dst_ip="10.9.0.2"),
+                alert(2, src_ip="10.0.0.2", dst_ip="10.9.0.2"),
+                alert(3, src_ip="10.0.0.3", dst_ip="10.9.0.2"),
+                alert(4, src_ip="10.0.0.3", dst_ip="10.9.0.3"),
+            ],
+        )
+    ]
+    assert (ids[0], ids[2]) == (ids[1], ids[3])
+    assert len({ids[0], ids[2], ids[4]}) == 3
+
+
+def test_partitions_are_apart() -> None:
+    """Alerts of different partitions are different incidents, so that one can move to another member."""
+    book = IncidentBook()
+    assert book.put(alert(0, partition=0))["id"] != book.put(alert(0, partition=1))["id"]
+
+
+# --- what is told, and how often ------------------------------------------------------------------------------------
+
+
+def steps(changes: list[Change]) -> list[tuple[str, int]]:
+    """Each change's step and count."""
+    return [(change.step, change.incident.count) for change in changes]
+
+
+def test_telling_is_bounded() -> None:
+    """A thousand alerts in a quarter of an hour are told when opened, at each doubling and once a minute, no more."""
+    book = IncidentBook()
+    put_all(book, [alert(i, ts=T0 + i) for i in range(1_000)])
+    told = steps(book.take())
+    assert told[:6] == [("open", 1), ("update", 2), ("update", 4), ("update", 8), ("update", 16), ("update", 32)]
+    assert len(told) <= 11 + 1_000 / UPDATE_S
+    assert book.take() == []
+
+
+def test_a_rise_in_severity_is_told_at_once() -> None:
+    """A more severe alert is told whenever it comes; one as severe is not."""
+    book = IncidentBook()
+    put_all(book, [alert(i, ts=T0) for i in range(5)])
+    book.take()
+    put_all(book, [alert(5, ts=T0), alert(6, ts=T0, severity=5), alert(7, ts=T0, severity=5)])
+    assert steps(book.take()) == [("update", 7)]
+
+
+def test_quiet_incidents_are_closed_with_their_sums() -> None:
+    """Once the gap has passed by the flows' own time, the incident is told a last time; a lone alert is not."""
+    book = IncidentBook()
+    put_all(book, [*scan(3), alert(50, "src_bytes_log", src_ip="10.5.5.5", dst_ip="10.5.5.6", ts=T0 - 9)])
+    book.take()
+    book.pass_time({0: T0 + 2 + GAP_S, 1: 4e9})
+    assert (steps(book.take()), book.open) == ([], 1)
+    book.pass_time({0: T0 + 3 + GAP_S})
+    assert (steps(book.take()), book.open) == ([("close", 3)], 0)
+
+
+def test_memory_is_bounded() -> None:
+    """Beyond the bound the incident that was quiet longest goes, and lists within an incident stop growing."""
+    book = IncidentBook(max_open=10)
+    put_all(book, [alert(i, src_ip=f"10.0.{i}.1", dst_ip=f"10.0.{i}.2", ts=T0 + i) for i in range(50)])
+    assert book.open == 10
+    assert sum(len(keys) for keys in book._index.values()) == 20
+    put_all(book, [alert(i, src_ip="10.7.7.7", dst_ip=f"10.8.{i // 200}.{i % 200}", dst_port=i) for i in range(1_000)])
+    incident = book.take()[-1].incident
+    assert (len(incident.destinations), len(incident.ports), len(incident.sources)) == (MAX_DISTINCT, MAX_DISTINCT, 1)
+    book.drop([0])
+    assert (book.open, book._index) == (0, {})
+
+
+# --- survives -------------------------------------------------------------------------------------------------------
+
+_ALERTS = st.lists(
+    st.builds(
+        lambda i, src, dst, at, lead, severity: alert(
+            i, lead, src_ip=f"10.0.0.{src}", dst_ip=f"10.1.0.{dst}", ts=T0 + at, severity=severity
+        ),
+        st.integers(0, 10_000),
+        st.integers(1, 3),
+        st.integers(1, 3),
+        st.floats(0, 3 * GAP_S) | st.sampled_from([-1.7e9, 2e9]),
+        st.sampled_from(["source_peers_1m", "source_peers_1h", "failed"]),
+        st.integers(2, 5),
+    ),
+    max_size=30,
+    unique_by=lambda each: each.id,
+)
+
+
+@given(alerts=_ALERTS, cut=st.integers(0, 30))
+def test_restored_incidents_go_on_as_if_nothing_had_been(alerts: list[Content], cut: int) -> None:
+    """With state frozen and restored anywhere in between, ids, counts and what is told are the same."""
+    whole, first, second = IncidentBook(max_open=4), IncidentBook(max_open=4), IncidentBook(max_open=4)
+    expected = (put_all(whole, alerts), whole.take())
+    told = put_all(first, alerts[:cut])
+    second.restore(0, first.snapshot(0))
+    told += put_all(second, alerts[cut:])
+    assert (told, first.take() + second.take()) == expected
+    assert second.snapshot(0) == whole.snapshot(0)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x81\xa9incidents\x01", b"{}", b"\x80" * 50])
+def test_damaged_state_is_refused(data: bytes) -> None:
+    """Bytes that are no state raise InputError and leave what there was."""
+    book = IncidentBook()
+    book.put(alert(0))
+    with pytest.raises(InputError, match="restoring incidents of partition 0"):
+        book.restore(0, data)
+    assert book.open == 1
+
+
+def test_clocks_are_the_flows_own() -> None:
+    """A partition's time is the end of its last flow."""
+    frame = flows({"ts": 5.0, "duration_s": None}, {"ts": 7.0, "duration_s": 3.0}, {"ts": 1.0, "duration_s": 1.0})
+    frame = frame.with_columns(pl.Series(ROW, [0, 1, 3], pl.UInt32))
+    partitions = np.array([0, 1, 1, 1], np.int32)
+    raw = RawBatch("t", [b""] * 4, partitions, np.arange(4), np.full(4, -1), lambda _: Envelope(None, ()))
+    assert clocks(raw, FlowBatch(frame)) == {0: 5.0, 1: 2.0}
+    assert clocks(raw, FlowBatch(frame.clear())) == {}
+
+
+# --- kinds ----------------------------------------------------------------------------------------------------------
+
+
+def logins(count: int) -> list[Content]:
+    """Short SSH connections to one host, answered."""
+    return [alert(i, "pair_flows_1m", ts=T0 + 2.2 * i + (i % 3), dst_port=22, state="SF") for i in range(count)]
+
+
+def flood(count: int) -> list[Content]:
+    """Connection attempts to one port, fifty a second."""
+    return [alert(i, "destination_flows_10s", ts=T0 + i / 50, dst_port=80, state="S0") for i in range(count)]
+
+
+def spread_flood(count: int) -> list[Content]:
+    """Connection attempts to one port from many sources."""
+    return [
+        alert(i, "destination_flows_10s", ts=T0 + i, src_ip=f"198.51.100.{i}", dst_port=80, state="S0")
+        for i in range(count)
+    ]
+
+
+def upload(count: int) -> list[Content]:
+    """Long uploads."""
+    return [alert(i, "src_bytes_log", ts=T0 + 100 * i * i, src_bytes=6 << 20, dst_bytes=900) for i in range(count)]
+
+
+def tunnel(count: int) -> list[Content]:
+    """Names with data in them."""
+    return [
+        alert(i, "source_out_1m", ts=T0 + i * i, dst_port=53, proto="udp", service="dns", src_bytes=230, dst_bytes=400)
+        for i in range(count)
+    ]
+
+
+def beacon(count: int) -> list[Content]:
+    """A connection a minute, a second early or late."""
+    return [alert(i, "pair_gap_spread_1h", ts=T0 + 60 * i + (i * 7) % 3 - 1) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "kind"),
+    [
+        (scan, 12, "scan"),
+        (scan, 2, "scan"),
+        (logins, 6, "brute force"),
+        (flood, 200, "flood"),
+        (spread_flood, 25, "flood"),
+        (upload, 2, "exfiltration"),
+        (tunnel, 6, "exfiltration"),
+        (beacon, 6, "beacon"),
+        (beacon, 2, "other"),
+        (logins, 2, "other"),
+    ],
+)
+def test_kinds_are_guessed_by_their_rules(make: Callable[[int], list[Content]], count: int, kind: str) -> None:
+    """Each kind is named as its rule says, and not before there is enough to go by."""
+    book = IncidentBook()
+    told = put_all(book, make(count))
+    assert (told[-1]["kind"], len({each["id"] for each in told})) == (kind, 1)
+
+
+def test_an_answered_crawl_is_no_scan() -> None:
+    """One source with many destinations that all answer is not called a scan."""
+    told = put_all(IncidentBook(), scan(30, state="SF", dst_packets=5, dst_bytes=900))
+    assert told[-1]["kind"] != "scan"
+
+
+# --- documents ------------------------------------------------------------------------------------------------------
+
+
+def test_documents_tell_the_whole_incident() -> None:
+    """A document has the incident's id as key, its count and times, its kind with the rule, and the strongest flows."""
+    book = IncidentBook()
+    put_all(book, scan(16))
+    records = write_incidents(book.take())
+    documents = [json.loads(record.value or b"") for record in records]
+    ids = {document["metadata"]["correlation_uid"] for document in documents}
+    assert [record.key for record in records] == [ids.copy().pop().encode()] * 5
+    assert [document["activity_name"] for document in documents] == ["Create"] + ["Update"] * 4
+    last = documents[-1]
+    ours = last["unmapped"]["oddflow"]
+    assert (last["class_uid"], last["type_uid"], last["count"], last["status_id"]) == (2005, 200_502, 16, 1)
+    assert (last["start_time"], last["end_time"]) == (T0 * 1000, (T0 + 15) * 1000)
+    assert (ours["kind"], ours["rule"], ours["alerts"], ours["revision"]) == ("scan", RULES[0].states, 16, 5)
+    assert (ours["sources"], len(ours["destinations"]), ours["ports"]) == (["192.168.1.5"], 16, [445])
+    assert last["message"] == "Scan: 192.168.1.5 to 16 destinations, 16 alerts"
+    assert [finding["uid"] for finding in last["finding_info_list"]] == [each["alert"] for each in ours["strongest"]]
+
+
+def test_documents_as_ecs() -> None:
+    """By `output.format = "ecs"` the same incident is an ECS event; another shape is an error."""
+    book = IncidentBook()
+    put_all(book, beacon(8))
+    book.pass_time({0: T0 + 1e5})
+    changes = book.take()
+    document = json.loads(write_incidents(changes, "ecs")[-1].value or b"")
+    assert document["event"]["type"] == ["end"]
+    assert document["event"]["dataset"] == "oddflow.incidents"
+    assert document["related"]["ip"] == ["192.168.1.5", "93.184.216.34"]
+    assert document["oddflow"] == json.loads(write_incidents(changes)[-1].value or b"")["unmapped"]["oddflow"] | {
+        "severity": "low"
+    }
+    with pytest.raises(ConfigurationError, match=r"output\.format is 'xml'"):
+        write_incidents(changes, "xml")
+
+
+def test_kinds_are_the_documented_ones() -> None:
+    """The kinds are those that the product promises, each with its rule in words."""
+    assert set(KINDS) == {"scan", "brute force", "flood", "beacon", "exfiltration", "other"}
+    assert all(rule.states for rule in RULES)
