@@ -19,7 +19,7 @@ _DAY = "24h"
 def simulate(
     *,
     format: Annotated[  # noqa: A002
-        str, typer.Option(help="zeek-json, zeek-tsv, suricata, mapping or mapping-nested.")
+        str, typer.Option(help="zeek-json, zeek-tsv, suricata, suricata-mixed, mapping or mapping-nested.")
     ] = "zeek-json",
     output: Annotated[str | None, typer.Option(help="File to write, gzipped if it ends in .gz; `-` is stdout.")] = None,
     bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka brokers, as host:port.")] = None,

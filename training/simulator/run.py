@@ -41,7 +41,8 @@ class Run:
         try:
             target.head(self.writer.header(self.scenario.start, labels=self.labels))
             for frame in self._frames():
-                target.write(self.writer.write(frame, labels=self.labels), frame["src_ip"])
+                lines = self.writer.write(frame, labels=self.labels)
+                target.write(lines, frame["src_ip"] if lines.rows is None else frame["src_ip"].gather(lines.rows))
                 if self.rate is not None:
                     target.flush()
                 truth.note(frame)

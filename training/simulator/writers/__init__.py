@@ -10,7 +10,7 @@ from typing import Protocol
 import polars as pl
 
 from detector.errors import ConfigurationError
-from training.simulator.writers import zeek_json, zeek_tsv
+from training.simulator.writers import mapping, suricata, zeek_json, zeek_tsv
 from training.simulator.writers.lines import Lines
 
 
@@ -45,14 +45,20 @@ class Writer:
 _ROWS = (
     Writer("zeek-json", "Zeek conn log, JSON lines", zeek_json.write),
     Writer("zeek-tsv", "Zeek conn log, tab-separated with a header", zeek_tsv.write, zeek_tsv.header, zeek_tsv.footer),
+    Writer("suricata", "Suricata EVE, flow events", suricata.write),
+    Writer("suricata-mixed", "Suricata EVE, flow events among some of other types", suricata.write_mixed),
+    Writer("mapping", "JSON for the format mapping, flat", mapping.write_flat),
+    Writer("mapping-nested", "JSON for the format mapping, nested", mapping.write_nested),
 )
 
 WRITERS: dict[str, Writer] = {row.name: row for row in _ROWS}
-"""Every format by its name, which is also the decoder's."""
+"""Every format by its name: the decoder's, where ``suricata-mixed`` is ``suricata``, ``mapping-nested`` ``mapping``."""
 
 
 def writer_named(name: str) -> Writer:
     """The writer of a format. Raises ConfigurationError, naming the nearest, if there is none."""
+    if name == "zeek":  # the decoder's name for either of the two
+        name = "zeek-json"
     if name in WRITERS:
         return WRITERS[name]
     near = get_close_matches(name, WRITERS, 1)

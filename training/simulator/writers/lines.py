@@ -48,6 +48,8 @@ class Lines:
 
     data: Bytes
     ends: Integers
+    rows: NDArray[np.int64] | None = None
+    """The frame's row that each line is about; None if they are the same."""
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -98,16 +98,21 @@ def history(frame: pl.DataFrame) -> pl.Series:
     return _HISTORIES.gather(place)
 
 
-def with_zeek_columns(frame: pl.DataFrame, *, flags: tuple[str, str], labels: bool) -> pl.DataFrame:
-    """Add what CONN_FIELDS names, flags in the words for yes and no, and what LABEL_FIELDS names if ``labels``."""
+def packet_overhead() -> pl.Expr:
+    """Bytes of IP and transport header in a usual packet of the flow."""
     tcp = pl.col("proto") == "tcp"
     network = pl.when(pl.col("src_ip").str.contains(":", literal=True)).then(_HEADER_V6).otherwise(_HEADER_V4)
     stamped = (pl.col("src_ip").str.len_bytes() % 2).cast(pl.Int64) * _TIMESTAMPS  # as good a coin as any, per host
     transport = pl.when(tcp).then(_TCP + stamped).otherwise(_UDP)
+    return (network + transport).cast(pl.Int64)
+
+
+def with_zeek_columns(frame: pl.DataFrame, *, flags: tuple[str, str], labels: bool) -> pl.DataFrame:
+    """Add what CONN_FIELDS names, flags in the words for yes and no, and what LABEL_FIELDS names if ``labels``."""
     # A gap in what the sensor saw: rare, and only long transfers have them.
     gap = pl.when((pl.col("dst_bytes") > 200_000) & (pl.col("src_port") % 61 == 0)).then(pl.col("dst_bytes") // 80)
     wide = frame.with_columns(
-        (network + transport).cast(pl.Int64).alias("_per_packet"),
+        packet_overhead().alias("_per_packet"),
         gap.fill_null(0).alias("missed_bytes"),
         history(frame).alias("history"),
         _flag(["outbound", "internal"], flags).alias("local_orig"),
