@@ -1,0 +1,222 @@
+"""Windowed features: how a source, a destination and a pair behave over time, at several half-lives.
+
+Takes canonical flows in record order; gives one row of features per flow. Promises:
+
+* Any split of the records into batches gives the same values.
+* State belongs to a partition: no record changes another partition's values, and a partition's state can be taken out
+  (``snapshot``) and put back (``restore``) anywhere, with the same values from then on.
+* Memory is bounded per partition by ``Windows.hosts`` and ``Windows.pairs``; the least recently used keys go first.
+* Time is the records' own. A record that is late, early or absurd is used, counted, and cannot move the clock.
+
+Leaves to others: when to snapshot, where to keep it, and metrics (``counts`` has the figures).
+
+How to call it, in training and in serving alike::
+
+    spec = build_spec(windows=default_windows(), partitions=P)      # or default_windows(columns=…, hosts=…)
+    windows = WindowState(spec.windows)                             # lives as long as its spec.windows are in use
+    matrix = extractor.transform(frame, partitions, windows)        # flows in record order; offline: in order of time
+    # offline, partitions = detector.partitioner.partitions_of(frame["src_ip"], spec.partitions)
+    kept = windows.snapshot(3); windows.forget(3)                   # revoked; elsewhere: windows.restore(3, kept)
+    evicted, late = windows.counts().evicted, windows.counts().late   # totals since it was made: for counters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.features.spec import Feature
+from detector.features.windows_columns import (
+    DISTINCT,
+    LOGARITHM,
+    Windows,
+    default_windows,
+    every_column,
+    law_of,
+    read_windows,
+)
+from detector.features.windows_kernel import AHEAD, CLOCK, LATE, MARKS, MOVED, STARTED, advance
+from detector.features.windows_keys import Arrivals, arrivals_of
+from detector.features.windows_state import PartitionState, pack, unpack
+
+__all__ = ["WindowCounts", "WindowState", "default_windows", "window_features"]
+
+FAMILY = "windows"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCounts:
+    """What has come of a state: of now, ``keys`` and ``bytes``; the others since it was made, never falling."""
+
+    keys: int = 0
+    bytes: int = 0
+    evicted: int = 0
+    late: int = 0
+    """Records that were so far behind that they counted as happening now."""
+    ahead: int = 0
+    """Records that were so far ahead that they counted as happening now."""
+    clock_moves: int = 0
+    """Times that a partition's clock followed many agreeing records, far ahead or back."""
+
+    def __add__(self, other: WindowCounts) -> WindowCounts:
+        return WindowCounts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+
+def window_features(windows: Mapping[str, Any]) -> tuple[Feature, ...]:
+    """The features of a ``FeatureSpec.windows``, in order. Raises BundleError if they cannot be computed."""
+    read = read_windows(dict(windows))
+    return tuple(Feature(column, FAMILY, read.revision) for column in read.columns)
+
+
+class WindowState:
+    """The windows of every partition seen, of a ``FeatureSpec.windows``; BundleError if it cannot be computed."""
+
+    def __init__(self, windows: Mapping[str, Any]) -> None:
+        self.windows = read_windows(dict(windows))
+        self._layout = _Layout.of(self.windows)
+        self._half_lives = np.array(self.windows.half_lives_s)
+        self._bounds = np.array([self.windows.late_s, self.windows.ahead_s])
+        self._partitions: dict[int, PartitionState] = {}
+        self._totals = WindowCounts()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in the order of the columns."""
+        return self.windows.columns
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions that there is state for."""
+        return frozenset(self._partitions)
+
+    def update(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
+        """Take flows in record order; give their features (rows × names, C order, finite), each as of its own record.
+
+        ``partitions[i]`` is the partition of row ``i``; None means that all are of partition 0.
+        """
+        return self.update_arrays(arrivals_of(frame), partitions)
+
+    def update_arrays(self, arrivals: Arrivals, partitions: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
+        """The same, of arrays that are hashed already."""
+        raw = np.empty((len(arrivals.ts), len(self.names)), np.float32)
+        for partition, rows in _rows_by_partition(len(arrivals.ts), partitions):
+            state = self._state(partition).roomy(len(rows), self.windows)
+            # Held only now and always whole, so that an interrupt leaves no half-made partition behind.
+            self._partitions[partition] = state
+            before = _told(state)
+            self._advance(state, rows, arrivals, raw)
+            self._totals += _difference(_told(state), before)
+        return self._layout.finished(raw)
+
+    def snapshot(self, partition: int) -> bytes:
+        """The partition's state as bytes, the same for the same history; of an unseen partition, empty state."""
+        return pack(self._state(partition), self.windows)
+
+    def restore(self, partition: int, data: bytes) -> None:
+        """Put back what ``snapshot`` gave, in place of the partition's state.
+
+        Raises InputError, and changes nothing, for bytes that are damaged or of other windows.
+        """
+        self._partitions[partition] = unpack(data, self.windows)
+
+    def forget(self, *partitions: int) -> None:
+        """Drop these partitions' state, such as of those that another member reads now."""
+        for partition in partitions:
+            self._partitions.pop(partition, None)
+
+    def counts(self) -> WindowCounts:
+        """Count over all partitions."""
+        held = self._partitions.values()
+        return self._totals + WindowCounts(keys=sum(s.keys for s in held), bytes=sum(s.bytes for s in held))
+
+    @property
+    def evicted(self) -> int:
+        """Keys that had to make room, since this was made."""
+        return self._totals.evicted
+
+    @property
+    def late(self) -> int:
+        """Records so far behind that they counted as happening now, since this was made."""
+        return self._totals.late
+
+    @property
+    def ahead(self) -> int:
+        """Records so far ahead that they counted as happening now, since this was made."""
+        return self._totals.ahead
+
+    def event_time_s(self, partition: int) -> float | None:
+        """The partition's clock, seconds since 1970; None before its first record."""
+        state = self._partitions.get(partition)
+        return float(state.clock[CLOCK]) if state is not None and state.clock[STARTED] else None
+
+    def _state(self, partition: int) -> PartitionState:
+        return self._partitions.get(partition) or PartitionState.empty(self.windows)
+
+    def _advance(
+        self, state: PartitionState, rows: NDArray[np.int64], arrivals: Arrivals, raw: NDArray[np.float32]
+    ) -> None:
+        keys = np.empty((len(rows), 7), np.uint64)
+        found = np.empty(self._layout.places, np.float32)
+        scales, order = self._half_lives, self._layout.order
+        advance(
+            state.tables, state.sightings, state.clock, self._bounds, scales, order, rows, *arrivals, raw, keys, found
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How raw columns lie while logarithms are taken: distinct counts first, then the logarithmic, then the rest."""
+
+    order: NDArray[np.int32]
+    """The place among the kernel's columns of each column of the raw matrix."""
+    distinct: int
+    logarithms: int
+    """Where distinct counts, and then logarithms, end."""
+    back: NDArray[np.intp] | None
+    """Where each feature stands in the raw matrix; None if the order is the same."""
+    places: int
+
+    @classmethod
+    def of(cls, windows: Windows) -> _Layout:
+        every = every_column(windows.half_lives_s)
+        laws = np.array([law_of(column) for column in windows.columns], dtype=np.intp)
+        ranks = np.argsort(laws, kind="stable")
+        back = None if bool((np.diff(ranks) > 0).all()) else np.argsort(ranks)
+        places = {column: place for place, column in enumerate(every)}
+        order = np.array([places[windows.columns[rank]] for rank in ranks], dtype=np.int32)
+        distinct = int((laws == DISTINCT).sum())
+        return cls(order, distinct, distinct + int((laws == LOGARITHM).sum()), back, len(every))
+
+    def finished(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the logarithms, in place, and put the columns into their order."""
+        distinct, logarithms = raw[:, : self.distinct], raw[:, : self.logarithms]
+        np.log(distinct, out=distinct)
+        distinct *= -MARKS
+        distinct += 1.0
+        np.log(logarithms, out=logarithms)
+        return raw if self.back is None else np.ascontiguousarray(raw[:, self.back])
+
+
+def _rows_by_partition(count: int, partitions: NDArray[np.int32] | None) -> list[tuple[int, NDArray[np.int64]]]:
+    """The rows of each partition, in record order."""
+    if count == 0:
+        return []
+    if partitions is None:
+        return [(0, np.arange(count))]
+    order = np.argsort(partitions, kind="stable")
+    ends = np.flatnonzero(np.diff(partitions[order])) + 1
+    return [(int(partitions[rows[0]]), rows) for rows in np.split(order, ends)]
+
+
+def _told(state: PartitionState) -> WindowCounts:
+    clock = state.clock
+    return WindowCounts(0, 0, state.evicted, int(clock[LATE]), int(clock[AHEAD]), int(clock[MOVED]))
+
+
+def _difference(now: WindowCounts, before: WindowCounts) -> WindowCounts:
+    return WindowCounts(*(getattr(now, field.name) - getattr(before, field.name) for field in fields(now)))

@@ -1,0 +1,135 @@
+"""The windowed features as data: which columns there are, which are asked for, and within which bounds they are kept.
+
+A *key* is what flows are counted by; a *scale* is a half-life. Every key and scale holds the statistics of
+:data:`STATISTICS`; every key also tells :data:`MOMENTS`, which have no scale; :data:`FLAGS` tell what is new. The order
+of names in this module is that of places in the kernel's arrays: change it, and raise :data:`REVISION`.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import msgspec
+
+from detector.errors import BundleError
+
+REVISION = 1
+"""Of the definitions below and of the kernel: a model trained with another is refused."""
+
+KEYS = ("source", "destination", "pair")
+"""By source; by destination; by source and destination."""
+
+STATISTICS = ("flows", "out", "in", "failed", "unanswered", "gap", "gap_spread", "peers", "ports", "new")
+"""Damped: log flows; mean log bytes sent and received; share failed; share without a packet back; mean log gap and its
+standard deviation (a beacon's is small); log distinct peers and ports; log flows that were the first of their kind
+(a source's to a destination or port, a destination's from a source or on a port, a pair's on a port)."""
+
+MOMENTS = ("since", "total", "age", "gap_change")
+"""Log seconds since the key's last flow; log flows ever; log seconds since its first; how the log gap changed."""
+
+FLAGS = ("source", "destination", "pair", "pair_port", "source_port", "destination_port", "source_service")
+"""1 where it is the first time: this source, this destination, one to the other, and so on that port; this source to
+that port, this destination on that port, this source with that service."""
+
+SIGHTINGS = 4
+"""How many of the flags have a memory of their own; the others are told by the keys' tables."""
+
+SKETCHES = {"source": 2, "destination": 2, "pair": 1}
+"""How many sketches each key has: ports, and peers. A pair has one peer."""
+
+DISTINCT, LOGARITHM, PLAIN = 0, 1, 2
+"""What is done to the kernel's raw figure, in the order in which columns are best laid out."""
+
+_LAWS = {"peers": DISTINCT, "ports": DISTINCT} | dict.fromkeys(("flows", "new", "since", "total", "age"), LOGARITHM)
+
+MAX_SCALES = 8
+MAX_KEYS = 1 << 24
+
+
+def scale_name(half_life_s: float) -> str:
+    """Name a half-life as people do: ``10s``, ``1m``, ``1h``."""
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if half_life_s % seconds == 0:
+            return f"{half_life_s / seconds:g}{unit}"
+    return f"{half_life_s:g}s"
+
+
+def every_column(half_lives_s: tuple[float, ...]) -> list[str]:
+    """Name each place of the kernel's output, in the kernel's order; what a key cannot have is an empty name."""
+    names = [f"{flag}_first" for flag in FLAGS]
+    for key in KEYS:
+        names += [f"{key}_{moment}" for moment in MOMENTS]
+        names += [
+            "" if (key, statistic) == ("pair", "peers") else f"{key}_{statistic}_{scale_name(scale)}"
+            for scale, statistic in product(half_lives_s, STATISTICS)
+        ]
+    return names
+
+
+def law_of(column: str) -> int:
+    """What is done to the raw figure of a column: DISTINCT, LOGARITHM or PLAIN."""
+    return next((law for part, law in _LAWS.items() if part in column.split("_")[1:2]), PLAIN)
+
+
+class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``FeatureSpec.windows`` holds, checked: :func:`read_windows` makes one from that dict."""
+
+    columns: tuple[str, ...]
+    """The features, in the order of the matrix."""
+    half_lives_s: tuple[float, ...] = (10.0, 60.0, 600.0, 3600.0)
+    hosts: int = 32_768
+    """Sources, and as many destinations, kept per partition; beyond it the least recently used is evicted."""
+    pairs: int = 131_072
+    """Pairs kept per partition, and sightings of each kind."""
+    late_s: float = 3600.0
+    """A record further behind its partition's clock than this counts as happening now."""
+    ahead_s: float = 600.0
+    """A record further ahead than this cannot move its partition's clock by itself."""
+    revision: int = REVISION
+
+    def limits(self) -> tuple[int, ...]:
+        """The most keys that each of :data:`KEYS` has."""
+        return (self.hosts, self.hosts, self.pairs)
+
+
+def read_windows(windows: dict[str, Any]) -> Windows:
+    """Check a ``FeatureSpec.windows``. Raises BundleError naming what this build cannot compute."""
+    try:
+        read = msgspec.convert(windows, Windows, strict=False)
+    except msgspec.ValidationError as error:
+        raise BundleError(f"reading the windows of a feature specification: {error}; train the model anew") from error
+    scales = read.half_lives_s
+    bounds = {
+        "revision": read.revision == REVISION,
+        "half_lives_s": 0 < len(scales) <= MAX_SCALES
+        and len(set(scales)) == len(scales)
+        and all(1.0 <= s <= 1e7 for s in scales),
+        "hosts": 2 <= read.hosts <= MAX_KEYS,
+        "pairs": 2 <= read.pairs <= MAX_KEYS,
+        "late_s": 0.0 <= read.late_s <= 1e7,
+        "ahead_s": 0.0 <= read.ahead_s <= 1e7,
+        "columns": len(set(read.columns)) == len(read.columns),
+    }
+    off = [name for name, good in bounds.items() if not good]
+    if off:
+        raise BundleError(
+            f"reading the windows of a feature specification: {off[0]} is out of bounds; train the model anew"
+        )
+    unknown = set(read.columns) - set(filter(None, every_column(scales)))
+    if unknown:
+        raise BundleError(f"reading the windows of a feature specification: no feature is called {min(unknown)!r}")
+    return read
+
+
+def default_windows(**changes: Any) -> dict[str, Any]:
+    """The windows that training starts from, as ``FeatureSpec.windows`` holds them; ``changes`` replace fields."""
+    scales = tuple(changes.get("half_lives_s", Windows.__struct_defaults__[0]))
+    changes.setdefault("columns", default_columns(scales))
+    made: dict[str, Any] = msgspec.to_builtins(Windows(**changes))
+    return made
+
+
+def default_columns(half_lives_s: tuple[float, ...]) -> tuple[str, ...]:
+    """All columns, in the order that costs least."""
+    return tuple(sorted(filter(None, every_column(half_lives_s)), key=law_of))
