@@ -105,9 +105,14 @@ def _one(rng: Rng, pool: Numbers) -> int:
 def _inside_attacker(network: Network, rng: Rng) -> int:
     """Mostly a workstation that is switched on day and night, sometimes a device or a server."""
     role = [Role.WORKSTATION, Role.SENSOR, Role.CAMERA, Role.WEB][rng.choice(4, p=[0.76, 0.1, 0.06, 0.08])]
-    rows = network.rows(role)
+    return _one(rng, _lasting(network, role))
+
+
+def _lasting(network: Network, *roles: Role) -> Numbers:
+    """Hosts that are on day and night: one that is off cannot attack."""
+    rows = network.rows(*roles)
     lasting = rows[network.always_on[rows]]
-    return _one(rng, network.address[lasting if len(lasting) else rows])
+    return network.address[lasting if len(lasting) else rows]
 
 
 def _outside_attacker(rng: Rng) -> int:
@@ -192,8 +197,8 @@ def _dns_tunnel(network: Network, rng: Rng, start: float, flows: int) -> Intents
 
 def _exfiltration(network: Network, rng: Rng, start: float, flows: int) -> Intents:
     """Much data to one new place outside, in pieces, over minutes or hours."""
-    desks, servers = network.addresses(Role.WORKSTATION), network.addresses(Role.FILES, Role.DATABASE)
-    src = _one(rng, servers if rng.random() < 0.35 else desks)
+    pool = (Role.FILES, Role.DATABASE) if rng.random() < 0.35 else (Role.WORKSTATION,)
+    src = _one(rng, _lasting(network, *pool))
     port = int(rng.choice([443, 443, 443, 22, 21, 8443, 80]))
     ts = _paced(rng, start, flows, _pace(rng, 1 / 400, 1 / 5), rng.uniform(0.1, 1.0))
     return Intents.of(ts, src, _outside_attacker(rng), INDEX["upload"], port, 0, states.SF)

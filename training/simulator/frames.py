@@ -47,7 +47,7 @@ def to_frame(
         "dst_ip": to_text(flows.dst),
         "dst_port": pl.Series(flows.dst_port),
         "proto": pl.Series(PROTOCOLS).gather(PROTOCOL[flows.service]),
-        "service": _WORDS.gather(flows.service),
+        "service": _words(flows),
         "state": pl.Series(STATES).gather(flows.state),
         "src_bytes": _counts(flows.src_bytes, unknown),
         "dst_bytes": _counts(flows.dst_bytes, unknown),
@@ -58,6 +58,12 @@ def to_frame(
         ATTACK_ID: ids.gather(attack),
     }
     return pl.DataFrame(columns, schema=FRAME_SCHEMA)
+
+
+def _words(flows: Flows) -> pl.Series:
+    """The application, which a sensor can only tell from data."""
+    spoken = pl.Series(flows.src_bytes + flows.dst_bytes > 0)
+    return pl.select(pl.when(spoken).then(_WORDS.gather(flows.service))).to_series()
 
 
 def _counts(values: NDArray[np.int64], unknown: NDArray[np.bool_]) -> pl.Series:

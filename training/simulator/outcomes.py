@@ -22,7 +22,9 @@ SEGMENT_BYTES = 1400
 
 _STRETCHED = 0.02  # share of flows with a Pareto factor on top
 _NO_ANSWER = np.isin(np.arange(len(states.STATES)), [states.S0, states.SH, states.RSTOS0])
-_NO_DATA = np.isin(np.arange(len(states.STATES)), [states.S0, states.REJ, states.SH, states.RSTOS0, states.SHR])
+_NO_DATA = np.isin(
+    np.arange(len(states.STATES)), [states.S0, states.REJ, states.SH, states.RSTOS0, states.SHR, states.RSTRH]
+)
 
 
 def realise(intents: Intents, rng: np.random.Generator) -> Flows:
@@ -143,8 +145,8 @@ def _retry(  # noqa: PLR0917 - changes columns in place, one by one
     rows = np.flatnonzero(state == states.S0)
     again = np.minimum(rng.geometric(0.5, len(rows)) - 1, 5)
     again[protocol[rows] == ICMP] = 0
-    up_packets[rows] += again
     tcp = protocol[rows] == TCP
+    up_packets[rows] = np.where(tcp, up_packets[rows] + again, up_packets[rows] * (1 + again))
     duration[rows[tcp]] = (2.0 ** again[tcp] - 1.0) * (1.0 + 0.03 * rng.random(int(tcp.sum())))
     up[rows[~tcp]] *= 1 + again[~tcp]
 
