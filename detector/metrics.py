@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,11 +19,12 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from detector.alerts.decide import Severity
+from detector.alerts.incident import KINDS, STEPS
 from detector.records.flow import RejectReason
 from detector.transport.base import Channel
 
@@ -97,6 +98,28 @@ class BulkHistogram(Collector):
         yield family
 
 
+class ReplacedGauge(Collector):
+    """A gauge with one label whose series are replaced all at once, so that none of an earlier model stays."""
+
+    def __init__(self, name: str, documentation: str, label: str, registry: CollectorRegistry) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._label = label
+        self._values: Mapping[str, float] = {}
+        registry.register(self)
+
+    def replace(self, values: Mapping[str, float]) -> None:
+        """Show these, by the label's value, and no others."""
+        self._values = dict(values)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give the one family."""
+        family = GaugeMetricFamily(self._name, self._documentation, labels=[self._label])
+        for value, number in self._values.items():
+            family.add_metric([value], number)
+        yield family
+
+
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What one metric is, for the reference page."""
@@ -120,6 +143,8 @@ class Metrics:
         self._declare_kafka()
         self._declare_model()
         self._declare_state()
+        self._declare_incidents()
+        self._declare_drift()
         self._declare_process()
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
@@ -137,6 +162,10 @@ class Metrics:
     def _bulk(self, name: str, documentation: str, bounds: Sequence[float]) -> BulkHistogram:
         self.declared.append(Declared(f"oddflow_{name}", "histogram", documentation))
         return BulkHistogram(f"oddflow_{name}", documentation, bounds, self.registry)
+
+    def _replaced(self, name: str, documentation: str, label: str) -> ReplacedGauge:
+        self.declared.append(Declared(f"oddflow_{name}", "gauge", documentation, (label,)))
+        return ReplacedGauge(f"oddflow_{name}", documentation, label, self.registry)
 
     def _declare_stages(self) -> None:
         self.stage_in = self._counter("stage_records_in_total", "Records that entered a stage.", "stage")
@@ -226,6 +255,35 @@ class Metrics:
             "state_replayed_records_total", "Records gone through again, without output, to restore state."
         )
 
+    def _declare_incidents(self) -> None:
+        self.incidents_open = self._gauge("incidents_open", "Incidents that are open.")
+        self.incidents = self._counter(
+            "incidents_total", "Incidents told, by step (open, update, close) and guessed kind.", "step", "kind"
+        )
+        for step in STEPS:
+            _from_zero(self.incidents, KINDS, step)
+
+    def _declare_drift(self) -> None:
+        self.drift_rows = self._gauge("drift_rows", "Sampled rows behind the drift figures, fading with the hours.")
+        self.drift_index = self._gauge(
+            "drift_score_index", "Population stability index of the p-values against the calibration."
+        )
+        self.drift_distance = self._gauge(
+            "drift_score_distance", "Greatest difference between the p-values' distribution and the calibration's."
+        )
+        self.drift_tail = self._gauge(
+            "drift_tail_ratio", "Rows with a p-value of 0.01 at most, over those that the calibration had."
+        )
+        self.drift_outside = self._replaced(
+            "drift_feature_outside_ratio", "Share of rows outside a feature's usual range; 0.01 in training.", "feature"
+        )
+        self.drift_unseen = self._replaced(
+            "drift_unseen_category_ratio", "Share of rows with a category that training never showed.", "column"
+        )
+        self.drift_retrain = self._replaced(
+            "drift_retrain_advised", "Whether a reason to retrain holds: 1 or 0. See drift.md.", "reason"
+        )
+
     def _declare_process(self) -> None:
         self.build_info = self._gauge("build_info", "This build: always 1, told by its labels.", "version", "python")
         self.build_info.labels(_distribution_version(), platform.python_version()).set(1)
@@ -258,10 +316,10 @@ class Metrics:
                     gauge.remove(str(partition))
 
 
-def _from_zero(counter: Counter, values: Iterable[str]) -> None:
+def _from_zero(counter: Counter, values: Iterable[str], *before: str) -> None:
     """Make a counter's series be there from the start: the first step up of one that was not shows in no rate."""
     for value in values:
-        counter.labels(value)
+        counter.labels(*before, value)
 
 
 def _distribution_version() -> str:

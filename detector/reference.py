@@ -31,8 +31,7 @@ with them. What to look at first:
 | Is it falling behind? | `sum(oddflow_lag_records)` |
 | Is input thrown out? | `sum by (reason) (rate(oddflow_records_rejected_total[5m]))` |
 | How late are alerts? | `histogram_quantile(0.99, rate(oddflow_event_to_alert_seconds_bucket[5m]))` |
-| Has traffic drifted from the calibration? Near 0.01 if not | \
-`rate(oddflow_p_value_bucket{le="0.01"}[1h]) / ignoring(le) rate(oddflow_p_value_count[1h])` |
+| Has traffic drifted? See [drift.md](drift.md) | `oddflow_drift_retrain_advised == 1` |
 | Which model scores? | `oddflow_model_info` |
 
 | metric | type | labels | meaning |

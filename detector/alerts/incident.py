@@ -28,6 +28,9 @@ FAILED_STATES = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
 
 MEBIBYTE = 1 << 20
 
+STEPS = ("open", "update", "close")
+"""What is told of an incident, and when."""
+
 Focus = Literal["both", "source", "destination"]
 """What the alerts have in common: their source, their destination, or so far both."""
 
