@@ -43,4 +43,5 @@ class Cells:
         """Only the records where ``mask`` is true."""
         if mask.all():
             return self
-        return Cells(self.data, self.begins[:, mask], self.ends[:, mask], self.kinds[:, mask], self.rows[mask])
+        begins, ends = np.compress(mask, self.begins, axis=1), np.compress(mask, self.ends, axis=1)
+        return Cells(self.data, begins, ends, np.compress(mask, self.kinds, axis=1), self.rows[mask])

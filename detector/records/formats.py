@@ -13,7 +13,11 @@ from detector.errors import ConfigurationError
 from detector.records.decoder import Options
 from detector.records.flow import Decoder
 from detector.records.intake import MAX_RECORD_BYTES
+from detector.records.mapping import open_mapping
+from detector.records.suricata import open_suricata
+from detector.records.zeek_any import open_zeek
 from detector.records.zeek_json import open_zeek_json
+from detector.records.zeek_tsv import open_zeek_tsv
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,13 @@ class Format:
     open: Callable[[Options], Decoder]
 
 
-_ROWS = (Format("zeek-json", "Zeek conn log, JSON", open_zeek_json),)
+_ROWS = (
+    Format("zeek", "Zeek conn log, JSON or TSV, as each value tells", open_zeek),
+    Format("zeek-json", "Zeek conn log, JSON", open_zeek_json),
+    Format("zeek-tsv", "Zeek conn log, tab-separated, with its #fields lines", open_zeek_tsv),
+    Format("suricata", "Suricata EVE, flow events", open_suricata),
+    Format("mapping", "other JSON, its fields named in the settings", open_mapping),
+)
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 

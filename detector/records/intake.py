@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.records.flow import Reject, RejectReason
+from detector.records.memory import PADDING
 
 MAX_RECORD_BYTES = 1 << 20
 """Kafka's own default bound of a message; a flow record has a few hundred bytes."""
@@ -49,7 +50,7 @@ def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_B
             rejects[row] = _bad_size(row, len(present[row]), max_record_bytes)
             present[row] = b""
             sizes[row] = 0
-    joined = b"\0".join(present) + b"\0"
+    joined = b"\0".join([*present, bytes(PADDING)])
     if not joined.isascii() and not _is_utf8(joined):
         rejects.update((row, reject) for row, reject in _not_utf8(present))
     ends = np.cumsum(sizes + 1) - 1

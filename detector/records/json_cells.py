@@ -18,6 +18,7 @@ from detector.records.decoder import Reading
 from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
 from detector.records.json_scan import build_paths, scan_records
+from detector.records.memory import PADDING
 
 _BEYOND_ANY_COUNT = 10**39
 
@@ -83,7 +84,8 @@ class JsonReader:
                 cells.ends[number, index] = position
                 aside.append(text)
         if aside:
-            data = np.concatenate((cells.data, np.frombuffer(b"".join(aside) + b"\0", dtype=np.uint8)))
+            data = np.concatenate((cells.data, np.frombuffer(b"".join(aside) + bytes(PADDING), dtype=np.uint8)))
+            data.flags.writeable = False  # as the buffer was: kernels are compiled for each kind of array
             cells = Cells(data, cells.begins, cells.ends, cells.kinds, cells.rows)
         return Reading(cells.keep(~doubtful), rejects)
 

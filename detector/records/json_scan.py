@@ -2,9 +2,9 @@
 
 It accepts a *subset* of JSON, checked in full (RFC 8259), and calls anything outside it doubtful: the caller then asks
 a complete parser. What it accepts, a complete parser accepts with the same fields. Doubtful are escapes inside wanted
-text or names, surrogates, exponents, very long numbers, nesting deeper than 16, a wanted field given twice, and of
-course everything malformed. Every record must be followed by a zero byte, which ends any token, so that no loop
-needs to count.
+text or names, surrogates, very long numbers, nesting deeper than 16, a wanted field given twice, and of
+course everything malformed. Every record must be followed by a zero byte, which ends any token, so that no
+loop needs to count.
 """
 
 from __future__ import annotations
@@ -16,21 +16,28 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Kind
-from detector.records.words import ABSENT, WordTable, build_words, find_word
+from detector.records.memory import byte_at, equal_bytes, skip_plain
+from detector.records.words import ABSENT, CHILD, CODE, WordTable, build_words, find_word
 
 _DEPTH = 16
 _LONGEST_NUMBER = 40
 _LIST = -2
 _ESCAPED = 99
 
-_QUOTE, _BACKSLASH, _COMMA, _COLON, _MINUS, _POINT = (ord(sign) for sign in '"\\,:-.')
+_QUOTE, _BACKSLASH, _COMMA, _COLON, _MINUS, _PLUS, _POINT = (ord(sign) for sign in '"\\,:-+.')
 _OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = (ord(sign) for sign in "{}[]")
 _TEXT, _NUMBER, _TRUE, _FALSE, _NESTED, _NOTHING = (
     int(kind) for kind in (Kind.TEXT, Kind.NUMBER, Kind.TRUE, Kind.FALSE, Kind.NESTED, Kind.ABSENT)
 )
 
-# Bytes that a JSON string may hold as they are; UTF-8 was checked before.
-_PLAIN = np.array([c >= 32 and c not in (_QUOTE, _BACKSLASH) for c in range(256)])
+# Names seen, by number: where one began and its length up to the value, the object it was in, what it is wanted as,
+# what is inside it, and which came next. Number 0 is the beginning of a record; the last one is for all that find no
+# place of their own.
+_SEEN = 128
+_BEGIN, _SIZE, _NODE, _FIELD, _CHILD, _NEXT = range(6)
+_SEEN_COLUMNS = 6
+_COUNT = _BEGIN  # of number 0
+
 _SIMPLE_ESCAPE = np.array([chr(c) in '"\\/bfnrt' for c in range(256)])
 _HEX = np.array([chr(c) in "0123456789abcdefABCDEF" for c in range(256)])
 
@@ -58,7 +65,7 @@ def build_paths(wanted: Sequence[Sequence[str]]) -> WordTable:
 
 
 @njit(cache=True, nogil=True)
-def scan_records(  # noqa: C901, PLR0917 - a kernel takes its arrays one by one
+def scan_records(  # noqa: C901, PLR0917 - one loop, and a kernel takes its arrays one by one
     data: Bytes,
     begins: Ints,
     ends: Ints,
@@ -75,10 +82,14 @@ def scan_records(  # noqa: C901, PLR0917 - a kernel takes its arrays one by one
     """
     doubtful = np.zeros(begins.size, dtype=np.bool_)
     nodes = np.zeros(_DEPTH, dtype=np.int32)
+    # A producer writes its fields in one order. So each name is first held against the one that came next after the
+    # same name before: if its bytes, from the quote to the value, are the same, so is what they mean.
+    seen = np.full((_SEEN, _SEEN_COLUMNS), ABSENT, dtype=np.int32)
+    seen[0, _COUNT] = 1
     for row in range(begins.size):
         at = _skip_space(data, begins[row])
-        depth, field, node = -1, -1, 0
-        if data[at] != _OPEN:
+        depth, field, node, last = -1, -1, 0, 0
+        if byte_at(data, at) != _OPEN:
             at = -1
         while at >= 0:
             # Here a value begins at ``at``, wanted as ``field`` and, if an object, as ``node``.
@@ -89,50 +100,90 @@ def scan_records(  # noqa: C901, PLR0917 - a kernel takes its arrays one by one
                 if depth == _DEPTH:
                     at = -1
                     break
-                nodes[depth] = node if data[begin] == _OPEN else _LIST
-            if field >= 0 and at >= 0:
+                nodes[depth] = node if byte_at(data, begin) == _OPEN else _LIST
+            if at < 0:
+                break
+            if field >= 0:
                 if kinds[field, row] != 0 or kind == _ESCAPED:
                     at = -1
                     break
                 kinds[field, row] = kind
                 cell_begins[field, row] = begin + (kind == _TEXT)
                 cell_ends[field, row] = end
-            if at >= 0:
-                at, depth = _close(data, at, depth, nodes, kind == _NESTED)
+            at, depth = _close(data, at, depth, nodes, kind == _NESTED)
             if at < 0 or depth < 0:
                 break
             field, node = -1, -1
-            if nodes[depth] != _LIST:
-                begin = at + 1
-                at, end = _scan_name(data, at)
-                if at >= 0 and nodes[depth] >= 0:
-                    index = find_word(letters, entries, slots, data, begin, end, nodes[depth])
-                    if index >= 0:
-                        field, node = entries[index, 3], entries[index, 4]
+            if nodes[depth] == _LIST:
+                continue
+            guess = seen[last, _NEXT]
+            if guess < 0 or not _is_seen(data, seen, guess, at, seen[guess, _SIZE], nodes[depth]):
+                guess = _learn_name(data, at, nodes[depth], letters, entries, slots, seen)
+                if guess < 0:
+                    at = -1
+                    break
+                seen[last, _NEXT] = guess
+            at += seen[guess, _SIZE]
+            field, node, last = seen[guess, _FIELD], seen[guess, _CHILD], guess
         doubtful[row] = at != ends[row]
     return doubtful
 
 
 @njit(cache=True, nogil=True)
+def _is_seen(  # noqa: PLR0917 - as above
+    data: Bytes, seen: Ints, index: int, at: int, size: int, node: int
+) -> bool:
+    same = seen[index, _SIZE] == size and seen[index, _NODE] == node
+    return same and equal_bytes(data, seen[index, _BEGIN], at, size)
+
+
+@njit(cache=True, nogil=True)
+def _learn_name(  # noqa: PLR0917 - as above
+    data: Bytes, at: int, node: int, letters: Bytes, entries: Ints, slots: Ints, seen: Ints
+) -> int:
+    # -> the number among those seen of the name that begins here, or -1 if it is not one and a colon
+    begin = at
+    at, end = _scan_name(data, at)
+    if at < 0:
+        return -1
+    count = int(seen[0, _COUNT])
+    # A short list, asked only when the order of fields changed.
+    for index in range(1, count):
+        if _is_seen(data, seen, index, begin, at - begin, node):
+            return index
+    count = min(count, _SEEN - 1)
+    seen[count, _BEGIN], seen[count, _SIZE], seen[count, _NODE] = begin, at - begin, node
+    seen[count, _FIELD], seen[count, _CHILD], seen[count, _NEXT] = -1, -1, -1
+    if node >= 0:
+        index = find_word(letters, entries, slots, data, begin + 1, end, node)
+        if index >= 0:
+            seen[count, _FIELD], seen[count, _CHILD] = entries[index, CODE], entries[index, CHILD]
+    seen[0, _COUNT] = min(count + 1, _SEEN - 1)
+    return count
+
+
+@njit(cache=True, nogil=True)
 def _skip_space(data: Bytes, at: int) -> int:
-    while data[at] <= 32 and (data[at] == 32 or data[at] == 9 or data[at] == 10 or data[at] == 13):
+    while True:
+        sign = byte_at(data, at)
+        if sign > 32 or not (sign == 32 or sign == 9 or sign == 10 or sign == 13):  # noqa: PLR1714 - faster
+            return at
         at += 1
-    return at
 
 
 @njit(cache=True, nogil=True)
 def _close(data: Bytes, at: int, depth: int, nodes: Ints, opened: bool) -> tuple[int, int]:
     # Over closing brackets and the comma, to the next member or the end of all. -> (at or -1, depth)
     while depth >= 0:
-        sign = data[at]
+        sign = byte_at(data, at)
+        if sign == _COMMA and not opened:
+            return _skip_space(data, at + 1), depth
         if sign == (_CLOSE_LIST if nodes[depth] == _LIST else _CLOSE):
             depth -= 1
             at = _skip_space(data, at + 1)
             opened = False
         elif opened:
             return at, depth
-        elif sign == _COMMA:
-            return _skip_space(data, at + 1), depth
         else:
             return -1, depth
     return at, depth
@@ -141,34 +192,31 @@ def _close(data: Bytes, at: int, depth: int, nodes: Ints, opened: bool) -> tuple
 @njit(cache=True, nogil=True)
 def _scan_name(data: Bytes, at: int) -> tuple[int, int]:
     # -> (where the value begins or -1, where the name ends)
-    if data[at] != _QUOTE:
+    if byte_at(data, at) != _QUOTE:
         return -1, at
     end, escaped = _scan_text(data, at + 1)
     if end < 0 or escaped:
         return -1, end
     at = _skip_space(data, end + 1)
-    return (_skip_space(data, at + 1) if data[at] == _COLON else -1), end
+    return (_skip_space(data, at + 1) if byte_at(data, at) == _COLON else -1), end
 
 
 @njit(cache=True, nogil=True)
 def _scan_text(data: Bytes, at: int) -> tuple[int, bool]:
     # -> (where the closing quote is or ABSENT, whether there was an escape)
-    escaped = False
-    while True:
-        while _PLAIN[data[at]]:
-            at += 1
-        if data[at] == _QUOTE:
-            return at, escaped
-        if data[at] != _BACKSLASH:
-            return ABSENT, escaped
-        escaped = True
+    at = skip_plain(data, at)
+    if byte_at(data, at) == _QUOTE:
+        return at, False
+    while byte_at(data, at) == _BACKSLASH:
         sign = data[at + 1]
         if _SIMPLE_ESCAPE[sign]:
             at += 2
         elif sign == ord("u") and _is_plain_unicode(data, at + 2):
             at += 6
         else:
-            return ABSENT, escaped
+            return ABSENT, True
+        at = skip_plain(data, at)
+    return (at if byte_at(data, at) == _QUOTE else ABSENT), True
 
 
 @njit(cache=True, nogil=True)
@@ -183,7 +231,7 @@ def _is_plain_unicode(data: Bytes, at: int) -> bool:
 @njit(cache=True, nogil=True)
 def _scan_value(data: Bytes, at: int) -> tuple[int, int, int]:
     # -> (where the next sign is or -1, where the cell ends, its kind); of an object or list only the opening bracket.
-    sign = data[at]
+    sign = byte_at(data, at)
     if sign == _QUOTE:
         end, escaped = _scan_text(data, at + 1)
         after, kind = end + 1, (_ESCAPED if escaped else _TEXT)
@@ -203,25 +251,28 @@ def _scan_value(data: Bytes, at: int) -> tuple[int, int, int]:
 @njit(cache=True, nogil=True)
 def _scan_number(data: Bytes, at: int) -> int:
     begin = at
-    if data[at] == _MINUS:
+    if byte_at(data, at) == _MINUS:
         at += 1
     first = at
     at = _skip_digits(data, at)
-    if at == first or (data[first] == ord("0") and at - first > 1):
+    if at == first or (at - first > 1 and byte_at(data, first) == ord("0")):
         return ABSENT
-    if data[at] == _POINT:
+    if byte_at(data, at) == _POINT:
         first = at + 1
         at = _skip_digits(data, first)
         if at == first:
             return ABSENT
-    if data[at] | 32 == ord("e") or at - begin > _LONGEST_NUMBER:
-        return ABSENT
-    return at
+    if byte_at(data, at) | 32 == ord("e"):
+        first = at + 1 + (byte_at(data, at + 1) in (_MINUS, _PLUS))
+        at = _skip_digits(data, first)
+        if at == first:
+            return ABSENT
+    return at if at - begin <= _LONGEST_NUMBER else ABSENT
 
 
 @njit(cache=True, nogil=True)
 def _skip_digits(data: Bytes, at: int) -> int:
-    while _is_digit(data[at]):
+    while _is_digit(byte_at(data, at)):
         at += 1
     return at
 

@@ -15,7 +15,7 @@ _BENIGN = frozenset({"benign", "normal", "background", "legitimate"})
 def name_label(label: str) -> str | None:
     """One spelling of a label in the common vocabulary; None where it says nothing."""
     label = label.strip()
-    if label in {"", "-", "(empty)", "?"}:
+    if label in {"", "-", "(empty)", "?"} or label.lower() == "unknown":
         return None
     return BENIGN if label.lower() in _BENIGN else label
 

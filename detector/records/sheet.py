@@ -137,6 +137,15 @@ class Sheet:
         self._blame_common(name, status, "true or false", required=False)
         return values
 
+    def bits(self, name: str) -> NDArray[np.int64]:
+        """Flags of TCP as hexadecimal digits, such as ``1b``; -1 where absent."""
+        words = self.words(name, _read_hex)
+        return words.cast(pl.Int64).fill_null(-1).to_numpy()
+
+    def require(self, name: str) -> None:
+        """Turn away the records that lack a field."""
+        self._blame(name, ~self.present(name), RejectReason.MISSING_FIELD, "is missing")
+
     def blame(self, name: str, mask: NDArray[np.bool_], reason: RejectReason, phrase: str) -> None:
         """Turn away the records where ``mask`` is true, unless something was wrong with them before."""
         self._blame(name, mask, reason, phrase)
@@ -215,6 +224,13 @@ class Sheet:
         text = self.cells.text(field, index)
         short = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
         return f"{short!r} "
+
+
+def _read_hex(word: str) -> str | None:
+    try:
+        return str(int(word, 16) & 0xFF)
+    except ValueError:
+        return None
 
 
 def _nullable(series: pl.Series, absent: NDArray[np.bool_]) -> pl.Series:

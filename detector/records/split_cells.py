@@ -1,0 +1,233 @@
+"""Cells of records of separated values, whose columns are named by header lines in the stream, or known beforehand.
+
+What a format supplies is a :class:`Dialect`. What a header line says holds for its stream (a partition or a file) from
+then on, until the next. Before any header a record is read by the number of its columns, if the dialect knows a layout
+of so many; that is how a consumer lives that joins in the middle of a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.records.cells import Cells
+from detector.records.decoder import Reading
+from detector.records.flow import Reject, RejectReason
+from detector.records.intake import Intake
+from detector.records.split_scan import (
+    FINE,
+    LINE_BREAK,
+    assign_layouts,
+    count_columns,
+    split_records,
+    trim_lines,
+)
+from detector.records.words import ABSENT
+
+HEADER = "header"
+"""Kind under which header lines are passed over."""
+
+OTHER_LOG = "other_log"
+"""Kind under which records of a stream are passed over whose header says that it has no flows."""
+
+_UNKNOWN, _OTHER = 0, 1
+"""Numbers of two layouts in every table: no header yet; a stream of something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a stream's records, by the names of its header."""
+
+    names: tuple[str, ...]
+    separator: str = ","
+    tail: int = ABSENT
+    """From this column on, three spaces separate as well."""
+    flows: bool = True
+    """False: the stream is of something else, and its records are passed over."""
+
+
+Before = Layout | None
+ReadHeader = Callable[[str, Before], Layout | None]
+"""What a header line (and the stream's layout before it) makes of the stream's layout; None if it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a format of separated values is written."""
+
+    separator: str
+    wanted: Mapping[str, Sequence[str]]
+    """The wanted fields, each with its other spellings; all are compared without regard to case."""
+    header_starts: bytes
+    """Signs that a header line may begin with, after white space: only such lines are shown to ``read_header``."""
+    read_header: ReadHeader
+    known: tuple[Layout, ...] = ()
+    """Layouts that records are read by where no header came before, told apart by their width."""
+    nothings: tuple[str, ...] = ("-",)
+    """Spellings of an absent value beside the empty one, of at most eight bytes."""
+    quoted: bool = False
+    choose: Callable[[bytes, Sequence[Layout]], Layout] | None = None
+    """Chooses among several known layouts of one width by the record; None: the first."""
+
+
+class SplitReader:
+    """Reads the wanted fields of a dialect; remembers each stream's layout."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.names = tuple(dialect.wanted)
+        self._dialect = dialect
+        self._spellings = {
+            spelling.lower(): number
+            for number, (name, others) in enumerate(dialect.wanted.items())
+            for spelling in (name, *others)
+        }
+        self._streams: dict[int, Layout] = {}
+        words = [int.from_bytes(word.encode(), "little") for word in dialect.nothings]
+        self._nothings = np.array(words, dtype=np.uint64)
+        self._starts = np.zeros(256, dtype=np.bool_)
+        self._starts[list(dialect.header_starts)] = True
+
+    def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
+        """The cells of all records that have their layout's columns."""
+        ends = intake.ends.copy()
+        trim_lines(intake.data, intake.begins, ends)
+        table = _Table([Layout(()), Layout((), flows=False)])
+        layouts, headers = self._lay_out(intake, ends, streams, table)
+        rejects: list[Reject] = []
+        passed_over = {HEADER: int(headers.sum())} if headers.any() else {}
+        unknown = (layouts == _UNKNOWN) & ~headers
+        if unknown.any():
+            self._guess(intake, ends, np.flatnonzero(unknown), layouts, table)
+        others = ~headers & table.is_other(layouts)
+        if others.any():
+            passed_over[OTHER_LOG] = int(others.sum())
+        keep = ~(headers | others)
+        cells, faults = self._split(intake, ends, layouts, table, keep)
+        good = faults == FINE
+        if not good.all():
+            for index in np.flatnonzero(~good).tolist():
+                layout = table.layouts[layouts[keep][index]]
+                rejects.append(_refuse(int(cells.rows[index]), int(faults[index]), layout))
+            cells = cells.keep(good)
+        return Reading(cells, rejects, passed_over)
+
+    def _lay_out(
+        self, intake: Intake, ends: NDArray[np.int32], streams: NDArray[np.int32], table: _Table
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """The number of each record's layout, and which records are header lines."""
+        size = intake.rows.size
+        headers = np.zeros(size, dtype=np.bool_)
+        numbers, places = np.unique(streams, return_inverse=True)
+        latest = {int(stream): self._streams.get(int(stream)) for stream in numbers}
+        current = np.array([table.number(layout) for layout in latest.values()], dtype=np.int32)
+        changes = np.full(size, ABSENT, dtype=np.int32)
+        for index in np.flatnonzero(self._starts[intake.data[intake.begins]]).tolist():
+            stream = int(streams[index])
+            line = intake.data[intake.begins[index] : ends[index]].tobytes().decode()
+            layout = self._dialect.read_header(line, latest[stream])
+            if layout is not None:
+                headers[index] = True
+                latest[stream] = layout
+                changes[index] = table.number(layout)
+        self._streams.update((stream, layout) for stream, layout in latest.items() if layout is not None)
+        layouts = np.empty(size, dtype=np.int32)
+        assign_layouts(places.astype(np.int32), changes, layouts, current)
+        return layouts, headers
+
+    def _guess(
+        self,
+        intake: Intake,
+        ends: NDArray[np.int32],
+        indices: NDArray[np.intp],
+        layouts: NDArray[np.int32],
+        table: _Table,
+    ) -> None:
+        """Give records without a header before them the known layout of as many columns."""
+        begins, chosen_ends = intake.begins[indices], ends[indices]
+        widths = count_columns(intake.data, begins, chosen_ends, ord(self._dialect.separator))
+        for width in {len(layout.names) for layout in self._dialect.known}:
+            known = [layout for layout in self._dialect.known if len(layout.names) == width]
+            matching = widths == width
+            if len(known) == 1 or self._dialect.choose is None:
+                layouts[indices[matching]] = table.number(known[0])
+                continue
+            for index in np.flatnonzero(matching).tolist():
+                record = intake.data[begins[index] : chosen_ends[index]].tobytes()
+                layouts[indices[index]] = table.number(self._dialect.choose(record, known))
+
+    def _split(
+        self,
+        intake: Intake,
+        ends: NDArray[np.int32],
+        layouts: NDArray[np.int32],
+        table: _Table,
+        keep: NDArray[np.bool_],
+    ) -> tuple[Cells, NDArray[np.int32]]:
+        shape = (len(self.names), int(keep.sum()))
+        cell_begins = np.zeros(shape, dtype=np.int32)
+        cell_ends = np.zeros(shape, dtype=np.int32)
+        kinds = np.zeros(shape, dtype=np.uint8)
+        faults = split_records(
+            intake.data,
+            intake.begins[keep],
+            ends[keep],
+            layouts[keep],
+            *table.arrays(self._spellings),
+            self._nothings,
+            self._dialect.quoted,
+            cell_begins,
+            cell_ends,
+            kinds,
+        )
+        return Cells(intake.data, cell_begins, cell_ends, kinds, intake.rows[keep]), faults
+
+
+class _Table:
+    """The layouts that one batch meets, numbered."""
+
+    def __init__(self, layouts: Sequence[Layout]) -> None:
+        self.layouts = list(layouts)
+        self._numbers: dict[Layout, int] = {}
+
+    def number(self, layout: Layout | None) -> int:
+        """The number of a layout; of None, that of the unknown one."""
+        if layout is not None and not layout.flows:
+            return _OTHER
+        if layout is None or not layout.names:
+            return _UNKNOWN
+        if layout not in self._numbers:
+            self._numbers[layout] = len(self.layouts)
+            self.layouts.append(layout)
+        return self._numbers[layout]
+
+    def is_other(self, layouts: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which records belong to a stream of something else."""
+        other: NDArray[np.bool_] = layouts == _OTHER
+        return other
+
+    def arrays(self, spellings: Mapping[str, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The layouts as the scanner takes them: shapes, and the wanted field of each column."""
+        widest = max(len(layout.names) for layout in self.layouts)
+        shapes = np.array([(len(one.names), ord(one.separator), one.tail) for one in self.layouts], dtype=np.int32)
+        fields = np.full((len(self.layouts), max(widest, 1)), ABSENT, dtype=np.int32)
+        for number, layout in enumerate(self.layouts):
+            taken: set[int] = set()
+            for column, name in enumerate(layout.names):
+                field = spellings.get(name.lower(), ABSENT)
+                if field not in taken:
+                    fields[number, column] = field
+                    taken.add(field)
+        return shapes, fields
+
+
+def _refuse(row: int, columns: int, layout: Layout) -> Reject:
+    if columns == LINE_BREAK:
+        return Reject(row, RejectReason.FIELD_COUNT, "record: a line break inside; one record a value is expected")
+    if not layout.names:
+        detail = f"record: {columns} columns, and no header line came before it that names them"
+    else:
+        detail = f"record: {columns} columns, expected {len(layout.names)} as its header line says"
+    return Reject(row, RejectReason.FIELD_COUNT, detail)

@@ -1,0 +1,72 @@
+"""Zeek's conn log in whichever of its two ways: each value tells by itself if it is JSON or tab-separated text."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.compiled import njit
+from detector.records.cells import Cells
+from detector.records.decoder import Options, Reading, RecordDecoder
+from detector.records.intake import Intake
+from detector.records.json_cells import JsonReader
+from detector.records.memory import byte_at
+from detector.records.zeek_conn import map_conn, wanted_fields
+from detector.records.zeek_json import choose_conn
+from detector.records.zeek_tsv import zeek_tsv_reader
+
+_BRACE = ord("{")
+
+
+def open_zeek(options: Options) -> RecordDecoder:
+    """A decoder of Zeek conn, JSON and TSV alike."""
+    return RecordDecoder(options, ZeekReader(options), map_conn, choose_conn)
+
+
+class ZeekReader:
+    """Gives each value to the reader of JSON or of TSV, and puts the cells in order again."""
+
+    def __init__(self, options: Options) -> None:
+        self._json = JsonReader(wanted_fields(options.labels))
+        self._tsv = zeek_tsv_reader(options)
+        self.names = self._json.names
+
+    def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
+        """The cells of all usable records; a value that begins with a brace is JSON."""
+        braced = _begins_with(intake.data, intake.begins, intake.ends, _BRACE)
+        if braced.all():
+            return self._json.read(intake, streams)
+        if not braced.any():
+            return self._tsv.read(intake, streams)
+        objects = self._json.read(intake.choose(braced), streams[braced])
+        lines = self._tsv.read(intake.choose(~braced), streams[~braced])
+        return Reading(_merge(objects.cells, lines.cells), objects.rejects + lines.rejects, lines.passed_over)
+
+
+@njit(cache=True, nogil=True)
+def _begins_with(
+    data: NDArray[np.uint8], begins: NDArray[np.int32], ends: NDArray[np.int32], sign: int
+) -> NDArray[np.bool_]:
+    """Whether a sign is the first after white space."""
+    found = np.zeros(begins.size, dtype=np.bool_)
+    for row in range(begins.size):
+        at = begins[row]
+        while at < ends[row] and byte_at(data, at) <= 32:
+            at += 1
+        found[row] = byte_at(data, at) == sign
+    return found
+
+
+def _merge(objects: Cells, lines: Cells) -> Cells:
+    """Both in the order of rows. The reader of JSON may have added to the buffer, that of lines never does."""
+    rows = np.concatenate((objects.rows, lines.rows))
+    order = np.argsort(rows, kind="stable")
+    begins, ends, kinds = (
+        np.take(np.concatenate(parts, axis=1), order, axis=1)
+        for parts in (
+            (objects.begins, lines.begins),
+            (objects.ends, lines.ends),
+            (objects.kinds, lines.kinds),
+        )
+    )
+    return Cells(objects.data, begins, ends, kinds, rows[order])
