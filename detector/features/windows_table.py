@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from detector.models.compiled import njit
 
 HEADER_WORDS = 8
 SUMS = 10
