@@ -23,6 +23,7 @@ from detector.transport.base import AssignmentListener, Envelope, RawBatch, Stal
 from detector.transport.connection import Connection
 from detector.transport.kafka_python_client import opened, options, quiet, require, said
 from detector.transport.kafka_python_sink import KafkaPythonSink
+from detector.transport.librdkafka import CLASSIC_GROUP
 from detector.transport.topics import CONNECT_S, servers
 
 __all__ = ["KafkaPythonSink", "KafkaPythonSource"]
@@ -65,6 +66,7 @@ class KafkaPythonSource:
         self._paused = False
         self._mean_bytes = _FIRST_GUESS_BYTES
         self._looked_at = 0.0
+        self._raised: BaseException | None = None
         self._last_rejection = ""
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ class KafkaPythonSource:
             "reconnect_backoff_max_ms": 2000,
         }
         quiet()
-        given = options(self._properties, KafkaConsumer.DEFAULT_CONFIG)
+        given = options({**CLASSIC_GROUP, **self._properties}, KafkaConsumer.DEFAULT_CONFIG)
         at = servers(self._properties)
         consumer = opened(KafkaConsumer, {**defaults, **given}, at, self._connect_s)
         try:
@@ -145,13 +147,16 @@ class KafkaPythonSource:
         try:
             found = consumer.poll(timeout_ms=timeout_s * 1000, max_records=count)
         except errors.KafkaError as error:
+            if self._raised is not None:  # by the listener: the client wraps it
+                raised, self._raised = self._raised, None
+                raise raised from None
             self._rejected(error)
             time.sleep(timeout_s)
             return []
         self._look()
         if self._paused and self._moved:
             self.pause()
-        return [record for part in found.values() for record in part]
+        return [record for part, records in found.items() if part.partition in self._assigned for record in records]
 
     def _rejected(self, error: errors.KafkaError) -> None:
         self._connection.complained(said(error))
@@ -266,6 +271,10 @@ class KafkaPythonSource:
         if self._listener and numbers:
             self._listener.on_lost(numbers)
 
+    def failed(self, error: BaseException) -> None:
+        """The listener raised this."""
+        self._raised = error
+
     def _forget(self, numbers: Iterable[int]) -> None:
         self._generation += 1
         for number in numbers:
@@ -305,7 +314,8 @@ class _Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         def run() -> None:
             try:
                 notice(numbers)
-            except BaseException as error:  # noqa: BLE001 - raised again by the client, from poll
+            except BaseException as error:  # noqa: BLE001 - raised again from poll
+                self._source.failed(error)
                 done_with(error)
             else:
                 done_with(None)

@@ -11,8 +11,6 @@ from typing import Any
 
 from kafka import errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from detector.errors import ConfigurationError
 from detector.transport.topics import missing_topic, unreachable
@@ -30,11 +28,8 @@ _NAMES = {
     "fetch.wait.max.ms": "fetch_max_wait_ms",
     "socket.receive.buffer.bytes": "receive_buffer_bytes",
 }
-_ASSIGNORS: dict[str, type] = {
-    "range": RangePartitionAssignor,
-    "roundrobin": RoundRobinPartitionAssignor,
-    "cooperative-sticky": CooperativeStickyAssignor,
-}
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_STRATEGY = "cooperative-sticky"
 
 
 def options(properties: Mapping[str, object], known: Mapping[str, object]) -> dict[str, Any]:
@@ -53,7 +48,16 @@ def options(properties: Mapping[str, object], known: Mapping[str, object]) -> di
 
 def _value(name: str, value: object) -> object:
     if name == "partition_assignment_strategy":
-        return [_ASSIGNORS[one.strip()] for one in str(value).split(",") if one.strip() in _ASSIGNORS]
+        if value != _STRATEGY:
+            # Where all partitions are revoked and come back, the client goes on where it was, not at what is committed.
+            raise ConfigurationError(
+                f"kafka.properties: with kafka-python, partition.assignment.strategy can only be {_STRATEGY}"
+            )
+        return (CooperativeStickyAssignor,)
+    if name == "security_protocol" and str(value).upper() not in _PROTOCOLS:  # it would look for a broker first
+        raise ConfigurationError(f"kafka.properties: security.protocol = {value!r} is none of {', '.join(_PROTOCOLS)}")
+    if name == "security_protocol":
+        return str(value).upper()
     if name == "acks" and value in ("-1", "all"):
         return "all"
     if name == "bootstrap_servers":

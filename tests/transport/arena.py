@@ -1,0 +1,250 @@
+"""Each transport with something behind it, in one shape, so that one suite can hold all of them to the contract."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from detector.deadline import Deadline
+from detector.events import Tell, silent
+from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source
+from detector.transport.confluent import ConfluentSink, ConfluentSource
+from detector.transport.files import FileSink, FileSource
+from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
+from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
+
+PATIENCE_S = 30.0
+
+
+class Arena(Protocol):
+    """An input and outputs that a transport reads and writes."""
+
+    resumes: bool
+    """Whether a source that is opened again goes on where was committed."""
+    keeps_envelopes: bool
+    """Whether keys, headers and null values pass."""
+
+    def fill(self, records: Sequence[OutRecord], partition: int = 0) -> None:
+        """Add records to the input; it has two partitions."""
+        ...
+
+    def source(self, tell: Tell = silent) -> Source:
+        """Make a member of the one group, not started."""
+        ...
+
+    def sink(self, channels: Iterable[Channel] = tuple(Channel)) -> Sink:
+        """Make a sink, not started."""
+        ...
+
+    def written(self, channel: Channel) -> list[OutRecord]:
+        """What is acknowledged on a channel, in order."""
+        ...
+
+
+class Recorder:
+    """A listener that remembers, and rewinds as it is told to."""
+
+    def __init__(self, source: Source | None = None, rewind: Mapping[int, int] | None = None) -> None:
+        self.assigned: list[int] = []
+        self.revoked: list[int] = []
+        self.lost: list[int] = []
+        self.committed: dict[int, int] = {}
+        self._source = source
+        self._rewind = dict(rewind or {})
+
+    def on_assigned(self, partitions: Iterable[int]) -> None:
+        """Remember; ask what is committed, and go back."""
+        added = list(partitions)
+        self.assigned += added
+        if self._source is not None:
+            self.committed |= self._source.committed(added)
+            self._source.rewind({number: self._rewind[number] for number in added if number in self._rewind})
+
+    def on_revoked(self, partitions: Iterable[int]) -> None:
+        """Remember."""
+        self.revoked += partitions
+
+    def on_lost(self, partitions: Iterable[int]) -> None:
+        """Remember."""
+        self.lost += partitions
+
+
+class MemoryArena:
+    """A topic in memory."""
+
+    resumes = True
+    keeps_envelopes = True
+
+    def __init__(self) -> None:
+        self._topic = MemoryTopic(partitions=2)
+        self._sinks: list[MemorySink] = []
+
+    def fill(self, records: Sequence[OutRecord], partition: int = 0) -> None:
+        """Append."""
+        for record in records:
+            self._topic.append(record.value, partition=partition, key=record.key, headers=record.headers)
+
+    def source(self, tell: Tell = silent) -> Source:
+        """Read the topic."""
+        del tell
+        return MemorySource(topic=self._topic)
+
+    def sink(self, channels: Iterable[Channel] = tuple(Channel)) -> Sink:
+        """Keep what is sent."""
+        sink = MemorySink(channels=channels)
+        self._sinks.append(sink)
+        return sink
+
+    def written(self, channel: Channel) -> list[OutRecord]:
+        """What the sinks have."""
+        return [record for sink in self._sinks for record in sink.records[channel]]
+
+
+class FileArena:
+    """Two files of lines as input, one output file a channel."""
+
+    resumes = False
+    keeps_envelopes = False
+
+    def __init__(self, folder: Path) -> None:
+        self._inputs = [folder / "input-0", folder / "input-1"]
+        self._outputs = {channel: folder / f"{channel}.jsonl" for channel in Channel}
+
+    def fill(self, records: Sequence[OutRecord], partition: int = 0) -> None:
+        """Append lines."""
+        with self._inputs[partition].open("ab") as file:
+            file.writelines((record.value or b"") + b"\n" for record in records)
+
+    def source(self, tell: Tell = silent) -> Source:
+        """Read the files that have been filled."""
+        return FileSource([path for path in self._inputs if path.exists()], tell=tell)
+
+    def sink(self, channels: Iterable[Channel] = tuple(Channel)) -> Sink:
+        """Write the outputs anew."""
+        return FileSink(paths={channel: self._outputs[channel] for channel in channels})
+
+    def written(self, channel: Channel) -> list[OutRecord]:
+        """Read an output back."""
+        lines = self._outputs[channel].read_bytes().splitlines()
+        return [_dead_letter(line) if channel is Channel.DEAD_LETTERS else OutRecord(line) for line in lines]
+
+
+def _dead_letter(line: bytes) -> OutRecord:
+    found = msgspec.json.decode(line)
+    headers = [(name, None if text is None else text.encode()) for name, text in found["headers"].items()]
+    return OutRecord(_bytes(found, "value"), _bytes(found, "key"), headers)
+
+
+def _bytes(line: Mapping[str, Any], name: str) -> bytes | None:
+    if f"{name}_base64" in line:
+        return base64.b64decode(line[f"{name}_base64"])
+    text = line[name]
+    return None if text is None else text.encode()
+
+
+class KafkaArena:
+    """Topics on a real Kafka, by either client."""
+
+    resumes = True
+    keeps_envelopes = True
+
+    def __init__(self, client: str, bootstrap: str, input_topic: str, topics: Mapping[Channel, str]) -> None:
+        self._client = client
+        self._bootstrap = bootstrap
+        self._input = input_topic
+        self._topics = dict(topics)
+        self._group = uuid.uuid4().hex
+
+    def fill(self, records: Sequence[OutRecord], partition: int = 0) -> None:
+        """Produce."""
+        produce(self._bootstrap, self._input, records, partition)
+
+    def source(self, tell: Tell = silent) -> Source:
+        """Join the group."""
+        properties = {"bootstrap.servers": self._bootstrap, "group.id": self._group}
+        kind = ConfluentSource if self._client == "confluent" else KafkaPythonSource
+        return kind(topic=self._input, properties=properties, tell=tell)
+
+    def sink(self, channels: Iterable[Channel] = tuple(Channel)) -> Sink:
+        """Produce to the topics."""
+        kind = ConfluentSink if self._client == "confluent" else KafkaPythonSink
+        topics = {channel: self._topics[channel] for channel in channels}
+        return kind(topics=topics, properties={"bootstrap.servers": self._bootstrap})
+
+    def written(self, channel: Channel) -> list[OutRecord]:
+        """Read a topic from its start to its present end."""
+        return consume(self._bootstrap, self._topics[channel])
+
+
+def produce(bootstrap: str, topic: str, records: Sequence[OutRecord], partition: int = 0) -> None:
+    """Put records into a partition, acknowledged."""
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "log_level": 0})
+    for record in records:
+        headers: list[tuple[str, str | bytes | None]] = [*record.headers]
+        producer.produce(topic, record.value, record.key, partition=partition, headers=headers or None)
+        producer.poll(0)
+    assert producer.flush(PATIENCE_S) == 0
+
+
+def consume(bootstrap: str, topic: str) -> list[OutRecord]:
+    """Every record that a topic has now, partition after partition."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "log_level": 0})
+    found: list[OutRecord] = []
+    try:
+        for number in consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions:
+            found += _consume_partition(consumer, TopicPartition(topic, number))
+    finally:
+        consumer.close()
+    return found
+
+
+def _consume_partition(consumer: Consumer, place: TopicPartition) -> list[OutRecord]:
+    low, high = consumer.get_watermark_offsets(place, PATIENCE_S)
+    place.offset = low
+    consumer.assign([place])
+    found: list[OutRecord] = []
+    deadline = Deadline.after(PATIENCE_S)
+    at = low
+    while at < high and not deadline.passed:
+        for message in consumer.consume(10_000, 0.5):
+            if message.error() is None:
+                at = (message.offset() or 0) + 1
+                headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+                found.append(OutRecord(message.value(), message.key(), headers))
+        at = max(at, consumer.position([place])[0].offset)
+    return found
+
+
+def values(count: int, start: int = 0) -> list[OutRecord]:
+    """Records that tell their number."""
+    return [OutRecord(b"record %d" % number) for number in range(start, start + count)]
+
+
+def poll_until(source: Source, count: int, max_records: int = 1000, max_bytes: int = 1 << 20) -> list[RawBatch]:
+    """Poll until so many records have come; what comes too late is missing."""
+    deadline = Deadline.after(PATIENCE_S)
+    batches: list[RawBatch] = []
+    while sum(map(len, batches)) < count and not deadline.passed:
+        batch = source.poll(max_records, max_bytes, 0.2)
+        if batch is not None:
+            batches.append(batch)
+    return batches
+
+
+def one_batch(source: Source, count: int) -> RawBatch:
+    """A single batch of so many records."""
+    batch = source.poll(count, 1 << 20, PATIENCE_S)
+    assert batch is not None
+    assert len(batch) == count
+    return batch
+
+
+def values_of(batches: Iterable[RawBatch]) -> list[bytes | None]:
+    """All values, in the order in which they came."""
+    return [value for batch in batches for value in batch.values]
