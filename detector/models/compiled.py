@@ -18,21 +18,25 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def compiled(function: Kernel) -> Kernel:
     """Compile ``function`` when it is first called. Calls are exact: no fast-math, so no row changes another's sums."""
+    return _compile(function, {})
+
+
+def njit(*, nogil: bool, cache: bool, **options: Any) -> Callable[[Kernel], Kernel]:
+    """Give :func:`compiled` under numba's own name, with further options of numba's, such as ``error_model``."""
+    if not (nogil and cache):
+        raise ValueError("kernels are compiled without the GIL and cached")
+    return lambda function: _compile(function, options)
+
+
+def _compile(function: Kernel, options: dict[str, Any]) -> Kernel:
     dispatcher: Any
     try:
-        dispatcher = numba.njit(nogil=True, cache=True)(function)
+        dispatcher = numba.njit(nogil=True, cache=True, **options)(function)
     except RuntimeError:  # no folder that numba can write to
-        dispatcher = numba.njit(nogil=True)(function)
+        dispatcher = numba.njit(nogil=True, **options)(function)
         dispatcher._cache = _read_only_cache(function)  # noqa: SLF001 - what cache=True does, less the writing
     kernel: Kernel = dispatcher
     return kernel
-
-
-def njit(*, nogil: bool, cache: bool) -> Callable[[Kernel], Kernel]:
-    """Give :func:`compiled` under numba's own name: without the GIL and cached, which is all there is to choose."""
-    if not (nogil and cache):
-        raise ValueError("kernels are compiled without the GIL and cached")
-    return compiled
 
 
 def _readable(locator: type[Any]) -> type[Any]:
