@@ -23,6 +23,8 @@ from detector.records.formats import open_decoder
 from detector.registry.registry import Registry
 from detector.registry.watcher import ModelWatcher
 from detector.settings_tree import Settings
+from detector.state.keeper import StateKeeper
+from detector.state.store import SnapshotStore
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
 from detector.web.server import WebServer
@@ -105,6 +107,20 @@ class Daemon:
                 commit_interval_s=settings.batch.commit_interval_s,
                 rebalance_deadline_s=settings.shutdown.rebalance_deadline_s,
             ),
+            tell=self._telemetry.tell,
+            keeper=self._build_keeper(judge),
+        )
+
+    def _build_keeper(self, judge: Judge) -> StateKeeper | None:
+        """None for files: they are read once, from their beginning."""
+        settings = self._settings
+        if not settings.state.enabled or settings.input.transport == "files":
+            return None
+        url = settings.state.url or f"{settings.model.registry.rstrip('/')}/.state"
+        return StateKeeper(
+            SnapshotStore(url, settings.kafka.group, settings.input.topic),
+            judge.memory,
+            interval_s=settings.state.snapshot_interval_s,
             tell=self._telemetry.tell,
         )
 

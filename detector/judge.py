@@ -16,6 +16,7 @@ from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letter
 from detector.alerts.decide import Budget, Decision, decide
 from detector.alerts.score_record import score_records
+from detector.memory import Memory
 from detector.models.bundle import LoadedModel
 from detector.records.flow import FlowBatch
 from detector.transport.base import OutRecord, RawBatch
@@ -44,6 +45,7 @@ class Judge:
         tell: events.Tell,
     ) -> None:
         self.model = model
+        self.memory = Memory(model)
         self._incoming = incoming
         self._budget = budget
         self._writer = writer
@@ -70,18 +72,27 @@ class Judge:
             alert_timestamps_ms=raw.timestamps_ms[rows[decision.rows]].tolist(),
         )
 
+    def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
+        """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""
+        self._swap()
+        self._matrix(raw, flows)
+
     def _swap(self) -> None:
         if (new := self._incoming.take()) is None:
             return
         started, old = time.perf_counter(), self.model
         self.model = new
+        self.memory.adopt(new)
         self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
 
     def _features(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
         started = time.perf_counter()
-        matrix = self.model.extractor.transform(flows.frame, raw.partitions[flows.rows])
+        matrix = self._matrix(raw, flows)
         self._tell(events.BatchFeatured(rows=len(matrix), seconds=time.perf_counter() - started))
         return matrix
+
+    def _matrix(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
+        return self.model.extractor.transform(flows.frame, raw.partitions[flows.rows], self.memory.windows)
 
     def _score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         started = time.perf_counter()

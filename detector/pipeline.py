@@ -17,12 +17,18 @@ from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import Protocol
 
+import numpy as np
+
 from detector import events
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.records.flow import Decoder, FlowBatch
+from detector.state.keeper import StateKeeper
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source, StaleCommitError
 from detector.verdict import Verdict
+
+DECODE, JUDGE, EMIT = range(3)
+"""Places of the stages' threads."""
 
 IN_FLIGHT_BATCHES = 4
 """One batch in each stage's hands and one waiting: more would only add latency and memory."""
@@ -52,6 +58,10 @@ class Judge(Protocol):
         """Judge ``flows``, decoded from ``raw``, batch after batch in the order read."""
         ...
 
+    def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
+        """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""
+        ...
+
 
 @dataclass(slots=True)
 class Tally:
@@ -77,7 +87,8 @@ class Work:
 
     raw: RawBatch
     epoch: int
-    emitted: Future[Verdict]
+    emitted: Future[Verdict | None]
+    """None for records that were only gone through again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +114,10 @@ class Pipeline:
         sink: Sink,
         limits: Limits,
         tell: events.Tell,
+        keeper: StateKeeper | None = None,
         clock: Clock = time.time,
     ) -> None:
+        self._keeper = keeper
         self._source = source
         self._decoder = decoder
         self._judge = judge
@@ -152,6 +165,8 @@ class Pipeline:
         """Finish what is in flight, commit it, and close, all within the deadline."""
         self._drain(deadline)
         self._commit()
+        if self._keeper and not self._in_flight:
+            self._keeper.stop(deadline)
         self._abandon.set()
         for stage in self._stages:
             stage.shutdown(wait=False, cancel_futures=True)
@@ -166,14 +181,29 @@ class Pipeline:
     # --- the stages ---------------------------------------------------------------------------------------------
 
     def _submit(self, raw: RawBatch) -> None:
+        """Send a batch through the stages; records that were judged before a restart go first, and no further."""
+        replayed = self._keeper.replayed(raw) if self._keeper else None
+        if replayed is None:
+            self._submit_new(raw)
+            return
+        self._submit_replay(raw.take(np.flatnonzero(replayed)))
+        if not replayed.all():
+            self._submit_new(raw.take(np.flatnonzero(~replayed)))
+
+    def _submit_new(self, raw: RawBatch) -> None:
         self.tally.read += len(raw)
         self.tally.in_flight += len(raw)
         self._tell(events.RecordsRead(count=len(raw), bytes=sum(len(value) for value in raw.values if value)))
-        decoding, judging, emitting = self._stages
-        decoded = decoding.submit(self._decode, raw)
-        judged = judging.submit(lambda: self._judge.judge(raw, decoded.result()))
-        emitted = emitting.submit(lambda: self._emit(judged.result()))
+        stages = self._stages
+        decoded = stages[DECODE].submit(self._decode, raw)
+        judged = stages[JUDGE].submit(lambda: self._judge_new(raw, decoded.result()))
+        emitted = stages[EMIT].submit(lambda: self._emit(judged.result()))
         self._in_flight.append(Work(raw, self._epoch, emitted))
+
+    def _submit_replay(self, raw: RawBatch) -> None:
+        decoded = self._stages[DECODE].submit(self._decode, raw)
+        done: Future[Verdict | None] = self._stages[JUDGE].submit(lambda: self._replay(raw, decoded.result()))
+        self._in_flight.append(Work(raw, self._epoch, done))
 
     def _decode(self, raw: RawBatch) -> FlowBatch:
         started = time.perf_counter()
@@ -181,7 +211,20 @@ class Pipeline:
         self._tell(events.BatchDecoded(len(raw), time.perf_counter() - started, len(flows.frame)))
         return flows
 
-    def _emit(self, verdict: Verdict) -> Verdict:
+    def _judge_new(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+        if self._keeper is None:
+            return self._judge.judge(raw, flows)
+        self._keeper.before(raw)
+        verdict = self._judge.judge(raw, flows)
+        self._keeper.after(raw)
+        return verdict
+
+    def _replay(self, raw: RawBatch, flows: FlowBatch) -> None:
+        self._judge.remember(raw, flows)
+        if self._keeper:
+            self._keeper.after(raw)
+
+    def _emit(self, verdict: Verdict) -> Verdict | None:
         started = time.perf_counter()
         outputs = verdict.outputs()
         for channel, records in outputs.items():
@@ -218,9 +261,13 @@ class Pipeline:
             wait([self._in_flight[0].emitted], timeout=wait_s)
         while self._in_flight and self._in_flight[0].emitted.done():
             work = self._in_flight[0]
-            self._account(work, work.emitted.result())  # what a stage raised comes out here, and stays uncommitted
+            verdict = work.emitted.result()  # what a stage raised comes out here, and stays uncommitted
             self._in_flight.popleft()
-            self._done.update({p: at for p, at in work.raw.positions().items() if self._gone.get(p, 0) <= work.epoch})
+            if verdict is not None:
+                self._account(work, verdict)
+                self._done.update(
+                    {p: at for p, at in work.raw.positions().items() if self._gone.get(p, 0) <= work.epoch}
+                )
         self._tell(events.InFlight(self.tally.in_flight))
 
     def _account(self, work: Work, verdict: Verdict) -> None:
@@ -263,28 +310,41 @@ class Pipeline:
             self._done = positions | self._done  # tried again with the next one; committing twice does no harm
             self._tell(events.CommitFailed(str(error)))
         else:
+            if self._keeper:
+                self._keeper.committed(positions)
             self._tell(events.OffsetsCommitted(positions))
 
     # --- what the source tells ----------------------------------------------------------------------------------
 
     def on_assigned(self, partitions: Iterable[int]) -> None:
-        """Partitions came: nothing to do before their records do."""
+        """Partitions came: what is remembered of them is restored before their records are."""
         added = list(partitions)
         self.joined = True
         self._assigned.update(added)
+        if self._keeper:
+            self._source.rewind(self._restore(self._keeper, added))
         self._tell(events.PartitionsAssigned(added))
+
+    def _restore(self, keeper: StateKeeper, partitions: list[int]) -> dict[int, int]:
+        """Have the judge's thread, which alone touches that state, put back what is remembered of these."""
+        committed = self._source.committed(partitions)
+        return self._stages[JUDGE].submit(lambda: keeper.take_over(partitions, committed)).result()
 
     def on_revoked(self, partitions: Iterable[int]) -> None:
         """Partitions go: finish and commit what was read of them, so that the next member starts behind it."""
-        gone = list(partitions)
-        self._drain(Deadline.after(self._limits.rebalance_deadline_s))
+        gone, deadline = list(partitions), Deadline.after(self._limits.rebalance_deadline_s)
+        self._drain(deadline)
         self._commit()
+        if self._keeper and not self._in_flight:
+            self._keeper.give_up(gone, deadline)
         self._forget(gone)
         self._tell(events.PartitionsRevoked(gone))
 
     def on_lost(self, partitions: Iterable[int]) -> None:
         """Partitions are gone already: what is in flight of them will be read again by their new owner."""
         gone = list(partitions)
+        if keeper := self._keeper:
+            self._stages[JUDGE].submit(lambda: keeper.forget(gone))
         self._forget(gone)
         self._tell(events.PartitionsLost(gone))
 
@@ -296,7 +356,7 @@ class Pipeline:
             self._assigned.discard(partition)
 
 
-def _failed(future: Future[Verdict]) -> bool:
+def _failed(future: Future[Verdict | None]) -> bool:
     return future.done() and future.exception() is not None
 
 

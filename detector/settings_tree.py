@@ -227,6 +227,27 @@ class Alerts(Section):
     )
 
 
+class State(Section):
+    """What is remembered of each partition (windows, evidence, incidents), kept for restarts and rebalances."""
+
+    enabled: bool = Field(
+        default=True, description="Whether it is kept. Without, every start begins with empty windows."
+    )
+    url: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Folder or fsspec URL of the snapshots, reached by every member of the group. "
+        "Not set: `.state` in the registry.",
+        examples=["s3://oddflow/state"],
+    )
+    snapshot_interval_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=86_400,
+        description="Seconds between snapshots of a partition: so much is gone through again after a kill.",
+    )
+
+
 class Web(Section):
     """The HTTP endpoints `/metrics`, `/healthz`, `/readyz` and `/model`."""
 
@@ -270,6 +291,7 @@ class Settings(BaseSettings):
     output: Output = Output()
     model: Model = Model()
     alerts: Alerts = Alerts()
+    state: State = State()
     web: Web = Web()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()

@@ -65,6 +65,9 @@ class Echo:
             alert_timestamps_ms=[],
         )
 
+    def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
+        """Nothing is remembered."""
+
 
 @dataclass
 class Parts:

@@ -1,0 +1,71 @@
+"""What the judge remembers of each partition: its windows, and whatever else has state by partition.
+
+Everything in it can be frozen, restored and dropped one partition at a time, so that it can move with its partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from detector.errors import InputError
+from detector.features.windows import WindowState
+from detector.models.bundle import LoadedModel
+
+
+class Remembered(Protocol):
+    """One kind of state by partition."""
+
+    def snapshot(self, partition: int) -> bytes:
+        """The partition's state as bytes; of an unseen partition, empty state."""
+        ...
+
+    def restore(self, partition: int, data: bytes) -> None:
+        """Put it back. Raises InputError, and changes nothing, for bytes that are off."""
+        ...
+
+    def forget(self, *partitions: int) -> None:
+        """Drop the state of these."""
+        ...
+
+
+class Memory:
+    """The state of every partition read here, as the model in charge needs it."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.windows: WindowState | None = None
+        self._defined_by: dict[str, Any] = {}
+        self._parts: dict[str, Remembered] = {}
+        self.adopt(model)
+
+    def adopt(self, model: LoadedModel) -> None:
+        """Serve another model: what it needs too is kept, what it defines otherwise starts empty."""
+        wanted: Mapping[str, Any] = model.extractor.spec.windows
+        if not wanted:
+            self.windows = None
+        elif self.windows is None or self._defined_by != dict(wanted):
+            self.windows = WindowState(wanted)
+        self._defined_by = dict(wanted)
+        self._parts = {"windows": self.windows} if self.windows else {}
+
+    def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
+        """Copy the partition's state as it is now."""
+        frozen = {name: part.snapshot(partition) for name, part in self._parts.items()}
+        return lambda: frozen
+
+    def restore(self, partition: int, parts: Mapping[str, bytes]) -> None:
+        """Put back what was frozen. Raises InputError, leaving the partition empty, where anything of it is off."""
+        if missing := self._parts.keys() - parts.keys():
+            raise InputError(f"restoring state: it has no {', '.join(sorted(missing))}, which this model needs")
+        try:
+            for name, part in self._parts.items():
+                part.restore(partition, parts[name])
+        except InputError:
+            self.drop([partition])
+            raise
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget these partitions."""
+        gone = list(partitions)
+        for part in self._parts.values():
+            part.forget(*gone)

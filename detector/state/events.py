@@ -1,0 +1,67 @@
+"""What is told of state that is kept and restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.logs import Log
+from detector.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class StateSaved:
+    """A partition's state was kept."""
+
+    partition: int
+    offset: int
+    bytes: int
+    seconds: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002 - every event is called alike
+        """Count it."""
+        metrics.state_saves.labels("ok").inc()
+        metrics.state_bytes.labels(str(self.partition)).set(self.bytes)
+        metrics.state_save_seconds.observe(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class StateNotSaved:
+    """A partition's state could not be kept: a restart would replay from the one before."""
+
+    partition: int
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it, and say so now and then."""
+        metrics.state_saves.labels("failed").inc()
+        log.warning("state.not_saved", partition=self.partition, error=self.error, sampled="state.not_saved")
+
+
+@dataclass(frozen=True, slots=True)
+class StateMissing:
+    """A partition that was read before came without its state: its windows start empty."""
+
+    partition: int
+    committed: int
+    why: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; scores differ until the windows have filled, so a person may want to know."""
+        metrics.state_restores.labels("missing").inc()
+        log.warning("state.missing", partition=self.partition, committed=self.committed, why=self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class StateRestored:
+    """A partition is where it was: its snapshot is loaded, and the records since were gone through again."""
+
+    partition: int
+    replayed: int
+    seconds: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it and show how long it took."""
+        metrics.state_restores.labels("ok").inc()
+        metrics.state_replayed.inc(self.replayed)
+        metrics.state_restore_seconds.observe(self.seconds)
+        log.info("state.restored", partition=self.partition, replayed=self.replayed, seconds=round(self.seconds, 3))

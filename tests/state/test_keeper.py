@@ -1,0 +1,235 @@
+"""State by partition through kills, restarts and rebalances, on the memory transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from detector import events
+from detector.deadline import Deadline
+from detector.errors import InputError
+from detector.pipeline import Limits, Pipeline
+from detector.records.flow import ROW, SCHEMA, FlowBatch
+from detector.state.events import StateMissing, StateRestored
+from detector.state.keeper import StateKeeper
+from detector.state.store import SnapshotStore
+from detector.transport.base import Channel, OutRecord, RawBatch
+from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
+from detector.verdict import Verdict
+
+PARTITIONS = 3
+RECORDS = 400
+
+
+class Plain:
+    """A decoder for tests: every value is a flow with that uid."""
+
+    def decode(self, values: Sequence[bytes | None], streams: object = None) -> FlowBatch:
+        """Take every value."""
+        del streams
+        frame = pl.DataFrame({"uid": [(value or b"").decode() for value in values]}, schema={"uid": SCHEMA["uid"]})
+        return FlowBatch(frame.with_columns(pl.Series(ROW, range(len(values)), pl.UInt32)))
+
+
+@dataclass
+class Sums:
+    """A judge for tests whose score of a record is the sum of all of its partition so far, the record's included."""
+
+    sums: dict[int, int] = field(default_factory=dict)
+
+    def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+        """Write ``value=sum`` for every record."""
+        scores = [OutRecord(f"{uid}={total}".encode()) for uid, total in self._take(raw, flows)]
+        return Verdict(scored=len(flows.frame), model_version="v1", scores=scores)
+
+    def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
+        """Add up, and write nothing."""
+        self._take(raw, flows)
+
+    def _take(self, raw: RawBatch, flows: FlowBatch) -> list[tuple[str, int]]:
+        taken = []
+        for partition, uid in zip(raw.partitions.tolist(), flows.frame["uid"].to_list(), strict=True):
+            self.sums[partition] = self.sums.get(partition, 0) + int(uid)
+            taken.append((uid, self.sums[partition]))
+        return taken
+
+    def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
+        """Copy one sum."""
+        total = self.sums.get(partition, 0)
+        return lambda: {"sum": str(total).encode()}
+
+    def restore(self, partition: int, parts: Mapping[str, bytes]) -> None:
+        """Put one sum back."""
+        if "sum" not in parts:
+            raise InputError("no sum")
+        self.sums[partition] = int(parts["sum"])
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget sums."""
+        for partition in partitions:
+            self.sums.pop(partition, None)
+
+
+@dataclass
+class Member:
+    """One daemon of a group, without the daemon."""
+
+    source: MemorySource
+    sink: MemorySink
+    pipeline: Pipeline
+    told: list[events.Event]
+
+    def steps(self, count: int) -> None:
+        """Go on for so many polls."""
+        for _ in range(count):
+            self.pipeline.step()
+
+    def stop(self) -> None:
+        """End as SIGTERM would have it."""
+        self.pipeline.stop(Deadline.after(10))
+
+    def kill(self) -> None:
+        """End as kill -9 would have it: nothing more is committed or written."""
+        for stage in self.pipeline._stages:
+            stage.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def scores(self) -> list[bytes]:
+        """What was acknowledged."""
+        return [record.value or b"" for record in self.sink.records[Channel.SCORES]]
+
+
+def member(
+    topic: MemoryTopic, folder: Path, *, partitions: Iterable[int] | None = None, interval_s: float = 0.0
+) -> Member:
+    """Start one on its share of the topic, with batches of seven records."""
+    source, sink, judge = MemorySource(topic=topic, partitions=partitions), MemorySink(), Sums()
+    told: list[events.Event] = []
+    keeper = StateKeeper(
+        SnapshotStore(str(folder), "group", topic.name), judge, interval_s=interval_s, tell=told.append
+    )
+    pipeline = Pipeline(
+        source=source,
+        decoder=Plain(),
+        judge=judge,
+        sink=sink,
+        limits=Limits(7, 1 << 20, 0.001, commit_interval_s=0.02, rebalance_deadline_s=5.0),
+        tell=told.append,
+        keeper=keeper,
+    )
+    sink.start()
+    source.start(pipeline)
+    return Member(source, sink, pipeline, told)
+
+
+@pytest.fixture
+def topic() -> MemoryTopic:
+    """A topic of three partitions with numbers in them."""
+    topic = MemoryTopic(partitions=PARTITIONS)
+    for number in range(RECORDS):
+        topic.append(str(number).encode(), partition=number % PARTITIONS)
+    return topic
+
+
+def undisturbed() -> set[bytes]:
+    """What every record's score is when nothing happens."""
+    judge, expected = Sums(), set()
+    for number in range(RECORDS):
+        partition = number % PARTITIONS
+        judge.sums[partition] = judge.sums.get(partition, 0) + number
+        expected.add(f"{number}={judge.sums[partition]}".encode())
+    return expected
+
+
+def finish(one: Member, topic: MemoryTopic) -> None:
+    """Go on until all is read, then stop."""
+    while sum(topic.committed.values()) < RECORDS:
+        one.pipeline.step()
+    one.stop()
+
+
+@pytest.mark.parametrize("interval_s", [0.0, 0.03, 1000.0])
+@pytest.mark.parametrize("polls", [1, 9, 25])
+def test_a_killed_member_goes_on_as_if_nothing_happened(
+    topic: MemoryTopic, tmp_path: Path, interval_s: float, polls: int
+) -> None:
+    """After a kill and a restart every record has the score that it has undisturbed, however old the snapshot is."""
+    first = member(topic, tmp_path, interval_s=interval_s)
+    first.steps(polls)
+    first.kill()
+    second = member(topic, tmp_path, interval_s=interval_s)
+    finish(second, topic)
+    assert set(first.scores) | set(second.scores) == undisturbed()
+
+
+def test_a_stopped_member_leaves_nothing_to_replay(topic: MemoryTopic, tmp_path: Path) -> None:
+    """After an orderly stop the state is restored without going through any record again."""
+    first = member(topic, tmp_path, interval_s=1000.0)
+    first.steps(20)
+    first.stop()
+    second = member(topic, tmp_path)
+    finish(second, topic)
+    assert [event.replayed for event in second.told if isinstance(event, StateRestored)] == [0] * PARTITIONS
+    assert sorted(first.scores + second.scores) == sorted(undisturbed())
+
+
+def test_state_moves_with_its_partition(topic: MemoryTopic, tmp_path: Path) -> None:
+    """Partitions that move between members, there and back, keep their scores, and nothing is scored twice."""
+    one = member(topic, tmp_path)
+    one.steps(10)
+    one.source.assign([0])
+    one.steps(3)
+    other = member(topic, tmp_path, partitions=[1, 2])
+    other.steps(12)
+    other.source.assign([])
+    other.steps(2)
+    one.source.assign(range(PARTITIONS))
+    finish(one, topic)
+    other.stop()
+    assert sorted(one.scores + other.scores) == sorted(undisturbed())
+
+
+def test_a_member_that_lost_its_partitions_begins_from_what_was_kept(topic: MemoryTopic, tmp_path: Path) -> None:
+    """Partitions lost without notice and given back are read and scored again with the same scores."""
+    one = member(topic, tmp_path)
+    one.steps(10)
+    one.source.lose([0, 1])
+    one.steps(2)
+    one.source.assign(range(PARTITIONS))
+    finish(one, topic)
+    assert set(one.scores) == undisturbed()
+
+
+def test_a_damaged_snapshot_is_told_and_the_one_before_serves(topic: MemoryTopic, tmp_path: Path) -> None:
+    """Of two snapshots a damaged one is passed over, and the older one is gone on from."""
+    first = member(topic, tmp_path)
+    first.steps(30)
+    first.kill()
+    newest: dict[Path, Path] = {}
+    for path in tmp_path.rglob("*.state"):
+        newest[path.parent] = max(newest.get(path.parent, path), path, key=lambda each: each.stat().st_mtime_ns)
+    for path in newest.values():
+        path.write_bytes(path.read_bytes()[:-1])
+    second = member(topic, tmp_path)
+    finish(second, topic)
+    assert set(first.scores) | set(second.scores) == undisturbed()
+
+
+def test_missing_state_is_told(topic: MemoryTopic, tmp_path: Path) -> None:
+    """A group that has committed offsets and no snapshots begins with empty state, and says so."""
+    topic.committed.update(dict.fromkeys(range(PARTITIONS), 5))
+    one = member(topic, tmp_path)
+    finish(one, topic)
+    missing = [event for event in one.told if isinstance(event, StateMissing)]
+    assert sorted(event.partition for event in missing) == list(range(PARTITIONS))
+
+
+def test_snapshots_do_not_pile_up(topic: MemoryTopic, tmp_path: Path) -> None:
+    """However long a member runs, there are at most two snapshots of a partition."""
+    one = member(topic, tmp_path)
+    finish(one, topic)
+    assert len(list(tmp_path.rglob("*.state"))) <= 2 * PARTITIONS
