@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from training.simulator.run import Run
-    from training.simulator.targets import Target
+    from training.simulator.targets import Places, Target
     from training.simulator.truth import Truth
 
 _DAY = "24h"
@@ -70,6 +72,7 @@ def simulate(
     from training.simulator.choices import kinds_of, moment_of, seconds_of  # noqa: PLC0415
     from training.simulator.run import Run  # noqa: PLC0415
     from training.simulator.scenario import Scenario  # noqa: PLC0415
+    from training.simulator.targets import Places, ended_by_sigterm  # noqa: PLC0415
     from training.simulator.writers import writer_named  # noqa: PLC0415
 
     writer = writer_named(format)
@@ -85,12 +88,13 @@ def simulate(
     )
     if count is not None and duration is None:
         scenario = scenario.lasting(count)
-    target = _target(output, bootstrap_servers, topic)
-    _write(Run(scenario, writer, labels, count, rate), target, truth, quiet=quiet)
+    with ended_by_sigterm():
+        places = Places(_target(output, bootstrap_servers, topic), truth)
+        _write(Run(scenario, writer, labels, count, rate), places, quiet=quiet)
 
 
-def _target(output: str | None, bootstrap_servers: str | None, topic: str | None) -> Target:
-    """Open the one place where the records go."""
+def _target(output: str | None, bootstrap_servers: str | None, topic: str | None) -> Callable[[], Target]:
+    """What opens the one place where the records go."""
     from detector.errors import ConfigurationError  # noqa: PLC0415
 
     if topic is None and bootstrap_servers is None:
@@ -98,7 +102,7 @@ def _target(output: str | None, bootstrap_servers: str | None, topic: str | None
 
         if output is None:
             raise ConfigurationError("simulate: nowhere to write to; give --output FILE, or --topic for Kafka")
-        return FileTarget(output)
+        return partial(FileTarget, output)
     if output is not None:
         raise ConfigurationError("simulate: --output and Kafka's options exclude each other; give one of them")
     if topic is None or bootstrap_servers is None:
@@ -106,26 +110,17 @@ def _target(output: str | None, bootstrap_servers: str | None, topic: str | None
         raise ConfigurationError(f"simulate: writing to Kafka takes both its options; give {lacking} too")
     from training.simulator.kafka_target import KafkaTarget  # noqa: PLC0415
 
-    return KafkaTarget(bootstrap_servers, topic)
+    return partial(KafkaTarget, bootstrap_servers, topic)
 
 
-def _write(run: Run, target: Target, truth_path: str | None, *, quiet: bool) -> None:
+def _write(run: Run, places: Places, *, quiet: bool) -> None:
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
-    from training.simulator.targets import FileTarget, ended_by_sigterm  # noqa: PLC0415
 
     began = time.monotonic()
-    with ended_by_sigterm(), steps_on_stderr(quiet=quiet or not sys.stderr.isatty()) as steps:
-        sidecar = FileTarget(truth_path) if truth_path else None
-        try:
-            steps(f"simulating to {target.name}")
-            truth = run.to(target, steps.count)
-        except BaseException:
-            if sidecar:
-                sidecar.abandon()
-            raise
-        if sidecar:
-            sidecar.head(truth.lines())
-            sidecar.finish()
+    with steps_on_stderr(quiet=quiet or not sys.stderr.isatty()) as steps, places as target:
+        steps(f"simulating to {target.name}")
+        truth = run.to(target, steps.count)
+        places.tell(truth.lines())
     if not quiet:
         typer.echo(_summary(truth, target.name, time.monotonic() - began), err=True)
 

@@ -35,24 +35,22 @@ class Run:
     """Flows a second of real time; None is as fast as possible."""
 
     def to(self, target: Target, tell: Tell = lambda _count: None) -> Truth:
-        """Write everything; ``tell`` hears of each portion's number of flows. Gives the truth about it."""
+        """Write everything; ``tell`` hears of each portion's number of flows. Gives the truth about it.
+
+        Whether the target is finished or abandoned is the caller's to decide.
+        """
         truth = Truth()
         last = self.scenario.start
-        try:
-            target.head(self.writer.header(self.scenario.start, labels=self.labels))
-            for frame in self._frames():
-                lines = self.writer.write(frame, labels=self.labels)
-                target.write(lines, frame["src_ip"] if lines.rows is None else frame["src_ip"].gather(lines.rows))
-                if self.rate is not None:
-                    target.flush()
-                truth.note(frame)
-                tell(len(frame))
-                last = float(frame["ts"][-1])
-            target.tail(self.writer.footer(last))
-            target.finish()
-        except BaseException:
-            target.abandon()
-            raise
+        target.head(self.writer.header(self.scenario.start, labels=self.labels))
+        for frame in self._frames():
+            lines = self.writer.write(frame, labels=self.labels)
+            target.write(lines, frame["src_ip"] if lines.rows is None else frame["src_ip"].gather(lines.rows))
+            if self.rate is not None:
+                target.flush()
+            truth.note(frame)
+            tell(len(frame))
+            last = float(frame["ts"][-1])
+        target.tail(self.writer.footer(last))
         return truth
 
     def _frames(self) -> Iterator[pl.DataFrame]:

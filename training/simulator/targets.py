@@ -9,7 +9,7 @@ import gzip
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -123,6 +123,44 @@ class FileTarget:
                 self._raw.close()
         if self._aside:
             self._aside.unlink(missing_ok=True)
+
+
+class Places:
+    """Where a run's records go, and the file for the truth about them, if any: both whole in the end, or neither.
+
+    Both are opened on entering; ``open_target`` and the file raise what they raise.
+    """
+
+    def __init__(self, open_target: Callable[[], Target], truth: str | None) -> None:
+        self._open_target = open_target
+        self._truth_path = truth
+        self._opened: list[Target] = []
+
+    def __enter__(self) -> Target:
+        try:
+            self._opened.append(self._open_target())
+            if self._truth_path is not None:
+                self._opened.append(FileTarget(self._truth_path))
+        except BaseException:
+            self._end(whole=False)
+            raise
+        return self._opened[0]
+
+    def tell(self, truth: Sequence[bytes]) -> None:
+        """Write the truth."""
+        for place in self._opened[1:]:
+            place.head(truth)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._end(whole=error is None)
+
+    def _end(self, *, whole: bool) -> None:
+        while self._opened:
+            place = self._opened.pop(0)
+            if whole:
+                place.finish()
+            else:
+                place.abandon()
 
 
 class _told:  # noqa: N801 - reads as words where it is used

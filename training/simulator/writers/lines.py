@@ -57,8 +57,8 @@ class Lines:
     def values(self) -> list[bytes]:
         """Each line by itself, without newline."""
         whole = self.data.tobytes()
-        ends: list[int] = self.ends.tolist()
-        return [whole[begin:end] for begin, end in zip([0, *(end + 1 for end in ends[:-1])], ends, strict=True)]
+        begins = np.concatenate([[0], self.ends + 1])[: len(self)]
+        return [whole[begin:end] for begin, end in zip(begins.tolist(), self.ends.tolist(), strict=True)]
 
 
 _CLOCK_LETTERS = 26  # 2026-01-05T09:30:00.123456

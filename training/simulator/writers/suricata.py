@@ -4,7 +4,8 @@ Suricata sees the same connections in its own way: bytes are those of whole pack
 starts, applications and states have other names, and there is no direction. :func:`seen` gives a frame in that view.
 Its flow events are logged when a flow is over; here they come in the order of their starts.
 
-Real EVE has no labels; they are a field ``label`` of the event, with ``benign`` or the kind of attack.
+Real EVE has no labels. Where they are asked for, ``flow.alerted`` is true for attacks, which is what our decoder reads,
+and a field ``label`` of the event's own says ``benign`` or the kind of attack.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import ipaddress
 import numpy as np
 import polars as pl
 
-from detector.records.flow import LABEL
+from detector.records.flow import BENIGN, LABEL
 from training.simulator.writers.lines import Field, Kind, Lines, LineWriter
 from training.simulator.writers.suricata_tcp import tcp_part
 from training.simulator.writers.zeek import packet_overhead
@@ -66,7 +67,8 @@ _FLOW = (
     Field(',"end":"', "_end", Kind.CLOCK, '+0000"'),
     Field(',"age":', "_age", Kind.INTEGER),
     Field(',"state":"', "_state", Kind.TEXT, '"'),
-    Field(',"reason":"', "_reason", Kind.TEXT, '","alerted":false}'),
+    Field(',"reason":"', "_reason", Kind.TEXT, '","alerted":'),
+    Field("", "_alerted", Kind.TEXT, "}"),
     Field(',"tcp":', "_tcp", Kind.TEXT),
 )
 _OTHER = Field("", "_body", Kind.TEXT)
@@ -81,12 +83,12 @@ _MIXED_LABELLED = LineWriter([*_EVENT, *_FLOW, _OTHER, _LABEL, _END])
 
 def write(frame: pl.DataFrame, *, labels: bool = False) -> Lines:
     """One flow event per flow."""
-    return (_LABELLED if labels else _PLAIN).write(_events(frame))
+    return (_LABELLED if labels else _PLAIN).write(_events(frame, labels=labels))
 
 
 def write_mixed(frame: pl.DataFrame, *, labels: bool = False) -> Lines:
     """Flow events, and before some of them the DNS, TLS or HTTP event of the same flow."""
-    events = _events(frame).with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_row"))
+    events = _events(frame, labels=labels).with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_row"))
     others = _others(events)
     both = pl.concat([others, events.with_columns(pl.lit(None, pl.String).alias("_body"))], how="diagonal_relaxed")
     both = both.sort("_row", maintain_order=True)
@@ -96,9 +98,11 @@ def write_mixed(frame: pl.DataFrame, *, labels: bool = False) -> Lines:
 
 def seen(frame: pl.DataFrame) -> pl.DataFrame:
     """The canonical frame as Suricata knows it, but for ``state``, which is the decoder's to name."""
-    events = _events(frame)
+    events = _events(frame, labels=False)
     return frame.with_columns(
         events["_flow_id"].cast(pl.String).alias("uid"),
+        events["_src_ip"].alias("src_ip"),
+        events["_dst_ip"].alias("dst_ip"),
         events["_span"].alias("duration_s"),
         events["_app_proto"].replace("failed", None).alias("service"),
         events["_up_bytes"].alias("src_bytes"),
@@ -107,7 +111,7 @@ def seen(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _events(frame: pl.DataFrame) -> pl.DataFrame:
+def _events(frame: pl.DataFrame, *, labels: bool) -> pl.DataFrame:
     """The columns that the fields name."""
     icmp = pl.col("proto") == "icmp"
     span = pl.col("duration_s").fill_null(0.0)
@@ -115,6 +119,7 @@ def _events(frame: pl.DataFrame) -> pl.DataFrame:
     known = pl.col("service").replace_strict(_APPLICATIONS, default=None, return_dtype=pl.String)
     unknown = pl.when(carried & ~icmp).then(pl.lit("failed"))
     end = (pl.col("ts") + span).round(6)
+    attack = (pl.col(LABEL) != BENIGN).fill_null(value=False) & labels
     return frame.select(
         LABEL,
         "service",
@@ -141,6 +146,7 @@ def _events(frame: pl.DataFrame) -> pl.DataFrame:
         tcp_part(frame).alias("_tcp"),
         _flow_state().alias("_state"),
         pl.lit("timeout").alias("_reason"),
+        pl.when(attack).then(pl.lit("true")).otherwise(pl.lit("false")).alias("_alerted"),
         pl.lit("").alias("_nothing"),
     )
 
