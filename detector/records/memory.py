@@ -44,17 +44,23 @@ if TYPE_CHECKING:
         """``data[at:at + 8]`` as one integer, the first byte lowest."""
         ...
 
+    def put_eight(data: Bytes, at: int, eight: np.uint64) -> None:
+        """Write one integer to ``data[at:at + 8]``, as :func:`eight_at` reads it."""
+        ...
+
     def first_byte(marks: np.uint64) -> int:
         """Which byte, from 0, is the lowest that is not zero; 8 if none is."""
         ...
 
 else:
 
-    def _load(context: Context, builder: Context, signature: Context, args: Context, width: int) -> Any:
+    def _point(context: Context, builder: Context, signature: Context, args: Context, width: int) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])
         kind = cgutils.ir.IntType(width)
-        pointer = builder.bitcast(builder.gep(array.data, [args[1]]), kind.as_pointer())
-        loaded = builder.load(pointer)
+        return builder.bitcast(builder.gep(array.data, [args[1]]), kind.as_pointer())
+
+    def _load(context: Context, builder: Context, signature: Context, args: Context, width: int) -> Any:
+        loaded = builder.load(_point(context, builder, signature, args, width))
         loaded.align = 1
         return loaded
 
@@ -71,6 +77,14 @@ else:
             return _load(context, builder, signature, args, 64)
 
         return types.uint64(data, types.int64), generate
+
+    @intrinsic
+    def put_eight(typing: Context, data: Context, at: Context, eight: Context) -> Any:  # noqa: ARG001, D103 - as above
+        def generate(context: Context, builder: Context, signature: Context, args: Context) -> Any:
+            builder.store(args[2], _point(context, builder, signature, args, 64)).align = 1
+            return context.get_dummy_value()
+
+        return types.none(data, types.int64, types.uint64), generate
 
     @intrinsic
     def first_byte(typing: Context, marks: Context) -> Any:  # noqa: ARG001, D103 - as above

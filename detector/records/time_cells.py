@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Kind
+from detector.records.memory import byte_at
 from detector.records.number_cells import GOOD, NULL, UNREADABLE, WRONG_TYPE, parse_decimal
 
 _TEXT, _NUMBER, _ABSENT = (int(kind) for kind in (Kind.TEXT, Kind.NUMBER, Kind.ABSENT))
@@ -81,13 +82,13 @@ def _number(data: Bytes, at: int, digits: int) -> int:
 @njit(cache=True, nogil=True)
 def _fraction(data: Bytes, at: int, end: int) -> tuple[float, int]:
     # -> (seconds, where it ended); digits beyond the 15th are less than a double can hold.
-    if at >= end or data[at] not in (_POINT, ord(",")):
+    if at >= end or byte_at(data, at) not in (_POINT, ord(",")):
         return 0.0, at
     at += 1
     value, unit = 0, 1
-    while at < end and _ZERO <= data[at] <= _NINE:
+    while at < end and _ZERO <= byte_at(data, at) <= _NINE:
         if unit < 10**15:
-            value = value * 10 + (data[at] - _ZERO)
+            value = value * 10 + (byte_at(data, at) - _ZERO)
             unit *= 10
         at += 1
     return value / unit, at
@@ -96,10 +97,10 @@ def _fraction(data: Bytes, at: int, end: int) -> tuple[float, int]:
 @njit(cache=True, nogil=True)
 def _zone(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     # -> (seconds east of UTC, whether it was a zone): nothing, Z, +hh, +hhmm or +hh:mm
-    if at == end or (end - at == 1 and data[at] in (ord("Z"), ord("z"))):
+    if at == end or (end - at == 1 and byte_at(data, at) in (ord("Z"), ord("z"))):
         return 0, True
     size = end - at
-    if data[at] not in (_PLUS, _MINUS) or size not in (3, 5, 6):
+    if byte_at(data, at) not in (_PLUS, _MINUS) or size not in (3, 5, 6):
         return 0, False
     hours = _number(data, at + 1, 2)
     minutes = 0
@@ -108,7 +109,7 @@ def _zone(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     if not (0 <= hours <= 23 and 0 <= minutes <= 59) or (size == 6 and data[at + 3] != _COLON):
         return 0, False
     offset = hours * 3600 + minutes * 60
-    return (offset if data[at] == _PLUS else -offset), True
+    return (offset if byte_at(data, at) == _PLUS else -offset), True
 
 
 @njit(cache=True, nogil=True)
