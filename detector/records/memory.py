@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 
+AHEAD = 24
+"""How many records ahead a loop over one field fetches: cells lie a record apart, too irregularly for the hardware."""
+
 PADDING = 8
 """Zero bytes after the last record."""
 
@@ -46,6 +49,10 @@ if TYPE_CHECKING:
 
     def put_eight(data: Bytes, at: int, eight: np.uint64) -> None:
         """Write one integer to ``data[at:at + 8]``, as :func:`eight_at` reads it."""
+        ...
+
+    def fetch_early(data: Bytes, at: int) -> None:
+        """Ask for ``data[at]`` to be in the cache soon."""
         ...
 
     def first_byte(marks: np.uint64) -> int:
@@ -85,6 +92,19 @@ else:
             return context.get_dummy_value()
 
         return types.none(data, types.int64, types.uint64), generate
+
+    @intrinsic
+    def fetch_early(typing: Context, data: Context, at: Context) -> Any:  # noqa: ARG001, D103 - as above
+        def generate(context: Context, builder: Context, signature: Context, args: Context) -> Any:
+            byte, word = cgutils.ir.IntType(8).as_pointer(), cgutils.ir.IntType(32)
+            kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [byte, word, word, word])
+            function = builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+            # To be read, kept in all caches, as data.
+            modes = [cgutils.ir.Constant(word, mode) for mode in (0, 3, 1)]
+            builder.call(function, [_point(context, builder, signature, args, 8), *modes])
+            return context.get_dummy_value()
+
+        return types.none(data, types.int64), generate
 
     @intrinsic
     def first_byte(typing: Context, marks: Context) -> Any:  # noqa: ARG001, D103 - as above

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import byte_at
+from detector.records.memory import AHEAD, byte_at, fetch_early
 
 GOOD, NULL, WRONG_TYPE, UNREADABLE, OUT_OF_RANGE, UNFINISHED = range(6)
 """What became of a cell. UNFINISHED is a number that this module's quick way cannot give exactly."""
@@ -161,6 +161,7 @@ def read_decimals(  # noqa: PLR0917 - a kernel takes its arrays one by one
 ) -> None:
     """Fill ``values`` (NaN unless GOOD) and ``status`` from numbers, or text that holds one."""
     for row in range(begins.size):
+        fetch_early(data, begins[min(row + AHEAD, begins.size - 1)])
         values[row] = np.nan
         if kinds[row] == _ABSENT:
             status[row] = NULL
@@ -178,6 +179,7 @@ def read_counts(  # noqa: PLR0917 - a kernel takes its arrays one by one
 ) -> None:
     """Fill ``values`` (0 unless GOOD) and ``status`` from whole numbers of 0 to ``most``, or text that holds one."""
     for row in range(begins.size):
+        fetch_early(data, begins[min(row + AHEAD, begins.size - 1)])
         values[row] = 0
         if kinds[row] == _ABSENT:
             status[row] = NULL
@@ -197,6 +199,7 @@ def read_flags(  # noqa: PLR0917 - a kernel takes its arrays one by one
 ) -> None:
     """Fill ``values`` (1, 0, or -1 where there is none) from true and false, or text that begins like them."""
     for row in range(begins.size):
+        fetch_early(data, begins[min(row + AHEAD, begins.size - 1)])
         values[row] = -1
         status[row] = GOOD
         if kinds[row] == _ABSENT:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import PADDING, eight_at, equal_bytes, hash_bytes, put_eight
+from detector.records.memory import AHEAD, PADDING, eight_at, equal_bytes, fetch_early, hash_bytes, put_eight
 
 _ABSENT = int(Kind.ABSENT)
 _ZERO, _NINE, _POINT, _COLON = (ord(sign) for sign in "09.:")
@@ -37,6 +37,7 @@ def find_distinct(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, codes: In
     count = 0
     for row in range(begins.size):
         codes[row] = 0
+        fetch_early(data, begins[min(row + AHEAD, begins.size - 1)])
         if kinds[row] == _ABSENT:
             continue
         begin, size = begins[row], ends[row] - begins[row]
@@ -124,6 +125,7 @@ def _gather(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> tuple[Bytes,
         offsets[row + 1] = offsets[row] + size
     letters = np.empty(offsets[-1] + PADDING, dtype=np.uint8)
     for row in range(begins.size):
+        fetch_early(data, begins[min(row + AHEAD, begins.size - 1)])
         # Eight at a time, in order: what is written too far is overwritten by the next.
         for step in range(0, offsets[row + 1] - offsets[row], 8):
             put_eight(letters, offsets[row] + step, eight_at(data, begins[row] + step))

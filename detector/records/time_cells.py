@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import byte_at
+from detector.records.memory import AHEAD, byte_at, fetch_early
 from detector.records.number_cells import GOOD, NULL, UNREADABLE, WRONG_TYPE, parse_decimal
 
 _TEXT, _NUMBER, _ABSENT = (int(kind) for kind in (Kind.TEXT, Kind.NUMBER, Kind.ABSENT))
@@ -32,6 +32,7 @@ def read_times(  # noqa: PLR0917 - a kernel takes its arrays one by one
     A number, or text that holds one, is divided by ``per_second``; other text is a date.
     """
     for row in range(begins.size):
+        fetch_early(data, begins[min(row + AHEAD, begins.size - 1)])
         values[row] = np.nan
         if kinds[row] == _ABSENT:
             status[row] = NULL
