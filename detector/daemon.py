@@ -86,6 +86,7 @@ class Daemon:
             budget=Budget(settings.alerts.false_positive_rate, settings.alerts.alerts_per_hour),
             writer=AlertWriter(settings.output.format, settings.alerts.top_features),
             write_scores=bool(settings.output.scores_topic or settings.output.scores_path),
+            write_incidents=bool(settings.output.incidents_topic or settings.output.incidents_path),
             tell=self._telemetry.tell,
         )
 

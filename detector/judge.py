@@ -15,7 +15,14 @@ from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letter
 from detector.alerts.decide import Budget, Decision, decide
+from detector.alerts.events import IncidentsTold
+from detector.alerts.incident_document import write_incidents
+from detector.alerts.incidents import clocks
 from detector.alerts.score_record import score_records
+from detector.drift import DriftMonitor
+from detector.drift_events import DriftSeen
+from detector.features.events import WindowsSeen
+from detector.features.windows import WindowCounts
 from detector.memory import Memory
 from detector.models.bundle import LoadedModel
 from detector.records.flow import FlowBatch
@@ -42,40 +49,50 @@ class Judge:
         budget: Budget,
         writer: AlertWriter,
         write_scores: bool,
+        write_incidents: bool,
         tell: events.Tell,
     ) -> None:
         self.model = model
         self.memory = Memory(model)
+        self._drift = DriftMonitor(model)
         self._incoming = incoming
         self._budget = budget
         self._writer = writer
         self._write_scores = write_scores
+        self._write_incidents = write_incidents
         self._tell = tell
+        self._windows = WindowCounts()
 
     def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
         """Score ``flows``, decoded from ``raw``, and decide which become alerts."""
         self._swap()
-        model, rows = self.model, flows.rows
         matrix = self._features(raw, flows)
-        scores = self._score(matrix)
-        decision = decide(scores, model.calibration, self._budget)
+        scores = self._score(flows, matrix)
+        decision = decide(scores, self.model.calibration, self._budget)
         dead_letters = [dead_letter(raw, reject) for reject in flows.rejects]
         self._tell_of_rejects(flows)
         return Verdict(
             scored=len(scores),
-            model_version=model.version,
+            model_version=self.model.version,
             alerts=self._alerts(raw, flows, matrix, scores, decision),
+            incidents=self._incidents(raw, flows),
             dead_letters=dead_letters,
-            scores=score_records(raw, flows, scores, model) if self._write_scores else [],
+            scores=score_records(raw, flows, scores, self.model) if self._write_scores else [],
             passed_over=flows.passed_over,
             severities=decision.severities(),
-            alert_timestamps_ms=raw.timestamps_ms[rows[decision.rows]].tolist(),
+            alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
         )
 
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""
         self._swap()
-        self._matrix(raw, flows)
+        matrix = self._matrix(raw, flows)
+        scores = self.model.model.score(matrix)
+        self._alerts(raw, flows, matrix, scores, decide(scores, self.model.calibration, self._budget))
+        self.memory.incidents.pass_time(clocks(raw, flows))
+        self.memory.incidents.take()
+
+    # --- models ---------------------------------------------------------------------------------------------------
 
     def _swap(self) -> None:
         if (new := self._incoming.take()) is None:
@@ -83,22 +100,32 @@ class Judge:
         started, old = time.perf_counter(), self.model
         self.model = new
         self.memory.adopt(new)
+        self._drift = DriftMonitor(new)
         self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
+
+    # --- features and score ---------------------------------------------------------------------------------------
 
     def _features(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
         started = time.perf_counter()
         matrix = self._matrix(raw, flows)
         self._tell(events.BatchFeatured(rows=len(matrix), seconds=time.perf_counter() - started))
+        if windows := self.memory.windows:
+            before, self._windows = self._windows, windows.counts()
+            self._tell(WindowsSeen(before, self._windows))
         return matrix
 
     def _matrix(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
         return self.model.extractor.transform(flows.frame, raw.partitions[flows.rows], self.memory.windows)
 
-    def _score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         started = time.perf_counter()
         scores = self.model.model.score(matrix)
         self._tell(events.BatchScored(len(matrix), time.perf_counter() - started, scores, self.model.version))
+        if report := self._drift.look(flows.frame, matrix, scores):
+            self._tell(DriftSeen(report))
         return scores
+
+    # --- decide ---------------------------------------------------------------------------------------------------
 
     def _alerts(
         self,
@@ -112,7 +139,16 @@ class Judge:
         if not len(decision.rows):
             return []
         attribution = self.model.model.explain(matrix[decision.rows])
-        return self._writer.write(raw, flows, matrix, scores, decision, attribution, self.model)
+        return self._writer.write(raw, flows, matrix, scores, decision, attribution, self.model, self.memory.incidents)
+
+    def _incidents(self, raw: RawBatch, flows: FlowBatch) -> list[OutRecord]:
+        """What is to be told of incidents, after this batch's alerts and by its time."""
+        book = self.memory.incidents
+        book.pass_time(clocks(raw, flows))
+        if not (changes := book.take()):
+            return []
+        self._tell(IncidentsTold(changes, book.open))
+        return write_incidents(changes, self._writer.shape) if self._write_incidents else []
 
     def _tell_of_rejects(self, flows: FlowBatch) -> None:
         if flows.rejects:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from detector.alerts.incidents import IncidentBook
 from detector.errors import InputError
 from detector.features.windows import WindowState
 from detector.models.bundle import LoadedModel
@@ -34,6 +35,7 @@ class Memory:
 
     def __init__(self, model: LoadedModel) -> None:
         self.windows: WindowState | None = None
+        self.incidents = IncidentBook()
         self._defined_by: dict[str, Any] = {}
         self._parts: dict[str, Remembered] = {}
         self.adopt(model)
@@ -46,7 +48,9 @@ class Memory:
         elif self.windows is None or self._defined_by != dict(wanted):
             self.windows = WindowState(wanted)
         self._defined_by = dict(wanted)
-        self._parts = {"windows": self.windows} if self.windows else {}
+        self._parts = {"incidents": self.incidents}
+        if self.windows:
+            self._parts["windows"] = self.windows
 
     def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
         """Copy the partition's state as it is now."""

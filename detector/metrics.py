@@ -142,6 +142,7 @@ class Metrics:
         self._declare_results()
         self._declare_kafka()
         self._declare_model()
+        self._declare_windows()
         self._declare_state()
         self._declare_incidents()
         self._declare_drift()
@@ -236,6 +237,18 @@ class Metrics:
             "model_swap_duration_seconds", "From finding a new version to using it.", BATCH_SECONDS
         )
         self.watch_failures = self._counter("model_watch_failures_total", "Looks at the registry that did not work.")
+
+    def _declare_windows(self) -> None:
+        self.window_keys = self._gauge("window_keys", "Sources, destinations and pairs that the windows hold.")
+        self.window_bytes = self._gauge("window_bytes", "Memory that the windows take.")
+        self.window_evictions = self._counter(
+            "window_evictions_total", "Keys that had to make room for others, the least recently used first."
+        )
+        self.window_times = self._counter(
+            "window_clamped_times_total",
+            "Records so far behind (late) or ahead of their partition's time that they counted as happening now.",
+            "kind",
+        )
 
     def _declare_state(self) -> None:
         self.state_saves = self._counter("state_saves_total", "Snapshots of state, by result: ok or failed.", "result")

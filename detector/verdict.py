@@ -16,6 +16,7 @@ class Verdict:
     alerts: list[OutRecord] = field(default_factory=list)
     dead_letters: list[OutRecord] = field(default_factory=list)
     scores: list[OutRecord] = field(default_factory=list)
+    incidents: list[OutRecord] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)
     severities: dict[str, int] = field(default_factory=dict)
     alert_timestamps_ms: list[int] = field(default_factory=list)
@@ -23,5 +24,10 @@ class Verdict:
 
     def outputs(self) -> dict[Channel, list[OutRecord]]:
         """What to send where; channels with nothing to send are left out."""
-        channels = {Channel.ALERTS: self.alerts, Channel.DEAD_LETTERS: self.dead_letters, Channel.SCORES: self.scores}
+        channels = {
+            Channel.ALERTS: self.alerts,
+            Channel.INCIDENTS: self.incidents,
+            Channel.DEAD_LETTERS: self.dead_letters,
+            Channel.SCORES: self.scores,
+        }
         return {channel: records for channel, records in channels.items() if records}

@@ -6,6 +6,7 @@ after a crash gives the same bytes again. Pure; called for the few alerted rows 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -48,6 +49,7 @@ class AlertWriter:
     def __init__(self, shape: str = "ocsf", top_features: int = 5) -> None:
         if shape not in SHAPES:
             raise ConfigurationError(f"output.format is {shape!r}: choose one of {', '.join(SHAPES)}")
+        self.shape = shape
         self._lay_out = SHAPES[shape]
         self._top_features = top_features
 
@@ -143,7 +145,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     quantity: str,
     base: float,
 ) -> Content:
-    flow = {name: value for name, value in columns.items() if value is not None}
+    flow = {name: value for name, value in columns.items() if _is_told(value)}
     src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
     ipv6 = ":" in src_ip
     target = _target(flow)
@@ -171,6 +173,11 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     )
 
 
+def _is_told(value: object) -> bool:
+    """Whether a column has something to tell: JSON has neither infinities nor what is no number."""
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
+
+
 def _readable_rows(matrix: NDArray[np.float32]) -> list[list[float]]:
     width = matrix.shape[1]
     flat = readable(matrix.ravel())
@@ -185,4 +192,4 @@ def _target(flow: dict[str, Any]) -> str:
 
 
 def _milliseconds(seconds: float) -> int:
-    return min(max(round(seconds * 1000.0), 0), LATEST_MS)
+    return round(min(max(seconds * 1000.0, 0.0), LATEST_MS))

@@ -43,6 +43,9 @@ UPDATE_S = 60.0
 MAX_OPEN = 1_000
 """Open incidents of a partition; beyond, the one that was quiet longest is closed. About 10 kB each."""
 
+MOST_BYTES = 1 << 62
+"""Where sums stop: readers hold 64 bits."""
+
 Step = Literal["open", "update", "close"]
 
 
@@ -130,12 +133,12 @@ class IncidentBook:
             place = _decoder.decode(data)
         except msgspec.MsgspecError as error:
             raise InputError(f"restoring incidents of partition {partition}: {error}; they begin anew") from error
-        self.drop([partition])
+        self.forget(partition)
         self._places[partition] = place
         for incident in sorted(place.incidents.values(), key=lambda each: each.number):
             self._enter(partition, incident)
 
-    def drop(self, partitions: Iterable[int]) -> None:
+    def forget(self, *partitions: int) -> None:
         """Forget these partitions: another member keeps them now."""
         for partition in partitions:
             self._places.pop(partition, None)
@@ -220,7 +223,8 @@ def clocks(raw: RawBatch, flows: FlowBatch) -> dict[int, float]:
     """Each partition's time by its flows in a batch: the end of its last one, seconds since 1970."""
     frame = flows.frame
     partitions: NDArray[np.int32] = raw.partitions[flows.rows]
-    ends = frame["ts"].to_numpy() + np.maximum(frame["duration_s"].fill_null(0.0).to_numpy(), 0.0)
+    durations = np.nan_to_num(frame["duration_s"].fill_null(0.0).to_numpy(), posinf=0.0)
+    ends = frame["ts"].to_numpy() + np.maximum(durations, 0.0)
     return {int(each): float(ends[np.flatnonzero(partitions == each)[-1]]) for each in np.unique(partitions)}
 
 
@@ -260,8 +264,8 @@ def _add(incident: Incident, alert: Content) -> None:
     incident.severity = max(incident.severity, alert.severity)
     incident.unanswered += _unanswered(flow)
     incident.dns += flow.get("service") == "dns"
-    incident.src_bytes += max(flow.get("src_bytes", 0), 0)
-    incident.dst_bytes += max(flow.get("dst_bytes", 0), 0)
+    incident.src_bytes = min(incident.src_bytes + max(flow.get("src_bytes", 0), 0), MOST_BYTES)
+    incident.dst_bytes = min(incident.dst_bytes + max(flow.get("dst_bytes", 0), 0), MOST_BYTES)
     incident.longest_s = max(incident.longest_s, duration)
     _note(incident.sources, flow["src_ip"])
     _note(incident.destinations, flow["dst_ip"])

@@ -173,7 +173,7 @@ def test_memory_is_bounded() -> None:
     put_all(book, [alert(i, src_ip="10.7.7.7", dst_ip=f"10.8.{i // 200}.{i % 200}", dst_port=i) for i in range(1_000)])
     incident = book.take()[-1].incident
     assert (len(incident.destinations), len(incident.ports), len(incident.sources)) == (MAX_DISTINCT, MAX_DISTINCT, 1)
-    book.drop([0])
+    book.forget(0)
     assert (book.open, book._index) == (0, {})
 
 

@@ -145,6 +145,11 @@ def undisturbed() -> set[bytes]:
     return expected
 
 
+def folders(root: Path) -> set[Path]:
+    """Where the partitions' snapshots are."""
+    return {path.parent for path in root.rglob("*.state")}
+
+
 def finish(one: Member, topic: MemoryTopic) -> None:
     """Go on until all is read, then stop."""
     while sum(topic.committed.values()) < RECORDS:
@@ -209,10 +214,11 @@ def test_a_damaged_snapshot_is_told_and_the_one_before_serves(topic: MemoryTopic
     first = member(topic, tmp_path)
     first.steps(30)
     first.kill()
-    newest: dict[Path, Path] = {}
-    for path in tmp_path.rglob("*.state"):
-        newest[path.parent] = max(newest.get(path.parent, path), path, key=lambda each: each.stat().st_mtime_ns)
-    for path in newest.values():
+    first.pipeline._keeper._writer.shutdown(wait=True)  # type: ignore[union-attr] # it has one
+    pairs = [sorted(folder.glob("*.state"), key=lambda each: each.stat().st_mtime_ns) for folder in folders(tmp_path)]
+    newest = [pair[1] for pair in pairs if len(pair) == 2]
+    assert newest
+    for path in newest:
         path.write_bytes(path.read_bytes()[:-1])
     second = member(topic, tmp_path)
     finish(second, topic)
