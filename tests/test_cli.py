@@ -122,6 +122,13 @@ def test_dump_and_schema_are_for_programs_too(monkeypatch: pytest.MonkeyPatch) -
     assert (code, json.loads(out)["title"]) == (0, "Settings")
 
 
+@pytest.mark.parametrize("name", ["alert", "incident"])
+def test_schemas_of_outputs_are_given(name: str) -> None:
+    """``config schema alert`` and ``incident`` give the published schemas."""
+    code, out, _ = run("config", "schema", name)
+    assert (code, json.loads(out)["title"]) == (0, f"oddflow {name}")
+
+
 def test_plugins_bring_commands(plugin: Callable[[Callable[[typer.Typer], None]], None]) -> None:
     """A command that an entry point registers runs as if it were one of ours."""
 

@@ -13,6 +13,9 @@ from detector.alerts.decide import Severity
 
 ECS_VERSION = "8.17.0"
 
+MOST = (1 << 63) - 1024
+"""The largest float that a field of type long holds."""
+
 RISK = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
 """``event.severity`` in the numbers that Elastic's detection rules use."""
 
@@ -34,7 +37,7 @@ def ecs(content: Content) -> dict[str, Any]:
         "reason": content.why,
     }
     if "duration_s" in flow:
-        event["duration"] = round(flow["duration_s"] * 1e9)  # ECS wants nanoseconds
+        event["duration"] = round(min(max(flow["duration_s"] * 1e9, 0.0), MOST))  # ECS wants nanoseconds
     return {
         "@timestamp": iso(content.time_ms),
         "ecs": {"version": ECS_VERSION},

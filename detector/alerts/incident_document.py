@@ -149,4 +149,4 @@ def _some(seen: list[str], what: str) -> str:
 
 
 def _ms(seconds: float) -> int:
-    return min(max(round(seconds * 1000.0), 0), 253402300799999)  # readers hold no year beyond 9999
+    return round(min(max(seconds * 1000.0, 0.0), 253402300799999))  # readers hold no year beyond 9999

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,9 +36,21 @@ def dump(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 
 @app.command("schema")
-def show_schema() -> None:
-    """Give the JSON Schema of the settings file, for an editor."""
-    typer.echo(json.dumps(schema(), indent=2))
+def show_schema(
+    of: Annotated[Literal["settings", "alert", "incident"], typer.Argument(help="Of what.")] = "settings",
+) -> None:
+    """Give the JSON Schema of the settings file, for an editor; or of an alert or incident, for who reads them.
+
+    Examples:
+
+      oddflow config schema
+
+      oddflow config schema alert
+    """
+    if of == "settings":
+        typer.echo(json.dumps(schema(), indent=2))
+    else:
+        typer.echo((files("detector.alerts") / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
 
 
 def _check_format(name: str, mapping: dict[str, str]) -> None:

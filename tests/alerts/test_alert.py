@@ -1,0 +1,295 @@
+"""Alerts: whole documents of real scored flows, in the published shape, the same at every reading."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from detector.alerts import alert as module
+from detector.alerts.alert import AlertWriter, build_alerts
+from detector.alerts.decide import Budget, Decision, decide
+from detector.alerts.ecs import RISK
+from detector.alerts.explain import top_features, words
+from detector.alerts.identity import NAMESPACE, record_ids
+from detector.alerts.incident import RULES
+from detector.alerts.incident_document import write_incidents
+from detector.alerts.incidents import IncidentBook
+from detector.alerts.score_record import score_records
+from detector.errors import ConfigurationError
+from detector.models.base import Attribution
+from detector.records.flow import ROW, FlowBatch
+from detector.transport.base import Envelope, OutRecord, RawBatch
+from tests.bundles import loaded, ordinary_flows
+from tests.features.flows import flows, frames
+
+SCHEMAS = Path(module.__file__).parent
+
+ODD: tuple[dict[str, Any], ...] = (
+    {"dst_port": 31337, "state": "S0", "service": None, "src_bytes": 0, "dst_bytes": 0, "uid": "Codd"},
+    {"proto": "icmp", "src_port": 8, "dst_port": 0, "service": None, "src_bytes": 10**9, "direction": "outbound"},
+    {"src_ip": "2001:db8::7", "dst_ip": "2001:db8::1", "proto": "udp", "dst_port": 4444, "duration_s": 90_000.0},
+    {"ts": 1e17, "duration_s": None, "src_port": None, "dst_port": None, "proto": "gre", "uid": None, "state": None},
+)
+
+
+class Judged(NamedTuple):
+    """A batch on its way to alerts."""
+
+    raw: RawBatch
+    flows: FlowBatch
+    matrix: Any
+    scores: Any
+    decision: Decision
+    attribution: Attribution
+
+
+def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int = 100) -> Judged:
+    """Score flows with a real model, every second record of a batch being a flow."""
+    model, rows = loaded(), np.arange(0, 2 * len(frame), 2, dtype=np.uint32)
+    size = 2 * len(frame)
+    raw = RawBatch(
+        "flows",
+        [b""] * size,
+        np.full(size, 2, np.int32),
+        np.arange(first_offset, first_offset + size),
+        np.full(size, 1_764_000_000_123),
+        lambda _: Envelope(None, ()),
+    )
+    batch = FlowBatch(frame.with_columns(pl.Series(ROW, rows)))
+    matrix = model.extractor.transform(frame)
+    scores = model.model.score(matrix)
+    decision = decide(scores, model.calibration, budget or Budget(0.3))
+    return Judged(raw, batch, matrix, scores, decision, model.model.explain(matrix[decision.rows]))
+
+
+def written(frame: pl.DataFrame, shape: str = "ocsf", **options: Any) -> list[dict[str, Any]]:
+    """The documents of the alerts among ``frame``."""
+    records = AlertWriter(shape).write(*judged(frame, **options), loaded())
+    return [json.loads(record.value or b"") for record in records]
+
+
+def odd_documents(shape: str = "ocsf") -> list[dict[str, Any]]:
+    """Alerts of odd flows of every sort; each of them is one."""
+    documents = written(flows(*ODD), shape)
+    assert len(documents) == len(ODD)
+    return documents
+
+
+def schema(name: str) -> Any:
+    """A published schema."""
+    return json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+def undescribed(document: Any, described: Any, root: Any, path: str = "") -> Iterator[str]:
+    """The paths of what is in a document and not in its schema."""
+    described = root["$defs"][described["$ref"].rpartition("/")[2]] if "$ref" in described else described
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name not in described.get("properties", {}):
+                yield f"{path}.{name}"
+            else:
+                yield from undescribed(value, described["properties"][name], root, f"{path}.{name}")
+    if isinstance(document, list):
+        for value in document:
+            yield from undescribed(value, described.get("items", {}), root, f"{path}[]")
+
+
+@pytest.mark.parametrize("name", ["alert", "incident"])
+def test_schemas_are_schemas(name: str) -> None:
+    """Each published schema is valid JSON Schema 2020-12."""
+    Draft202012Validator.check_schema(schema(name))
+
+
+def test_alerts_are_as_published() -> None:
+    """Real alerts fit the published schema, hold nothing that it does not describe, and reach all that it requires."""
+    published = schema("alert")
+    documents = odd_documents()
+    for document in documents:
+        Draft202012Validator(published).validate(document)
+        assert list(undescribed(document, published, published)) == []
+
+
+@given(frame=frames())
+@settings(max_examples=25, deadline=None)
+def test_any_flow_s_alert_is_as_published(frame: pl.DataFrame) -> None:
+    """Whatever flow is raised, its document is valid JSON of the published shape, in both shapes."""
+    validator = Draft202012Validator(schema("alert"))
+    for document in written(frame, budget=Budget(0.999)):
+        validator.validate(document)
+    assert all(document["event"]["kind"] == "alert" for document in written(frame, "ecs", budget=Budget(0.999)))
+
+
+def test_a_schema_that_lacks_something_is_found_out() -> None:
+    """The check for undescribed parts finds one."""
+    published = schema("alert")
+    assert list(undescribed({"new": 1, "metadata": {"x": 1}}, published, published)) == [".new", ".metadata.x"]
+    assert not Draft202012Validator(published).is_valid(odd_documents()[0] | {"class_uid": 1})
+
+
+def test_incidents_are_as_published() -> None:
+    """Alerts put together carry their incident's id, and the incident's documents fit their published schema."""
+    book, published = IncidentBook(), schema("incident")
+    records = AlertWriter().write(
+        *judged(flows(*[{"dst_ip": f"192.0.2.{n}"} | ODD[0] for n in range(20)])), loaded(), book
+    )
+    documents = [json.loads(record.value or b"") for record in records]
+    book.pass_time({2: 2e9})
+    told = [json.loads(record.value or b"") for record in write_incidents(book.take())]
+    assert [document["activity_name"] for document in told][0 :: len(told) - 1] == ["Create", "Close"]
+    assert {each["metadata"]["correlation_uid"] for each in documents} == {told[0]["metadata"]["correlation_uid"]}
+    for document in told:
+        Draft202012Validator(published).validate(document)
+        assert list(undescribed(document, published, published)) == []
+    for document in documents:
+        Draft202012Validator(schema("alert")).validate(document)
+        assert document["unmapped"]["oddflow"]["incident"]["id"] == document["metadata"]["correlation_uid"]
+
+
+def test_the_same_record_gives_the_same_bytes() -> None:
+    """A record that is read again, alone or among others, gives the very same document."""
+    whole = AlertWriter().write(*judged(flows(*ODD)), loaded())
+    again = AlertWriter().write(*judged(flows(*ODD)), loaded())
+    alone = AlertWriter().write(*judged(flows(ODD[2]), first_offset=104), loaded())
+    assert (whole == again, alone) == (True, [whole[2]])
+
+
+def test_ids_are_of_the_position_alone() -> None:
+    """The id is the UUID that anyone can compute from topic, partition and offset."""
+    document = odd_documents()[1]
+    position = document["unmapped"]["oddflow"]["position"]
+    assert position == {"topic": "flows", "partition": 2, "offset": 102}
+    assert document["metadata"]["uid"] == str(uuid5(NAMESPACE, "flows/2/102")) == document["finding_info"]["uid"]
+    assert UUID(document["metadata"]["uid"]).version == 5
+
+
+@given(st.text(max_size=20), st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**62)), max_size=5))
+def test_ids_in_bulk_are_uuids(topic: str, positions: list[tuple[int, int]]) -> None:
+    """Ids made many at a time are those of the standard library."""
+    partitions, offsets = (np.array([each[side] for each in positions], np.int64) for side in (0, 1))
+    expected = [str(uuid5(NAMESPACE, f"{topic}/{partition}/{offset}")) for partition, offset in positions]
+    assert record_ids(topic, partitions.astype(np.int32), offsets) == expected
+
+
+def test_the_vector_scores_the_same_again() -> None:
+    """The features in the document, read back, give exactly the score in the document."""
+    for document in odd_documents():
+        ours = document["unmapped"]["oddflow"]
+        assert loaded().model.score(np.array([ours["vector"]], np.float32))[0] == ours["score"]
+        assert (ours["score"] >= ours["threshold"], 0 < ours["p_value"] < 0.35) == (True, True)
+        assert (ours["model"]["version"], ours["model"]["digest"]) == (loaded().version, loaded().digest)
+
+
+def test_explanations_add_up() -> None:
+    """Base and all contributions give the explained quantity; those shown are the largest, with their usual ranges."""
+    batch = judged(flows(*ODD))
+    document = odd_documents()[0]["unmapped"]["oddflow"]
+    total = document["explanation"]["base"] + batch.attribution.contributions[0].sum()
+    assert total == pytest.approx(document["explanation"]["output"])
+    shown = [feature["contribution"] for feature in document["features"]]
+    assert shown == sorted(batch.attribution.contributions[0].tolist(), reverse=True)[: len(shown)]
+    for feature in document["features"]:
+        low, high = feature["usual_low"], feature["usual_high"]
+        side = "high" if feature["value"] > high else "low" if feature["value"] < low else "usual"
+        assert (low <= high, feature["deviation"]) == (True, side)
+
+
+def test_the_sentence_says_who_what_and_why() -> None:
+    """The one sentence names source, target, rarity and the first features in words."""
+    message = odd_documents()[0]["message"]
+    assert message.startswith("192.168.1.5 to 93.184.216.34 port 31337/tcp is odder than all but ")
+    assert "of usual flows: " in message
+    assert (words("src_bytes_log"), words("dst_port_surprise")) == ("source bytes (log)", "destination port surprise")
+
+
+def test_ocsf_says_where_the_flow_went() -> None:
+    """Endpoints, direction, protocol and community id are in OCSF's own attributes."""
+    tcp, icmp, ipv6, bare = (document["evidences"][0] for document in odd_documents())
+    assert tcp["connection_info"]["uid"] == "Codd"
+    assert tcp["connection_info"]["community_uid"].startswith("1:")
+    assert (icmp["connection_info"]["direction_id"], icmp["connection_info"]["protocol_num"]) == (2, 1)
+    assert (ipv6["connection_info"]["protocol_ver_id"], ipv6["dst_endpoint"]["port"]) == (6, 4444)
+    assert "port" not in bare["src_endpoint"]
+    assert odd_documents()[3]["end_time"] == 253402300799999
+
+
+def test_ecs_says_the_same_in_its_words() -> None:
+    """By `output.format = "ecs"` the same facts are in ECS fields, and our own part is the same."""
+    for ocsf, ecs in zip(odd_documents(), odd_documents("ecs"), strict=True):
+        ours = ocsf["unmapped"]["oddflow"]
+        assert ecs["oddflow"] == ours | {"severity": ocsf["severity"].lower()}
+        assert ecs["event"]["severity"] == RISK[ocsf["severity_id"]]
+        assert ecs["source"]["ip"] == ours["flow"]["src_ip"]
+        assert ecs["network"].get("community_id") == ocsf["evidences"][0]["connection_info"].get("community_uid")
+        assert ecs["@timestamp"] == "2025-11-24T16:00:00.123Z"
+    assert odd_documents("ecs")[2]["event"]["duration"] == 90_000 * 10**9
+
+
+def test_alerts_are_keyed_by_source() -> None:
+    """An alert's key is the source address, so that one source's alerts stay in order."""
+    records = AlertWriter().write(*judged(flows(*ODD)), loaded())
+    assert [record.key for record in records] == [b"192.168.1.5", b"192.168.1.5", b"2001:db8::7", b"192.168.1.5"]
+
+
+def test_batches_without_alerts_write_nothing() -> None:
+    """Where no row is an alert there is no document."""
+    assert written(ordinary_flows(5), budget=Budget(1e-9)) == []
+
+
+def test_an_unknown_shape_is_refused() -> None:
+    """A shape that there isn't is one line with those that there are."""
+    with pytest.raises(ConfigurationError, match=r"output\.format is 'cef': choose one of ocsf, ecs"):
+        AlertWriter("cef")
+
+
+def test_as_many_features_as_asked_for() -> None:
+    """No more features than asked for are shown, only those that made the flow odd, and one at least."""
+    batch = judged(flows(*ODD))
+    contents = build_alerts(*batch, loaded(), top_features=2)
+    assert {len(content.features) for content in contents} <= {1, 2}
+    assert top_features(np.array([[0.0, -1.0], [0.5, 0.7], [-2.0, -1.0]]), 5) == [[0], [1, 0], [1]]
+
+
+def test_score_records_are_compact() -> None:
+    """Every record's score is one line of JSON with its id and position."""
+    batch = judged(flows({}, {"uid": None}))
+    records: list[OutRecord] = score_records(batch.raw, batch.flows, batch.scores, loaded())
+    lines = [json.loads(record.value or b"") for record in records]
+    assert lines[1] == {
+        "id": str(uuid5(NAMESPACE, "flows/2/102")),
+        "uid": None,
+        "topic": "flows",
+        "partition": 2,
+        "offset": 102,
+        "score": batch.scores[1],
+        "p_value": loaded().calibration.p_values(batch.scores)[1],
+        "model_version": loaded().version,
+    }
+
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "alerts.md"
+
+
+def test_documented_examples_are_as_published() -> None:
+    """The alert and the incident shown in the documentation fit their schemas."""
+    examples = re.findall(r"^```json\n(.*?)^```$", DOCUMENTATION.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for name, example in zip(("alert", "incident"), examples, strict=False):
+        Draft202012Validator(schema(name)).validate(json.loads(example))
+    assert len(examples) == 3
+
+
+def test_documented_rules_are_the_rules() -> None:
+    """The documentation shows each rule for an incident's kind, in order and in its own words."""
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    rows = [f"| {number} | {rule.kind} | {rule.states} |" for number, rule in enumerate(RULES, 1)]
+    assert "\n".join(rows) in text

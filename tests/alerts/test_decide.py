@@ -1,0 +1,85 @@
+"""Which scores are alerts, and how severe: the budget kept, severity rising with the score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.alerts.decide import Budget, Severity, decide, tail_scale
+from detector.errors import ConfigurationError
+from detector.models.calibration import Calibration
+
+BENIGN = np.random.default_rng(1).gumbel(0.5, 0.03, 20_000)
+
+CALIBRATION = Calibration.fit(BENIGN, seconds=7_200.0)
+
+
+def test_the_budget_is_kept_on_benign_rows() -> None:
+    """Of the held-out rows themselves just the budget's share are alerts, by share and by the hour alike."""
+    assert len(decide(BENIGN, CALIBRATION, Budget(0.001)).rows) == 20
+    assert len(decide(BENIGN, CALIBRATION, Budget(alerts_per_hour=5.0)).rows) == 10
+
+
+def test_alerts_are_the_rows_at_or_beyond_the_threshold() -> None:
+    """A row that scores the threshold itself is an alert, one just below is none; rows come in order."""
+    threshold = CALIBRATION.threshold(0.001)
+    scores = np.array([threshold, 0.1, np.nextafter(threshold, 0), threshold + 1])
+    decision = decide(scores, CALIBRATION, Budget(0.001))
+    assert (decision.rows.tolist(), decision.threshold) == ([0, 3], threshold)
+    assert decision.p_values[0] <= 0.001 + 1 / 20_001
+
+
+def test_quiet_batches_have_no_alerts() -> None:
+    """A batch without alerts, or without rows, gives empty arrays."""
+    for scores in (np.zeros(5), np.empty(0)):
+        decision = decide(scores, CALIBRATION, Budget())
+        assert (len(decision.rows), len(decision.p_values), len(decision.severity)) == (0, 0, 0)
+        assert decision.severities() == {}
+
+
+def test_severity_rises_by_decades_below_the_budget() -> None:
+    """Low is within a tenth of the budget, medium a tenth of it, high a hundredth, critical a thousandth, also beyond
+    the highest score that calibration saw."""
+    begin, step = CALIBRATION.threshold(0.001), tail_scale(CALIBRATION)
+    assert 0 < step < 0.2
+    highest = CALIBRATION.threshold(0.0)
+    scores = np.array([begin, *(highest + step * decades for decades in (0.0, 1.0, 2.0, 3.0, 50.0))])
+    graded = decide(scores, CALIBRATION, Budget(0.001))
+    assert graded.severity[0] == Severity.LOW
+    assert graded.severity[-1] == Severity.CRITICAL
+    assert set(graded.severity.tolist()) >= {Severity.LOW, Severity.HIGH, Severity.CRITICAL}
+    assert sum(graded.severities().values()) == len(scores)
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=30), st.floats(1e-5, 0.5))
+def test_severity_never_falls_as_scores_rise(values: list[float], rate: float) -> None:
+    """Of two alerts the one with the higher score is at least as severe, and every grade is one of the four."""
+    decision = decide(np.sort(np.array(values)), CALIBRATION, Budget(rate))
+    assert bool((np.diff(decision.severity) >= 0).all())
+    assert {Severity(value).word for value in decision.severity.tolist()} <= {"low", "medium", "high", "critical"}
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=50), st.integers(0, 50))
+def test_a_row_s_verdict_does_not_depend_on_the_others(values: list[float], cut: int) -> None:
+    """Batches cut anywhere give the same alerts with the same severities."""
+    scores = np.array(values)
+    whole = decide(scores, CALIBRATION, Budget(0.05))
+    parts = [decide(part, CALIBRATION, Budget(0.05)) for part in (scores[:cut], scores[cut:])]
+    assert [*parts[0].rows.tolist(), *(parts[1].rows + len(scores[:cut])).tolist()] == whole.rows.tolist()
+    assert np.concatenate([part.severity for part in parts]).tolist() == whole.severity.tolist()
+
+
+def test_constant_scores_give_no_alerts() -> None:
+    """A model that scores all rows alike raises nothing, rather than everything."""
+    constant = Calibration.fit(np.full(1_000, 0.5), 10.0)
+    assert len(decide(np.full(100, 0.5), constant, Budget(0.001)).rows) == 0
+    assert decide(np.array([0.6]), constant, Budget(0.001)).severity.tolist() == [Severity.LOW]
+
+
+def test_a_budget_by_the_hour_needs_time() -> None:
+    """Where the calibration's rows span no time, a budget by the hour is an error that names the other setting."""
+    timeless = Calibration.fit(BENIGN, 0.0)
+    with pytest.raises(ConfigurationError, match=r"set alerts\.false_positive_rate"):
+        decide(BENIGN, timeless, Budget(alerts_per_hour=1.0))
