@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -73,7 +72,8 @@ class AlertWriter:
             raw, flows, matrix, scores, decision, attribution, model, top_features=self._top_features
         )
         if incidents is not None:
-            contents = [replace(content, incident=incidents.put(content)) for content in contents]
+            for content in contents:
+                content.incident = incidents.put(content)
         return [
             OutRecord(_encoder.encode(self._lay_out(content)), key=content.flow["src_ip"].encode())
             for content in contents

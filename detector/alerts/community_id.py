@@ -10,6 +10,7 @@ import base64
 import hashlib
 import ipaddress
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from detector.records.protocols import PROTOCOLS as PROTOCOL_NAMES
@@ -18,6 +19,8 @@ PROTOCOLS: dict[str, int] = {PROTOCOL_NAMES[str(number)]: number for number in r
 """IANA's number by canonical name; ``icmp`` is the lower of its two, 1."""
 
 ICMP, ICMP6 = 1, 58
+
+IPV6_BYTES = 16
 
 WITH_PORTS = frozenset({6, 17, 132})
 """Protocols whose ports are part of the id: TCP, UDP, SCTP; those of ICMP are made of its type."""
@@ -43,21 +46,27 @@ def community_id(
 
     For ICMP the ports are type and code, as Zeek has them.
     """
-    try:
-        source, target = ipaddress.ip_address(src_ip), ipaddress.ip_address(dst_ip)
-    except ValueError:
-        return None
-    number = protocol_number(proto, ipv6=source.version == 6)
-    if number is None or source.version != target.version:
+    source, target = _packed(src_ip), _packed(dst_ip)
+    number = protocol_number(proto, ipv6=len(source) == IPV6_BYTES)
+    if number is None or not source or len(source) != len(target):
         return None
     ports = _ports(number, src_port, dst_port)
     if ports is None:
         return None
-    first, second = (source.packed, ports.source), (target.packed, ports.target)
+    first, second = (source, ports.source), (target, ports.target)
     if ports.two_way and second < first:
         first, second = second, first
     packed = struct.pack("!H", seed) + first[0] + second[0] + struct.pack("!BB", number, 0) + first[1] + second[1]
     return "1:" + base64.b64encode(hashlib.sha1(packed, usedforsecurity=False).digest()).decode()
+
+
+@lru_cache(65_536)  # attacks come from few addresses, or go to few
+def _packed(address: str) -> bytes:
+    """An address in network byte order; nothing if it is none."""
+    try:
+        return ipaddress.ip_address(address).packed
+    except ValueError:
+        return b""
 
 
 class _Ports(NamedTuple):

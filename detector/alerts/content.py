@@ -9,9 +9,9 @@ ALERT_VERSION = 1
 """Of the part that is ours; rises when a field changes its meaning or goes away, not when one is added."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Content:
-    """One alert. ``flow`` holds the canonical columns that are not null."""
+    """One alert. ``flow`` holds the canonical columns that tell something."""
 
     id: str
     """See :mod:`detector.alerts.identity`."""

@@ -6,6 +6,7 @@ bundle (``detector.models.usual``).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -92,6 +93,7 @@ def _share(p_value: float) -> str:
     return f"{100 * p_value:.2g} %" if p_value >= 0.001 else f"1 in {round(1 / p_value):,}"
 
 
+@lru_cache(4_096)  # there are as many as features
 def words(name: str) -> str:
     """A feature's name as it is read aloud: ``src_bytes_log`` is *source bytes (log)*."""
     log = name.endswith("_log")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -90,6 +91,11 @@ class Incident(msgspec.Struct, kw_only=True):
     revision: int = 0
     """How often it was told."""
 
+    def copy(self) -> Incident:
+        """The incident as it is now, which later alerts do not change."""
+        lists = {name: getattr(self, name).copy() for name in _LISTS}
+        return msgspec.structs.replace(self, **lists)
+
     @property
     def unanswered_share(self) -> float:
         """Share of the alerts whose flow got no answer or was never established."""
@@ -112,9 +118,13 @@ class Incident(msgspec.Struct, kw_only=True):
         return any(theme in self.themes for theme in themes)
 
 
+@lru_cache(4_096)  # there are as many as features
 def theme(feature: str) -> str:
     """A feature's name without its half-life and unit: ``source_peers_10m`` and ``source_peers_1h`` are one theme."""
     return _SCALE.sub("", feature).removesuffix("_log")
+
+
+_LISTS = ("themes", "sources", "destinations", "ports", "strongest", "models")
 
 
 class Rule(NamedTuple):

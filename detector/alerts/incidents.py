@@ -216,7 +216,7 @@ class IncidentBook:
         incident.revision += 1
         incident.told_count, incident.told_at = incident.count, incident.last_seen
         incident.told_severity = incident.severity
-        self._changes.append(Change(step, msgspec.convert(msgspec.to_builtins(incident), Incident), rule))
+        self._changes.append(Change(step, incident.copy(), rule))
 
 
 def clocks(raw: RawBatch, flows: FlowBatch) -> dict[int, float]:
