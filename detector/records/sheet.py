@@ -143,8 +143,9 @@ class Sheet:
         return words.cast(pl.Int64).fill_null(-1).to_numpy()
 
     def require(self, name: str) -> None:
-        """Turn away the records that lack a field."""
+        """Turn away the records that lack a field, or have something else than text in it."""
         self._blame(name, ~self.present(name), RejectReason.MISSING_FIELD, "is missing")
+        self._blame(name, self._cells(name)[3] != Kind.TEXT, RejectReason.WRONG_TYPE, "is not text")
 
     def blame(self, name: str, mask: NDArray[np.bool_], reason: RejectReason, phrase: str) -> None:
         """Turn away the records where ``mask`` is true, unless something was wrong with them before."""
