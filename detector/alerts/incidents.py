@@ -109,11 +109,12 @@ class IncidentBook:
         }
 
     def pass_time(self, now: Mapping[int, float]) -> None:
-        """Close incidents that were quiet for the gap; ``now`` is each partition's time: :func:`clocks`."""
+        """Close incidents that were quiet for twice the gap; ``now`` is each partition's time: :func:`clocks`."""
         for partition, seconds in now.items():
             place = self._places.get(partition)
             for incident in list(place.incidents.values()) if place else ():
-                if seconds - incident.last_seen > self._gap_s:
+                # Twice the gap: a flow that comes up to a gap late finds the same incidents, wherever batches end.
+                if seconds - incident.last_seen > 2 * self._gap_s:
                     self._close(partition, incident)
 
     def take(self) -> list[Change]:

@@ -23,6 +23,7 @@ def detect(
     output: Annotated[str | None, typer.Option(help="With --input: where alerts go; `-` is standard output.")] = None,
     dead_letters: Annotated[str | None, typer.Option(help="With --input: where unusable records go.")] = None,
     scores: Annotated[str | None, typer.Option(help="With --input: where every record's score goes.")] = None,
+    incidents: Annotated[str | None, typer.Option(help="With --input: where incidents go.")] = None,
     format: Annotated[str | None, typer.Option(help="Format of a record, such as zeek or suricata.")] = None,  # noqa: A002
     bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka brokers, as host:port.")] = None,
     topic: Annotated[str | None, typer.Option(help="Kafka topic with the flow records.")] = None,
@@ -60,6 +61,7 @@ def detect(
         "output.alerts_path": output,
         "output.dead_letters_path": dead_letters,
         "output.scores_path": scores,
+        "output.incidents_path": incidents,
         "kafka.bootstrap_servers": bootstrap_servers,
         "kafka.group": group,
         "model.registry": registry,

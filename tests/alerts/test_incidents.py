@@ -154,13 +154,13 @@ def test_a_rise_in_severity_is_told_at_once() -> None:
 
 
 def test_quiet_incidents_are_closed_with_their_sums() -> None:
-    """Once the gap has passed by the flows' own time, the incident is told a last time; a lone alert is not."""
+    """Once twice the gap has passed by the flows' own time, the incident is told a last time; a lone alert is not."""
     book = IncidentBook()
     put_all(book, [*scan(3), alert(50, "src_bytes_log", src_ip="10.5.5.5", dst_ip="10.5.5.6", ts=T0 - 9)])
     book.take()
-    book.pass_time({0: T0 + 2 + GAP_S, 1: 4e9})
+    book.pass_time({0: T0 + 2 + 2 * GAP_S, 1: 4e9})
     assert (steps(book.take()), book.open) == ([], 1)
-    book.pass_time({0: T0 + 3 + GAP_S})
+    book.pass_time({0: T0 + 3 + 2 * GAP_S})
     assert (steps(book.take()), book.open) == ([("close", 3)], 0)
 
 
