@@ -154,7 +154,8 @@ def _polls(consumer: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 def _client(options: argparse.Namespace) -> dict[str, object]:
-    return {"bootstrap.servers": options.bootstrap, "group.id": uuid.uuid4().hex}
+    # Commits what was consumed last, as most loops do.
+    return {"bootstrap.servers": options.bootstrap, "group.id": uuid.uuid4().hex, "enable.auto.offset.store": True}
 
 
 RIVALS: dict[str, Callable[[argparse.Namespace], tuple[int, float]]] = {"usual": usual, "single": usual, "plain": plain}

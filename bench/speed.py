@@ -94,7 +94,7 @@ class Bench:
         """Run one of the others as a process of its own."""
         command = [sys.executable, "-m", "bench.rivals", name, "--bootstrap", self.servers, "--topic", "flows-1"]
         command += ["--records", str(records), "--batch", str(batch)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         return float(json.loads(done.stdout.splitlines()[-1])["per_s"])
 
     def round(self, number: int) -> None:
