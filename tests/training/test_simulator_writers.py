@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
+import tomllib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -15,6 +18,7 @@ from polars.testing import assert_frame_equal
 from detector.errors import ConfigurationError
 from detector.records.flow import BENIGN, LABEL, ROW, SCHEMA
 from detector.records.formats import FORMATS, open_decoder
+from training.simulator.attacks import ATTACKS
 from training.simulator.rhythm import HOUR_S
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
@@ -213,3 +217,16 @@ def test_unknown_formats_name_the_nearest() -> None:
 def test_zeek_alone_means_json() -> None:
     """The decoder's name for either of Zeek's forms is written as JSON."""
     assert writer_named("zeek").name == "zeek-json"
+
+
+def test_the_manual_shows_the_mappings() -> None:
+    """Both mappings in docs/simulator.md are those that read the records back."""
+    manual = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
+    assert [tomllib.loads(block)["input"]["mapping"] for block in blocks] == [mapping.FLAT, mapping.NESTED]
+
+
+def test_the_manual_names_every_format_and_attack() -> None:
+    """Each format and each kind of attack has its row in docs/simulator.md."""
+    manual = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    assert [name for name in (*WRITERS, *ATTACKS) if f"| `{name}` |" not in manual] == []
