@@ -5,6 +5,7 @@ Times are those of the flows, in seconds since 1970. Everything here is plain da
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -73,6 +74,8 @@ class Incident(msgspec.Struct, kw_only=True):
     sources: list[str] = []
     destinations: list[str] = []
     ports: list[int] = []
+    port_alerts: list[int] = []
+    """How many alerts each of ``ports`` had."""
     unanswered: int = 0
     src_bytes: int = 0
     dst_bytes: int = 0
@@ -124,7 +127,17 @@ def theme(feature: str) -> str:
     return _SCALE.sub("", feature).removesuffix("_log")
 
 
-_LISTS = ("themes", "sources", "destinations", "ports", "strongest", "models")
+_LISTS = ("themes", "sources", "destinations", "ports", "port_alerts", "strongest", "models")
+
+
+@lru_cache(65_536)
+def is_shared(address: str) -> bool:
+    """Whether an address is multicast or broadcast: nobody answers there, and many send there."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return parsed.is_multicast or (parsed.version == 4 and parsed.packed[-1] == 255)
 
 
 class Rule(NamedTuple):
@@ -148,9 +161,11 @@ def _brute_force(incident: Incident) -> bool:
 
 
 def _flood(incident: Incident) -> bool:
-    one_target = len(incident.destinations) == 1 and len(incident.ports) <= 2
+    one_target = len(incident.destinations) == 1 and not is_shared(incident.dst_ip)
+    one_port = 2 * max(incident.port_alerts, default=incident.count) >= incident.count
     many = incident.count >= 100 and incident.per_second >= 10.0
-    return one_target and (many or (len(incident.sources) >= 20 and incident.unanswered_share >= 0.5))
+    spread = len(incident.sources) >= 20 and incident.unanswered_share >= 0.5
+    return one_target and one_port and (many or spread)
 
 
 def _exfiltration(incident: Incident) -> bool:
@@ -173,8 +188,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "flood",
-        "one destination and two ports at most; 100 alerts at 10 a second or more, or 20 sources with half of the flows"
-        " or more unanswered",
+        "one destination, neither multicast nor broadcast; half of the alerts or more at one port; 100 alerts at 10 a"
+        " second or more, or 20 sources with half of the flows or more unanswered",
         _flood,
     ),
     Rule(

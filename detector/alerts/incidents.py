@@ -25,6 +25,7 @@ from detector.alerts.incident import (
     Rule,
     Strong,
     guess,
+    is_shared,
     theme,
 )
 from detector.errors import InputError
@@ -271,12 +272,14 @@ def _add(incident: Incident, alert: Content) -> None:
     _note(incident.sources, flow["src_ip"])
     _note(incident.destinations, flow["dst_ip"])
     if "dst_port" in flow:
-        _note(incident.ports, flow["dst_port"])
+        _count_port(incident, flow["dst_port"])
     _note(incident.models, alert.model["version"])
     _rank(incident.strongest, alert)
 
 
 def _unanswered(flow: Mapping[str, Any]) -> bool:
+    if is_shared(flow["dst_ip"]):
+        return False
     if "state" in flow:
         return flow["state"] in FAILED_STATES
     back: int | None = flow.get("dst_packets", flow.get("dst_bytes"))
@@ -286,6 +289,14 @@ def _unanswered(flow: Mapping[str, Any]) -> bool:
 def _note(seen: list[Any], value: Any) -> None:
     if len(seen) < MAX_DISTINCT and value not in seen:
         seen.append(value)
+
+
+def _count_port(incident: Incident, port: int) -> None:
+    if port in incident.ports:
+        incident.port_alerts[incident.ports.index(port)] += 1
+    elif len(incident.ports) < MAX_DISTINCT:
+        incident.ports.append(port)
+        incident.port_alerts.append(1)
 
 
 def _rank(strongest: list[Strong], alert: Content) -> None:

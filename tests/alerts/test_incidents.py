@@ -289,6 +289,19 @@ def test_kinds_are_guessed_by_their_rules(make: Callable[[int], list[Content]], 
     assert (told[-1]["kind"], len({each["id"] for each in told})) == (kind, 1)
 
 
+@pytest.mark.parametrize("address", ["224.0.0.251", "255.255.255.255", "10.0.0.255", "ff02::fb"])
+def test_calling_everyone_is_no_flood(address: str) -> None:
+    """Many hosts that send to a multicast or broadcast address, which nobody answers, are not called a flood."""
+    alerts = [alert(i, "failed", ts=T0 + i, src_ip=f"10.0.0.{i}", dst_ip=address, state="S0") for i in range(40)]
+    assert put_all(IncidentBook(), alerts)[-1]["kind"] == "other"
+
+
+def test_a_flood_among_other_alerts_is_still_one() -> None:
+    """A few alerts at other ports of the same destination do not hide a flood."""
+    strays = [alert(900 + i, "destination_flows_10s", ts=T0, dst_port=5_000 + i, state="S0") for i in range(8)]
+    assert put_all(IncidentBook(), [*strays, *spread_flood(40)])[-1]["kind"] == "flood"
+
+
 def test_an_answered_crawl_is_no_scan() -> None:
     """One source with many destinations that all answer is not called a scan."""
     told = put_all(IncidentBook(), scan(30, state="SF", dst_packets=5, dst_bytes=900))
