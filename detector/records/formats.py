@@ -10,11 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from detector.errors import ConfigurationError
+from detector.records.argus import open_argus
+from detector.records.cicflowmeter import open_cicflowmeter
 from detector.records.decoder import Options
 from detector.records.flow import Decoder
+from detector.records.goflow2 import open_goflow2
 from detector.records.intake import MAX_RECORD_BYTES
 from detector.records.mapping import open_mapping
+from detector.records.nsl_kdd import EXTRA, open_nsl_kdd
 from detector.records.suricata import open_suricata
+from detector.records.unsw_nb15 import open_unsw_nb15
+from detector.records.vpcflow import open_vpcflow
 from detector.records.zeek_any import open_zeek
 from detector.records.zeek_json import open_zeek_json
 from detector.records.zeek_tsv import open_zeek_tsv
@@ -27,6 +33,8 @@ class Format:
     name: str
     description: str
     open: Callable[[Options], Decoder]
+    extra: tuple[str, ...] = ()
+    """Columns (Float64) beyond the canonical ones, which only sets for evaluation have."""
 
 
 _ROWS = (
@@ -34,6 +42,12 @@ _ROWS = (
     Format("zeek-json", "Zeek conn log, JSON", open_zeek_json),
     Format("zeek-tsv", "Zeek conn log, tab-separated, with its #fields lines", open_zeek_tsv),
     Format("suricata", "Suricata EVE, flow events", open_suricata),
+    Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2),
+    Format("argus", "Argus binetflow, commas or tabs", open_argus),
+    Format("cicflowmeter", "CICFlowMeter CSV, headers of 2017 and 2018", open_cicflowmeter),
+    Format("vpcflow", "AWS VPC flow logs, versions 2 to 5", open_vpcflow),
+    Format("unsw-nb15", "UNSW-NB15 raw flows, for evaluation", open_unsw_nb15),
+    Format("nsl-kdd", "NSL-KDD, for evaluation", open_nsl_kdd, EXTRA),
     Format("mapping", "other JSON, its fields named in the settings", open_mapping),
 )
 

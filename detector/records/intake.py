@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ MAX_RECORD_BYTES = 1 << 20
 class Intake:
     """Values end to end, each followed by a zero byte, so that a scanner stops without counting.
 
-    Value ``rows[i]`` is ``data[begins[i]:ends[i]]``, and is UTF-8 and not blank.
+    Value ``rows[i]`` is ``data[begins[i]:ends[i]]``, less a byte-order mark before it; it is UTF-8, and not empty.
     """
 
     data: NDArray[np.uint8]
@@ -51,14 +52,17 @@ def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_B
             present[row] = b""
             sizes[row] = 0
     joined = b"\0".join([*present, bytes(PADDING)])
-    if not joined.isascii() and not _is_utf8(joined):
-        rejects.update((row, reject) for row, reject in _not_utf8(present))
     ends = np.cumsum(sizes + 1) - 1
+    begins = ends - sizes
+    if not joined.isascii():
+        if not _is_utf8(joined):
+            rejects.update((row, reject) for row, reject in _not_utf8(present))
+        begins += 3 * np.array([value.startswith(BOM_UTF8) for value in present], dtype=np.int64)
     kept = np.ones(len(present), dtype=np.bool_)
     kept[list(rejects)] = False
     return Intake(
         np.frombuffer(joined, dtype=np.uint8),
-        (ends - sizes)[kept].astype(np.int32),
+        begins[kept].astype(np.int32),
         ends[kept].astype(np.int32),
         np.flatnonzero(kept).astype(np.int32),
         [rejects[row] for row in sorted(rejects)],

@@ -56,10 +56,13 @@ class Sheet:
         present: NDArray[np.bool_] = self.cells.kinds[self._fields[name]] != Kind.ABSENT
         return present
 
-    def times(self, name: str, per_second: float = 1.0, *, required: bool = True) -> pl.Series:
-        """Seconds since 1970 UTC from a number of ``1 / per_second`` seconds, or from a date."""
+    def times(self, name: str, per_second: float = 1.0, *, required: bool = True, day_first: bool = False) -> pl.Series:
+        """Seconds since 1970 UTC from a number of ``1 / per_second`` seconds, or from a date.
+
+        With ``day_first``, a date may also be written ``31/12/2017 08:55:58``, ``3/7/2017 8:55`` or with AM and PM.
+        """
         values, status = self._new(np.float64)
-        read_times(*self._cells(name), per_second, values, status)
+        read_times(*self._cells(name), per_second, day_first, values, status)
         self._finish(name, values, status, per_second)
         status[(values < 0) | (values >= LATEST_S)] = OUT_OF_RANGE
         self._blame(name, status == UNREADABLE, RejectReason.BAD_TIMESTAMP, "is not a time")
@@ -89,25 +92,30 @@ class Sheet:
         return _nullable(pl.Series(values), status == NULL)
 
     def ports(self, name: str) -> pl.Series:
-        """A port, from 0 to 65535; null where absent."""
+        """A port, from 0 to 65535, in digits or as ``0x…``; null where absent."""
         values, status = self._whole(name, MOST_PORT)
+        for index in np.flatnonzero(status == UNREADABLE).tolist():
+            port = _read_hex_port(self.cells.text(self._fields[name], index))
+            if port is not None:
+                values[index], status[index] = port, GOOD
         bad = (status == OUT_OF_RANGE) | (status == UNREADABLE)
         self._blame(name, bad, RejectReason.BAD_PORT, "is not a port, 0 to 65535")
         self._blame_common(name, status, "a port", required=False)
         return _nullable(pl.Series(values.astype(np.int32)), status == NULL)
 
-    def addresses(self, name: str) -> pl.Series:
-        """An IPv4 or IPv6 address as it was spelled; required."""
+    def addresses(self, name: str, unless: str | None = None) -> pl.Series:
+        """An IPv4 or IPv6 address as it was spelled; required, or ``unless`` stands for an absent one."""
         data, begins, ends, kinds = self._cells(name)
         codes = np.empty(begins.size, dtype=np.int32)
         firsts = find_distinct(data, begins, ends, kinds, codes)
         good = np.append(True, check_addresses(data, begins[firsts], ends[firsts]))[codes]
         text = kinds == Kind.TEXT
-        self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
-        self._blame(name, ~text, RejectReason.WRONG_TYPE, "is not a text with an address")
+        if unless is None:
+            self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
+        self._blame(name, ~text & (kinds != Kind.ABSENT), RejectReason.WRONG_TYPE, "is not a text with an address")
         self._blame(name, ~good, RejectReason.BAD_ADDRESS, "is not an IPv4 or IPv6 address")
         words = read_unique(data, begins[firsts], ends[firsts], kinds[firsts]).alias("")
-        return pl.concat([pl.Series([None], dtype=pl.String), words]).gather(codes)
+        return pl.concat([pl.Series([unless], dtype=pl.String), words])[codes]
 
     def protocols(self, name: str, known: Mapping[str, str] = PROTOCOLS) -> pl.Series:
         """A transport protocol's name in lower case, from a name or a number; required."""
@@ -225,6 +233,15 @@ class Sheet:
         text = self.cells.text(field, index)
         short = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
         return f"{short!r} "
+
+
+def _read_hex_port(word: str) -> int | None:
+    if not word.startswith(("0x", "0X")):
+        return None
+    try:
+        return port if (port := int(word, 16)) <= MOST_PORT else None
+    except ValueError:
+        return None
 
 
 def _read_hex(word: str) -> str | None:

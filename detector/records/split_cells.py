@@ -18,6 +18,7 @@ from detector.records.decoder import Reading
 from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
 from detector.records.split_scan import (
+    BLANK,
     FINE,
     LINE_BREAK,
     assign_layouts,
@@ -58,7 +59,6 @@ ReadHeader = Callable[[str, Before], Layout | None]
 class Dialect:
     """How a format of separated values is written."""
 
-    separator: str
     wanted: Mapping[str, Sequence[str]]
     """The wanted fields, each with its other spellings; all are compared without regard to case."""
     header_starts: bytes
@@ -147,10 +147,10 @@ class SplitReader:
     ) -> None:
         """Give records without a header before them the known layout of as many columns."""
         begins, chosen_ends = intake.begins[indices], ends[indices]
-        widths = count_columns(intake.data, begins, chosen_ends, ord(self._dialect.separator))
-        for width in {len(layout.names) for layout in self._dialect.known}:
-            known = [layout for layout in self._dialect.known if len(layout.names) == width]
-            matching = widths == width
+        kinds = {(layout.separator, len(layout.names)): None for layout in self._dialect.known}
+        for separator, width in kinds:
+            known = [one for one in self._dialect.known if (one.separator, len(one.names)) == (separator, width)]
+            matching = count_columns(intake.data, begins, chosen_ends, ord(separator)) == width
             if len(known) == 1 or self._dialect.choose is None:
                 layouts[indices[matching]] = table.number(known[0])
                 continue
@@ -226,6 +226,8 @@ class _Table:
 def _refuse(row: int, columns: int, layout: Layout) -> Reject:
     if columns == LINE_BREAK:
         return Reject(row, RejectReason.FIELD_COUNT, "record: a line break inside; one record a value is expected")
+    if columns == BLANK:
+        return Reject(row, RejectReason.EMPTY, "record: nothing but a line's end")
     if not layout.names:
         detail = f"record: {columns} columns, and no header line came before it that names them"
     else:

@@ -18,7 +18,7 @@ WIDTH, SEPARATOR, TAIL = range(3)
 """Columns of ``shapes``: how many columns there are, the sign between them, and from which column on it is three
 spaces instead (IoT-23's labels); ABSENT for none."""
 
-FINE, LINE_BREAK = -1, -2
+FINE, LINE_BREAK, BLANK = -1, -2, -3
 """What :func:`split_records` says of a record besides a number of columns that is not its layout's."""
 
 _TEXT = int(Kind.TEXT)
@@ -69,7 +69,9 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
     cell_ends: Ints,
     kinds: Bytes,
 ) -> Ints:
-    """Fill the cells (fields × records, ``kinds`` all zero); FINE, LINE_BREAK, or the columns found, for each record.
+    """Fill the cells (fields × records, ``kinds`` all zero) and say of each record FINE, or what is wrong with it.
+
+    That is LINE_BREAK, BLANK, or the number of columns found.
 
     ``layouts[i]`` is record i's layout: a row of ``shapes`` and of ``fields`` (the wanted field of each column).
     Cells are trimmed of spaces; an empty one, or one spelt like one of ``nothings`` (at most eight bytes, as an
@@ -82,6 +84,9 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
         width, separator, tail = shapes[layout, WIDTH], shapes[layout, SEPARATOR], shapes[layout, TAIL]
         eights = np.uint64(separator) * _ONES
         at, end = begins[row], ends[row]
+        if at == end:
+            faults[row] = BLANK
+            continue
         if skip_to(data, at, end, np.uint64(_NEWLINE) * _ONES) < end:
             faults[row] = LINE_BREAK
             continue

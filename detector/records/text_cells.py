@@ -145,7 +145,7 @@ def read_repeating(
     words = read_unique(data, begins[firsts], ends[firsts], kinds[firsts])
     if adapt is not None:
         words = pl.Series([adapt(word) for word in words], dtype=pl.String)
-    return pl.concat([pl.Series([None], dtype=pl.String), words.alias("")]).gather(codes)
+    return pl.concat([pl.Series([None], dtype=pl.String), words.alias("")])[codes]
 
 
 def read_unique(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> pl.Series:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from detector.models.compiled import njit
 from detector.records.cells import Kind
 from detector.records.memory import AHEAD, byte_at, fetch_early
-from detector.records.number_cells import GOOD, NULL, UNREADABLE, WRONG_TYPE, parse_decimal
+from detector.records.number_cells import GOOD, NULL, UNREADABLE, WRONG_TYPE, parse_count, parse_decimal
 
 _TEXT, _NUMBER, _ABSENT = (int(kind) for kind in (Kind.TEXT, Kind.NUMBER, Kind.ABSENT))
 _ZERO, _NINE, _MINUS, _PLUS, _POINT, _COLON, _SLASH, _SPACE = (ord(sign) for sign in "09-+.:/ ")
@@ -24,12 +24,14 @@ def read_times(  # noqa: PLR0917 - a kernel takes its arrays one by one
     ends: Ints,
     kinds: Bytes,
     per_second: float,
+    day_first: bool,
     values: NDArray[np.float64],
     status: Bytes,
 ) -> None:
     """Fill ``values`` (seconds since 1970 UTC, NaN unless GOOD) and ``status``.
 
-    A number, or text that holds one, is divided by ``per_second``; other text is a date.
+    A number, or text that holds one, is divided by ``per_second``; other text is a date, if ``day_first`` also
+    as :func:`parse_day_first` reads it.
     """
     for row in range(begins.size):
         fetch_early(data, begins[min(row + AHEAD, begins.size - 1)])
@@ -37,14 +39,61 @@ def read_times(  # noqa: PLR0917 - a kernel takes its arrays one by one
         if kinds[row] == _ABSENT:
             status[row] = NULL
         elif kinds[row] in (_NUMBER, _TEXT):
-            value, status[row] = parse_decimal(data, begins[row], ends[row])
-            value /= per_second
+            value, status[row] = _parse_number(data, begins[row], ends[row], per_second)
             if status[row] == UNREADABLE:
                 value, status[row] = parse_date(data, begins[row], ends[row])
+            if status[row] == UNREADABLE and day_first:
+                value, status[row] = parse_day_first(data, begins[row], ends[row])
             if status[row] == GOOD:
                 values[row] = value
         else:
             status[row] = WRONG_TYPE
+
+
+@njit(cache=True, nogil=True)
+def _parse_number(data: Bytes, at: int, end: int, per_second: float) -> tuple[float, int]:
+    if per_second > 1:
+        # Nanoseconds have 19 digits, more than a double: whole seconds and the rest are divided apart.
+        count, status = parse_count(data, at, end)
+        if status == GOOD:
+            unit = int(per_second)
+            return count // unit + (count % unit) / per_second, GOOD
+    value, status = parse_decimal(data, at, end)
+    return value / per_second, status
+
+
+@njit(cache=True, nogil=True)
+def parse_day_first(data: Bytes, at: int, end: int) -> tuple[float, int]:
+    """``31/12/2017 08:55:58``, ``3/7/2017 8:55`` or ``03/07/2017 08:55:58 PM`` as (seconds since 1970 UTC, status)."""
+    day, at = _short_number(data, at, end, _SLASH)
+    month, at = _short_number(data, at, end, _SLASH)
+    year, at = _short_number(data, at, end, _SPACE)
+    hour, at = _short_number(data, at, end, _COLON)
+    minute, at = _short_number(data, at, end, _COLON)
+    second = 0
+    if at < end and byte_at(data, at - 1) == _COLON:
+        second, at = _short_number(data, at, end, _SPACE)
+    if end - at == 2 and byte_at(data, at + 1) | 32 == ord("m"):
+        half = byte_at(data, at) | 32
+        if 1 <= hour <= 12 and half in (ord("a"), ord("p")):
+            hour = hour % 12 + 12 * (half == ord("p"))
+            at = end
+    good = at >= end and 1970 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= _days_in(year, month)
+    if not (good and 0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 60):
+        return 0.0, UNREADABLE
+    return float(_days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second), GOOD
+
+
+@njit(cache=True, nogil=True)
+def _short_number(data: Bytes, at: int, end: int, after: int) -> tuple[int, int]:
+    # -> (the number of 1 to 4 digits, or -1; where what is after the sign behind it begins). A space ends any of them.
+    first, value = at, 0
+    while at < end and at - first < 4 and _ZERO <= byte_at(data, at) <= _NINE:
+        value = value * 10 + (byte_at(data, at) - _ZERO)
+        at += 1
+    if at == first or (at < end and byte_at(data, at) != after and byte_at(data, at) != _SPACE):
+        return -1, end + 1
+    return value, at + (at < end)
 
 
 @njit(cache=True, nogil=True)

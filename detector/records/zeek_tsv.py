@@ -42,7 +42,6 @@ def open_zeek_tsv(options: Options) -> RecordDecoder:
 def zeek_tsv_reader(options: Options) -> SplitReader:
     """The reader of it, by itself."""
     dialect = Dialect(
-        separator="\t",
         wanted=wanted_fields(options.labels),
         header_starts=b"#\t ",
         read_header=read_zeek_header,

@@ -1,0 +1,148 @@
+"""Argus bidirectional flows as ``ra`` writes them with commas or tabs: binetflow, as in the captures of CTU."""
+
+Times have no zone and are taken for UTC. Argus's own management records are passed over; flows between hardware
+addresses (LLC and the like) are rejected for their addresses. The ends stay as Argus ordered them, whatever ``Dir`` is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.records.cells import Cells, Kind
+from detector.records.decoder import Options, RecordDecoder
+from detector.records.flow import BENIGN, LABEL, RejectReason
+from detector.records.headers import HEADER_STARTS, name_line
+from detector.records.labels import name_label
+from detector.records.sheet import Sheet
+from detector.records.split_cells import Dialect, Layout, SplitReader
+from detector.records.states import FIN, RST, SYN, name_exchanges, name_tcp_states, pick
+from detector.records.words import ABSENT, build_words, match_words
+
+MANAGEMENT = "management"
+"""Kind under which Argus's records about itself are passed over."""
+
+_WANTED: dict[str, tuple[str, ...]] = {
+    "StartTime": ("stime",),
+    "Dur": ("duration",),
+    "Proto": (),
+    "SrcAddr": (),
+    "Sport": (),
+    "DstAddr": (),
+    "Dport": (),
+    "State": (),
+    "TotPkts": ("pkts",),
+    "TotBytes": ("bytes",),
+    "SrcBytes": (),
+    "SrcPkts": (),
+    "DstBytes": (),
+    "DstPkts": (),
+    "Label": (),
+}
+_COLUMNS = [
+    "StartTime",
+    "Dur",
+    "Proto",
+    "SrcAddr",
+    "Sport",
+    "Dir",
+    "DstAddr",
+    "Dport",
+    "State",
+    "sTos",
+    "dTos",
+    "TotPkts",
+    "TotBytes",
+    "SrcBytes",
+]
+_KNOWN = tuple(
+    Layout((*_COLUMNS, *last), separator) for separator in ",\t" for last in (("Label",), ("SrcPkts", "Label"))
+)
+_PROTO = list(_WANTED).index("Proto")
+_MAN = build_words({(0, "man"): (0, ABSENT)})
+
+_WORDS = {
+    "con": "SF", "fin": "SF", "clo": "SF", "acc": "S1", "req": "S0", "int": "S0", "rst": "RSTO", "tim": "OTH",
+    "eco": "S0", "ecr": "SF", "urp": "REJ", "urh": "REJ", "urn": "REJ", "urf": "REJ", "par": "OTH", "tst": "OTH",
+}  # fmt: skip
+"""Argus's words for states, in Zeek's nearest (ra(1)); unreachable is what Zeek calls rejected."""
+
+_LETTERS = {"f": FIN, "s": SYN, "r": RST}
+_PEACEFUL = ("background", "normal", "benign", "legitimate", "tcp-established", "udp-established")
+
+
+def open_argus(options: Options) -> RecordDecoder:
+    """A decoder of binetflow; labels from ``Label``, such as ``flow=From-Botnet-V42`` or ``flow=Background``."""
+    dialect = Dialect(
+        wanted=_WANTED,
+        header_starts=HEADER_STARTS,
+        read_header=name_line(("starttime", "srcaddr", "dstaddr", "proto"), ",\t"),
+        known=_KNOWN,
+        quoted=True,
+    )
+    return RecordDecoder(options, SplitReader(dialect), map_argus, choose_flows)
+
+
+def choose_flows(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """All but management records."""
+    kinds = cells.kinds[_PROTO]
+    codes = match_words(*_MAN, cells.data, cells.begins[_PROTO], cells.ends[_PROTO], kinds)
+    others: NDArray[np.bool_] = (kinds == Kind.TEXT) & (codes >= 0)
+    count = int(others.sum())
+    return ~others, {MANAGEMENT: count} if count else {}
+
+
+def map_argus(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
+    """The canonical columns of bidirectional flows."""
+    columns = {
+        "ts": sheet.times("StartTime"),
+        "src_ip": sheet.addresses("SrcAddr"),
+        "dst_ip": sheet.addresses("DstAddr"),
+        "proto": sheet.protocols("Proto"),
+        "src_port": sheet.ports("Sport"),
+        "dst_port": sheet.ports("Dport"),
+        "duration_s": sheet.seconds("Dur"),
+        "src_bytes": sheet.counts("SrcBytes"),
+        "dst_bytes": _other_side(sheet, "TotBytes", "SrcBytes", "DstBytes"),
+        "src_packets": sheet.counts("SrcPkts"),
+        "dst_packets": _other_side(sheet, "TotPkts", "SrcPkts", "DstPkts"),
+    }
+    columns["state"] = name_argus_states(sheet, "State", columns)
+    if labels:
+        columns[LABEL] = sheet.words("Label", _name_label)
+    return columns
+
+
+def _other_side(sheet: Sheet, total: str, source: str, destination: str) -> pl.Series:
+    """What the destination sent: as said, else the total less the source's part."""
+    rest = sheet.counts(total) - sheet.counts(source)
+    sheet.blame(source, (rest < 0).fill_null(value=False).to_numpy(), RejectReason.BAD_COUNT, f"is more than {total}")
+    return sheet.counts(destination).fill_null(rest)
+
+
+def name_argus_states(sheet: Sheet, name: str, columns: dict[str, pl.Series]) -> pl.Series:
+    """Zeek's words for Argus's states: flags of both sides as ``FSPA_FSRPA``, a word, or who sent packets."""
+    src_flags = sheet.words(name, lambda word: _read_flags(word, 0)).cast(pl.Int64).fill_null(-1).to_numpy()
+    dst_flags = sheet.words(name, lambda word: _read_flags(word, 1)).cast(pl.Int64).fill_null(-1).to_numpy()
+    by_word = sheet.words(name, lambda word: _WORDS.get(word.lower(), None if "_" in word else "OTH"))
+    by_packets = name_exchanges(columns["src_packets"], columns["dst_packets"])
+    connected = columns["proto"].is_in(["tcp", "sctp"]).fill_null(value=False)
+    refused = (by_word == "REJ").fill_null(value=False)
+    by_flags = name_tcp_states(src_flags, dst_flags).fill_null(by_word)
+    return pick(connected | refused, by_flags, by_packets.fill_null(by_word))
+
+
+def _read_flags(word: str, side: int) -> str | None:
+    sides = word.lower().split("_")
+    if len(sides) != 2:
+        return None
+    return str(sum(bit for letter, bit in _LETTERS.items() if letter in sides[side]))
+
+
+def _name_label(word: str) -> str | None:
+    name = name_label(word.removeprefix("flow="))
+    if name is None:
+        return None
+    plain = name.lower().removeprefix("from-").removeprefix("to-")
+    return BENIGN if plain.startswith(_PEACEFUL) else name

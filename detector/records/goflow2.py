@@ -1,0 +1,89 @@
+"""goflow2's JSON: NetFlow v5 and v9, IPFIX and sFlow, numbers as such or as text, times in ns, ms or s.
+
+Each record is one direction of a flow (of sFlow, one sampled packet): the destination's bytes and packets are null.
+Bytes and packets are multiplied by the sampling rate, where there is one. Where the exporter told no start, the time
+of receipt stands in. https://github.com/netsampler/goflow2/blob/main/docs/protocols.md
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from detector.records.decoder import Options, RecordDecoder
+from detector.records.flow import RejectReason
+from detector.records.json_cells import JsonReader
+from detector.records.sheet import Sheet
+from detector.records.states import name_half_states, pick
+from detector.records.suricata import lengths
+
+_STARTS = {"time_flow_start_ns": 1e9, "time_flow_start_ms": 1e3, "time_flow_start": 1.0}
+_ENDS = {"time_flow_end_ns": 1e9, "time_flow_end_ms": 1e3, "time_flow_end": 1.0}
+_RECEIPTS = {"time_received_ns": 1e9, "time_received": 1.0}
+_WANTED = (
+    *_STARTS,
+    *_ENDS,
+    *_RECEIPTS,
+    *[
+        "src_addr",
+        "dst_addr",
+        "src_port",
+        "dst_port",
+        "proto",
+        "bytes",
+        "packets",
+        "sampling_rate",
+        "tcp_flags",
+        "icmp_type",
+        "icmp_code",
+    ],
+)
+_MOST = 2.0**62
+
+
+def open_goflow2(options: Options) -> RecordDecoder:
+    """A decoder of goflow2 JSON; it has no labels."""
+    return RecordDecoder(options, JsonReader(dict.fromkeys(_WANTED, ())), map_goflow2)
+
+
+def map_goflow2(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:  # noqa: ARG001 - there are none
+    """The canonical columns of one-sided flows."""
+    start = _first(sheet, _STARTS | _RECEIPTS)
+    absent = start.is_null().to_numpy()
+    sheet.blame("time_flow_start_ns", absent, RejectReason.MISSING_FIELD, "is missing, as is the time of receipt")
+    rate = sheet.counts("sampling_rate").fill_null(1).clip(lower_bound=1)
+    columns = {
+        "ts": start,
+        "src_ip": sheet.addresses("src_addr"),
+        "dst_ip": sheet.addresses("dst_addr"),
+        "proto": sheet.protocols("proto"),
+        "src_port": sheet.ports("src_port"),
+        "dst_port": sheet.ports("dst_port"),
+        "duration_s": lengths(start, _first(sheet, _ENDS)),
+        "src_bytes": _times(sheet.counts("bytes"), rate),
+        "src_packets": _times(sheet.counts("packets"), rate),
+    }
+    is_icmp = (columns["proto"] == "icmp").fill_null(value=False)
+    for port, name in (("src_port", "icmp_type"), ("dst_port", "icmp_code")):
+        columns[port] = pick(is_icmp, sheet.ports(name).fill_null(columns[port]), columns[port])
+    is_tcp = (columns["proto"] == "tcp").fill_null(value=False)
+    flags = name_half_states(sheet.counts("tcp_flags").fill_null(-1).to_numpy())
+    columns["state"] = pick(is_tcp, flags, pl.repeat(None, len(sheet), dtype=pl.String, eager=True))
+    return columns
+
+
+def _first(sheet: Sheet, fields: dict[str, float]) -> pl.Series:
+    """The first of some times that a record has; 0 is how goflow2 says that it has none."""
+    found = pl.repeat(None, len(sheet), dtype=pl.Float64, eager=True)
+    for name, per_second in fields.items():
+        if sheet.present(name).any():
+            times = sheet.times(name, per_second, required=False)
+            found = found.fill_null(pick((times > 0).fill_null(value=False), times, found))
+    return found
+
+
+def _times(counts: pl.Series, rate: pl.Series) -> pl.Series:
+    """Sampled counts as estimates of the whole, cut off far below what 63 bits hold."""
+    product = counts.cast(pl.Float64).to_numpy() * rate.cast(pl.Float64).to_numpy()
+    scaled = pl.Series(np.where(product < _MOST, product, _MOST), nan_to_null=True).cast(pl.Int64)
+    return pick((rate > 1) & counts.is_not_null(), scaled, counts)

@@ -1,0 +1,125 @@
+"""UNSW-NB15's raw flows: 49 columns without a header, the first record after a byte-order mark. For evaluation.
+
+Only nearly in order of time; times are whole seconds. ``attack_cat`` names the attack where ``label`` is 1.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from detector.records.argus import name_argus_states
+from detector.records.decoder import Options, RecordDecoder
+from detector.records.flow import BENIGN, LABEL
+from detector.records.headers import HEADER_STARTS, name_line
+from detector.records.sheet import Sheet
+from detector.records.split_cells import Dialect, Layout, SplitReader
+from detector.records.states import pick
+
+_COLUMNS = [
+    "srcip",
+    "sport",
+    "dstip",
+    "dsport",
+    "proto",
+    "state",
+    "dur",
+    "sbytes",
+    "dbytes",
+    "sttl",
+    "dttl",
+    "sloss",
+    "dloss",
+    "service",
+    "Sload",
+    "Dload",
+    "Spkts",
+    "Dpkts",
+    "swin",
+    "dwin",
+    "stcpb",
+    "dtcpb",
+    "smeansz",
+    "dmeansz",
+    "trans_depth",
+    "res_bdy_len",
+    "Sjit",
+    "Djit",
+    "Stime",
+    "Ltime",
+    "Sintpkt",
+    "Dintpkt",
+    "tcprtt",
+    "synack",
+    "ackdat",
+    "is_sm_ips_ports",
+    "ct_state_ttl",
+    "ct_flw_http_mthd",
+    "is_ftp_login",
+    "ct_ftp_cmd",
+    "ct_srv_src",
+    "ct_srv_dst",
+    "ct_dst_ltm",
+    "ct_src_ltm",
+    "ct_src_dport_ltm",
+    "ct_dst_sport_ltm",
+    "ct_dst_src_ltm",
+    "attack_cat",
+    "label",
+]
+_WANTED = [
+    "srcip",
+    "sport",
+    "dstip",
+    "dsport",
+    "proto",
+    "state",
+    "dur",
+    "sbytes",
+    "dbytes",
+    "service",
+    "Spkts",
+    "Dpkts",
+    "Stime",
+    "attack_cat",
+    "label",
+]
+
+
+def open_unsw_nb15(options: Options) -> RecordDecoder:
+    """A decoder of the raw files; labels from ``label`` and ``attack_cat``."""
+    dialect = Dialect(
+        wanted=dict.fromkeys(_WANTED, ()),
+        header_starts=HEADER_STARTS,
+        read_header=name_line(("srcip", "dstip", "proto", "stime"), ","),
+        known=(Layout(tuple(_COLUMNS)),),
+        quoted=True,
+    )
+    return RecordDecoder(options, SplitReader(dialect), map_unsw)
+
+
+def map_unsw(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
+    """The canonical columns of raw flows."""
+    columns = {
+        "ts": sheet.times("Stime"),
+        "src_ip": sheet.addresses("srcip"),
+        "dst_ip": sheet.addresses("dstip"),
+        "proto": sheet.protocols("proto"),
+        "src_port": sheet.ports("sport"),
+        "dst_port": sheet.ports("dsport"),
+        "duration_s": sheet.seconds("dur"),
+        "src_bytes": sheet.counts("sbytes"),
+        "dst_bytes": sheet.counts("dbytes"),
+        "src_packets": sheet.counts("Spkts"),
+        "dst_packets": sheet.counts("Dpkts"),
+        "service": sheet.words("service", lambda word: word.lower()),
+    }
+    columns["state"] = name_argus_states(sheet, "state", columns)
+    if labels:
+        columns[LABEL] = _labels(sheet)
+    return columns
+
+
+def _labels(sheet: Sheet) -> pl.Series:
+    said = sheet.words("label", {"0": BENIGN, "1": "attack"}.get)
+    attack = (said == "attack").fill_null(value=False)
+    return pick(attack, sheet.words("attack_cat", lambda word: word.strip()).fill_null("attack"), said)
