@@ -1,4 +1,4 @@
-"""Argus bidirectional flows as ``ra`` writes them with commas or tabs: binetflow, as in the captures of CTU."""
+"""Argus bidirectional flows as ``ra`` writes them with commas or tabs: binetflow, as in the captures of CTU.
 
 Times have no zone and are taken for UTC. Argus's own management records are passed over; flows between hardware
 addresses (LLC and the like) are rejected for their addresses. The ends stay as Argus ordered them, whatever ``Dir`` is.
