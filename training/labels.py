@@ -91,18 +91,30 @@ class TrainOn:
             raise ConfigurationError(f"--train-on {text}: give all, normal, or normal+SHARE such as normal+0.01")
         return cls(text, value)
 
-    def rows(self, truth: Truth, seed: int) -> NDArray[np.bool_]:
-        """Choose the normals and, drawn by ``seed``, attacks up to their share. Raises InputError without labels."""
+    def calm(self, truth: Truth) -> NDArray[np.bool_]:
+        """Rows that a model may be calibrated on: none that is known to be an attack.
+
+        Raises InputError where there is none, or where normal flows are asked for and none is labelled so.
+        """
         if self.attacks_per_normal is None:
-            return np.ones(len(truth.attack), dtype=bool)
-        normals = int(truth.benign.sum())
-        if not normals:
+            if truth.attack.all():
+                raise InputError(
+                    "training on all: every flow is labelled an attack; give flows of ordinary traffic too"
+                )
+            return ~truth.attack
+        if not truth.benign.any():
             raise InputError(
                 f"training on {self.text}: no flow is labelled benign; use a labelled format or file, --attacker, or"
                 " --train-on all"
             )
-        chosen = truth.benign.copy()
-        attacks = np.flatnonzero(truth.attack)
-        wanted = min(len(attacks), int(self.attacks_per_normal * normals))
+        return truth.benign
+
+    def rows(self, truth: Truth, among: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+        """Choose from ``among``: every row, or the normals and, drawn by ``seed``, attacks up to their share."""
+        if self.attacks_per_normal is None:
+            return among.copy()
+        chosen = truth.benign & among
+        attacks = np.flatnonzero(truth.attack & among)
+        wanted = min(len(attacks), int(self.attacks_per_normal * int(chosen.sum())))
         chosen[np.random.default_rng(seed).choice(attacks, wanted, replace=False)] = True
         return chosen

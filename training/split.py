@@ -19,29 +19,38 @@ MIN_HELD_OUT_ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Places of rows in the frame, ascending in time; none of ``held_out`` starts before one of ``training``."""
+    """Where a frame, ascending in time, is cut: rows before the cut may be trained on, some of the rest calibrate."""
 
-    training: NDArray[np.intp]
+    cut: int
+    """Place of the first row after the cut; none of those starts before one that is trained on."""
     held_out: NDArray[np.intp]
+    """Places of the rows to calibrate on, ascending; all at or after the cut."""
     held_out_seconds: float
     """Event time that the held-out rows span."""
 
+    def before(self, rows: int) -> NDArray[np.bool_]:
+        """Mask of the rows before the cut, of a frame of ``rows``."""
+        return np.arange(rows) < self.cut
 
-def split_by_time(frame: pl.DataFrame, chosen: NDArray[np.bool_], holdout: float) -> Split:
-    """Divide the ``chosen`` rows of a frame in order of ``ts``: the last ``holdout`` share is held out.
 
-    Raises ConfigurationError for a share outside 0…1, InputError where too few rows are left on either side.
+def split_by_time(frame: pl.DataFrame, calm: NDArray[np.bool_], holdout: float) -> Split:
+    """Hold out the last ``holdout`` share of the ``calm`` rows (benign, or not known to be attacks) of a frame.
+
+    Raises ConfigurationError for a share outside 0…1, InputError where too few calm rows are left on either side.
     """
     if not 0.0 < holdout < 1.0:
         raise ConfigurationError(f"--holdout {holdout}: give a share between 0 and 1, such as 0.2")
-    rows = np.flatnonzero(chosen)
-    cut = len(rows) - round(len(rows) * holdout)
-    training, held_out = rows[:cut], rows[cut:]
-    for name, part, least in (("trained on", training, MIN_TRAINING_ROWS), ("held out", held_out, MIN_HELD_OUT_ROWS)):
-        if len(part) < least:
+    rows = np.flatnonzero(calm)
+    place = len(rows) - round(len(rows) * holdout)
+    held_out = rows[place:]
+    for name, count, least in (
+        ("trained on", place, MIN_TRAINING_ROWS),
+        ("held out to calibrate with", len(held_out), MIN_HELD_OUT_ROWS),
+    ):
+        if count < least:
             raise InputError(
-                f"splitting {len(rows)} flows by time: {len(part)} would be {name}, and at least {least} are needed;"
+                f"splitting {len(rows)} usable flows by time: {count} would be {name}, and at least {least} are needed;"
                 " give more data or another --holdout"
             )
     ts = frame["ts"].to_numpy()
-    return Split(training, held_out, float(ts[held_out[-1]] - ts[held_out[0]]))
+    return Split(int(held_out[0]), held_out, float(ts[held_out[-1]] - ts[held_out[0]]))

@@ -19,13 +19,9 @@ from detector.features.encoders import Encoders
 from detector.features.flows import Flows
 from detector.features.perflow import FAMILIES, Family
 from detector.features.spec import Feature, FeatureSpec
-from detector.features.usual import UsualRanges
 
 WINDOWS = "windows"
 """The family of the windowed features: computed by ``detector.features.windows``, not by a row of ``FAMILIES``."""
-
-
-_USUAL = "usual."
 
 
 class Windows(Protocol):
@@ -56,16 +52,12 @@ def build_spec(
 
 
 class FeatureExtractor:
-    """Turns flows into the matrix of ``spec``, with what ``encoders`` have learnt.
+    """Turns flows into the matrix of ``spec``, with what ``encoders`` have learnt."""
 
-    ``usual`` are the ranges that its features lay in when a model was trained; they change no value.
-    """
-
-    def __init__(self, spec: FeatureSpec, encoders: Encoders, usual: UsualRanges | None = None) -> None:
+    def __init__(self, spec: FeatureSpec, encoders: Encoders) -> None:
         _check_spec(spec)
         self.spec = spec
         self.encoders = encoders
-        self.usual = usual
         self._families = _families_of(spec)
         self._full = [feature.name for family in self._families for feature in family.features]
         self._per_flow = [feature.name for feature in spec.features if feature.family != WINDOWS]
@@ -113,20 +105,13 @@ class FeatureExtractor:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """What was learnt, as arrays."""
-        usual = self.usual.to_arrays() if self.usual else {}
-        return self.encoders.to_arrays() | {f"{_USUAL}{name}": array for name, array in usual.items()}
+        return self.encoders.to_arrays()
 
     @classmethod
     def from_arrays(cls, spec: FeatureSpec, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Restore it. Raises BundleError for features of another build, or for arrays that are off in any way."""
         _check_spec(spec)
-        ranges = {name.removeprefix(_USUAL): array for name, array in arrays.items() if name.startswith(_USUAL)}
-        learnt = {name: array for name, array in arrays.items() if not name.startswith(_USUAL)}
-        return cls(
-            spec,
-            Encoders.from_arrays(learnt, _encoded_columns(_families_of(spec))),
-            UsualRanges.from_arrays(ranges, len(spec.features)) if ranges else None,
-        )
+        return cls(spec, Encoders.from_arrays(arrays, _encoded_columns(_families_of(spec))))
 
 
 def _families_of(spec: FeatureSpec) -> list[Family]:

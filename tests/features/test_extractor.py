@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from detector.errors import BundleError
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.spec import Feature, FeatureSpec
-from detector.features.usual import UsualRanges
 from detector.records.flow import LABEL, ROW
 from tests.features.flows import flows, frames
 
@@ -54,36 +53,6 @@ def test_arrays_restore_the_extractor(frame: pl.DataFrame) -> None:
     fitted = FeatureExtractor.fit(frame)
     again = FeatureExtractor.from_arrays(fitted.spec, fitted.to_arrays())
     np.testing.assert_array_equal(again.transform(frame), fitted.transform(frame))
-
-
-def test_usual_ranges_hold_nearly_all_rows() -> None:
-    """The usual range of a feature holds all but one in a hundred rows on either side, and is restored as it was."""
-    matrix = np.arange(1001, dtype=np.float32).reshape(-1, 1)
-    ranges = UsualRanges.fit(matrix)
-    assert (ranges.low[0], ranges.high[0]) == (10.0, 990.0)
-    with_ranges = FeatureExtractor(TRAINED.spec, TRAINED.encoders, UsualRanges.fit(TRAINED.transform(flows({}, {}))))
-    again = FeatureExtractor.from_arrays(TRAINED.spec, with_ranges.to_arrays())
-    assert again.usual is not None
-    np.testing.assert_array_equal(again.usual.high, with_ranges.usual.high if with_ranges.usual else None)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"usual.low": None},
-        {"usual.low": np.full(27, np.nan, dtype=np.float32)},
-        {"usual.low": np.zeros(26, dtype=np.float32)},
-        {"usual.low": np.zeros(27)},
-        {"usual.low": np.full(27, 9e9, dtype=np.float32)},
-        {"usual.middle": np.zeros(27, dtype=np.float32)},
-    ],
-)
-def test_usual_ranges_that_are_off_are_refused(change: dict[str, Any]) -> None:
-    """Ranges of another shape, type or order are refused."""
-    ranges = UsualRanges.fit(TRAINED.transform(flows({}, {})))
-    arrays = FeatureExtractor(TRAINED.spec, TRAINED.encoders, ranges).to_arrays() | change
-    with pytest.raises(BundleError, match="usual ranges"):
-        FeatureExtractor.from_arrays(TRAINED.spec, {name: a for name, a in arrays.items() if a is not None})
 
 
 def test_no_rows() -> None:

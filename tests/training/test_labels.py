@@ -11,6 +11,8 @@ from detector.records.flow import LABEL
 from tests.features.flows import flows
 from training.labels import ATTACKER, TrainOn, Truth, mark_attackers
 
+EVERY = np.ones(1000, dtype=bool)
+
 
 def truth(benign: int, attacks: int, unknown: int = 0) -> Truth:
     """That many rows of each."""
@@ -59,19 +61,29 @@ def test_attacker_that_no_flow_has() -> None:
 
 
 def test_all_needs_no_labels() -> None:
-    """Every row is trained on, labelled or not."""
-    assert TrainOn.parse("all").rows(truth(1, 1, 1), seed=1).all()
+    """Every row is trained on, labelled or not; only those not known to be attacks are calibrated on."""
+    mode, rows = TrainOn.parse("all"), truth(1, 1, 1)
+    assert mode.rows(rows, EVERY[:3], seed=1).all()
+    assert mode.calm(rows).tolist() == [True, False, True]
 
 
 def test_normal_leaves_attacks_and_unknown_out() -> None:
     """Only rows that are labelled benign are trained on."""
-    assert TrainOn.parse("normal").rows(truth(3, 2, 2), seed=1).tolist() == [True] * 3 + [False] * 4
+    assert TrainOn.parse("normal").rows(truth(3, 2, 2), EVERY[:7], seed=1).tolist() == [True] * 3 + [False] * 4
+
+
+def test_only_rows_among_those_given_are_trained_on() -> None:
+    """Neither normals nor attacks are taken from elsewhere, and the share is of the normals that are."""
+    among = np.arange(350) < 300
+    chosen = TrainOn.parse("normal+0.1").rows(truth(250, 100), among, seed=1)
+    assert chosen[250:300].sum() == 25
+    assert not chosen[300:].any()
 
 
 def test_contamination_is_a_share_of_the_normals() -> None:
     """Attacks are kept up to the share, the same ones for the same seed."""
     mode, rows = TrainOn.parse("normal+0.01"), truth(250, 100)
-    first, again, other = (mode.rows(rows, seed) for seed in (1, 1, 2))
+    first, again, other = (mode.rows(rows, EVERY[:350], seed) for seed in (1, 1, 2))
     assert first[:250].all()
     assert first[250:].sum() == 2
     assert (first == again).all()
@@ -80,13 +92,19 @@ def test_contamination_is_a_share_of_the_normals() -> None:
 
 def test_contamination_is_bounded_by_the_attacks_there_are() -> None:
     """A share beyond the attacks keeps all of them."""
-    assert TrainOn.parse("normal+1").rows(truth(250, 3), seed=1).all()
+    assert TrainOn.parse("normal+1").rows(truth(250, 3), EVERY[:253], seed=1).all()
 
 
 def test_normal_without_labels() -> None:
     """Normals cannot be chosen where nothing is labelled."""
     with pytest.raises(InputError, match="--train-on all"):
-        TrainOn.parse("normal").rows(truth(0, 0, 5), seed=1)
+        TrainOn.parse("normal").calm(truth(0, 0, 5))
+
+
+def test_nothing_but_attacks() -> None:
+    """Attacks alone cannot be trained on."""
+    with pytest.raises(InputError, match="every flow is labelled an attack"):
+        TrainOn.parse("all").calm(truth(0, 5))
 
 
 @pytest.mark.parametrize(

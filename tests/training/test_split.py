@@ -17,14 +17,15 @@ FRAME = flows(*({"ts": float(t)} for t in np.repeat(np.arange(200), 2)))
 @given(st.floats(0.1, 0.8), st.integers(0, 2**32))
 @settings(deadline=None)
 def test_held_out_rows_come_after(holdout: float, seed: int) -> None:
-    """No chosen row is lost or doubled, and no held-out row starts before a trained one."""
-    chosen = np.random.default_rng(seed).random(len(FRAME)) < 0.9
-    split = split_by_time(FRAME, chosen, holdout)
-    np.testing.assert_array_equal(np.concatenate([split.training, split.held_out]), np.flatnonzero(chosen))
+    """Each calm row is before the cut or held out, and no held-out row starts before one that may be trained on."""
+    calm = np.random.default_rng(seed).random(len(FRAME)) < 0.9
+    split = split_by_time(FRAME, calm, holdout)
+    before = split.before(len(FRAME))
+    np.testing.assert_array_equal(np.append(np.flatnonzero(calm & before), split.held_out), np.flatnonzero(calm))
     ts = FRAME["ts"].to_numpy()
-    assert ts[split.training].max() <= ts[split.held_out].min()
+    assert ts[before].max() <= ts[split.held_out].min()
     assert split.held_out_seconds == ts[split.held_out].max() - ts[split.held_out].min()
-    assert abs(len(split.held_out) - holdout * chosen.sum()) <= 0.5
+    assert abs(len(split.held_out) - holdout * calm.sum()) <= 0.5
 
 
 @pytest.mark.parametrize("holdout", [0.0, 1.0, -0.1, float("nan")])
@@ -36,7 +37,7 @@ def test_holdout_is_a_share(holdout: float) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "holdout", "names"),
-    [(MIN_TRAINING_ROWS, 0.4, "trained on"), (4 * MIN_HELD_OUT_ROWS, 0.1, "held out"), (0, 0.2, "0 flows")],
+    [(MIN_TRAINING_ROWS, 0.4, "trained on"), (4 * MIN_HELD_OUT_ROWS, 0.1, "held out"), (0, 0.2, "0 usable flows")],
 )
 def test_too_few_rows(rows: int, holdout: float, names: str) -> None:
     """Too little to train on or to calibrate with is told, with what is needed."""

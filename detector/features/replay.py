@@ -1,0 +1,37 @@
+"""Flows that were kept, through the features as a daemon would have computed them: in order of time, by partition."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.features.extractor import FeatureExtractor
+from detector.features.windows import WindowState
+from detector.partitioner import partitions_of
+
+CHUNK_ROWS = 65_536
+"""Rows at a time: what is computed on the way stays small beside the matrix itself."""
+
+
+def fresh_windows(extractor: FeatureExtractor) -> WindowState | None:
+    """The state that windowed features start with; None if there are none."""
+    windows = extractor.spec.windows
+    return WindowState(windows) if windows else None
+
+
+def features_of(
+    extractor: FeatureExtractor, frame: pl.DataFrame, windows: WindowState | None = None
+) -> NDArray[np.float32]:
+    """Compute the matrix of a frame that is in order of time: rows × features.
+
+    ``windows`` is the state before the first flow (None: empty), and is left as it is after the last one. Flows come
+    by the partition that a topic of ``spec.partitions``, keyed by source, would have them in.
+    """
+    state = windows or fresh_windows(extractor)
+    matrix = np.empty((len(frame), len(extractor.spec.features)), dtype=np.float32)
+    for start in range(0, len(frame), CHUNK_ROWS):
+        part = frame.slice(start, CHUNK_ROWS)
+        partitions = partitions_of(part["src_ip"], extractor.spec.partitions) if state else None
+        matrix[start : start + len(part)] = extractor.transform(part, partitions, state)
+    return matrix

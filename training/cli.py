@@ -1,0 +1,207 @@
+"""The commands that come with the extra ``train``: what each is given; the work is in modules imported when it runs."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from detector.cli.data import (
+    AliasOption,
+    AttackerOption,
+    ConfigOption,
+    DataOption,
+    FormatOption,
+    JsonOption,
+    ModelOption,
+    RegistryOption,
+    VersionOption,
+    WarmUpOption,
+    read_files,
+    settings_of,
+)
+from detector.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from training.publish import Published
+
+ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli"}
+"""Commands with a module of their own; their extras may be missing."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands: the entry point of the group ``oddflow.commands``."""
+    app.command()(train)
+    app.command()(evaluate)
+    for name, module in ELSEWHERE.items():
+        try:
+            command = getattr(import_module(module), name)
+        except ModuleNotFoundError:  # one command's libraries must not take the others away
+            continue
+        app.command(name)(command)
+
+
+def train(
+    *,
+    data: DataOption = None,
+    format: FormatOption = None,  # noqa: A002
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    kind: Annotated[str, typer.Option(help="Kind of model.")] = "isolation-forest",
+    train_on: Annotated[
+        str,
+        typer.Option(
+            metavar="all|normal|normal+SHARE",
+            help="Rows to train on: all, those labelled benign, or those and attacks up to that share of them.",
+        ),
+    ] = "all",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and flows give the same model.")] = 1,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Parameter of the kind, as its library calls it.")
+    ] = None,
+    holdout: Annotated[float, typer.Option(help="Share of the flows, the latest, to calibrate with.")] = 0.2,
+    folds: Annotated[
+        int, typer.Option(min=0, help="Trainings to measure the quality with, where there are labels.")
+    ] = 5,
+    windows: Annotated[
+        bool,
+        typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too."),
+    ] = True,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Partitions of the topic, keyed by source, that the daemon will read.")
+    ] = 1,
+    attacker: AttackerOption = None,
+    promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Put it in charge at once.")] = True,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model and publish it: daemons that follow it take it over while they run.
+
+    Examples:
+
+      oddflow train --data conn.log.gz --format zeek --registry registry
+
+      oddflow train --data monday.json.gz --data tuesday.json.gz --format zeek --registry s3://models --no-promote
+
+      oddflow train --data labelled.log --format zeek --registry registry --train-on normal --param n_estimators=200
+    """
+    from dataclasses import replace  # noqa: PLC0415
+
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
+    from detector.features.extractor import build_spec  # noqa: PLC0415
+    from detector.features.windows import default_windows  # noqa: PLC0415
+    from detector.registry.registry import Registry  # noqa: PLC0415
+    from training.labels import TrainOn, mark_attackers  # noqa: PLC0415
+    from training.publish import champion_of, publish  # noqa: PLC0415
+    from training.train import Recipe  # noqa: PLC0415
+    from training.train import train as train_frame  # noqa: PLC0415
+
+    settings = settings_of(config, input__format=format, model__registry=registry, model__name=model)
+    recipe = Recipe(
+        kind=kind,
+        train_on=TrainOn.parse(train_on),
+        seed=seed,
+        params=parameters(param or []),
+        holdout=holdout,
+        folds=folds,
+        spec=build_spec(windows=default_windows() if windows else None, partitions=partitions),
+    )
+    shelf = Registry(settings.model.registry)
+    parent = champion_of(shelf, settings.model.name)
+    with steps_on_stderr(quiet=as_json) as steps:
+        read = read_files(settings, data, steps, labels=True)
+        read = replace(read, frame=mark_attackers(read.frame, attacker or []))
+        trained = train_frame(read.frame, recipe, steps)
+        steps("publishing")
+        files = trained.bundle(settings.model.name, read, parent)
+        published = publish(shelf, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
+    _tell_published(published, read.rejects, read.first_reject, as_json)
+
+
+def evaluate(
+    *,
+    data: DataOption = None,
+    format: FormatOption = None,  # noqa: A002
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    alias: AliasOption = None,
+    version: VersionOption = None,
+    warm_up: WarmUpOption = None,
+    attacker: AttackerOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a model on labelled flows.
+
+    Examples:
+
+      oddflow evaluate --data labelled.log.gz --format zeek --registry registry
+
+      oddflow evaluate --warm-up morning.log --data afternoon.log --format zeek --registry registry --json
+
+      oddflow evaluate --data conn.json --format zeek --registry registry --attacker 172.16.1.11
+    """
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
+    from detector.scoring import load_model, score_flows  # noqa: PLC0415
+    from training.evaluate import evaluate as evaluate_scores  # noqa: PLC0415
+    from training.evaluate import show  # noqa: PLC0415
+    from training.labels import mark_attackers  # noqa: PLC0415
+
+    settings = settings_of(
+        config, input__format=format, model__registry=registry, model__name=model, model__alias=alias
+    )
+    with steps_on_stderr(quiet=as_json) as steps:
+        loaded = load_model(settings, version)
+        before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
+        read = read_files(settings, data, steps, labels=True)
+        frame = mark_attackers(read.frame, attacker or [])
+        steps(f"scoring {len(frame):,} flows")
+        scored = score_flows(loaded, frame, before.frame if before else None)
+        found = evaluate_scores(loaded, frame, scored)
+    typer.echo(json.dumps(found, indent=2) if as_json else show(found))
+
+
+def parameters(given: list[str]) -> dict[str, Any]:
+    """Read ``NAME=VALUE`` flags; a value is JSON where it can be, else text. Raises ConfigurationError."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise ConfigurationError(f"--param {text}: give NAME=VALUE, such as n_estimators=200")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def _tell_published(published: Published, rejects: int, first_reject: str, as_json: bool) -> None:
+    manifest = published.model.manifest
+    if as_json:
+        quality = {
+            name: {"median": each.value, "min": each.low, "max": each.high} for name, each in manifest.quality.items()
+        }
+        told = {
+            "model": manifest.name,
+            "version": manifest.version,
+            "digest": manifest.digest,
+            "kind": manifest.kind,
+            "rows": manifest.training.rows,
+            "rows_read": manifest.training.rows_read,
+            "rejected": rejects,
+            "calibration_rows": manifest.calibration.rows,
+            "promoted": published.promoted,
+            "previous": published.previous,
+            "quality": quality,
+        }
+        typer.echo(json.dumps(told, indent=2))
+        return
+    if rejects:
+        typer.echo(f"{rejects:,} records could not be used; the first: {first_reject}", err=True)
+    for name, each in manifest.quality.items():
+        typer.echo(f"{name}: {each.value:.4f} ({each.low:.4f} to {each.high:.4f})")
+    was = f", in place of {published.previous}" if published.previous else ""
+    done = f"published and promoted{was}" if published.promoted else "published, not promoted"
+    typer.echo(f"{manifest.name} {manifest.version}: {done}")

@@ -1,0 +1,73 @@
+"""Measuring a model's scores against labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from detector.models.bundle import LoadedModel
+from detector.records.flow import LABEL
+from detector.scoring import Scored
+from training.card import WORDS
+from training.labels import Truth
+from training.metrics import figures
+from training.quality import FOUND_AT, found_by_label
+
+BUDGETS = (0.01, 0.001)
+"""P-values at which the share of benign flows raised is told: what the calibration promises to keep below."""
+
+
+def evaluate(model: LoadedModel, frame: pl.DataFrame, scored: Scored) -> dict[str, Any]:
+    """Give the figures of ``training.metrics`` over the rows with a label, and which rows those are.
+
+    ``rows`` counts every row scored, ``unlabelled`` those in no figure. ``benign_raised_at_p_X`` is the share of benign
+    rows with a p-value of at most X, and ``found`` the share of each label's rows above all but 1 % of the benign ones.
+    """
+    truth = Truth.of(frame)
+    known = np.flatnonzero(truth.known)
+    scores, attacks = scored.scores[known], truth.attack[known]
+    told = figures(scores, attacks)
+    found = found_by_label(scores, attacks, frame[LABEL].gather(known)) if 0 < attacks.sum() < len(attacks) else {}
+    return {
+        **told,
+        "rows": len(frame),
+        "unlabelled": len(frame) - len(known),
+        **{f"benign_raised_at_p_{p}": _raised(scored.p_values[truth.benign], p) for p in BUDGETS},
+        "found": dict(sorted(found.items())),
+        "model": model.name,
+        "version": model.version,
+    }
+
+
+def show(found: Mapping[str, Any]) -> str:
+    """Write the figures as a table for people."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_row("model", f"{found['model']} {found['version']}")
+    table.add_row(
+        "flows", f"{found['rows']:,}, {found['positives']:,} attacks, {found['unlabelled']:,} without a label"
+    )
+    for name, value in found.items():
+        if name in WORDS:
+            table.add_row(WORDS[name], _number(value))
+    for p in BUDGETS:
+        table.add_row(f"Benign flows with a p-value of at most {p}", _number(found[f"benign_raised_at_p_{p}"]))
+    for label, share in found["found"].items():
+        table.add_row(f"Found of {label}, at {FOUND_AT:.0%} false positives", _number(share))
+    console = Console(width=100, highlight=False, markup=False, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()
+
+
+def _raised(p_values: NDArray[np.float64], budget: float) -> float | None:
+    return float((p_values <= budget).mean()) if len(p_values) else None
+
+
+def _number(value: float | None) -> str:
+    return "not known: it needs labelled attacks and benign flows" if value is None else f"{value:.4f}"

@@ -1,0 +1,186 @@
+"""From flows to a model: choose rows, learn features and model, calibrate on what came later, measure.
+
+The steps, for a frame in order of time: cut it by time; choose what to train on from before the cut; learn encoders
+and usual ranges from the chosen rows; compute features over *every* flow, trained on or not; fit; score the calm rows
+after the cut and calibrate on them; and, where there are labels, train again on parts to see how good it is and how
+much that varies (``training.quality``). All randomness comes from the recipe's seed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.dataset import Dataset
+from detector.features.extractor import FeatureExtractor, build_spec
+from detector.features.replay import features_of
+from detector.features.spec import FeatureSpec
+from detector.models.base import Model
+from detector.models.bundle import build_bundle
+from detector.models.calibration import Calibration
+from detector.models.manifest import TrainingData
+from detector.models.usual import UsualRange
+from detector.records.flow import LABEL
+from training.card import RATES, CardFacts, card
+from training.estimators import fit_estimator
+from training.labels import TrainOn, Truth
+from training.quality import Quality, measure
+from training.split import split_by_time
+
+Tell = Callable[[str], None]
+
+UNLABELLED = "unlabelled"
+"""How flows without a label are counted."""
+
+SELF_TEST_SAMPLE = 64
+"""Rows drawn from those trained on, by which a bundle proves that it scores elsewhere as it did here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to train; together with the flows it determines the model."""
+
+    kind: str = "isolation-forest"
+    train_on: TrainOn = field(default_factory=lambda: TrainOn.parse("all"))
+    seed: int = 1
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """The estimator's own, by its library's names."""
+    holdout: float = 0.2
+    """Share of the calm flows, the latest, that the model is calibrated on instead of trained on."""
+    folds: int = 5
+    """How many times a labelled set is trained on in part and measured on the rest; fewer than 2: not measured."""
+    spec: FeatureSpec | None = None
+    """None: every feature that the flows allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A model and all that its bundle tells of it."""
+
+    recipe: Recipe
+    extractor: FeatureExtractor
+    model: Model
+    calibration: Calibration
+    usual: UsualRange
+    quality: Quality
+    training_rows: NDArray[np.intp]
+    """Places in the frame of the rows that the model was trained on."""
+    self_test_rows: NDArray[np.float32]
+    labels: Mapping[str, int]
+    """Rows by label in the whole frame."""
+    varying: NDArray[np.bool_]
+    """Which features took more than one value among the rows trained on."""
+
+    def bundle(self, name: str, data: Dataset, parent: str | None = None) -> dict[str, bytes]:
+        """Give the files of the bundle ``name``, trained on ``data``. Raises ConfigurationError for a bad name."""
+        facts = self._facts(data)
+        return build_bundle(
+            name=name,
+            extractor=self.extractor,
+            model=self.model,
+            calibration=self.calibration,
+            self_test_rows=self.self_test_rows,
+            usual=self.usual,
+            training=training_data(data, len(self.training_rows), self.recipe),
+            parameters=dict(self.recipe.params),
+            seeds={"training": self.recipe.seed},
+            quality=self.quality.figures,
+            parent=parent,
+            card=lambda manifest: card(manifest, facts).encode(),
+        )
+
+    def _facts(self, data: Dataset) -> CardFacts:
+        names = self.extractor.spec.names
+        return CardFacts(
+            labels=self.labels,
+            rejected=data.rejected,
+            passed_over=data.passed_over,
+            found=self.quality.found,
+            folds=self.quality.folds,
+            thresholds={rate: self.calibration.threshold(rate) for rate in RATES},
+            constant=[name for name, varies in zip(names, self.varying, strict=True) if not varies],
+        )
+
+
+def train(frame: pl.DataFrame, recipe: Recipe, tell: Tell = lambda _: None) -> Trained:
+    """Train on a frame of flows in order of time, with its labels where it has any; ``tell`` is told each step.
+
+    Raises InputError for too few rows or missing labels, ConfigurationError for a recipe that cannot be followed.
+    """
+    truth = Truth.of(frame)
+    split = split_by_time(frame, recipe.train_on.calm(truth), recipe.holdout)
+    chosen = np.flatnonzero(recipe.train_on.rows(truth, split.before(len(frame)), recipe.seed))
+    tell(f"computing features of {len(frame):,} flows")
+    extractor = FeatureExtractor.fit(frame[chosen], recipe.spec or build_spec())
+    matrix = features_of(extractor, frame)
+    tell(f"training {recipe.kind} on {len(chosen):,} flows")
+    seen = matrix[chosen]
+    model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.params)
+    tell(f"calibrating on {len(split.held_out):,} later flows")
+    calibration = Calibration.fit(model.score(matrix[split.held_out]), split.held_out_seconds)
+    quality = _measured(frame, matrix, truth, chosen, recipe, tell)
+    return Trained(
+        recipe=recipe,
+        extractor=extractor,
+        model=model,
+        calibration=calibration,
+        usual=UsualRange.fit(seen),
+        quality=quality,
+        training_rows=chosen,
+        self_test_rows=_sample(seen, recipe.seed),
+        labels=label_counts(frame),
+        varying=np.asarray(seen.min(axis=0) < seen.max(axis=0)),
+    )
+
+
+def _measured(  # noqa: PLR0917  (what is measured, row by row)
+    frame: pl.DataFrame,
+    matrix: NDArray[np.float32],
+    truth: Truth,
+    chosen: NDArray[np.intp],
+    recipe: Recipe,
+    tell: Tell,
+) -> Quality:
+    if recipe.folds < 2 or not (truth.attack.any() and truth.benign.any()):
+        return Quality.unknown()
+    tell(f"measuring on labels: {recipe.folds} trainings on parts")
+
+    def fit(rows: NDArray[np.intp], fold: int) -> Model:
+        return fit_estimator(recipe.kind, matrix[rows], seed=recipe.seed + fold, params=recipe.params)
+
+    return measure(matrix, truth, frame[LABEL], chosen, recipe.folds, fit)
+
+
+def training_data(data: Dataset, rows: int, recipe: Recipe) -> TrainingData:
+    """The facts about the data that go into the manifest."""
+    return TrainingData(
+        rows=rows,
+        rows_read=len(data.frame),
+        sources=tuple(PurePath(source).name if "://" not in source else source for source in data.sources),
+        format=data.format,
+        train_on=recipe.train_on.text,
+        start=data.start,
+        end=data.end,
+        sha256=data.sha256,
+    )
+
+
+def label_counts(frame: pl.DataFrame) -> dict[str, int]:
+    """Rows by label, the commonest first; those without one as :data:`UNLABELLED`."""
+    if LABEL not in frame.columns:
+        return {UNLABELLED: len(frame)}
+    counts = Counter({label or UNLABELLED: count for label, count in frame[LABEL].value_counts().rows()})
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _sample(rows: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    wanted = min(SELF_TEST_SAMPLE, len(rows))
+    places = np.sort(np.random.default_rng(seed).choice(len(rows), wanted, replace=False))
+    return rows[places]
