@@ -50,6 +50,15 @@ FILES = [
     ("zeek", "zeek/truncated/conn_top.log", 58, {"field_count": 1}, {}, 0),
     ("suricata", "suricata/slips-test6.eve.json.gz", 3512, {}, {"other_event": 1488}, 366),
     ("suricata", "suricata/mixed.eve.json.gz", 572, {}, {"other_event": 1242}, 33),
+    ("argus", "argus/slips-test2.binetflow.gz", 6751, {}, {"header": 1}, 0),
+    ("argus", "argus/test5-labeled.tabs.binetflow.gz", 6723, {"bad_address": 1}, {"header": 1, "management": 1}, 6277),
+    ("unsw-nb15", "unsw-nb15/raw-3400-flows.csv.gz", 3400, {}, {}, 117),
+    ("nsl-kdd", "nsl-kdd/KDDTrain+_20Percent.txt.gz", 25192, {}, {}, 11743),
+    ("nsl-kdd", "nsl-kdd/KDDTest+.txt.gz", 22544, {}, {}, 12833),
+    ("goflow2", "netflow/samples/goflow2.jsonl", 3, {}, {}, 0),
+    ("vpcflow", "netflow/samples/vpcflow_v2_default.log", 5, {}, {"no_data": 2}, 0),
+    ("vpcflow", "netflow/samples/vpcflow_v3_header_tcpflags.log", 1, {}, {"header": 1, "no_data": 2}, 0),
+    ("vpcflow", "netflow/samples/vpcflow_v5_all_fields.log", 1, {}, {}, 0),
 ]
 
 
