@@ -125,8 +125,10 @@ CIC_2017 = (
     b" Total Fwd Packets, Total Backward Packets,Total Length of Fwd Packets, Total Length of Bwd Packets, Label"
 )
 CIC_2018 = b"Dst Port,Protocol,Timestamp,Flow Duration,Tot Fwd Pkts,Tot Bwd Pkts,TotLen Fwd Pkts,TotLen Bwd Pkts,Label"
-CIC_PYTHON = b"src_ip,dst_ip,src_port,dst_port,protocol,timestamp,flow_duration,tot_fwd_pkts,tot_bwd_pkts,totlen_fwd_pkts"
-    b",totlen_bwd_pkts"
+CIC_PYTHON = (
+    b"src_ip,dst_ip,src_port,dst_port,protocol,timestamp,flow_duration,tot_fwd_pkts,tot_bwd_pkts"
+    b",totlen_fwd_pkts,totlen_bwd_pkts"
+)
 
 
 def test_cicflowmeter_reads_each_of_its_spellings() -> None:
