@@ -83,7 +83,11 @@ class Daemon:
         return Judge(
             model,
             incoming=watcher,
-            budget=Budget(settings.alerts.false_positive_rate, settings.alerts.alerts_per_hour),
+            budget=Budget(
+                settings.alerts.false_positive_rate,
+                settings.alerts.alerts_per_hour,
+                settings.alerts.false_incidents_per_day or None,
+            ),
             writer=AlertWriter(settings.output.format, settings.alerts.top_features),
             write_scores=bool(settings.output.scores_topic or settings.output.scores_path),
             write_incidents=bool(settings.output.incidents_topic or settings.output.incidents_path),

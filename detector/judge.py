@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letter
-from detector.alerts.decide import Budget, Decision, decide
+from detector.alerts.decide import Budget, Decision, decide, decide_incidents
 from detector.alerts.events import IncidentsTold
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import clocks
 from detector.alerts.score_record import score_records
+from detector.alerts.suspect import suspect
 from detector.drift import DriftMonitor
 from detector.drift_events import DriftSeen
 from detector.features.events import WindowsSeen
@@ -68,7 +69,7 @@ class Judge:
         self._swap()
         matrix = self._features(raw, flows)
         scores = self._score(flows, matrix)
-        decision = decide(scores, self.model.calibration, self._budget)
+        decision = self._decide(raw, flows, scores)
         dead_letters = [dead_letter(raw, reject) for reject in flows.rejects]
         self._tell_of_rejects(flows)
         return Verdict(
@@ -88,7 +89,7 @@ class Judge:
         self._swap()
         matrix = self._matrix(raw, flows)
         scores = self.model.model.score(matrix)
-        self._alerts(raw, flows, matrix, scores, decide(scores, self.model.calibration, self._budget))
+        self._alerts(raw, flows, matrix, scores, self._decision(raw, flows, scores))
         self.memory.incidents.pass_time(clocks(raw, flows))
         self.memory.incidents.take()
 
@@ -126,6 +127,19 @@ class Judge:
         return scores
 
     # --- decide ---------------------------------------------------------------------------------------------------
+
+    def _decide(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> Decision:
+        started = time.perf_counter()
+        decision = self._decision(raw, flows, scores)
+        self._tell(events.BatchDecided(len(scores), len(decision.rows), time.perf_counter() - started))
+        return decision
+
+    def _decision(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> Decision:
+        model, budget = self.model, self._budget
+        if model.incidents is None or budget.incidents_per_day is None or budget.alerts_per_hour is not None:
+            return decide(scores, model.calibration, budget)
+        suspicion = suspect(flows.frame, scores, model.calibration, self.memory.evidence, raw.partitions[flows.rows])
+        return decide_incidents(scores, suspicion, model.calibration, model.incidents, budget.incidents_per_day)
 
     def _alerts(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from detector.alerts.evidence import EvidenceState
 from detector.alerts.incidents import IncidentBook
 from detector.errors import InputError
 from detector.features.windows import WindowState
@@ -36,6 +37,7 @@ class Memory:
     def __init__(self, model: LoadedModel) -> None:
         self.windows: WindowState | None = None
         self.incidents = IncidentBook()
+        self.evidence = EvidenceState()
         self._defined_by: dict[str, Any] = {}
         self._parts: dict[str, Remembered] = {}
         self.adopt(model)
@@ -48,7 +50,7 @@ class Memory:
         elif self.windows is None or self._defined_by != dict(wanted):
             self.windows = WindowState(wanted)
         self._defined_by = dict(wanted)
-        self._parts = {"incidents": self.incidents}
+        self._parts = {"incidents": self.incidents, "evidence": self.evidence}
         if self.windows:
             self._parts["windows"] = self.windows
 

@@ -213,14 +213,21 @@ class Model(Section):
 class Alerts(Section):
     """How many alerts to raise, and what they tell."""
 
+    false_incidents_per_day: float = Field(
+        default=10.0,
+        ge=0,
+        le=100_000,
+        description="The alert budget: how many distinct keys (source, destination, port) may be raised falsely a day. "
+        "0: decide by `false_positive_rate`, as for models whose flows had no times.",
+    )
     false_positive_rate: float = Field(
-        default=0.001, gt=0, lt=1, description="Share of benign flows that may be raised: the alert budget."
+        default=0.001, gt=0, lt=1, description="The budget as a share of benign flows, where incidents do not count."
     )
     alerts_per_hour: float | None = Field(
         default=None,
         examples=[1.0],
         gt=0,
-        description="The budget as false alerts per hour; takes the place of `false_positive_rate` when set.",
+        description="The budget as false alerts per hour; takes the place of both others when set.",
     )
     top_features: int = Field(
         default=5, ge=1, le=100, description="Features to explain an alert with, most telling first."

@@ -112,6 +112,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         features,
         values,
         attribution.output.tolist(),
+        _suspicions(decision),
         strict=True,
     )
     return [
@@ -139,6 +140,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     features: list[dict[str, Any]],
     vector: list[float],
     output: float,
+    suspicion: dict[str, float] | None,
     *,
     threshold: float,
     model: dict[str, str],
@@ -159,7 +161,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         score=score,
         p_value=p_value,
         threshold=threshold,
-        why=sentence(src_ip, target, features, p_value),
+        why=sentence(src_ip, target, features, p_value, lasting=score < threshold),
         title=f"Unusual flow: {src_ip} to {target}",
         flow=flow,
         ip_version=6 if ipv6 else 4,
@@ -170,7 +172,18 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         explanation={"quantity": quantity, "base": base, "output": output},
         model=model,
         position={"topic": topic, "partition": position[0], "offset": position[1]},
+        suspicion=suspicion,
     )
+
+
+def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
+    """Why each alert was raised, in the budget's terms."""
+    if decision.suspicion is None or decision.rates is None:
+        return [None] * len(decision.rows)
+    told = {"surprise": decision.suspicion.surprise, "evidence": decision.suspicion.evidence}
+    names = (*told, "false_incidents_per_day")
+    values = np.stack([*told.values(), decision.rates], axis=1).tolist()
+    return [dict(zip(names, each, strict=True)) for each in values]
 
 
 def _is_told(value: object) -> bool:

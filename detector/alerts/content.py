@@ -36,13 +36,15 @@ class Content:
     explanation: dict[str, Any]
     model: dict[str, str]
     position: dict[str, Any]
+    suspicion: dict[str, float] | None = None
+    """Surprise, evidence and rate, where false incidents are what the budget counts."""
     incident: dict[str, Any] | None = None
     """Which incident it belongs to, where incidents are kept: see :mod:`detector.alerts.incidents`."""
 
     def ours(self) -> dict[str, Any]:
         """The part that neither OCSF nor ECS has fields for; the same in both."""
-        given = {} if self.incident is None else {"incident": self.incident}
-        return given | {
+        optional = {"suspicion": self.suspicion, "incident": self.incident}
+        return {name: value for name, value in optional.items() if value is not None} | {
             "alert_version": ALERT_VERSION,
             "id": self.id,
             "score": self.score,

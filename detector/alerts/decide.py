@@ -1,6 +1,9 @@
 """Which rows are alerts, and how severe each is: scores held against an alert budget.
 
-**Alerts** are the rows whose score reaches the calibration's threshold for the budget.
+**Alerts** are the rows that the budget in *false incidents per day* raises by their surprise or by their evidence
+(:mod:`detector.alerts.evidence`, :mod:`detector.alerts.incident_budget`). Where the budget is given as a share of
+flows or in alerts per hour, or the model has no calibration of incidents since its flows had no times, they are the
+rows whose score reaches the calibration's threshold for it.
 
 **Severity** tells how far below the budget the row's p-value lies: *low* anywhere below it, *medium* below a tenth of
 it, *high* below a hundredth, *critical* below a thousandth. Held-out rows can tell no p-value below one in their
@@ -18,7 +21,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.alerts.incident_budget import IncidentCalibration
 from detector.models.calibration import Calibration
+
+MOST_SURPRISE = 100.0
 
 TAIL_SHARES = (0.01, 0.001)
 """Between which quantiles of the held-out scores their tail's steepness is taken."""
@@ -40,10 +46,15 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many false alerts may be raised: as a share of benign flows, or, where set, per hour of their time."""
+    """How much may be raised falsely: alerts as a share of benign flows, or, where set, per hour of their time.
+
+    Where ``incidents_per_day`` is set and ``alerts_per_hour`` is not, it is false incidents per day instead, for every
+    model that is calibrated to tell them.
+    """
 
     false_positive_rate: float = 0.001
     alerts_per_hour: float | None = None
+    incidents_per_day: float | None = None
 
     def threshold(self, calibration: Calibration) -> float:
         """The score from which a row is an alert. Raises ConfigurationError for a budget that cannot be kept."""
@@ -59,6 +70,18 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """How odd flows are, each by itself and with what came before it; shape (rows,)."""
+
+    surprise: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.intp]) -> Suspicion:
+        """Only these rows."""
+        return Suspicion(self.surprise[rows], self.evidence[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The rows of a batch that are alerts; arrays of one length, in row order."""
 
@@ -67,6 +90,11 @@ class Decision:
     severity: NDArray[np.int64]
     """Values of :class:`Severity`."""
     threshold: float
+    """The score from which a row is an alert by itself."""
+    suspicion: Suspicion | None = None
+    """Of the same rows, where incidents are what the budget counts."""
+    rates: NDArray[np.float64] | None = None
+    """False incidents per day that raise each row, likewise."""
 
     def severities(self) -> dict[str, int]:
         """How many alerts of each severity; those that did not occur are left out."""
@@ -85,6 +113,31 @@ def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget
     return Decision(rows, p_values, severity(chosen, p_values, calibration, budget.share(calibration)), threshold)
 
 
+def decide_incidents(
+    scores: NDArray[np.float64],
+    suspicion: Suspicion,
+    calibration: Calibration,
+    incidents: IncidentCalibration,
+    per_day: float,
+) -> Decision:
+    """Choose the alerts among flows (rows,) at a budget of ``per_day`` false incidents."""
+    least_surprise, least_evidence = incidents.thresholds(per_day)
+    # All that can be raised, cheaply; the rate, which decides, is told of these alone.
+    likely = np.flatnonzero((suspicion.surprise >= least_surprise) | (suspicion.evidence >= least_evidence))
+    rates = incidents.rates(suspicion.surprise[likely], suspicion.evidence[likely])
+    raised = rates <= per_day
+    rows, rates = likely[raised], rates[raised]
+    steps = np.clip(np.floor(np.log10(per_day / rates)), 0, Severity.CRITICAL - Severity.LOW)
+    return Decision(
+        rows,
+        calibration.p_values(scores[rows]),
+        Severity.LOW + steps.astype(np.int64),
+        score_at(least_surprise, calibration),
+        suspicion.take(rows),
+        rates,
+    )
+
+
 def severity(
     scores: NDArray[np.float64], p_values: NDArray[np.float64], calibration: Calibration, share: float
 ) -> NDArray[np.int64]:
@@ -97,6 +150,24 @@ def severity(
     steps = np.clip(np.floor(surprise), 0, Severity.CRITICAL - Severity.LOW)
     graded: NDArray[np.int64] = Severity.LOW + steps.astype(np.int64)
     return graded
+
+
+def surprise_of(scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
+    """−ln p of each score (rows,), 0 to MOST_SURPRISE; beyond the highest held-out score as steep as their tail."""
+    surprise = -np.log(calibration.p_values(scores))
+    scale = tail_scale(calibration)
+    if scale > 0:
+        surprise += np.maximum(scores - calibration.scores[-1], 0.0) * (math.log(10.0) / scale)
+    return np.minimum(surprise, MOST_SURPRISE)
+
+
+def score_at(surprise: float, calibration: Calibration) -> float:
+    """The lowest score that surprises so much, about: among those kept, or on the continued tail."""
+    kept = surprise_of(calibration.scores, calibration)
+    place = int(np.searchsorted(kept, surprise))
+    if place < len(kept):
+        return float(calibration.scores[place])
+    return float(calibration.scores[-1] + (surprise - kept[-1]) * tail_scale(calibration) / math.log(10.0))
 
 
 def tail_scale(calibration: Calibration) -> float:

@@ -69,10 +69,11 @@ def explained(
     ]
 
 
-def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float) -> str:
-    """Say it in one sentence; ``share`` is the p-value."""
+def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float, *, lasting: bool = False) -> str:
+    """Say it in one sentence; ``share`` is the p-value, ``lasting`` says that earlier flows weighed more."""
     reasons = "; ".join(_phrase(feature) for feature in features[:NAMED])
-    return f"{src_ip} to {target} is odder than all but {_share(share)} of usual flows: {reasons}."
+    since = " and has been odd for a while" if lasting else ""
+    return f"{src_ip} to {target} is odder than all but {_share(share)} of usual flows{since}: {reasons}."
 
 
 def _phrase(feature: dict[str, Any]) -> str:

@@ -15,7 +15,8 @@ A row holds 32-bit words; ``numbers`` and ``moments`` are views of the same memo
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -109,8 +110,13 @@ prefetch: Any = _prefetch
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
 
-kernel: Any = njit(**_OPTIONS)
-"""Compiles without reference counts, of which kernels that make no arrays have no need: a fifth of the time here."""
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile without reference counts, of which kernels that make no arrays have no need: a fifth of the time here."""
+    compiled: _Function = njit(**_OPTIONS)(function)
+    return compiled
 
 
 @kernel

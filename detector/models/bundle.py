@@ -1,8 +1,9 @@
 """The bundle: a model as a few files without code in them, checked in full before anything of it is used.
 
 ``model.json`` is the manifest (``detector.models.manifest``), ``arrays.safetensors`` everything that was learnt, with
-names by part (``features.``, ``model.``, ``calibration.``, ``usual.``, ``self_test.``). Other files, such as
-``card.html``, are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
+names by part (``features.``, ``model.``, ``calibration.``, ``usual.``, ``incidents.``, ``self_test.``). Other files,
+such as ``card.html``, are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's
+business.
 
 Reading does no I/O and runs nothing from the files. Whatever bytes they hold, it ends in a model or in a BundleError.
 """
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from detector.alerts.incident_budget import IncidentCalibration
 from detector.errors import BundleError, ConfigurationError
 from detector.features.extractor import FeatureExtractor
 from detector.models.arrays import broken, check_names, take
@@ -56,7 +58,7 @@ SELF_TEST_TOLERANCE = 1e-9
 
 LIBRARIES = ("oddflow", "numpy", "numba", "polars", "scikit-learn", "pyod")
 
-_PARTS = ("features", "model", "calibration", "usual", "self_test")
+_PARTS = ("features", "model", "calibration", "usual", "incidents", "self_test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class LoadedModel:
     model: Model
     calibration: Calibration
     usual: UsualRange
+    incidents: IncidentCalibration | None
+    """None where the flows that it was calibrated on had no times."""
     self_test_rows: NDArray[np.float32]
 
     @property
@@ -101,6 +105,7 @@ def build_bundle(
     self_test_rows: NDArray[np.float32],
     training: TrainingData,
     usual: UsualRange | None = None,
+    incidents: IncidentCalibration | None = None,
     parameters: Mapping[str, Any] | None = None,
     seeds: Mapping[str, int] | None = None,
     quality: Mapping[str, Figure] | None = None,
@@ -122,6 +127,7 @@ def build_bundle(
         "model": model.to_arrays(),
         "calibration": calibration.to_arrays(),
         "usual": (usual or UsualRange.fit(self_test_rows)).to_arrays(),
+        "incidents": incidents.to_arrays() if incidents else {},
         "self_test": {"rows": rows, "scores": model.score(rows)},
     }
     arrays = save(
@@ -189,6 +195,7 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
         model=KINDS[manifest.kind].from_arrays(parts["model"], width),
         calibration=calibration,
         usual=UsualRange.from_arrays(parts["usual"], width),
+        incidents=IncidentCalibration.from_arrays(parts["incidents"]) if parts["incidents"] else None,
         self_test_rows=_self_test_rows(parts["self_test"], width),
     )
     _self_test(loaded, parts["self_test"]["scores"])

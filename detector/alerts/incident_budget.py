@@ -1,0 +1,165 @@
+"""A budget of false incidents, and how many of them each flow's surprise and evidence would cost.
+
+An *incident* is a distinct key (source, destination, destination port) that is raised within a day. On calibration
+time that was not trained on and is taken for benign, each key has its highest surprise and its highest evidence. At
+depth d the d keys with the highest surprise and the d with the highest evidence are raised, fewer than 2·d together.
+
+So surprise and evidence have equal shares of the budget: a pair that is noisy for hours, and tops the evidence, costs
+one incident, and leaves the threshold of surprise, which finds scans, where it was. A flow's *rate* says it in one
+number: with a budget of so many false incidents per day it is just raised. ``raised = rates <= budget``.
+
+Beyond the highest key of calibration, rates fall exponentially, as steeply as the highest :data:`TAIL_KEYS` keys do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import InputError
+from detector.models.arrays import broken, check_names, take
+from detector.models.base import Arrays
+
+DAY_S = 86_400.0
+
+KEPT = 4096
+"""Keys kept of each ranking; rates beyond are told as those of the last."""
+
+TAIL_KEYS = 10
+
+LEAST_RATE = 1e-12
+
+_PART = "incident budget"
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentCalibration:
+    """What the oddest benign keys reach. ``rates`` and the budget are in false incidents per day of event time."""
+
+    surprise: NDArray[np.float64]
+    """Highest surprise of the oddest keys, descending."""
+    evidence: NDArray[np.float64]
+    """Highest evidence of the keys with most, descending, as many."""
+    incidents: NDArray[np.int64]
+    """How many distinct keys are raised at depth 1, 2, …; as many."""
+    seconds: float
+    """Event time of the calibration."""
+
+    @classmethod
+    def fit(
+        cls,
+        keys: NDArray[np.uint64],
+        ts: NDArray[np.float64],
+        surprise: NDArray[np.float64],
+        evidence: NDArray[np.float64],
+        seconds: float | None = None,
+    ) -> Self:
+        """Learn from calibration flows (rows,), in any order; they span ``seconds``, None for what ``ts`` spans.
+
+        Raises InputError if there are none, or they span no time.
+        """
+        if not len(keys):
+            raise InputError("calibrating incidents: no rows were held out; give more data")
+        span = float(np.ptp(ts)) if seconds is None else float(seconds)
+        if not (np.isfinite(span) and span > 0):
+            raise InputError("calibrating incidents: the held-out flows span no time; give flows with times")
+        days = np.floor((ts - ts.min()) / DAY_S).astype(np.uint64)
+        # A key on another day is another incident: an analyst meets it again.
+        _, number = np.unique(keys ^ (days * np.uint64(0x9E3779B97F4A7C15)), return_inverse=True)
+        tops = [_highest(number, values) for values in (surprise, evidence)]
+        order = [np.argsort(-top, kind="stable")[:KEPT] for top in tops]
+        return cls(tops[0][order[0]], tops[1][order[1]], _distinct(order[0], order[1], len(tops[0])), span)
+
+    @property
+    def days(self) -> float:
+        """Event time of the calibration in days."""
+        return self.seconds / DAY_S
+
+    def rates(self, surprise: NDArray[np.float64], evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
+        depth = np.minimum(_depth(self.surprise, surprise), _depth(self.evidence, evidence))
+        within = np.interp(depth, np.arange(1.0, len(self.incidents) + 1.0), self.incidents.astype(np.float64))
+        rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
+        return rates / self.days
+
+    def thresholds(self, incidents_per_day: float) -> tuple[float, float]:
+        """The surprise, and the evidence, from which a flow is raised at this budget; for people to read."""
+        allowed = incidents_per_day * self.days
+        depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
+        return _value(self.surprise, depth), _value(self.evidence, depth)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to restore it."""
+        return {
+            "surprise": self.surprise,
+            "evidence": self.evidence,
+            "incidents": self.incidents,
+            "seconds": np.array([self.seconds]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Restore it; raises BundleError for anything off."""
+        check_names(arrays, ("surprise", "evidence", "incidents", "seconds"), _PART)
+        high = float(np.finfo(float).max)
+        surprise = take(arrays, "surprise", _PART, dtype=np.float64, shape=(None,), low=0.0, high=high)
+        count = len(surprise)
+        if count > KEPT:
+            raise broken(_PART, f"{count} keys are more than {KEPT}")
+        evidence = take(arrays, "evidence", _PART, dtype=np.float64, shape=(count,), low=0.0, high=high)
+        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=2 * count)
+        seconds = take(arrays, "seconds", _PART, dtype=np.float64, shape=(1,), low=1e-6, high=1e12)
+        if bool(np.any(np.diff(surprise) > 0)) or bool(np.any(np.diff(evidence) > 0)):
+            raise broken(_PART, "its keys do not descend")
+        if bool(np.any(np.diff(incidents) < 0)) or bool(np.any(incidents < np.arange(1, count + 1))):
+            raise broken(_PART, "its incidents do not rise with depth")
+        return cls(surprise, evidence, incidents, float(seconds[0]))
+
+
+def _highest(number: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The highest value of each key."""
+    tops = np.zeros(int(number.max()) + 1)
+    np.maximum.at(tops, number, values)
+    return tops
+
+
+def _distinct(first: NDArray[np.intp], second: NDArray[np.intp], keys: int) -> NDArray[np.int64]:
+    """How many keys are among the first d of either, for each d from 1."""
+    met = np.full(keys, len(first), np.int64)
+    for order in (first, second):
+        np.minimum.at(met, order, np.arange(len(order)))
+    counts: NDArray[np.int64] = np.cumsum(np.bincount(met[met < len(first)], minlength=len(first))).astype(np.int64)
+    return counts
+
+
+def _scale(tops: NDArray[np.float64]) -> float:
+    """By how much the tail's values rise while e times fewer keys reach them; 0 where it cannot be told."""
+    tail = tops[: TAIL_KEYS + 1]
+    return float(np.mean(tail[:-1]) - tail[-1]) if len(tail) > 1 else 0.0
+
+
+def _depth(tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many keys reach each value, between keys in proportion; beyond the first an exponential tail, below 1."""
+    # The shallowest depth of a tied value is where all that tie are raised.
+    distinct, first = np.unique(-tops, return_index=True)
+    reached = np.append(first[1:], len(tops)).astype(np.float64)
+    depth = np.interp(-values, distinct, reached)
+    scale = _scale(tops)
+    beyond = values > tops[0]
+    if scale > 0:
+        depth[beyond] = np.exp(-(values[beyond] - tops[0]) / scale) * min(1.0, reached[0])
+    else:
+        depth[beyond] = LEAST_RATE
+    return np.where(values > 0, depth, float(len(tops)))
+
+
+def _value(tops: NDArray[np.float64], depth: float) -> float:
+    """The lowest value that no more than ``depth`` keys reach."""
+    if depth >= len(tops):
+        return 0.0
+    if depth >= 1.0:
+        return float(np.nextafter(tops[int(depth)], np.inf))
+    return float(tops[0] - _scale(tops) * np.log(max(depth, LEAST_RATE)))

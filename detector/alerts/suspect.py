@@ -1,0 +1,43 @@
+"""How odd flows are, each by itself and with what came before it: the same online, in training and in evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.decide import Suspicion, surprise_of
+from detector.alerts.evidence import EvidenceState, evidence_keys
+from detector.alerts.incident_budget import IncidentCalibration
+from detector.errors import InputError
+from detector.models.calibration import Calibration
+
+
+def suspect(
+    frame: pl.DataFrame,
+    scores: NDArray[np.float64],
+    calibration: Calibration,
+    state: EvidenceState,
+    partitions: NDArray[np.int32] | None = None,
+) -> Suspicion:
+    """Weigh flows in record order, with their ``scores`` (rows,), and add them to ``state``."""
+    surprise = surprise_of(scores, calibration)
+    evidence = state.update(evidence_keys(frame), frame["ts"].to_numpy(), surprise, partitions)
+    return Suspicion(surprise, evidence)
+
+
+def calibrate_incidents(
+    frame: pl.DataFrame,
+    scores: NDArray[np.float64],
+    calibration: Calibration,
+    partitions: NDArray[np.int32] | None = None,
+    seconds: float | None = None,
+) -> IncidentCalibration | None:
+    """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time."""
+    suspicion = suspect(frame, scores, calibration, EvidenceState(), partitions)
+    try:
+        return IncidentCalibration.fit(
+            evidence_keys(frame), frame["ts"].to_numpy(), suspicion.surprise, suspicion.evidence, seconds
+        )
+    except InputError:
+        return None

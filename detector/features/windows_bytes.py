@@ -1,0 +1,117 @@
+"""Bounded tables as bytes that can be checked, and the envelope that they are kept in.
+
+::
+
+    magic (4 bytes)   digest of what the state depends on (16)   CRC-32 of the body (4)   length of the body (8)
+    body, deflated; in it, for each table: keys in use, keys evicted (2 × int64), its buckets, the rows in use (uint32)
+
+Little-endian throughout. Whatever is off raises InputError; nothing in the bytes is trusted before it is checked.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import InputError
+from detector.features.windows_table import EVICTED, USED, WAYS, Table, grown
+
+_HEAD = struct.Struct("<4s16sIQ")
+_COUNTS = struct.Struct("<qq")
+
+DIGEST_BYTES = 16
+
+FASTEST = 1
+"""zlib's level: most of a row is zeros, which any level packs well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a kind of state is kept in: ``what`` names it in errors."""
+
+    what: str
+    magic: bytes
+    digest: bytes
+
+    def seal(self, parts: list[bytes]) -> bytes:
+        """Put the parts of the body into one."""
+        body = b"".join(parts)
+        return _HEAD.pack(self.magic, self.digest, zlib.crc32(body), len(body)) + zlib.compress(body, FASTEST)
+
+    def open(self, data: bytes, longest: int) -> bytes:
+        """Give the body, of ``longest`` bytes at most."""
+        self.demand(len(data) >= _HEAD.size, "it is cut off")
+        magic, digest, crc, length = _HEAD.unpack_from(data)
+        self.demand(magic == self.magic, "it is not of this version")
+        self.demand(digest == self.digest, "it is of other windows, or bounds")
+        self.demand(length <= longest, "its length is out of bounds")
+        inflater = zlib.decompressobj()
+        try:
+            body = inflater.decompress(data[_HEAD.size :], length + 1)
+        except zlib.error as error:
+            raise self._error(str(error)) from error
+        self.demand(inflater.eof and not inflater.unused_data, "it is cut off, or goes on behind its end")
+        self.demand(len(body) == length and zlib.crc32(body) == crc, "its checksum does not match")
+        return body
+
+    def demand(self, holds: bool, otherwise: str) -> None:
+        """Raise InputError, with ``otherwise`` as its reason, unless it holds."""
+        if not holds:
+            raise self._error(otherwise)
+
+    def _error(self, why: str) -> InputError:
+        return InputError(f"restoring {self.what}: {why}; remove it, and the {self.what} starts empty")
+
+
+def words_of(array: NDArray[np.uint32]) -> bytes:
+    """An array of words as bytes."""
+    return array.astype("<u4").tobytes()
+
+
+def table_parts(table: Table) -> list[bytes]:
+    """Write a table down."""
+    used = int(table.meta[USED])
+    counts = _COUNTS.pack(used, int(table.meta[EVICTED]))
+    return [counts, words_of(table.tags), words_of(table.words[:used])]
+
+
+def longest_table(table: Table, limit: int) -> int:
+    """How long it can become, with ``limit`` keys."""
+    return int(_COUNTS.size + table.tags.nbytes + 4 * limit * table.words.shape[1])
+
+
+def read_words(body: bytes, at: int, into: NDArray[np.uint32], envelope: Envelope) -> int:
+    """Fill an array from ``body[at:]``; give where it ends there."""
+    end = at + into.nbytes
+    envelope.demand(end <= len(body), "it ends within a table")
+    into[:] = np.frombuffer(body, "<u4", into.size, at).reshape(into.shape)
+    return end
+
+
+def read_table(body: bytes, at: int, table: Table, limit: int, envelope: Envelope) -> tuple[Table, int]:
+    """Fill an empty table, of ``limit`` keys at most, from ``body[at:]``; give it, and where it ends there."""
+    envelope.demand(at + _COUNTS.size <= len(body), "it ends within a table")
+    used, evicted = _COUNTS.unpack_from(body, at)
+    envelope.demand(0 <= used <= limit and evicted >= 0, "it has more keys than are allowed")
+    table = roomy(table, used, limit)
+    at = read_words(body, at + _COUNTS.size, table.tags, envelope)
+    at = read_words(body, at, table.words[:used], envelope)
+    table.meta[USED], table.meta[EVICTED] = used, evicted
+    places = table.tags.reshape(len(table.tags), WAYS, 2)
+    full = places[:, :, 0] != 0
+    envelope.demand(bool((full[:, :-1] >= full[:, 1:]).all()), "a bucket has a gap")
+    rows = np.sort(places[:, :, 1][full])
+    envelope.demand(bool(np.array_equal(rows, np.arange(used))), "its keys do not match its rows")
+    envelope.demand(bool(np.isfinite(table.moments[:used, :2]).all()), "a key's time is not a time")
+    return table, at
+
+
+def roomy(table: Table, arriving: int, limit: int) -> Table:
+    """A table with room for as many new keys as can arrive, within the limit; doubled, so that it is copied seldom."""
+    rows = len(table.words)
+    needed = min(int(table.meta[USED]) + arriving, limit)
+    return table if needed <= rows else grown(table, min(max(needed, 2 * rows), limit))
