@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from detector.alerts import alert as module
 from detector.alerts.alert import AlertWriter, build_alerts
-from detector.alerts.decide import Budget, Decision, decide
+from detector.alerts.decide import Budget, Decision, Suspicion, decide
 from detector.alerts.ecs import RISK
 from detector.alerts.explain import top_features, words
 from detector.alerts.identity import NAMESPACE, record_ids
@@ -293,3 +293,27 @@ def test_documented_rules_are_the_rules() -> None:
     text = DOCUMENTATION.read_text(encoding="utf-8")
     rows = [f"| {number} | {rule.kind} | {rule.states} |" for number, rule in enumerate(RULES, 1)]
     assert "\n".join(rows) in text
+
+
+def test_what_evidence_raised_says_so() -> None:
+    """A flow that evidence raised tells its surprise, evidence and rate, and the sentence says that it lasts."""
+    batch = judged(flows(*ODD))
+    rows = np.arange(4)
+    decision = Decision(
+        rows,
+        np.full(4, 0.04),
+        np.full(4, 3),
+        threshold=2.0,
+        suspicion=Suspicion(np.full(4, 3.2), np.full(4, 31.0)),
+        rates=np.full(4, 2.5),
+    )
+    attribution = loaded().model.explain(batch.matrix)
+    records = AlertWriter().write(batch.raw, batch.flows, batch.matrix, batch.scores, decision, attribution, loaded())
+    document = json.loads(records[0].value or b"")
+    Draft202012Validator(schema("alert")).validate(document)
+    assert document["unmapped"]["oddflow"]["suspicion"] == {
+        "surprise": 3.2,
+        "evidence": 31.0,
+        "false_incidents_per_day": 2.5,
+    }
+    assert " is odder than all but 4 % of usual flows and has been odd for a while: " in document["message"]
