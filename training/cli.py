@@ -90,7 +90,6 @@ def train(
     from dataclasses import replace  # noqa: PLC0415
 
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
-    from detector.features.extractor import build_spec  # noqa: PLC0415
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.registry.registry import Registry  # noqa: PLC0415
     from training.labels import TrainOn, mark_attackers  # noqa: PLC0415
@@ -106,7 +105,8 @@ def train(
         params=parameters(param or []),
         holdout=holdout,
         folds=folds,
-        spec=build_spec(windows=default_windows() if windows else None, partitions=partitions),
+        windows=default_windows() if windows else None,
+        partitions=partitions,
     )
     shelf = Registry(settings.model.registry)
     parent = champion_of(shelf, settings.model.name)

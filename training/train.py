@@ -18,15 +18,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.incident_budget import IncidentCalibration
+from detector.alerts.suspect import calibrate_incidents
 from detector.dataset import Dataset
+from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
+from detector.features.perflow import FAMILIES
 from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec
+from detector.features.windows import default_windows
 from detector.models.base import Model
 from detector.models.bundle import build_bundle
 from detector.models.calibration import Calibration
 from detector.models.manifest import TrainingData
 from detector.models.usual import UsualRange
+from detector.partitioner import partitions_of
 from detector.records.flow import LABEL
 from training.card import RATES, CardFacts, card
 from training.estimators import fit_estimator
@@ -38,6 +44,9 @@ Tell = Callable[[str], None]
 
 UNLABELLED = "unlabelled"
 """How flows without a label are counted."""
+
+ADDRESS_FAMILIES = ("addresses", "ports")
+"""What tells nothing where flows have no addresses."""
 
 SELF_TEST_SAMPLE = 64
 """Rows drawn from those trained on, by which a bundle proves that it scores elsewhere as it did here."""
@@ -56,8 +65,10 @@ class Recipe:
     """Share of the calm flows, the latest, that the model is calibrated on instead of trained on."""
     folds: int = 5
     """How many times a labelled set is trained on in part and measured on the rest; fewer than 2: not measured."""
-    spec: FeatureSpec | None = None
-    """None: every feature that the flows allow."""
+    windows: Mapping[str, Any] | None = field(default_factory=default_windows)
+    """Parameters of the windowed features; None: none."""
+    partitions: int = 1
+    """Of the topic that will be read: windows are computed over each by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +79,7 @@ class Trained:
     extractor: FeatureExtractor
     model: Model
     calibration: Calibration
+    incidents: IncidentCalibration | None
     usual: UsualRange
     quality: Quality
     training_rows: NDArray[np.intp]
@@ -86,6 +98,7 @@ class Trained:
             extractor=self.extractor,
             model=self.model,
             calibration=self.calibration,
+            incidents=self.incidents,
             self_test_rows=self.self_test_rows,
             usual=self.usual,
             training=training_data(data, len(self.training_rows), self.recipe),
@@ -118,19 +131,22 @@ def train(frame: pl.DataFrame, recipe: Recipe, tell: Tell = lambda _: None) -> T
     split = split_by_time(frame, recipe.train_on.calm(truth), recipe.holdout)
     chosen = np.flatnonzero(recipe.train_on.rows(truth, split.before(len(frame)), recipe.seed))
     tell(f"computing features of {len(frame):,} flows")
-    extractor = FeatureExtractor.fit(frame[chosen], recipe.spec or build_spec())
+    extractor = FeatureExtractor.fit(frame[chosen], spec_for(frame, recipe))
     matrix = features_of(extractor, frame)
     tell(f"training {recipe.kind} on {len(chosen):,} flows")
     seen = matrix[chosen]
     model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.params)
     tell(f"calibrating on {len(split.held_out):,} later flows")
-    calibration = Calibration.fit(model.score(matrix[split.held_out]), split.held_out_seconds)
+    held_scores = model.score(matrix[split.held_out])
+    calibration = Calibration.fit(held_scores, split.held_out_seconds)
+    incidents = _incidents(frame[split.held_out], held_scores, calibration, extractor)
     quality = _measured(frame, matrix, truth, chosen, recipe, tell)
     return Trained(
         recipe=recipe,
         extractor=extractor,
         model=model,
         calibration=calibration,
+        incidents=incidents,
         usual=UsualRange.fit(seen),
         quality=quality,
         training_rows=chosen,
@@ -138,6 +154,25 @@ def train(frame: pl.DataFrame, recipe: Recipe, tell: Tell = lambda _: None) -> T
         labels=label_counts(frame),
         varying=np.asarray(seen.min(axis=0) < seen.max(axis=0)),
     )
+
+
+def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
+    """List the features that the flows allow: sets without addresses have neither address features nor windows."""
+    extra = extra_columns(frame)
+    if has_addresses(frame):
+        return build_spec(extra=extra, windows=recipe.windows, partitions=recipe.partitions)
+    families = [name for name in FAMILIES if name not in ADDRESS_FAMILIES]
+    return build_spec(families, extra=extra, partitions=recipe.partitions)
+
+
+def _incidents(
+    held_out: pl.DataFrame, scores: NDArray[np.float64], calibration: Calibration, extractor: FeatureExtractor
+) -> IncidentCalibration | None:
+    """Calibrate on the held-out flows; None for those that have no addresses or span no time."""
+    if not has_addresses(held_out):
+        return None
+    partitions = partitions_of(held_out["src_ip"], extractor.spec.partitions)
+    return calibrate_incidents(held_out, scores, calibration, partitions)
 
 
 def _measured(  # noqa: PLR0917  (what is measured, row by row)

@@ -1,12 +1,13 @@
 """From flows to the matrix that models see: one code path, for training and for serving.
 
-The per-flow families come first, in the order of the spec, then the windowed features, whose state belongs to whoever
-calls: it outlives a swap of models when ``spec.windows`` stays equal.
+The per-flow families come first, in the order of the spec, then the columns that a format for evaluation carries beyond
+the canonical ones (``detector.features.extra``), then the windowed features, whose state belongs to whoever calls: it
+outlives a swap of models when ``spec.windows`` stays equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol, Self
 
@@ -16,12 +17,16 @@ from numpy.typing import NDArray
 
 from detector.errors import BundleError
 from detector.features.encoders import Encoders
+from detector.features.extra import EXTRA, extra_features, fill_extra, is_extra
 from detector.features.flows import Flows
 from detector.features.perflow import FAMILIES, Family
 from detector.features.spec import Feature, FeatureSpec
 
 WINDOWS = "windows"
 """The family of the windowed features: computed by ``detector.features.windows``, not by a row of ``FAMILIES``."""
+
+
+_PARTS = ("", EXTRA, WINDOWS)
 
 
 class Windows(Protocol):
@@ -36,16 +41,19 @@ def build_spec(
     families: Iterable[str] | None = None,
     *,
     leave_out: Iterable[str] = (),
+    extra: Sequence[str] = (),
     windows: Mapping[str, Any] | None = None,
     partitions: int = 1,
 ) -> FeatureSpec:
-    """List the features of ``families`` (None: all that need only canonical columns), less those left out.
+    """List the features of ``families`` (None: all), less those left out.
 
+    ``extra`` are columns beyond the canonical ones that become features as they are.
     ``windows`` are the parameters of the windowed features; empty or None for a spec without any.
     """
-    names = [f.name for f in FAMILIES.values() if not f.needs] if families is None else list(families)
+    names = list(FAMILIES) if families is None else list(families)
     dropped = set(leave_out)
     features = [feature for name in names for feature in FAMILIES[name].features]
+    features += extra_features(extra)
     features += _window_features(windows or {})
     kept = tuple(feature for feature in features if feature.name not in dropped)
     return FeatureSpec(kept, partitions=partitions, windows=dict(windows or {}))
@@ -60,7 +68,8 @@ class FeatureExtractor:
         self.encoders = encoders
         self._families = _families_of(spec)
         self._full = [feature.name for family in self._families for feature in family.features]
-        self._per_flow = [feature.name for feature in spec.features if feature.family != WINDOWS]
+        self._per_flow = [feature.name for feature in spec.features if feature.family in FAMILIES]
+        self._extra = [feature.name for feature in spec.features if feature.family == EXTRA]
         self._picked = None if self._per_flow == self._full else [self._full.index(name) for name in self._per_flow]
 
     @classmethod
@@ -89,10 +98,12 @@ class FeatureExtractor:
             full = np.empty((len(frame), len(self._full)), dtype=np.float32)
             self._fill(frame, full)
             out[:, :per_flow] = full[:, self._picked]
+        own = per_flow + len(self._extra)
+        fill_extra(frame, self._extra, out[:, per_flow:own])
         if self.spec.windows:
             if windows is None:
                 raise ValueError("these features have windows: pass the WindowState that they live in")
-            out[:, per_flow:] = windows.update(frame, partitions)
+            out[:, own:] = windows.update(frame, partitions)
         return out
 
     def _fill(self, frame: pl.DataFrame, out: NDArray[np.float32]) -> None:
@@ -115,7 +126,7 @@ class FeatureExtractor:
 
 
 def _families_of(spec: FeatureSpec) -> list[Family]:
-    names = dict.fromkeys(feature.family for feature in spec.features if feature.family != WINDOWS)
+    names = dict.fromkeys(feature.family for feature in spec.features if feature.family in FAMILIES)
     return [FAMILIES[name] for name in names]
 
 
@@ -135,11 +146,14 @@ def _check_spec(spec: FeatureSpec) -> None:
     per_flow = {feature for family in FAMILIES.values() for feature in family.features}
     windowed = _window_features(spec.windows)
     for feature in spec.features:
-        if feature not in per_flow and feature not in windowed:
+        if feature not in per_flow and feature not in windowed and not is_extra(feature):
             raise _refused(f"feature {feature.name} (family {feature.family}, revision {feature.revision}) is unknown")
     tail = tuple(feature for feature in spec.features if feature.family == WINDOWS)
     if tail != windowed or spec.features[len(spec.features) - len(tail) :] != tail:
         raise _refused("its windowed features are not those of its windows, all and last")
+    order = [_PARTS.index(feature.family if feature.family in _PARTS else "") for feature in spec.features]
+    if order != sorted(order):
+        raise _refused("its own, extra and windowed features are not in this order")
     if not spec.features or len(set(spec.names)) != len(spec.features):
         raise _refused("it has no features, or one of them twice")
     if spec.partitions < 1:

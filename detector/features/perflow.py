@@ -42,8 +42,6 @@ class Family:
     fill: Callable[[Flows, Columns], None]
     categories: tuple[str, ...] = ()
     """Text columns of the frame that need an encoder."""
-    needs: tuple[str, ...] = ()
-    """Columns beyond the canonical ones: a family with such is used where the format carries them."""
 
     @property
     def features(self) -> tuple[Feature, ...]:

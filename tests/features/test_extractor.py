@@ -165,3 +165,35 @@ def test_hash_covers_order_and_revision() -> None:
         msgspec.structs.replace(spec, features=(Feature(spec.names[0], "volumes", 2), *spec.features[1:])),
     ]
     assert len({spec.hash, *(other.hash for other in others)}) == 4
+
+
+def with_extra(values: list[float | None]) -> pl.DataFrame:
+    """Flows with a column that is not canonical."""
+    return flows(*({} for _ in values)).with_columns(pl.Series("rate", values, dtype=pl.Float64))
+
+
+@given(st.lists(st.none() | st.floats(), min_size=1, max_size=8))
+@settings(deadline=None)
+def test_extra_columns_are_features(values: list[float | None]) -> None:
+    """A column that only some format carries is a feature where the spec names it, last and finite."""
+    fitted = FeatureExtractor.fit(with_extra(values), build_spec(extra=["rate"]))
+    column = fitted.transform(with_extra(values))[:, -1]
+    assert fitted.spec.names[-1] == "rate"
+    assert np.isfinite(column).all()
+    known = np.array([value for value in values if value is not None and np.isfinite(value)])
+    given_ = np.array([value is not None and bool(np.isfinite(value)) for value in values])
+    np.testing.assert_allclose(column[given_], np.sign(known) * np.log1p(np.abs(known)), rtol=1e-6, atol=1e-30)
+
+
+def test_extra_columns_that_are_missing() -> None:
+    """Flows that lack a column that the model was trained on are refused, by its name."""
+    fitted = FeatureExtractor.fit(with_extra([1.0]), build_spec(extra=["rate"]))
+    with pytest.raises(BundleError, match="column rate"):
+        fitted.transform(flows({}))
+
+
+@pytest.mark.parametrize("name", [LABEL, ROW, "ts"])
+def test_reserved_columns_are_no_extra_features(name: str) -> None:
+    """A label, a row number or a canonical column is never a feature as it is."""
+    with pytest.raises(BundleError, match="unknown"):
+        FeatureExtractor.fit(flows({}), FeatureSpec((Feature(name, "extra"),)))
