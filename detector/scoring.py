@@ -8,18 +8,24 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.evidence import EvidenceState
+from detector.alerts.suspect import suspect
 from detector.features.replay import features_of, fresh_windows
+from detector.features.windows import WindowState
 from detector.models.bundle import LoadedModel, read_bundle
+from detector.partitioner import partitions_of
 from detector.registry.registry import Registry
 from detector.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What each flow of a frame scored; shape (rows,) both."""
+    """What each flow of a frame scored; shape (rows,) each."""
 
     scores: NDArray[np.float64]
     p_values: NDArray[np.float64]
+    rates: NDArray[np.float64] | None
+    """False incidents per day that would raise each; None where the model is not calibrated to tell them."""
 
 
 def load_model(settings: Settings, version: str | None = None) -> LoadedModel:
@@ -32,10 +38,18 @@ def load_model(settings: Settings, version: str | None = None) -> LoadedModel:
 
 
 def score_flows(model: LoadedModel, frame: pl.DataFrame, warm_up: pl.DataFrame | None = None) -> Scored:
-    """Score a frame in order of time; the flows of ``warm_up`` come before it and are not scored."""
-    windows = fresh_windows(model.extractor)
-    if warm_up is not None and windows is not None:
-        features_of(model.extractor, warm_up, windows)
-    matrix = features_of(model.extractor, frame, windows)
-    scores = model.model.score(matrix)
-    return Scored(scores, model.calibration.p_values(scores))
+    """Score a frame in order of time; the flows of ``warm_up`` come before it and are not told of."""
+    windows, evidence = fresh_windows(model.extractor), EvidenceState()
+    if warm_up is not None and (windows is not None or model.incidents is not None):
+        _weigh(model, warm_up, windows, evidence)
+    return _weigh(model, frame, windows, evidence)
+
+
+def _weigh(model: LoadedModel, frame: pl.DataFrame, windows: WindowState | None, evidence: EvidenceState) -> Scored:
+    scores = model.model.score(features_of(model.extractor, frame, windows))
+    p_values = model.calibration.p_values(scores)
+    if model.incidents is None:
+        return Scored(scores, p_values, None)
+    partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions)
+    found = suspect(frame, scores, model.calibration, evidence, partitions)
+    return Scored(scores, p_values, model.incidents.rates(found.surprise, found.evidence))

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from detector.alerts.evidence import evidence_keys
 from detector.models.bundle import LoadedModel
 from detector.records.flow import LABEL
 from detector.scoring import Scored
 from training.card import WORDS
+from training.found import found_figures
 from training.labels import Truth
 from training.metrics import figures
 from training.quality import FOUND_AT, found_by_label
@@ -40,9 +42,14 @@ def evaluate(model: LoadedModel, frame: pl.DataFrame, scored: Scored) -> dict[st
         "unlabelled": len(frame) - len(known),
         **{f"benign_raised_at_p_{p}": _raised(scored.p_values[truth.benign], p) for p in BUDGETS},
         "found": dict(sorted(found.items())),
+        **_by_incidents(frame, scored, truth),
         "model": model.name,
         "version": model.version,
     }
+
+
+def _by_incidents(frame: pl.DataFrame, scored: Scored, truth: Truth) -> dict[str, Any]:
+    return found_figures(scored.rates, evidence_keys(frame), frame["ts"].to_numpy(), truth.attack, truth.benign)
 
 
 def show(found: Mapping[str, Any]) -> str:
@@ -57,6 +64,10 @@ def show(found: Mapping[str, Any]) -> str:
             table.add_row(WORDS[name], _number(value))
     for p in BUDGETS:
         table.add_row(f"Benign flows with a p-value of at most {p}", _number(found[f"benign_raised_at_p_{p}"]))
+    for budget, share in found["found_at_false_incidents"].items():
+        first = found["seconds_to_first_alert"][budget]
+        after = "" if first is None else f", the first after {first:,.0f} s"
+        table.add_row(f"Attack flows found at {budget} false incidents", _number(share) + after)
     for label, share in found["found"].items():
         table.add_row(f"Found of {label}, at {FOUND_AT:.0%} false positives", _number(share))
     console = Console(width=100, highlight=False, markup=False, color_system=None)
