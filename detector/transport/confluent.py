@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from threading import Thread
 from typing import cast
@@ -17,7 +18,7 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.events import FetchFailed, Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
-from detector.transport.confluent_commits import COMMIT_S, CommitThread
+from detector.transport.confluent_commits import COMMIT_S, Commits
 from detector.transport.confluent_sink import ConfluentSink
 from detector.transport.connection import Connection
 from detector.transport.librdkafka import consumer_properties, incremental, opened, said, statistics
@@ -50,6 +51,7 @@ class ConfluentSource:
         self._listener: AssignmentListener | None = None
         self._assigned: set[int] = set()
         self._moved: set[int] = set()
+        self._rebalancing = False
         self._rewound: dict[int, int] = {}
         self._generation = 0
         self._paused = False
@@ -57,7 +59,7 @@ class ConfluentSource:
         self._committed: dict[int, int] = {}
         self._mean_bytes = _FIRST_GUESS_BYTES
         self._last_rejection = ""
-        self._commits = CommitThread()
+        self._commits = Commits()
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -108,6 +110,8 @@ class ConfluentSource:
         while True:
             room = min(max_records - len(messages), int((max_bytes - size) / self._mean_bytes))
             chunk = self._consume(max(room, 1), deadline.remaining_s)
+            if self._moved and messages:  # read again by whoever has them now, from the committed offset
+                messages = [message for message in messages if message.partition() not in self._moved]
             if chunk:
                 chunk_bytes = sum(map(len, chunk))
                 self._mean_bytes += 0.5 * (max(chunk_bytes / len(chunk), 1.0) - self._mean_bytes)
@@ -179,7 +183,7 @@ class ConfluentSource:
         """Record the next offset to read, by partition. Raises BrokerError or StaleCommitError; see the base."""
         own = [TopicPartition(self._topic, number, at) for number, at in positions.items() if number in self._assigned]
         if own:
-            self._commits.commit(self._open(), own)
+            self._commits.commit(self._open(), own, rebalancing=self._rebalancing)
         if foreign := sorted(positions.keys() - self._assigned):
             raise StaleCommitError(f"committing {self._topic!r}: partitions {foreign} are no longer read here")
 
@@ -237,7 +241,8 @@ class ConfluentSource:
         self._assigned.update(numbers)
         self._rewound = {}
         if self._listener:
-            self._listener.on_assigned(numbers)
+            with self._in_rebalance():
+                self._listener.on_assigned(numbers)
         if self._rewound:
             for place in partitions:
                 place.offset = self._rewound.get(place.partition, place.offset)
@@ -248,7 +253,8 @@ class ConfluentSource:
         numbers = [one.partition for one in partitions]
         try:
             if self._listener:
-                self._listener.on_revoked(numbers)
+                with self._in_rebalance():
+                    self._listener.on_revoked(numbers)
         finally:
             self._forget(numbers)
 
@@ -257,6 +263,14 @@ class ConfluentSource:
         self._forget(numbers)
         if self._listener:
             self._listener.on_lost(numbers)
+
+    @contextmanager
+    def _in_rebalance(self) -> Iterator[None]:
+        self._rebalancing = True
+        try:
+            yield
+        finally:
+            self._rebalancing = False
 
     def _forget(self, numbers: Iterable[int]) -> None:
         self._generation += 1

@@ -26,8 +26,10 @@ def make_daemon(tmp_path: Path, kafka: str, topic: MakeTopic) -> Iterator[MakeDa
         folder = tmp_path / f"daemon-{len(made)}"
         folder.mkdir()
         topics = beside.topics if beside else Topics(topic(partitions), topic(), topic(), topic())
-        publish(folder / "registry")
-        made.append(Daemon(folder, kafka, topics, settings))
+        registry = beside.registry if beside else folder / "registry"
+        if beside is None:
+            publish(registry)
+        made.append(Daemon(folder, registry, kafka, topics, settings))
         return made[-1]
 
     yield make

@@ -87,6 +87,7 @@ class Daemon:
     """Settings for ``oddflow detect`` and the process while it runs; ``start`` again after ``kill`` or ``stop``."""
 
     folder: Path
+    registry: Path
     bootstrap: str
     topics: Topics
     settings: dict[str, Any] = field(default_factory=dict)
@@ -130,7 +131,7 @@ class Daemon:
                 "dead_letters_topic": topics.dead_letters,
                 "scores_topic": topics.scores,
             },
-            "model": {"registry": str(self.folder / "registry"), "name": MODEL, "poll_interval_s": 0.2},
+            "model": {"registry": str(self.registry), "name": MODEL, "poll_interval_s": 0.2},
             "alerts": {"false_positive_rate": 0.01},
             "web": {"port": self.port},
             "shutdown": {"deadline_s": 20.0},
@@ -246,16 +247,18 @@ def send(bootstrap: str, topic: str, values: Sequence[bytes | None], partitions:
 
 
 class Trickle:
-    """Produces values into partition 0 at a rate, over and over, while its block runs; ``sent`` says how many."""
+    """Produces values at a rate, to the partitions in turn, over and over, while its block runs."""
 
-    def __init__(self, bootstrap: str, topic: str, values: Sequence[bytes], per_s: float) -> None:
+    def __init__(self, bootstrap: str, topic: str, values: Sequence[bytes], per_s: float, partitions: int = 1) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._values = values
         self._per_s = per_s
+        self._partitions = partitions
         self._stopping = Flag()
         self._thread = Thread(target=self._run, name="trickle", daemon=True)
         self.sent = 0
+        """How many are acknowledged."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -265,13 +268,19 @@ class Trickle:
         self._stopping.set()
         self._thread.join(PATIENCE_S)
 
+    def places(self) -> dict[Place, int]:
+        """Where everything is that was sent, to compare with a count of what came out: once each."""
+        counts = [len(range(partition, self.sent, self._partitions)) for partition in range(self._partitions)]
+        return {(partition, offset): 1 for partition, count in enumerate(counts) for offset in range(count)}
+
     def _run(self) -> None:
         producer = Producer({"bootstrap.servers": self._bootstrap, "enable.idempotence": True, "log_level": 0})
         began, accepted = time.monotonic(), 0
         while not self._stopping.wait(TICK_S):
             due = int((time.monotonic() - began) * self._per_s)
             for number in range(accepted, due):
-                producer.produce(self._topic, self._values[number % len(self._values)], partition=0)
+                value = self._values[number % len(self._values)]
+                producer.produce(self._topic, value, partition=number % self._partitions)
             accepted = due
             producer.poll(0)
             self.sent = accepted - len(producer)
