@@ -1,11 +1,12 @@
-"""Files of flow records as one frame in event-time order: what training, evaluation and scoring read.
+"""Flow records of files, or of a range of a topic, as one frame in event-time order: what training and scoring read.
 
-The daemon reads the same files by ``transport.files`` and never gathers them; here everything is held in memory, about
+The daemon reads the same by ``transport`` and never gathers it; here everything is held in memory, about
 200 bytes a flow, because it is sorted by time and read more than once.
 """
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from detector.errors import InputError
 from detector.records.flow import ROW, Decoder, FlowBatch
 from detector.records.formats import open_decoder
 from detector.transport.files import read_values
+from detector.transport.topic_range import TopicRange
 
 SOURCE = "source"
 """Column with the place of each flow's file (or partition) in :attr:`Dataset.sources`, Int32."""
@@ -46,6 +48,13 @@ class Dataset:
     passed_over: Mapping[str, int]
     first_reject: str = ""
     """Reason and detail of the first record that could not be used."""
+    topic: str | None = None
+    """The topic that it was read from: then :data:`SOURCE` is the partition."""
+
+    @property
+    def partitions(self) -> NDArray[np.int32] | None:
+        """The topic's partition of each flow; None for files, which have none."""
+        return None if self.topic is None else self.frame[SOURCE].to_numpy()
 
     @property
     def start(self) -> float:
@@ -73,6 +82,7 @@ class Gathering:
     _frames: list[pl.DataFrame] = field(default_factory=list)
     _rejected: Counter[str] = field(default_factory=Counter)
     _passed_over: Counter[str] = field(default_factory=Counter)
+    topic: str | None = None
     first_rejects: dict[str, str] = field(default_factory=dict)
     """By source: reason and detail of its first record that could not be used."""
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
@@ -111,6 +121,7 @@ class Gathering:
             rejected=dict(self._rejected),
             passed_over=dict(self._passed_over),
             first_reject=next((f"{source} {text}" for source, text in self.first_rejects.items()), ""),
+            topic=self.topic,
         )
 
     def _why_none(self) -> str:
@@ -138,6 +149,25 @@ def read_dataset(
     for path in paths:
         name = "standard input" if str(path) == "-" else str(path)
         _read_file(gathering, path, name, tell or (lambda _: None))
+    return gathering.finish()
+
+
+def read_topic(
+    range: TopicRange,  # noqa: A002  (what it is)
+    format: str,  # noqa: A002
+    *,
+    labels: bool = False,
+    mapping: Mapping[str, str] | None = None,
+    tell: Callable[[int], None] | None = None,
+) -> Dataset:
+    """Read a range of a topic, as :func:`read_dataset` reads files. Raises BrokerError, too."""
+    decoder = open_decoder(format, labels=labels, mapping=mapping)
+    sources = [f"{range.topic}/{number}" for number in builtins.range(range.partitions())]
+    gathering = Gathering(decoder, format, sources, topic=range.topic)
+    for partition, values, offsets in range.read():
+        gathering.add(values, sources[partition], offsets)
+        if tell:
+            tell(len(values))
     return gathering.finish()
 
 

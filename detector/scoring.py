@@ -9,7 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceState
+from detector.alerts.identity import record_ids
 from detector.alerts.suspect import suspect
+from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState
 from detector.models.bundle import LoadedModel, read_bundle
@@ -37,19 +39,42 @@ def load_model(settings: Settings, version: str | None = None) -> LoadedModel:
     return read_bundle(registry.fetch(name, registry.resolve(name, version or settings.model.alias)))
 
 
-def score_flows(model: LoadedModel, frame: pl.DataFrame, warm_up: pl.DataFrame | None = None) -> Scored:
-    """Score a frame in order of time; the flows of ``warm_up`` come before it and are not told of."""
+def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = None) -> Scored:
+    """Score flows in order of time; those of ``warm_up`` come before them and are not told of."""
     windows, evidence = fresh_windows(model.extractor), EvidenceState()
     if warm_up is not None and (windows is not None or model.incidents is not None):
         _weigh(model, warm_up, windows, evidence)
-    return _weigh(model, frame, windows, evidence)
+    return _weigh(model, data, windows, evidence)
 
 
-def _weigh(model: LoadedModel, frame: pl.DataFrame, windows: WindowState | None, evidence: EvidenceState) -> Scored:
-    scores = model.model.score(features_of(model.extractor, frame, windows))
+def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> Scored:
+    frame, came_by = data.frame, data.partitions
+    scores = model.model.score(features_of(model.extractor, frame, windows, came_by))
     p_values = model.calibration.p_values(scores)
     if model.incidents is None:
         return Scored(scores, p_values, None)
-    partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions)
+    partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
     found = suspect(frame, scores, model.calibration, evidence, partitions)
     return Scored(scores, p_values, model.incidents.rates(found.surprise, found.evidence))
+
+
+def score_table(model: LoadedModel, data: Dataset, scored: Scored) -> pl.DataFrame:
+    """The compact score records of ``detector.alerts.score_record``, one a flow, in the order of the sources."""
+    frame = data.frame
+    topics = [data.topic or source for source in data.sources]
+    ids = np.empty(len(frame), dtype=object)
+    sources, offsets = frame[SOURCE].to_numpy(), frame[OFFSET].to_numpy()
+    for number, topic in enumerate(topics):
+        rows = np.flatnonzero(sources == number)
+        ids[rows] = record_ids(topic, sources[rows], offsets[rows])
+    columns = {
+        "id": pl.Series(ids, dtype=pl.String),
+        "uid": frame["uid"],
+        "topic": pl.Series(topics, dtype=pl.String).gather(frame[SOURCE]),
+        "partition": frame[SOURCE],
+        "offset": frame[OFFSET],
+        "score": scored.scores,
+        "p_value": scored.p_values,
+        "model_version": pl.repeat(model.version, len(frame), eager=True),
+    }
+    return pl.DataFrame(columns).sort("partition", "offset")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +12,21 @@ import typer
 from detector.cli.data import (
     AliasOption,
     AttackerOption,
+    BootstrapOption,
     ConfigOption,
     DataOption,
     FormatOption,
+    FromOption,
     JsonOption,
     ModelOption,
     RegistryOption,
+    ToOption,
+    TopicOption,
     VersionOption,
     WarmUpOption,
+    given_flows,
     read_files,
+    read_flows,
     settings_of,
 )
 from detector.errors import ConfigurationError
@@ -47,6 +54,10 @@ def train(
     *,
     data: DataOption = None,
     format: FormatOption = None,  # noqa: A002
+    topic: TopicOption = None,
+    bootstrap_servers: BootstrapOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
     registry: RegistryOption = None,
     model: ModelOption = None,
     kind: Annotated[str, typer.Option(help="Kind of model.")] = "isolation-forest",
@@ -70,8 +81,9 @@ def train(
         typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too."),
     ] = True,
     partitions: Annotated[
-        int, typer.Option(min=1, help="Partitions of the topic, keyed by source, that the daemon will read.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="Partitions of the topic that the daemon will read. Default: those of --topic, or 1."),
+    ] = None,
     attacker: AttackerOption = None,
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Put it in charge at once.")] = True,
     config: ConfigOption = None,
@@ -85,10 +97,10 @@ def train(
 
       oddflow train --data monday.json.gz --data tuesday.json.gz --format zeek --registry s3://models --no-promote
 
+      oddflow train --topic flows --from 2026-11-23T00:00:00Z --bootstrap-servers kafka:9092 --registry s3://models
+
       oddflow train --data labelled.log --format zeek --registry registry --train-on normal --param n_estimators=200
     """
-    from dataclasses import replace  # noqa: PLC0415
-
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.registry.registry import Registry  # noqa: PLC0415
@@ -97,7 +109,14 @@ def train(
     from training.train import Recipe  # noqa: PLC0415
     from training.train import train as train_frame  # noqa: PLC0415
 
-    settings = settings_of(config, input__format=format, model__registry=registry, model__name=model)
+    settings = settings_of(
+        config,
+        input__format=format,
+        kafka__bootstrap_servers=bootstrap_servers,
+        model__registry=registry,
+        model__name=model,
+    )
+    asked = given_flows(data, topic, start, end)
     recipe = Recipe(
         kind=kind,
         train_on=TrainOn.parse(train_on),
@@ -106,14 +125,17 @@ def train(
         holdout=holdout,
         folds=folds,
         windows=default_windows() if windows else None,
-        partitions=partitions,
+        partitions=partitions or 1,
     )
     shelf = Registry(settings.model.registry)
     parent = champion_of(shelf, settings.model.name)
     with steps_on_stderr(quiet=as_json) as steps:
-        read = read_files(settings, data, steps, labels=True)
+        read = read_flows(settings, asked, steps, labels=True)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
-        trained = train_frame(read.frame, recipe, steps)
+        if read.topic is not None and partitions is None:
+            recipe = replace(recipe, partitions=len(read.sources))
+        came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
+        trained = train_frame(read.frame, recipe, steps, came_by)
         steps("publishing")
         files = trained.bundle(settings.model.name, read, parent)
         published = publish(shelf, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
@@ -124,6 +146,10 @@ def evaluate(
     *,
     data: DataOption = None,
     format: FormatOption = None,  # noqa: A002
+    topic: TopicOption = None,
+    bootstrap_servers: BootstrapOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
     registry: RegistryOption = None,
     model: ModelOption = None,
     alias: AliasOption = None,
@@ -150,16 +176,21 @@ def evaluate(
     from training.labels import mark_attackers  # noqa: PLC0415
 
     settings = settings_of(
-        config, input__format=format, model__registry=registry, model__name=model, model__alias=alias
+        config,
+        input__format=format,
+        kafka__bootstrap_servers=bootstrap_servers,
+        model__registry=registry,
+        model__name=model,
+        model__alias=alias,
     )
+    asked = given_flows(data, topic, start, end)
     with steps_on_stderr(quiet=as_json) as steps:
         loaded = load_model(settings, version)
         before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
-        read = read_files(settings, data, steps, labels=True)
-        frame = mark_attackers(read.frame, attacker or [])
-        steps(f"scoring {len(frame):,} flows")
-        scored = score_flows(loaded, frame, before.frame if before else None)
-        found = evaluate_scores(loaded, frame, scored)
+        read = read_flows(settings, asked, steps, labels=True)
+        read = replace(read, frame=mark_attackers(read.frame, attacker or []))
+        steps(f"scoring {len(read.frame):,} flows")
+        found = evaluate_scores(loaded, read.frame, score_flows(loaded, read, before))
     typer.echo(json.dumps(found, indent=2) if as_json else show(found))
 
 

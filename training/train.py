@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspect import calibrate_incidents
-from detector.dataset import Dataset
+from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.perflow import FAMILIES
@@ -122,9 +122,15 @@ class Trained:
         )
 
 
-def train(frame: pl.DataFrame, recipe: Recipe, tell: Tell = lambda _: None) -> Trained:
+def train(
+    frame: pl.DataFrame,
+    recipe: Recipe,
+    tell: Tell = lambda _: None,
+    partitions: NDArray[np.int32] | None = None,
+) -> Trained:
     """Train on a frame of flows in order of time, with its labels where it has any; ``tell`` is told each step.
 
+    ``partitions`` are those that the flows came by; None: those that a topic keyed by source would have them in.
     Raises InputError for too few rows or missing labels, ConfigurationError for a recipe that cannot be followed.
     """
     truth = Truth.of(frame)
@@ -132,7 +138,7 @@ def train(frame: pl.DataFrame, recipe: Recipe, tell: Tell = lambda _: None) -> T
     chosen = np.flatnonzero(recipe.train_on.rows(truth, split.before(len(frame)), recipe.seed))
     tell(f"computing features of {len(frame):,} flows")
     extractor = FeatureExtractor.fit(frame[chosen], spec_for(frame, recipe))
-    matrix = features_of(extractor, frame)
+    matrix = features_of(extractor, frame, None, partitions)
     tell(f"training {recipe.kind} on {len(chosen):,} flows")
     seen = matrix[chosen]
     model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.params)
@@ -198,13 +204,21 @@ def training_data(data: Dataset, rows: int, recipe: Recipe) -> TrainingData:
     return TrainingData(
         rows=rows,
         rows_read=len(data.frame),
-        sources=tuple(PurePath(source).name if "://" not in source else source for source in data.sources),
+        sources=sources_of(data),
         format=data.format,
         train_on=recipe.train_on.text,
         start=data.start,
         end=data.end,
         sha256=data.sha256,
     )
+
+
+def sources_of(data: Dataset) -> tuple[str, ...]:
+    """Names of the files without folders; of a topic, each partition's range of offsets."""
+    if data.topic is None:
+        return tuple(PurePath(source).name for source in data.sources)
+    ranges = data.frame.group_by(SOURCE).agg(pl.col(OFFSET).min().alias("first"), pl.col(OFFSET).max().alias("last"))
+    return tuple(f"{data.sources[number]} offsets {a} to {b}" for number, a, b in ranges.sort(SOURCE).rows())
 
 
 def label_counts(frame: pl.DataFrame) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +31,17 @@ FormatOption = Annotated[
     typer.Option(
         "--format", help="Format of a record, such as zeek or suricata; the settings' input.format if not given."
     ),
+]
+TopicOption = Annotated[str | None, typer.Option("--topic", help="Kafka topic to read flows from, instead of files.")]
+BootstrapOption = Annotated[
+    str | None, typer.Option("--bootstrap-servers", help="Kafka brokers, as host:port; the settings' if not given.")
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", help="With --topic: the first offset, or the broker's time (ISO 8601). Default: all."),
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", help="With --topic: the offset or time to end before. Default: what there is now.")
 ]
 RegistryOption = Annotated[
     str | None,
@@ -58,12 +71,50 @@ def settings_of(config: Path | None, **flags: str | None) -> Settings:
     return load_settings(config, dotted)
 
 
-def read_files(settings: Settings, paths: list[str] | None, steps: Steps, *, labels: bool, what: str = "") -> Dataset:
-    """Read files in the settings' format. Raises ConfigurationError if there is none; see ``read_dataset``."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Which flows a command is about: files, or a range of a topic."""
+
+    paths: tuple[str, ...] = ()
+    topic: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+
+def given_flows(paths: list[str] | None, topic: str | None, start: str | None, end: str | None) -> Given:
+    """Hold the flags together. Raises ConfigurationError for both, neither, or a range of files."""
+    if paths and topic:
+        raise ConfigurationError("flows of --data and of --topic: give one of them")
+    if not paths and not topic:
+        raise ConfigurationError("no flows given: name their files with --data FILE, or a topic with --topic NAME")
+    if paths and (start or end):
+        raise ConfigurationError("--from and --to: they are for a --topic; files are read whole")
+    return Given(tuple(paths or ()), topic, start, end)
+
+
+def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) -> Dataset:
+    """Read what was given, in the settings' format. See ``read_dataset`` and ``read_topic``."""
+    if given.topic is None:
+        return read_files(settings, given.paths, steps, labels=labels)
+    from detector.dataset import read_topic  # noqa: PLC0415 - compiles kernels; --help needs none
+    from detector.transport.topic_range import Bound, TopicRange  # noqa: PLC0415
+
+    start, end = Bound.parse(given.start, "--from"), Bound.parse(given.end, "--to")
+    steps(f"reading topic {given.topic}")
+    chosen = settings.input
+    return read_topic(
+        TopicRange(given.topic, settings.kafka.consumer(), start, end),
+        chosen.format,
+        labels=labels,
+        mapping=chosen.mapping or None,
+        tell=steps.count,
+    )
+
+
+def read_files(settings: Settings, paths: Sequence[str], steps: Steps, *, labels: bool, what: str = "") -> Dataset:
+    """Read files in the settings' format. See ``read_dataset``."""
     from detector.dataset import read_dataset  # noqa: PLC0415 - compiles kernels; --help needs none
 
-    if not paths:
-        raise ConfigurationError("no flows given: name their files with --data FILE")
     steps(f"reading {what}flows")
     chosen = settings.input
     return read_dataset(paths, chosen.format, labels=labels, mapping=chosen.mapping or None, tell=steps.count)

@@ -21,17 +21,22 @@ def fresh_windows(extractor: FeatureExtractor) -> WindowState | None:
 
 
 def features_of(
-    extractor: FeatureExtractor, frame: pl.DataFrame, windows: WindowState | None = None
+    extractor: FeatureExtractor,
+    frame: pl.DataFrame,
+    windows: WindowState | None = None,
+    partitions: NDArray[np.int32] | None = None,
 ) -> NDArray[np.float32]:
     """Compute the matrix of a frame that is in order of time: rows × features.
 
-    ``windows`` is the state before the first flow (None: empty), and is left as it is after the last one. Flows come
-    by the partition that a topic of ``spec.partitions``, keyed by source, would have them in.
+    ``windows`` is the state before the first flow (None: empty), and is left as it is after the last one.
+    ``partitions`` are those that the flows came by; None: those of a topic of ``spec.partitions`` keyed by source.
     """
     state = windows or fresh_windows(extractor)
     matrix = np.empty((len(frame), len(extractor.spec.features)), dtype=np.float32)
     for start in range(0, len(frame), CHUNK_ROWS):
         part = frame.slice(start, CHUNK_ROWS)
-        partitions = partitions_of(part["src_ip"], extractor.spec.partitions) if state else None
-        matrix[start : start + len(part)] = extractor.transform(part, partitions, state)
+        came_by = None if partitions is None else partitions[start : start + len(part)]
+        if state and came_by is None:
+            came_by = partitions_of(part["src_ip"], extractor.spec.partitions)
+        matrix[start : start + len(part)] = extractor.transform(part, came_by, state)
     return matrix

@@ -1,0 +1,80 @@
+"""``oddflow score``: every record's score, without a daemon."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from detector.cli.data import (
+    AliasOption,
+    BootstrapOption,
+    ConfigOption,
+    DataOption,
+    FormatOption,
+    FromOption,
+    ModelOption,
+    RegistryOption,
+    ToOption,
+    TopicOption,
+    VersionOption,
+    WarmUpOption,
+    given_flows,
+    read_files,
+    read_flows,
+    settings_of,
+)
+
+
+def score(
+    *,
+    data: DataOption = None,
+    format: FormatOption = None,  # noqa: A002
+    topic: TopicOption = None,
+    bootstrap_servers: BootstrapOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    alias: AliasOption = None,
+    version: VersionOption = None,
+    warm_up: WarmUpOption = None,
+    output: Annotated[
+        str,
+        typer.Option("--output", help="Parquet if it ends so, else JSON lines; `-` is standard output."),
+    ] = "-",
+    config: ConfigOption = None,
+) -> None:
+    """Score flows that were kept: every record's id, score and p-value, in the order of the input.
+
+    Examples:
+
+      oddflow score --data conn.log.gz --format zeek --registry registry
+
+      oddflow score --data conn.log.gz --format zeek --registry registry --output scores.parquet
+
+      oddflow score --topic flows --from 2026-11-24T08:00:00Z --to 2026-11-24T09:00:00Z --registry s3://models
+    """
+    from detector.cli.score_output import write_scores  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from detector.scoring import load_model, score_flows, score_table  # noqa: PLC0415
+
+    settings = settings_of(
+        config,
+        input__format=format,
+        kafka__bootstrap_servers=bootstrap_servers,
+        model__registry=registry,
+        model__name=model,
+        model__alias=alias,
+    )
+    asked = given_flows(data, topic, start, end)
+    with steps_on_stderr() as steps:
+        loaded = load_model(settings, version)
+        before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
+        read = read_flows(settings, asked, steps, labels=False)
+        steps(f"scoring {len(read.frame):,} flows")
+        table = score_table(loaded, read, score_flows(loaded, read, before))
+        steps("writing scores")
+        write_scores(table, output)
+    if read.rejects:
+        typer.echo(f"{read.rejects:,} records could not be used; the first: {read.first_reject}", err=True)
