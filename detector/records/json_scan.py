@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import byte_at, equal_bytes, skip_plain
+from detector.records.memory import byte_at, equal_bytes, skip_digits, skip_plain
 from detector.records.words import ABSENT, CHILD, CODE, WordTable, build_words, find_word
 
 _DEPTH = 16
@@ -254,27 +254,20 @@ def _scan_number(data: Bytes, at: int) -> int:
     if byte_at(data, at) == _MINUS:
         at += 1
     first = at
-    at = _skip_digits(data, at)
+    at = skip_digits(data, at)
     if at == first or (at - first > 1 and byte_at(data, first) == ord("0")):
         return ABSENT
     if byte_at(data, at) == _POINT:
         first = at + 1
-        at = _skip_digits(data, first)
+        at = skip_digits(data, first)
         if at == first:
             return ABSENT
     if byte_at(data, at) | 32 == ord("e"):
         first = at + 1 + (byte_at(data, at + 1) in (_MINUS, _PLUS))
-        at = _skip_digits(data, first)
+        at = skip_digits(data, first)
         if at == first:
             return ABSENT
     return at if at - begin <= _LONGEST_NUMBER else ABSENT
-
-
-@njit(cache=True, nogil=True)
-def _skip_digits(data: Bytes, at: int) -> int:
-    while _is_digit(byte_at(data, at)):
-        at += 1
-    return at
 
 
 @njit(cache=True, nogil=True)

@@ -30,6 +30,8 @@ _TOPS = np.uint64(0x8080808080808080)
 _QUOTES = np.uint64(0x2222222222222222)
 _BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
 _SPACES = np.uint64(0x2020202020202020)
+_ZEROS = np.uint64(0x3030303030303030)
+_OVER_NINE = np.uint64(0x7676767676767676)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
@@ -151,6 +153,18 @@ def skip_plain(data: Bytes, at: int) -> int:
         slashes = eight ^ _BACKSLASHES
         marks = ((quotes - _ONES) & ~quotes) | ((slashes - _ONES) & ~slashes) | ((eight - _SPACES) & ~eight)
         step = first_byte(marks & _TOPS)
+        at += step
+        if step < 8:
+            return at
+
+
+@njit(cache=True, nogil=True)
+def skip_digits(data: Bytes, at: int) -> int:
+    """The place of the next byte that is no digit."""
+    while True:
+        value = eight_at(data, at) ^ _ZEROS
+        # A digit is now 0 to 9; adding carries the others over 127, and from one byte into the next only above them.
+        step = first_byte(((value + _OVER_NINE) | value) & _TOPS)
         at += step
         if step < 8:
             return at

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from detector.records.memory import PADDING, equal_bytes, hash_bytes, skip_plain, skip_to
+from detector.records.memory import PADDING, equal_bytes, hash_bytes, skip_digits, skip_plain, skip_to
 from detector.records.number_cells import GOOD, OUT_OF_RANGE, UNFINISHED, UNREADABLE, parse_count, parse_decimal
 from detector.records.text_cells import check_addresses
 from detector.records.time_cells import parse_date
@@ -144,3 +144,11 @@ def test_signs_are_found_where_they_first_stand(raw: bytes, sign: int) -> None:
     assert skip_to(data, 0, size, eights) == (place if place >= 0 else size)
     special = [at for at, byte in enumerate(raw + b"\0") if byte < 32 or byte in b'"\\']
     assert skip_plain(data, 0) == special[0]
+
+
+@QUICK
+@given(st.lists(st.one_of(st.sampled_from(list(b"0123456789")), st.integers(0, 255)), max_size=30).map(bytes))
+def test_digits_end_where_the_first_other_byte_stands(raw: bytes) -> None:
+    """All digits and nothing else are stepped over."""
+    others = [at for at, byte in enumerate(raw + b"\0") if byte not in b"0123456789"]
+    assert skip_digits(_buffer(raw), 0) == others[0]
