@@ -10,28 +10,37 @@ import os
 import sys
 
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
 
+from detector.alerts.evidence import EvidenceState, evidence_keys
+from detector.features.extractor import FeatureExtractor, build_spec
+from detector.features.windows import WindowState, default_windows
 from detector.models.forest import IsolationForest
+from detector.records.flow import SCHEMA
 from detector.records.formats import FORMATS, open_decoder
 
-NEEDS_MAPPING = {"mapping": {"ts": "ts", "src_ip": "src_ip", "dst_ip": "dst_ip", "proto": "proto"}}
+NEEDS_MAPPING = {"mapping": {name: name for name in ("ts", "src_ip", "dst_ip", "proto")}}
 """Formats that are opened with field names."""
+
+FLOW = {"ts": 1.7e9, "src_ip": "10.0.0.1", "src_port": 50_000, "dst_ip": "192.0.2.1", "dst_port": 443, "proto": "tcp"}
 
 
 def forest(n_features: int) -> IsolationForest:
     """A forest of one split: what it says does not matter, only the types of its arrays."""
-    features: NDArray[np.int16] = np.zeros((1, 1), dtype=np.int16)
-    return IsolationForest.build(features, np.zeros((1, 1), np.float32), np.ones((1, 3)), 1.0, n_features)
+    split = np.zeros((1, 1), dtype=np.int16), np.zeros((1, 1), dtype=np.float32)
+    return IsolationForest.build(*split, np.ones((1, 3)), 1.0, n_features)
 
 
 def precompile() -> None:
     """Call every kernel once, with arrays of the types that the daemon calls it with."""
-    matrix = np.zeros((2, 3), dtype=np.float32)
-    forest(3).score(matrix)
-    forest(3).explain(matrix)
     for name in FORMATS:
         open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([b'{"ts": 1.5, "proto": "tcp"}', b"0"])
+    frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
+    extractor = FeatureExtractor.fit(frame, build_spec(windows=default_windows()))
+    matrix = extractor.transform(frame, np.zeros(2, dtype=np.int32), WindowState(extractor.spec.windows))
+    model = forest(matrix.shape[1])
+    model.explain(matrix)
+    EvidenceState().update(evidence_keys(frame), frame["ts"].to_numpy(), model.score(matrix), np.zeros(2, np.int32))
 
 
 def main() -> int:
