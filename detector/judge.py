@@ -93,6 +93,10 @@ class Judge:
         self.memory.incidents.pass_time(clocks(raw, flows))
         self.memory.incidents.take()
 
+    def rest(self) -> None:
+        """Take a new model over while no records come."""
+        self._swap()
+
     # --- models ---------------------------------------------------------------------------------------------------
 
     def _swap(self) -> None:

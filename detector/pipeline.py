@@ -62,6 +62,10 @@ class Judge(Protocol):
         """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""
         ...
 
+    def rest(self) -> None:
+        """Do what can be done while no records come."""
+        ...
+
 
 @dataclass(slots=True)
 class Tally:
@@ -131,6 +135,7 @@ class Pipeline:
         self._gone: dict[int, int] = {}
         self._committed_at = time.monotonic()
         self._abandon = Flag()
+        self._stopping = Flag()
         self._assigned: set[int] = set()
         self.joined = False
         self._stages = [ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("decode", "judge", "emit")]
@@ -141,6 +146,7 @@ class Pipeline:
 
     def run(self, stopping: Flag) -> None:
         """Process until ``stopping`` is set or the source has ended and everything is committed."""
+        self._stopping = stopping
         self._source.start(self)
         while not stopping.is_set() and not self._source.ended:
             self.step()
@@ -155,6 +161,8 @@ class Pipeline:
         raw = self._source.poll(limits.max_records, limits.max_bytes, limits.max_wait_s)
         if raw is not None:
             self._submit(raw)
+        elif not self._in_flight:
+            self._stages[JUDGE].submit(self._judge.rest)
         self._finish()
         if len(self._in_flight) >= IN_FLIGHT_BATCHES:
             self._wait_for_room()
@@ -283,7 +291,7 @@ class Pipeline:
     def _wait_for_room(self) -> None:
         """Wait for the oldest batch; while outputs are stuck, poll without fetching so as to stay in the group."""
         self._finish(wait_s=KEEP_ALIVE_SECONDS)
-        while len(self._in_flight) >= IN_FLIGHT_BATCHES and not self._abandon.is_set():
+        while len(self._in_flight) >= IN_FLIGHT_BATCHES and not self._stopping.is_set():
             self._source.pause()
             raw = self._source.poll(self._limits.max_records, self._limits.max_bytes, 0.0)
             if raw is not None:  # fetched before the pause took hold

@@ -65,6 +65,9 @@ class Echo:
             alert_timestamps_ms=[],
         )
 
+    def rest(self) -> None:
+        """Nothing to do."""
+
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Nothing is remembered."""
 

@@ -46,6 +46,9 @@ class Sums:
         scores = [OutRecord(f"{uid}={total}".encode()) for uid, total in self._take(raw, flows)]
         return Verdict(scored=len(flows.frame), model_version="v1", scores=scores)
 
+    def rest(self) -> None:
+        """Nothing to do."""
+
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Add up, and write nothing."""
         self._take(raw, flows)
