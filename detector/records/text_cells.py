@@ -20,7 +20,7 @@ _ABSENT = int(Kind.ABSENT)
 _ZERO, _NINE, _POINT, _COLON = (ord(sign) for sign in "09.:")
 
 # Below this many, a Python loop costs less than setting up the vectorised way.
-_FEW = 1000
+_FEW = 1500
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
@@ -153,12 +153,16 @@ def read_unique(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> pl.Serie
     letters, offsets = _gather(data, begins, ends, kinds)
     if begins.size < _FEW:
         raw = letters.tobytes()
-        bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), kinds.tolist(), strict=True)
-        listed = [raw[begin:end].decode() if kind != _ABSENT else None for begin, end, kind in bounds]
+        bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), (kinds != _ABSENT).tolist(), strict=True)
+        if raw.isascii():
+            whole = raw.decode()
+            listed = [whole[begin:end] if present else None for begin, end, present in bounds]
+        else:
+            listed = [raw[begin:end].decode() if present else None for begin, end, present in bounds]
         return pl.Series(listed, dtype=pl.String)
     # One slice for each row out of one long binary: polars has no public way in for offsets and bytes.
     places = pl.DataFrame({"at": offsets[:-1], "size": np.diff(offsets)})
-    whole = pl.lit(pl.Series([letters.tobytes()], dtype=pl.Binary))
-    text = places.select(whole.bin.slice(pl.col("at"), pl.col("size")).cast(pl.String)).to_series()
+    binary = pl.lit(pl.Series([letters.tobytes()], dtype=pl.Binary))
+    text = places.select(binary.bin.slice(pl.col("at"), pl.col("size")).cast(pl.String)).to_series()
     absent = kinds == _ABSENT
     return text.set(pl.Series(absent), None) if absent.any() else text
