@@ -145,7 +145,8 @@ def train(
     tell(f"calibrating on {len(split.held_out):,} later flows")
     held_scores = model.score(matrix[split.held_out])
     calibration = Calibration.fit(held_scores, split.held_out_seconds)
-    incidents = _incidents(frame[split.held_out], held_scores, calibration, extractor)
+    came_by = None if partitions is None else partitions[split.held_out]
+    incidents = _incidents(frame[split.held_out], held_scores, calibration, extractor, came_by)
     quality = _measured(frame, matrix, truth, chosen, recipe, tell)
     return Trained(
         recipe=recipe,
@@ -172,12 +173,16 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
 
 
 def _incidents(
-    held_out: pl.DataFrame, scores: NDArray[np.float64], calibration: Calibration, extractor: FeatureExtractor
+    held_out: pl.DataFrame,
+    scores: NDArray[np.float64],
+    calibration: Calibration,
+    extractor: FeatureExtractor,
+    came_by: NDArray[np.int32] | None,
 ) -> IncidentCalibration | None:
     """Calibrate on the held-out flows; None for those that have no addresses or span no time."""
     if not has_addresses(held_out):
         return None
-    partitions = partitions_of(held_out["src_ip"], extractor.spec.partitions)
+    partitions = partitions_of(held_out["src_ip"], extractor.spec.partitions) if came_by is None else came_by
     return calibrate_incidents(held_out, scores, calibration, partitions)
 
 

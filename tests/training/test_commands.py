@@ -1,0 +1,196 @@
+"""``oddflow train``, ``evaluate`` and ``score``, from files of simulated flows to figures."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from detector.cli import app
+from detector.models.bundle import read_bundle
+from detector.registry.registry import Registry
+from training.simulator.scenario import DEFAULT_START, Scenario
+from training.simulator.stream import encode
+
+FORMAT = ("--format", "zeek-json")
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def write(path: Path, seed: int, attacks: tuple[str, ...], labels: bool = True) -> Path:
+    """Half an hour of simulated flows."""
+    scenario = Scenario(
+        seed=seed, hosts=30, start=DEFAULT_START + 10 * 3600.0, duration_s=1800.0, attacks=attacks, attack_share=0.05
+    )
+    lines = [line for frame in scenario.frames() for line in encode(frame, "zeek-json", labels=labels)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labelled flows with scans in them."""
+    return write(tmp_path_factory.mktemp("flows") / "labelled.json", 4, ("vertical-scan", "horizontal-scan"))
+
+
+@pytest.fixture(scope="module")
+def registry(flows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with a model trained on those flows."""
+    folder = tmp_path_factory.mktemp("registry")
+    given = ("--data", str(flows), *FORMAT, "--registry", str(folder), "--train-on", "normal", "--folds", "3")
+    code, out, err = run("train", *given, "--json")
+    assert code == 0, err
+    assert json.loads(out)["promoted"]
+    return folder
+
+
+def loaded(registry: Path) -> Any:
+    """The champion."""
+    shelf = Registry(str(registry))
+    return read_bundle(shelf.fetch("flows", shelf.resolve("flows")))
+
+
+def test_trained_model_tells_where_it_came_from(registry: Path, flows: Path) -> None:
+    """The bundle is sound and says which data, rows and period it was trained on, and how good it is as a range."""
+    manifest = loaded(registry).manifest
+    rows = len(flows.read_bytes().splitlines())
+    assert manifest.training.sources == (flows.name,)
+    assert manifest.training.rows_read == rows > manifest.training.rows + manifest.calibration.rows
+    assert manifest.training.start < manifest.training.end
+    figure = manifest.quality["roc_auc"]
+    assert 0.5 < figure.low <= figure.value <= figure.high <= 1.0
+
+
+def test_card_is_plain(registry: Path) -> None:
+    """The card tells the figures and weaknesses in HTML without scripts."""
+    shelf = Registry(str(registry))
+    page = shelf.fetch("flows", shelf.resolve("flows"))["card.html"].decode()
+    assert [part for part in ("Trained on", "Calibration", "Where it is weak", "ROC AUC") if part not in page] == []
+    assert "<script" not in page
+
+
+def test_evaluate_measures(registry: Path, flows: Path) -> None:
+    """Every figure is told, and scans are found."""
+    code, out, err = run("evaluate", "--data", str(flows), *FORMAT, "--registry", str(registry), "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    names = ("rows", "positives", "roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
+    assert [name for name in (*names, "precision_at_prevalence_0.01") if name not in found] == []
+    assert found["rows"] == len(flows.read_bytes().splitlines())
+    assert found["tpr_at_fpr_0.01"] > 0.8
+
+
+def test_warm_up_is_not_scored(registry: Path, flows: Path, tmp_path: Path) -> None:
+    """Warmed up by the first part, the second scores as it does after the first in one piece."""
+    lines = flows.read_bytes().splitlines(keepends=True)
+    half = len(lines) // 2
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    first.write_bytes(b"".join(lines[:half]))
+    second.write_bytes(b"".join(lines[half:]))
+    outputs = [tmp_path / "whole.parquet", tmp_path / "second.parquet"]
+    for given, output in (((flows,), outputs[0]), ((second, "--warm-up", first), outputs[1])):
+        arguments = [str(each) for each in given]
+        code, _, err = run("score", "--data", *arguments, *FORMAT, "--registry", str(registry), "--output", str(output))
+        assert code == 0, err
+    whole, part = map(pl.read_parquet, outputs)
+    assert len(part) == len(lines) - half
+    assert part["score"].to_list() == whole["score"][half:].to_list()
+
+
+def test_score_lines(registry: Path, flows: Path) -> None:
+    """Standard output has one JSON object per record, in order."""
+    code, out, _ = run("score", "--data", str(flows), *FORMAT, "--registry", str(registry))
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [row["offset"] for row in rows] == list(range(len(flows.read_bytes().splitlines())))
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert all(0.0 < row["p_value"] <= 1.0 for row in rows)
+
+
+def test_same_seed_same_model(flows: Path, tmp_path: Path) -> None:
+    """The same flows and seed give the same arrays; another seed gives others."""
+    arrays = []
+    for number, seed in enumerate(("7", "7", "8")):
+        folder = str(tmp_path / str(number))
+        given = ("--data", str(flows), *FORMAT, "--registry", folder, "--seed", seed, "--folds", "0")
+        assert run("train", *given, "--param", "n_estimators=10", "--json")[0] == 0
+        shelf = Registry(folder)
+        arrays.append(shelf.fetch("flows", shelf.resolve("flows"))["arrays.safetensors"])
+    assert arrays[0] == arrays[1] != arrays[2]
+
+
+def test_no_promote(flows: Path, tmp_path: Path) -> None:
+    """A model that is not to be promoted is published, and nothing follows it."""
+    given = ("--data", str(flows), *FORMAT, "--registry", str(tmp_path), "--folds", "0", "--no-promote")
+    assert run("train", *given)[0] == 0
+    shelf = Registry(str(tmp_path))
+    assert (len(shelf.versions("flows")), shelf.aliases("flows")) == (1, {})
+
+
+def bad_files(folder: Path, flows: Path) -> dict[str, Path]:
+    """Files that cannot be trained on."""
+    whole = gzip.compress(flows.read_bytes())
+    made = {
+        "empty": b"",
+        "cut-off": whole[: len(whole) // 2],
+        "other": b"these are\nno flow records\n",
+        "few": b"".join(flows.read_bytes().splitlines(keepends=True)[:30]),
+    }
+    for name, data in made.items():
+        (folder / name).write_bytes(data)
+    write(folder / "unlabelled", 5, (), labels=False)
+    return {name: folder / name for name in (*made, "missing", "unlabelled")}
+
+
+@pytest.mark.parametrize(
+    ("file", "more", "exit_code", "says"),
+    [
+        ("missing", (), 3, "there is no such file"),
+        ("empty", (), 3, "it is empty"),
+        ("cut-off", (), 3, "cut off"),
+        ("other", (), 3, "none of 2 records can be used"),
+        ("few", (), 3, "give more data"),
+        ("unlabelled", ("--train-on", "normal"), 3, "no flow is labelled benign"),
+        ("few", ("--format", "zeek-jsno"), 2, "did you mean 'zeek-json'?"),
+        ("few", ("--param", "trees"), 2, "NAME=VALUE"),
+        ("few", ("--kind", "forest"), 2, "isolation-forest"),
+        ("few", ("--topic", "flows"), 2, "give one of them"),
+        ("few", ("--attacker", "10.99.0.1"), 3, "no flow has this address"),
+    ],
+)
+def test_bad_input(  # noqa: PLR0917 - a row of the table
+    tmp_path: Path, flows: Path, file: str, more: tuple[str, ...], exit_code: int, says: str
+) -> None:
+    """Each is told in one line with what to do, by its exit code, and nothing is published."""
+    data = str(bad_files(tmp_path, flows)[file])
+    folder = tmp_path / "registry"
+    if "--kind" in more:
+        data = str(flows)
+    code, _, err = run("train", "--data", data, *FORMAT, "--registry", str(folder), *more)
+    last = err.splitlines()[-1]
+    assert (code, says in last) == (exit_code, True), err
+    assert last.startswith("oddflow: ")
+    assert not folder.exists() or not list(folder.rglob("model.json"))
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score"])
+def test_no_model_yet(command: str, flows: Path, tmp_path: Path) -> None:
+    """A registry without the model says how to make one."""
+    code, _, err = run(command, "--data", str(flows), *FORMAT, "--registry", str(tmp_path))
+    assert (code, "oddflow train" in err.splitlines()[-1]) == (5, True)
+
+
+def test_output_that_cannot_be_written(registry: Path, flows: Path, tmp_path: Path) -> None:
+    """A folder that is not there is told, and nothing is written."""
+    output = str(tmp_path / "nowhere" / "scores.jsonl")
+    code, _, err = run("score", "--data", str(flows), *FORMAT, "--registry", str(registry), "--output", output)
+    assert (code, "nothing was written" in err.splitlines()[-1]) == (7, True)
