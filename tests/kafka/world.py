@@ -124,7 +124,12 @@ class Daemon:
         topics = self.topics
         tree: dict[str, dict[str, Any]] = {
             "input": {"topic": topics.flows, "format": "zeek"},
-            "kafka": {"bootstrap_servers": self.bootstrap, "group": f"group-{topics.flows}"},
+            "kafka": {
+                "bootstrap_servers": self.bootstrap,
+                "group": f"group-{topics.flows}",
+                # After a kill the group waits for the old member's session: by default 45 s.
+                "consumer_properties": {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 500},
+            },
             "batch": {"max_records": 500, "commit_interval_s": 0.2},
             "output": {
                 "alerts_topic": topics.alerts,

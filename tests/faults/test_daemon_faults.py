@@ -1,0 +1,136 @@
+"""The daemon is killed, told to end, or loses its brokers in mid-stream: nothing that went in is missing after."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from detector.transport.topics import Topic, ensure_topics
+from tests.kafka.fixtures import MakeDaemon
+from tests.kafka.world import Daemon, Outcome, Topics, Trickle, publish, simulated, wait_for
+from training.demo.broker import EmbeddedKafka
+
+pytestmark = [pytest.mark.kafka, pytest.mark.faults]
+
+RATE = 1_000.0
+
+
+def committed(daemon: Daemon) -> int:
+    """The group's offset in partition 0."""
+    properties = {"bootstrap.servers": daemon.bootstrap, "group.id": f"group-{daemon.topics.flows}", "log_level": 0}
+    consumer = Consumer(properties)
+    (place,) = consumer.committed([TopicPartition(daemon.topics.flows, 0)], timeout=20)
+    consumer.close()
+    return int(place.offset)
+
+
+def nothing_left(daemon: Daemon) -> bool:
+    """Whether it has read and handled all that there is."""
+    return daemon.total("oddflow_lag_records") == 0 == daemon.total("oddflow_in_flight_records")
+
+
+def test_killed_in_mid_stream_nothing_is_missing(make_daemon: MakeDaemon, kafka: str) -> None:
+    """Killed twice while records stream in, every record comes out; what comes twice comes with the same id."""
+    daemon = make_daemon(batch={"max_records": 200, "commit_interval_s": 0.5})
+    with Trickle(kafka, daemon.topics.flows, simulated(3_000), RATE) as load:
+        for _ in range(2):
+            daemon.start()
+            daemon.wait_until_handled(500)
+            daemon.kill()
+    daemon.start()
+    wait_for(lambda: daemon.handled() > 0 and nothing_left(daemon))
+    assert daemon.stop() == 0
+    outcome = Outcome.read(kafka, daemon.topics)
+    assert set(outcome.places()) == set(load.places())
+    by_place: dict[tuple[int, int], set[str]] = {}
+    for score in outcome.scores:
+        by_place.setdefault((score["partition"], score["offset"]), set()).add(score["id"])
+    assert {len(ids) for ids in by_place.values()} == {1}
+    assert committed(daemon) == load.sent
+
+
+def test_told_to_end_it_finishes_and_commits(make_daemon: MakeDaemon, kafka: str) -> None:
+    """On SIGTERM in mid-stream it ends in order, in time: what came out is exactly what is committed."""
+    daemon = make_daemon(batch={"commit_interval_s": 600.0}, shutdown={"deadline_s": 15.0})
+    with Trickle(kafka, daemon.topics.flows, simulated(3_000), RATE):
+        daemon.start()
+        daemon.wait_until_handled(500)
+        assert daemon.stop() == 0
+    outcome = Outcome.read(kafka, daemon.topics)
+    assert outcome.scored() == {(0, offset): 1 for offset in range(committed(daemon))}
+    assert committed(daemon) >= 500
+    (told,) = daemon.events("daemon.stopped")
+    assert told["in_flight"] == 0
+    assert told["seconds"] < 15.0
+
+
+@pytest.fixture(scope="module")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A Kafka that may be stopped; every test leaves it running."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("own-kafka")) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def daemon(own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon on the Kafka that may be stopped, with fresh topics, not started."""
+    stem = uuid.uuid4().hex
+    topics = Topics(*(f"{stem}-{name}" for name in ("flows", "alerts", "dead-letters", "scores")))
+    ensure_topics(
+        {"bootstrap.servers": own_kafka.bootstrap_servers},
+        [Topic(name) for name in (topics.flows, topics.alerts, topics.dead_letters, topics.scores)],
+    )
+    publish(tmp_path / "registry")
+    made = Daemon(tmp_path, tmp_path / "registry", own_kafka.bootstrap_servers, topics)
+    yield made
+    if made.running:
+        made.kill()
+    own_kafka.start()
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_brokers_that_go_and_come_back(own_kafka: EmbeddedKafka, daemon: Daemon, how: str) -> None:
+    """While the broker is away it keeps trying and says so once; back, everything comes out, nothing is missing."""
+    with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), RATE) as load:
+        daemon.start()
+        daemon.wait_until_handled(500)
+        getattr(own_kafka, how)()
+        wait_for(lambda: daemon.total("oddflow_broker_up") == 0)
+        time.sleep(3)  # long enough for many attempts
+        assert daemon.running
+        assert daemon.total("oddflow_broker_up") == 0
+        own_kafka.start()
+        wait_for(lambda: daemon.total("oddflow_broker_up") == 1)
+        handled = daemon.handled()
+        wait_for(lambda: daemon.handled() > handled + 500)
+    wait_for(lambda: nothing_left(daemon) and daemon.handled() >= load.sent)
+    assert daemon.stop() == 0
+    assert set(Outcome.read(daemon.bootstrap, daemon.topics).places()) == set(load.places())
+    assert len(daemon.events("broker.lost")) == 1
+    assert daemon.events("broker.restored")
+    assert len(daemon.events("daemon.started")) == 1
+
+
+def test_told_to_end_without_brokers(own_kafka: EmbeddedKafka, daemon: Daemon) -> None:
+    """On SIGTERM while the broker is away it ends within its deadline; nothing is missing after the next start."""
+    daemon.settings["shutdown"] = {"deadline_s": 6.0}
+    daemon.settings["batch"] = {"max_records": 100}
+    with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), RATE) as load:
+        daemon.start()
+        daemon.wait_until_handled(500)
+        own_kafka.kill()
+        wait_for(lambda: daemon.total("oddflow_broker_up") == 0)
+        time.sleep(2)
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < 6.0 + 10.0  # the deadline, and room for a busy machine
+        own_kafka.start()
+    daemon.start()
+    wait_for(lambda: daemon.handled() > 0 and nothing_left(daemon))
+    assert daemon.stop() == 0
+    assert set(Outcome.read(daemon.bootstrap, daemon.topics).places()) == set(load.places())
