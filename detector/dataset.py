@@ -127,7 +127,8 @@ class Gathering:
     def _why_none(self) -> str:
         if self._rejected:
             total = sum(self._rejected.values())
-            return f"none of {total} records can be used; {next(iter(self.first_rejects.values()))}; {_FORMAT}"
+            first = next(iter(self.first_rejects.values()))
+            return f"none of {total} records can be used ({commonest(self._rejected)}); {first}; {_FORMAT}"
         passed = ", ".join(f"{count} {name}" for name, count in self._passed_over.items())
         return f"there is no flow in it, only {passed or 'nothing'}; give a file with flow records"
 
@@ -173,13 +174,20 @@ def read_topic(
 
 def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable[[int], None]) -> None:
     """Read one file. A file whose every record is refused is an error even beside good ones: it is the wrong file."""
-    read = accepted = rejected = 0
+    read = accepted = 0
+    rejected: Counter[str] = Counter()
     for values in read_values(path):
         batch = gathering.add(values, name, np.arange(read, read + len(values), dtype=np.int64))
-        read, accepted, rejected = read + len(values), accepted + len(batch.frame), rejected + len(batch.rejects)
+        read, accepted = read + len(values), accepted + len(batch.frame)
+        rejected.update(reject.reason.value for reject in batch.rejects)
         tell(len(values))
     if rejected and not accepted:
         raise InputError(
-            f"reading {name} as {gathering.format}: none of {rejected} records can be used;"
-            f" {gathering.first_rejects[name]}; {_FORMAT}"
+            f"reading {name} as {gathering.format}: none of {rejected.total()} records can be used"
+            f" ({commonest(rejected)}); {gathering.first_rejects[name]}; {_FORMAT}"
         )
+
+
+def commonest(counts: Counter[str]) -> str:
+    """The three commonest reasons with their counts, for a message."""
+    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common(3))

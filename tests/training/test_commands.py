@@ -157,7 +157,7 @@ def bad_files(folder: Path, flows: Path) -> dict[str, Path]:
         ("missing", (), 3, "there is no such file"),
         ("empty", (), 3, "it is empty"),
         ("cut-off", (), 3, "cut off"),
-        ("other", (), 3, "none of 2 records can be used"),
+        ("other", (), 3, "none of 2 records can be used (2 not_json)"),
         ("few", (), 3, "give more data"),
         ("unlabelled", ("--train-on", "normal"), 3, "no flow is labelled benign"),
         ("few", ("--format", "zeek-jsno"), 2, "did you mean 'zeek-json'?"),
