@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +109,8 @@ def _exclusive(path: Path) -> Iterator[None]:
 
 def _fetch_missing(jars: Sequence[Jar], folder: Path) -> None:
     wanted = [jar for jar in jars if _sha256(jar.path(folder)) != jar.sha256]
+    if wanted:
+        sys.stderr.write(f"fetching Apache Kafka once: {len(wanted)} archives from Maven Central into {folder}\n")
     with (
         tempfile.TemporaryDirectory(prefix="fetch-", dir=folder.parent) as aside,
         ThreadPoolExecutor(_PARALLEL_FETCHES) as pool,
