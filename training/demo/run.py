@@ -28,7 +28,10 @@ from training.demo.traffic import HOUR_S, LiveTraffic, live_hour, write_day
 LIVE_S = 60.0
 """How long the live hour takes."""
 
-RETRAIN_AT = 0.2
+DAYS = ("monday.jsonl", "tuesday.jsonl", "wednesday.jsonl")
+"""What the models learn from: the first two, then the last two."""
+
+RETRAIN_AT = 0.1
 """When the second training begins, as a share of the live hour."""
 
 DRAIN_S = 90.0
@@ -80,16 +83,16 @@ class Demo:
     # --- the parts ----------------------------------------------------------------------------------------------
 
     def _train_first(self, screen: Screen) -> None:
-        screen.step("simulating a day of traffic of a small company")
-        flows = write_day(self.folder / "monday.jsonl", self.seed, day=0)
+        screen.step("simulating two days of traffic of a small company")
+        flows = sum(write_day(self.folder / day, self.seed, number) for number, day in enumerate(DAYS[:2]))
         screen.step(f"training the first model on {flows:,} flows: oddflow train")
-        training = self._train("monday.jsonl")
+        training = self._train(*DAYS[:2])
         if training.wait() != 0:
             raise DemoError(f"training the first model: exit code {training.returncode}; see {self.folder}/train.log")
 
     def _retrain(self) -> subprocess.Popen[bytes]:
-        write_day(self.folder / "tuesday.jsonl", self.seed, day=1)
-        return self._train("monday.jsonl", "tuesday.jsonl")
+        write_day(self.folder / DAYS[2], self.seed, day=2)
+        return self._train(*DAYS[1:])
 
     def _train(self, *days: str) -> subprocess.Popen[bytes]:
         data = [word for day in days for word in ("--data", str(self.folder / day))]
@@ -123,7 +126,7 @@ class Demo:
         while process.poll() is None and time.monotonic() < last_word:
             self._look(screen, traffic, outputs)
             if retraining is None and time.monotonic() > retrain_at:
-                screen.step("retraining on two days: oddflow train; the stream goes on")
+                screen.step("retraining on the latest two days: oddflow train; the stream goes on")
                 retraining = self._retrain()
             if not traffic.running and self._settled(traffic, outputs):
                 break

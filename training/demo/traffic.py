@@ -26,8 +26,11 @@ from training.simulator.stream import encode
 HOSTS = 80
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
-LIVE_BEGINS_S = 2 * DAY_S + 9 * HOUR_S
-"""Nine in the morning after the two days that the models learn from."""
+LIVE_BEGINS_S = 3 * DAY_S + 9 * HOUR_S
+"""Nine in the morning after the three days that the models learn from."""
+
+ATTACK_SHARE = 0.12
+"""More than any network has, so that an hour shows every kind at some length."""
 
 BROKEN = (
     b'{"ts": 1767571200.0, "uid": "Ccut", "id.orig_h": "10.1.0.7"',
@@ -62,7 +65,7 @@ def live_hour(seed: int) -> Scenario:
         start=DEFAULT_START + LIVE_BEGINS_S,
         duration_s=HOUR_S,
         attacks=tuple(ATTACKS),
-        attack_share=0.02,
+        attack_share=ATTACK_SHARE,
     )
 
 
