@@ -132,6 +132,9 @@ class ConfluentSource:
             chunk = self._without_moved(consumer, chunk)
             if self._paused:
                 self._hold(consumer)
+            elif here := self._moved & self._assigned:
+                # A partition that was lost while it was paused comes back paused.
+                consumer.resume([TopicPartition(self._topic, number) for number in here])
         return chunk
 
     def _without_errors(self, chunk: list[Message]) -> list[Message]:
