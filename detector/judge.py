@@ -120,7 +120,7 @@ class Judge:
         return matrix
 
     def _matrix(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
-        return self.model.extractor.transform(flows.frame, raw.partitions[flows.rows], self.memory.windows)
+        return self.model.extractor.transform(flows.frame, raw.partitions[flows.rows], self.memory)
 
     def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         started = time.perf_counter()
@@ -142,7 +142,8 @@ class Judge:
         model, budget = self.model, self._budget
         if model.incidents is None or budget.incidents_per_day is None or budget.alerts_per_hour is not None:
             return decide(scores, model.calibration, budget)
-        suspicion = suspect(flows.frame, scores, model.calibration, self.memory.evidence, raw.partitions[flows.rows])
+        keys, partitions = self.memory.evidence_keys(flows.frame), raw.partitions[flows.rows]
+        suspicion = suspect(flows.frame, scores, model.calibration, self.memory.evidence, partitions, keys)
         return decide_incidents(scores, suspicion, model.calibration, model.incidents, budget.incidents_per_day)
 
     def _alerts(

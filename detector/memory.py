@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from detector.alerts.evidence import EvidenceState
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.evidence import EvidenceState, evidence_keys, keys_of_arrivals
 from detector.alerts.incidents import IncidentBook
 from detector.errors import InputError
 from detector.features.windows import WindowState
+from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.models.bundle import LoadedModel
 
 
@@ -38,6 +43,7 @@ class Memory:
         self.windows: WindowState | None = None
         self.incidents = IncidentBook()
         self.evidence = EvidenceState()
+        self._latest: tuple[pl.DataFrame, Arrivals] | None = None
         self._defined_by: dict[str, Any] = {}
         self._parts: dict[str, Remembered] = {}
         self.adopt(model)
@@ -53,6 +59,19 @@ class Memory:
         self._parts = {"incidents": self.incidents, "evidence": self.evidence}
         if self.windows:
             self._parts["windows"] = self.windows
+
+    def update(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> NDArray[np.float32]:
+        """Add flows to the windows and give their features: what ``FeatureExtractor.transform`` asks for."""
+        if self.windows is None:
+            raise ValueError("the model in charge has no windows")
+        self._latest = frame, arrivals_of(frame)
+        return self.windows.update_arrays(self._latest[1], partitions)
+
+    def evidence_keys(self, frame: pl.DataFrame) -> NDArray[np.uint64]:
+        """The keys of evidence; addresses that the windows have hashed already are not hashed again."""
+        if self._latest is not None and self._latest[0] is frame:
+            return keys_of_arrivals(self._latest[1])
+        return evidence_keys(frame)
 
     def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
         """Copy the partition's state as it is now."""

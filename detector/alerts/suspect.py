@@ -13,16 +13,21 @@ from detector.errors import InputError
 from detector.models.calibration import Calibration
 
 
-def suspect(
+def suspect(  # noqa: PLR0917 - a batch is its arrays, one by one
     frame: pl.DataFrame,
     scores: NDArray[np.float64],
     calibration: Calibration,
     state: EvidenceState,
     partitions: NDArray[np.int32] | None = None,
+    keys: NDArray[np.uint64] | None = None,
 ) -> Suspicion:
-    """Weigh flows in record order, with their ``scores`` (rows,), and add them to ``state``."""
+    """Weigh flows in record order, with their ``scores`` (rows,), and add them to ``state``.
+
+    ``keys`` are their ``evidence_keys``, where they are known already.
+    """
     surprise = surprise_of(scores, calibration)
-    evidence = state.update(evidence_keys(frame), frame["ts"].to_numpy(), surprise, partitions)
+    keys = evidence_keys(frame) if keys is None else keys
+    evidence = state.update(keys, frame["ts"].to_numpy(), surprise, partitions)
     return Suspicion(surprise, evidence)
 
 
