@@ -23,8 +23,8 @@ from detector.models.bundle import LoadedModel
 class Remembered(Protocol):
     """One kind of state by partition."""
 
-    def snapshot(self, partition: int) -> bytes:
-        """The partition's state as bytes; of an unseen partition, empty state."""
+    def freeze(self, partition: int) -> Callable[[], bytes]:
+        """Copy the partition's state (of an unseen one, empty state); what is given packs it, in any thread."""
         ...
 
     def restore(self, partition: int, data: bytes) -> None:
@@ -75,8 +75,8 @@ class Memory:
 
     def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
         """Copy the partition's state as it is now."""
-        frozen = {name: part.snapshot(partition) for name, part in self._parts.items()}
-        return lambda: frozen
+        frozen = {name: part.freeze(partition) for name, part in self._parts.items()}
+        return lambda: {name: packed() for name, packed in frozen.items()}
 
     def restore(self, partition: int, parts: Mapping[str, bytes]) -> None:
         """Put back what was frozen. Raises InputError, leaving the partition empty, where anything of it is off."""

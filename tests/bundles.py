@@ -9,7 +9,10 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from detector.features.extractor import FeatureExtractor
+from detector.alerts.suspect import calibrate_incidents
+from detector.features.extractor import FeatureExtractor, build_spec
+from detector.features.replay import features_of
+from detector.features.windows import default_windows
 from detector.models.bundle import LoadedModel, build_bundle, read_bundle
 from detector.models.calibration import Calibration
 from detector.models.manifest import TrainingData, decode_manifest
@@ -46,17 +49,20 @@ def ordinary_flows(count: int, seed: int = 0) -> pl.DataFrame:
 
 
 @cache
-def bundle(number: int = 0, name: str = "flows") -> Mapping[str, bytes]:
+def bundle(number: int = 0, name: str = "flows", *, windows: bool = False) -> Mapping[str, bytes]:
     """The files of a model; another ``number`` is another model, trained a minute later."""
     flows = ordinary_flows(1_500, seed=number)
-    extractor = FeatureExtractor.fit(flows)
-    matrix = extractor.transform(flows)
+    extractor = FeatureExtractor.fit(flows, build_spec(windows=default_windows() if windows else None))
+    matrix = features_of(extractor, flows)
     model = fit_estimator("isolation-forest", matrix[:1_000], seed=number, params={"n_estimators": 20})
+    scores = model.score(matrix[1_000:])
+    calibration = Calibration.fit(scores, 500.0)
     return build_bundle(
         name=name,
         extractor=extractor,
         model=model,
-        calibration=Calibration.fit(model.score(matrix[1_000:]), 500.0),
+        calibration=calibration,
+        incidents=calibrate_incidents(flows[1_000:], scores, calibration) if windows else None,
         self_test_rows=matrix,
         training=TrainingData(rows=1_000, rows_read=1_500, sources=("conn.log",), format="zeek"),
         created=START + timedelta(minutes=number),

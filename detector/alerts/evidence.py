@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -121,10 +123,14 @@ class EvidenceState:
             self._evicted += int(table.meta[EVICTED]) - before
         return out
 
+    def freeze(self, partition: int) -> Callable[[], bytes]:
+        """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
+        table, clock = deepcopy(self._partitions.get(partition) or self._fresh())
+        return lambda: _packed(table, clock)
+
     def snapshot(self, partition: int) -> bytes:
         """The partition's state as bytes, the same for the same history; of an unseen partition, empty state."""
-        table, clock = self._partitions.get(partition) or self._fresh()
-        return _ENVELOPE.seal([clock.astype("<f8").tobytes(), *table_parts(table)])
+        return _packed(*(self._partitions.get(partition) or self._fresh()))
 
     def restore(self, partition: int, data: bytes) -> None:
         """Put back what ``snapshot`` gave. Raises InputError, and changes nothing, for bytes that are off."""
@@ -146,6 +152,10 @@ class EvidenceState:
 
     def _fresh(self) -> tuple[Table, NDArray[np.float64]]:
         return make_table(min(FIRST_ROWS, self._limit), _WIDTH, self._limit), np.zeros(CLOCK_FIELDS)
+
+
+def _packed(table: Table, clock: NDArray[np.float64]) -> bytes:
+    return _ENVELOPE.seal([clock.astype("<f8").tobytes(), *table_parts(table)])
 
 
 def _keys(sources: Any, destinations: Any, ports: Any) -> NDArray[np.uint64]:

@@ -7,7 +7,7 @@ so that the same records give the same incidents however they are cut into batch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -124,6 +124,11 @@ class IncidentBook:
         return changes
 
     # --- what survives ------------------------------------------------------------------------------------------
+
+    def freeze(self, partition: int) -> Callable[[], bytes]:
+        """The same as ``snapshot``, to be called when it is wanted."""
+        frozen = self.snapshot(partition)
+        return lambda: frozen
 
     def snapshot(self, partition: int) -> bytes:
         """The partition's open incidents as bytes; the same for the same history."""

@@ -47,9 +47,9 @@ def simulated(count: int, format: str = "zeek-json", seed: int = 1) -> Sequence[
     return values[:count]
 
 
-def publish(registry: Path, number: int = 0, *, promote: bool = True) -> str:
+def publish(registry: Path, number: int = 0, *, promote: bool = True, windows: bool = False) -> str:
     """Publish the small model of that number, promote it if wanted, and give its version."""
-    files = bundle(number)
+    files = bundle(number, windows=windows)
     version = version_of(files)
     store = Registry(str(registry))
     store.publish(MODEL, version, files)
