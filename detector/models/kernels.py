@@ -57,7 +57,7 @@ def sum_path_lengths(
 
 
 @compiled
-def _walk_rows(
+def _walk_rows(  # noqa: PLR0917 - a kernel takes its arrays one by one
     matrix: NDArray[np.float32],
     features: NDArray[np.int16],
     thresholds: NDArray[np.float32],

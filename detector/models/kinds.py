@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from detector.models.base import Model
+from detector.models.clusters import KMeans
+from detector.models.components import Pca
 from detector.models.forest import IsolationForest
+from detector.models.steps import Ecod, Hbos
 
-KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (IsolationForest,)}
+KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (IsolationForest, KMeans, Hbos, Ecod, Pca)}
 """By the name that manifests and ``--kind`` use."""
