@@ -30,7 +30,13 @@ KEPT = 4096
 
 TAIL_KEYS = 10
 
-LEAST_RATE = 1e-12
+LEAST_RATE = 1e-300
+"""Beyond it two flows would be equally odd."""
+
+LEAST_SURPRISE_SCALE, LEAST_EVIDENCE_SCALE = 1.0, 2.0
+"""How steep a tail may be, in nats: surprise is −ln p, so its own scale is 1; evidence of independent flows would have
+1.06 (from the root of E[e^(θ(X − 3))] = 1 for X exponential), and flows of a key are not independent. Calibration that
+saw hardly any evidence must not make the first that comes infinitely odd."""
 
 _PART = "incident budget"
 
@@ -80,7 +86,9 @@ class IncidentCalibration:
 
     def rates(self, surprise: NDArray[np.float64], evidence: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
-        depth = np.minimum(_depth(self.surprise, surprise), _depth(self.evidence, evidence))
+        depth = np.minimum(
+            _depth(self.surprise, surprise, LEAST_SURPRISE_SCALE), _depth(self.evidence, evidence, LEAST_EVIDENCE_SCALE)
+        )
         within = np.interp(depth, np.arange(1.0, len(self.incidents) + 1.0), self.incidents.astype(np.float64))
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
         return rates / self.days
@@ -89,7 +97,10 @@ class IncidentCalibration:
         """The surprise, and the evidence, from which a flow is raised at this budget; for people to read."""
         allowed = incidents_per_day * self.days
         depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
-        return _value(self.surprise, depth), _value(self.evidence, depth)
+        return (
+            _value(self.surprise, depth, LEAST_SURPRISE_SCALE),
+            _value(self.evidence, depth, LEAST_EVIDENCE_SCALE),
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""
@@ -135,31 +146,27 @@ def _distinct(first: NDArray[np.intp], second: NDArray[np.intp], keys: int) -> N
     return counts
 
 
-def _scale(tops: NDArray[np.float64]) -> float:
-    """By how much the tail's values rise while e times fewer keys reach them; 0 where it cannot be told."""
+def _scale(tops: NDArray[np.float64], least: float) -> float:
+    """By how much the tail's values rise while e times fewer keys reach them, at least ``least``."""
     tail = tops[: TAIL_KEYS + 1]
-    return float(np.mean(tail[:-1]) - tail[-1]) if len(tail) > 1 else 0.0
+    return max(float(np.mean(tail[:-1]) - tail[-1]), least) if len(tail) > 1 else least
 
 
-def _depth(tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _depth(tops: NDArray[np.float64], values: NDArray[np.float64], least_scale: float) -> NDArray[np.float64]:
     """How many keys reach each value, between keys in proportion; beyond the first an exponential tail, below 1."""
     # The shallowest depth of a tied value is where all that tie are raised.
     distinct, first = np.unique(-tops, return_index=True)
     reached = np.append(first[1:], len(tops)).astype(np.float64)
     depth = np.interp(-values, distinct, reached)
-    scale = _scale(tops)
     beyond = values > tops[0]
-    if scale > 0:
-        depth[beyond] = np.exp(-(values[beyond] - tops[0]) / scale) * min(1.0, reached[0])
-    else:
-        depth[beyond] = LEAST_RATE
+    depth[beyond] = np.exp(-(values[beyond] - tops[0]) / _scale(tops, least_scale)) * min(1.0, reached[0])
     return np.where(values > 0, depth, float(len(tops)))
 
 
-def _value(tops: NDArray[np.float64], depth: float) -> float:
+def _value(tops: NDArray[np.float64], depth: float, least_scale: float) -> float:
     """The lowest value that no more than ``depth`` keys reach."""
     if depth >= len(tops):
         return 0.0
     if depth >= 1.0:
         return float(np.nextafter(tops[int(depth)], np.inf))
-    return float(tops[0] - _scale(tops) * np.log(max(depth, LEAST_RATE)))
+    return float(tops[0] - _scale(tops, least_scale) * np.log(max(depth, LEAST_RATE)))

@@ -1,0 +1,269 @@
+"""How well attacks are found, on labelled sets, beside what a data scientist would take from a shelf.
+
+Every system is trained and measured on the same rows, with five seeds; told are median, minimum and maximum. Nothing is
+chosen on test rows. ``oddflow`` is the forest on all features; ``oddflow-single-flows`` the same without windows;
+``oddflow-no-direction`` leaves out what tells inside from outside. ``found_at_10_false_incidents`` is the share of
+attack flows raised where ten benign keys (source, destination, port) are; ours by surprise and evidence, a rival's by
+its score. The last line is one JSON object.
+
+usage: python -m bench.quality [--data FOLDER] [--sets NAME …] [--seeds 5] [--no-slow]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from bench.quality_inside import inside
+from bench.quality_sets import (
+    CONTAMINATION,
+    FlowCase,
+    TableCase,
+    chosen_rows,
+    halves,
+    nsl_kdd,
+    read_unsw,
+    read_zeek,
+    simulated_days,
+)
+from bench.quality_systems import PYOD, System, fitting, forest, installed, ours
+from detector.alerts.evidence import EvidenceState, evidence_keys
+from detector.alerts.suspect import calibrate_incidents, suspect
+from detector.features.extractor import FeatureExtractor, build_spec
+from detector.features.replay import features_of
+from detector.features.windows import default_windows
+from detector.models.calibration import Calibration
+from training.estimators import fit_estimator
+from training.found import BUDGETS, found_at
+from training.metrics import figures
+
+FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
+DIRECTION = ("src_private", "dst_private", "same_network")
+HOLDOUT = 0.2
+KITNET_ROWS = 60_000
+"""Test rows beyond which the streaming learners, half a millisecond a row, are left out."""
+
+Told = dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is trained on and tested: rows of a case's flows, in order of time."""
+
+    train: NDArray[np.intp]
+    held_out: NDArray[np.intp]
+    """The last of the benign training rows: calibrated on, not trained on."""
+    test: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, case: FlowCase, share: float, seed: int) -> Rows:
+        """Draw them."""
+        chosen = chosen_rows(case.train, case.attacks, share, seed)
+        benign = chosen[~case.attacks[chosen]]
+        held_out = benign[len(benign) - int(HOLDOUT * len(benign)) :]
+        return cls(chosen[~np.isin(chosen, held_out)], held_out, np.flatnonzero(case.test))
+
+
+@dataclass(frozen=True, slots=True)
+class Matrices:
+    """A case's features: all of ours, and those of single flows alone."""
+
+    names: tuple[str, ...]
+    windowed: NDArray[np.float32]
+    single: int
+    """So many of the columns, the first, are of single flows."""
+
+    @classmethod
+    def of(cls, case: FlowCase, rows: Rows) -> Matrices:
+        """Compute them, once for all systems."""
+        flows = case.flows
+        spec = build_spec(windows=default_windows())
+        extractor = FeatureExtractor.fit(flows[rows.train], spec)
+        single = sum(feature.family != "windows" for feature in spec.features)
+        return cls(spec.names, features_of(extractor, flows), single)
+
+
+def of_oddflow(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], seed: int) -> Told:
+    """Train, calibrate and test as the product does."""
+    model = fit_estimator("isolation-forest", matrix[rows.train], seed=seed, params=fitting(len(rows.train)))
+    held, scores = model.score(matrix[rows.held_out]), model.score(matrix[rows.test])
+    flows, tested = case.flows[rows.held_out], case.flows[rows.test]
+    calibration = Calibration.fit(held, float(flows["ts"][-1] - flows["ts"][0]))
+    incidents = calibrate_incidents(flows, held, calibration)
+    rates = None
+    if incidents is not None:
+        found = suspect(tested, scores, calibration, EvidenceState())
+        rates = incidents.rates(found.surprise, found.evidence)
+    return told(case, rows, scores, rates)
+
+
+def of_rival(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], system: System, seed: int) -> Told:
+    """Train and test one from the shelf on single flows; it may see the rows that ours keeps for calibration."""
+    train = np.sort(np.concatenate([rows.train, rows.held_out]))
+    scores = system(matrix[train], matrix[rows.test], seed)
+    return told(case, rows, scores, -scores)
+
+
+def told(case: FlowCase, rows: Rows, scores: NDArray[np.float64], rates: NDArray[np.float64] | None) -> Told:
+    """The figures of one system on the test rows."""
+    attacks = case.attacks[rows.test]
+    tested = case.flows[rows.test]
+    found: Told = {name: value for name, value in figures(scores, attacks).items() if name in FIGURES}
+    for budget in BUDGETS:
+        at = (
+            None
+            if rates is None
+            else found_at(budget, rates, evidence_keys(tested), tested["ts"].to_numpy(), attacks, ~attacks)
+        )
+        found[f"found_at_{budget}_false_incidents"] = at.share if at else None
+        found[f"seconds_to_first_alert_at_{budget}"] = at.seconds if at else None
+    return found
+
+
+def flow_case(case: FlowCase, share: float, seed: int, rivals: Mapping[str, System]) -> Iterator[tuple[str, Told]]:
+    """Every system on one set of flows."""
+    rows = Rows.of(case, share, seed)
+    matrices = Matrices.of(case, rows)
+    single = np.ascontiguousarray(matrices.windowed[:, : matrices.single])
+    without = [column for column, name in enumerate(matrices.names) if name not in DIRECTION]
+    yield "oddflow", of_oddflow(case, rows, matrices.windowed, seed)
+    yield "oddflow-no-direction", of_oddflow(case, rows, np.ascontiguousarray(matrices.windowed[:, without]), seed)
+    yield "oddflow-single-flows", of_oddflow(case, rows, single, seed)
+    for name, system in rivals.items():
+        if name in installed() and len(rows.test) > KITNET_ROWS:
+            continue
+        yield name, of_rival(case, rows, single, system, seed)
+
+
+def table_case(case: TableCase, share: float, seed: int, rivals: Mapping[str, System]) -> Iterator[tuple[str, Told]]:
+    """Every system on a set that is features already; words become how surprising they are in training."""
+    chosen = chosen_rows(np.ones(len(case.train), dtype=bool), case.train_attacks, share, seed)
+    train, test = _numbers(case, case.train[chosen]), _numbers(case, case.test, case.train[chosen])
+    for name, system in {"oddflow": ours, **rivals}.items():
+        found = figures(system(train, test, seed), case.test_attacks)
+        yield name, {key: value for key, value in found.items() if key in FIGURES}
+
+
+def _numbers(case: TableCase, frame: pl.DataFrame, learnt: pl.DataFrame | None = None) -> NDArray[np.float32]:
+    learnt = frame if learnt is None else learnt
+    columns = []
+    for name in frame.columns:
+        if name in case.symbols:
+            shares = learnt[name].value_counts(normalize=True)
+            share = frame[name].replace_strict(shares[name], shares["proportion"], default=0.5 / len(learnt))
+            columns.append(-np.log(share.cast(pl.Float64).to_numpy()))
+        else:
+            columns.append(np.log1p(np.maximum(frame[name].cast(pl.Float64).to_numpy(), 0.0)))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+Case = tuple[str, float, Callable[[int], dict[str, FlowCase] | FlowCase | TableCase]]
+
+
+def cases(data: Path) -> list[Case]:
+    """Name, share of attacks trained on, and how to make it with a seed."""
+    zeek = data / "zeek"
+    found: list[Case] = [
+        ("nsl-kdd normal", 0.0, lambda _: nsl_kdd(data / "nsl-kdd")),
+        ("nsl-kdd 1%", CONTAMINATION, lambda _: nsl_kdd(data / "nsl-kdd")),
+    ]
+    for name, file in (("008", "stratosphere-008-mixed"), ("34-1", "iot23-34-1")):
+        path = zeek / f"{file}.conn.log.labeled.gz"
+        for words, share in (("normal", 0.0), ("1%", CONTAMINATION)):
+            found.append((f"{name} {words}", share, partial(_halves, name, path)))
+    found.append(("unsw 1%", CONTAMINATION, lambda _: halves("unsw", read_unsw(data / "unsw-nb15"))))
+    found.append(("inside", 0.0, lambda seed: inside(data, seed)))
+    return found
+
+
+def _halves(name: str, path: Path, seed: int) -> FlowCase:
+    del seed  # a capture is what it is
+    return halves(name, read_zeek(path))
+
+
+def _measured(one: FlowCase | TableCase, share: float, seed: int, rivals: Mapping[str, System]) -> dict[str, Told]:
+    if isinstance(one, TableCase):
+        return dict(table_case(one, share, seed, rivals))
+    return dict(flow_case(one, share, seed, rivals))
+
+
+def run(data: Path, wanted: list[str], seeds: int, rivals: Mapping[str, System]) -> dict[str, dict[str, list[Told]]]:
+    """Measure the sets that are wanted; figures by set and system, one entry a seed."""
+    have = data.is_dir()
+    if not have:
+        print(f"{data} is not there: only the simulator is measured; name the folder with --data or ODDFLOW_DATA")
+    chosen: list[Case] = [*(cases(data) if have else []), ("simulator", 0.0, simulated_days)]
+    found: dict[str, dict[str, list[Told]]] = {}
+    for name, share, make in chosen:
+        if wanted and not any(name.startswith(each) for each in wanted):
+            continue
+        for seed in range(seeds):
+            began = time.monotonic()
+            case = make(seed)
+            for part, one in (case if isinstance(case, dict) else {"": case}).items():
+                for system, figures_ in _measured(one, share, seed, rivals).items():
+                    found.setdefault(f"{name} {part}".strip(), {}).setdefault(system, []).append(figures_)
+            print(f"{name}, seed {seed}: {time.monotonic() - began:.0f} s", flush=True)
+    return found
+
+
+def summed_up(found: Mapping[str, Mapping[str, list[Told]]]) -> dict[str, Any]:
+    """Median, minimum and maximum over the seeds."""
+    return {
+        name: {system: {key: _range([each[key] for each in runs]) for key in runs[0]} for system, runs in by.items()}
+        for name, by in found.items()
+    }
+
+
+def _range(values: list[float | None]) -> dict[str, float] | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return {"median": float(np.median(known)), "min": min(known), "max": max(known), "known": len(known)}
+
+
+def show(summary: Mapping[str, Any]) -> None:
+    """Print a table for people: medians, and the range of the first figure."""
+    for name, systems in summary.items():
+        heads = ("AP", "TPR 1%", "0.1%", "found@3", "@10", "@30")
+        print(f"\n{name:24} {'ROC AUC (range)':25}" + "".join(f" {head:>7}" for head in heads))
+        for system, told_ in systems.items():
+            auc = told_["roc_auc"]
+            line = f"  {system:22} {auc['median']:.4f} ({auc['min']:.4f}–{auc['max']:.4f})".ljust(50)
+            keys = (*FIGURES[1:], *(f"found_at_{budget}_false_incidents" for budget in BUDGETS))
+            print(line + "".join(f" {_cell(told_.get(key)):>7}" for key in keys))
+
+
+def _cell(figure: Mapping[str, float] | None) -> str:
+    return "–" if figure is None else f"{figure['median']:.3f}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = os.environ.get("ODDFLOW_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the labelled sets")
+    parser.add_argument("--sets", nargs="*", default=[], help="beginnings of names of sets; default: all")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--no-slow", action="store_true", help="leave the streaming learners out")
+    options = parser.parse_args()
+    rivals: dict[str, System] = {"sklearn-iforest": forest, **PYOD}
+    rivals |= {} if options.no_slow else installed()
+    summary = summed_up(run(options.data, options.sets, options.seeds, rivals))
+    show(summary)
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    main()

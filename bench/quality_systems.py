@@ -1,0 +1,118 @@
+"""The systems that are compared: ours, and what a data scientist would take from a shelf, each on the same rows.
+
+Every system takes training rows and test rows and gives one score per test row, the higher the odder. Rivals see the
+features of single flows; where they are told to see the windows as well, their name says so.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyod.models.copod import COPOD
+from pyod.models.hbos import HBOS
+from pyod.models.inne import INNE
+from sklearn.ensemble import IsolationForest
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from training.estimators import fit_estimator
+
+Matrix = NDArray[np.float32]
+Scores = NDArray[np.float64]
+System = Callable[[Matrix, Matrix, int], Scores]
+"""Training rows, rows to score, seed."""
+
+OURS = {"n_estimators": 200, "max_samples": 1024}
+"""Our forest, chosen on NSL-KDD's training file and the simulator: docs/quality.md has the figures."""
+
+STREAMED_ROWS = 20_000
+"""A streaming learner in Python sees at most so many training rows, evenly spread: it takes some 0.3 ms for each."""
+
+
+def ours(train: Matrix, test: Matrix, seed: int) -> Scores:
+    """Our kind of model, fitted and scored as oddflow does."""
+    return fit_estimator("isolation-forest", train, seed=seed, params=fitting(len(train))).score(test)
+
+
+def fitting(rows: int) -> dict[str, Any]:
+    """Our parameters, for so many rows."""
+    return OURS | {"max_samples": min(OURS["max_samples"], rows)}
+
+
+def forest(train: Matrix, test: Matrix, seed: int) -> Scores:
+    """scikit-learn's IsolationForest as it comes."""
+    return np.asarray(-IsolationForest(random_state=seed).fit(train).score_samples(test))
+
+
+def pyod(make: Callable[[int], Any]) -> System:
+    """One of PyOD's detectors, on standardised features."""
+
+    def scores(train: Matrix, test: Matrix, seed: int) -> Scores:
+        scaler = StandardScaler().fit(train)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found: Scores = np.nan_to_num(
+                make(seed).fit(scaler.transform(train)).decision_function(scaler.transform(test))
+            )
+        return found
+
+    return scores
+
+
+def half_space_trees(train: Matrix, test: Matrix, seed: int) -> Scores:
+    """river's HalfSpaceTrees on features scaled to 0…1, learning from the training rows alone."""
+    from river.anomaly import HalfSpaceTrees  # noqa: PLC0415 - slow to import
+
+    scaler = MinMaxScaler(clip=True).fit(train)
+    model: Any = HalfSpaceTrees(n_trees=25, height=10, window_size=250, seed=seed)
+    names = list(range(train.shape[1]))
+    for row in scaler.transform(_spread(train)).tolist():
+        model.learn_one(dict(zip(names, row, strict=True)))
+    return np.array([model.score_one(dict(zip(names, row, strict=True))) for row in scaler.transform(test).tolist()])
+
+
+def kitnet(train: Matrix, test: Matrix, seed: int) -> Scores:
+    """Kitsune's KitNET by pysad, a tenth of the training rows for its map of features, the others for its nets."""
+    from pysad.models import KitNet  # noqa: PLC0415 - slow to import
+
+    np.random.seed(seed)  # noqa: NPY002 - it draws from the global generator
+    rows = MinMaxScaler(clip=True).fit(train)
+    few = rows.transform(_spread(train))
+    model: Any = KitNet(  # type: ignore[no-untyped-call]
+        max_size_ae=10, grace_feature_mapping=len(few) // 10, grace_anomaly_detector=len(few) - len(few) // 10
+    )
+    for row in few:
+        model.fit_partial(row)
+    scores: Scores = np.nan_to_num(np.array([float(model.score_partial(row)) for row in rows.transform(test)]))
+    return scores
+
+
+def _spread(train: Matrix) -> Matrix:
+    step = max(1, -(-len(train) // STREAMED_ROWS))
+    return train[::step]
+
+
+PYOD: Mapping[str, System] = {
+    "pyod-inne": pyod(lambda seed: INNE(random_state=seed)),
+    "pyod-copod": pyod(lambda _: COPOD()),
+    "pyod-hbos": pyod(lambda _: HBOS()),
+}
+"""The best three on NSL-KDD's training file."""
+
+STREAMING: Mapping[str, System] = {"river-hst": half_space_trees, "pysad-kitnet": kitnet}
+"""Where they are installed."""
+
+
+def installed() -> dict[str, System]:
+    """The streaming rivals that this environment has."""
+    found = {}
+    for (name, system), module in zip(STREAMING.items(), ("river.anomaly", "pysad.models"), strict=True):
+        try:
+            __import__(module)
+        except ImportError:
+            continue
+        found[name] = system
+    return found
