@@ -335,8 +335,17 @@ class Pipeline:
 
     def _restore(self, keeper: StateKeeper, partitions: list[int]) -> dict[int, int]:
         """Have the judge's thread, which alone touches that state, put back what is remembered of these."""
-        committed = self._source.committed(partitions)
+        committed = self._committed(partitions)
         return self._stages[JUDGE].submit(lambda: keeper.take_over(partitions, committed)).result()
+
+    def _committed(self, partitions: list[int]) -> dict[int, int]:
+        """Ask where the group is; a broker that has just given partitions may still need a moment for that."""
+        for pause_s in RETRY_SECONDS[:-1]:
+            try:
+                return self._source.committed(partitions)
+            except BrokerError:
+                self._stopping.wait(pause_s)
+        return self._source.committed(partitions)
 
     def on_revoked(self, partitions: Iterable[int]) -> None:
         """Partitions go: finish and commit what was read of them, so that the next member starts behind it."""
