@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from bench.clients import fill_topic, kafka_python_consume_per_s, raw_consume_per_s
 from bench.daemon_run import Run, running
@@ -35,6 +36,9 @@ DISTINCT = 500_000
 """Records that differ; the topics hold them over and over."""
 PLAIN_BATCHES = (500, 5_000, 20_000)
 OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters")
+WINDOWED = "windowed"
+"""The model with windows."""
+WINDOWED_ROUNDS = 2
 LATENCY_S = 20.0
 MIB = 2**20
 
@@ -113,6 +117,20 @@ class Bench:
         self.note("usual_per_s", self.rival("usual", sizes.usual))
         self.note("single_per_s", self.rival("single", sizes.single))
 
+    def windowed(self, name: str, values: list[bytes], hosts: int, records: int) -> tuple[float, float]:
+        """Records a second with all windows on, and the windows' bytes per host, on a topic of its own."""
+        fill_topic(self.servers, f"flows-{name}", values, records)
+        settings = self.settings | {"ODDFLOW_MODEL__NAME": WINDOWED}
+        rates = []
+        for _ in range(WINDOWED_ROUNDS):
+            with running(self.folder, self.servers, f"flows-{name}", settings) as run:
+                run.watch(records)
+                seen = run.scrape()
+            rates.append(run.per_second())
+            self.note(f"windows_per_s_{name}_hosts", rates[-1])
+        size = seen.total("oddflow_window_bytes") / hosts if seen else 0.0
+        return statistics.median(rates), size
+
     def latency_ms(self, rate: float) -> tuple[float, float, int]:
         """Median and 99th percentile at this rate, and how many alerts they are of."""
         ensure_topics({"bootstrap.servers": self.servers}, [Topic("flows-paced", 1)])
@@ -142,11 +160,23 @@ def write_values(path: Path) -> list[bytes]:
     return values
 
 
-def train(folder: Path, values: Path) -> None:
-    """Train 100 trees of 256 on per-flow features, by the command that users have."""
-    data = ["--data", str(values), "--format", "zeek-json", "--registry", str(folder / "registry")]
-    size = ["--no-windows", "--param", "n_estimators=100", "--param", "max_samples=256"]
-    process = start(folder, "train", ["train", *data, *size])
+def distinct_hosts(hosts: int, records: int) -> list[bytes]:
+    """So many flows, each from any of so many sources, all of which occur if there are flows enough."""
+    frames: list[pl.DataFrame] = []
+    for frame in Scenario(seed=8, hosts=HOSTS, attacks=()).frames(50_000):
+        number = np.arange(len(frames) * 50_000, len(frames) * 50_000 + len(frame)) % hosts
+        sources = [f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in number.tolist()]
+        frames.append(frame.with_columns(pl.Series("src_ip", sources)))
+        if sum(map(len, frames)) >= records:
+            break
+    return [value for frame in frames for value in encode(frame, "zeek-json")]
+
+
+def train(folder: Path, values: Path, model: str, *, windows: bool) -> None:
+    """Train 100 trees of 256, by the command that users have."""
+    data = ["--data", str(values), "--format", "zeek-json", "--registry", str(folder / "registry"), "--model", model]
+    size = ["--param", "n_estimators=100", "--param", "max_samples=256"]
+    process = start(folder, "train", ["train", *data, *size, "--windows" if windows else "--no-windows"])
     if process.wait():
         raise RuntimeError((folder / "train.log").read_text(encoding="utf-8"))
 
@@ -157,7 +187,8 @@ def run(folder: Path, servers: str, sizes: Sizes, rounds: int) -> dict[str, floa
     values = write_values(values_path)
     size = sum(map(len, values)) / len(values)
     print(f"{len(values):,} distinct Zeek JSON records of {size:.0f} bytes on average; training", flush=True)
-    train(folder, values_path)
+    train(folder, values_path, "flows", windows=False)
+    train(folder, values_path, WINDOWED, windows=True)
     ensure_topics({"bootstrap.servers": servers}, [Topic(topic) for topic in OUTPUTS])
     produced = fill_topic(servers, "flows-1", values, sizes.long)
     fill_topic(servers, "flows-4", values, sizes.daemon, partitions=4)
@@ -174,6 +205,9 @@ def run(folder: Path, servers: str, sizes: Sizes, rounds: int) -> dict[str, floa
     p50, p99, alerts = bench.latency_ms(figures["latency_rate_per_s"])
     figures |= {"latency_p50_ms": p50, "latency_p99_ms": p99, "latency_alerts": alerts}
     figures["rss_mib_early"], figures["rss_mib_late"] = bench.rss_mib
+    few, _ = bench.windowed("10k", distinct_hosts(10_000, DISTINCT), 10_000, sizes.daemon)
+    many, size = bench.windowed("1m", distinct_hosts(1_000_000, 1_000_000), 1_000_000, sizes.daemon)
+    figures |= {"windows_per_s_10k_hosts": few, "windows_per_s_1m_hosts": many, "bytes_per_host": size}
     return figures | measure_kernel()
 
 
