@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from detector.transport.librdkafka import producer_properties
 
 TICK_S = 0.005
-WARM_UP_S = 5.0
+WARM_UP_S = 10.0
 """Not counted: the first batches, and what lay in the topic."""
 SETTLE_S = 3.0
-SENDER_START_S = 4.0
+SENDER_START_S = 12.0
 """Until the sender has imported and read everything."""
 OPTIONS: dict[str, type] = {
     "bootstrap": str,

@@ -19,6 +19,7 @@ from detector.deadline import Deadline
 from detector.judge import Judge
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.pipeline import Limits, Pipeline, Tally
+from detector.records.flow import Decoder
 from detector.records.formats import open_decoder
 from detector.registry.registry import Registry
 from detector.registry.watcher import ModelWatcher
@@ -27,6 +28,7 @@ from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
+from detector.warm import warm
 from detector.web.server import WebServer
 from detector.web.status import Status
 
@@ -47,6 +49,7 @@ class Daemon:
         settings, tell = self._settings, self._telemetry.tell
         with ExitStack() as parts:
             model, watcher = self._model()
+            warm(model, self._decoder())
             source, sink = open_source(settings, tell), open_sink(settings, tell)
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
@@ -98,11 +101,7 @@ class Daemon:
         settings = self._settings
         return Pipeline(
             source=source,
-            decoder=open_decoder(
-                settings.input.format,
-                mapping=settings.input.mapping,
-                max_record_bytes=settings.input.max_record_bytes,
-            ),
+            decoder=self._decoder(),
             judge=judge,
             sink=sink,
             limits=Limits(
@@ -115,6 +114,10 @@ class Daemon:
             tell=self._telemetry.tell,
             keeper=self._build_keeper(judge),
         )
+
+    def _decoder(self) -> Decoder:
+        chosen = self._settings.input
+        return open_decoder(chosen.format, mapping=chosen.mapping, max_record_bytes=chosen.max_record_bytes)
 
     def _build_keeper(self, judge: Judge) -> StateKeeper | None:
         """None for files: they are read once, from their beginning."""
