@@ -12,17 +12,15 @@ import sys
 import numpy as np
 import polars as pl
 
-from detector.alerts.evidence import EvidenceState, evidence_keys
 from detector.features.extractor import FeatureExtractor, build_spec
-from detector.features.windows import WindowState, default_windows
+from detector.features.windows import default_windows
 from detector.models.forest import IsolationForest
 from detector.records.flow import SCHEMA
 from detector.records.formats import FORMATS, open_decoder
+from detector.warm import FLOW, warm_flows
 
 NEEDS_MAPPING = {"mapping": {name: name for name in ("ts", "src_ip", "dst_ip", "proto")}}
 """Formats that are opened with field names."""
-
-FLOW = {"ts": 1.7e9, "src_ip": "10.0.0.1", "src_port": 50_000, "dst_ip": "192.0.2.1", "dst_port": 443, "proto": "tcp"}
 
 
 def forest(n_features: int) -> IsolationForest:
@@ -37,10 +35,8 @@ def precompile() -> None:
         open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([b'{"ts": 1.5, "proto": "tcp"}', b"0"])
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     extractor = FeatureExtractor.fit(frame, build_spec(windows=default_windows()))
-    matrix = extractor.transform(frame, np.zeros(2, dtype=np.int32), WindowState(extractor.spec.windows))
-    model = forest(matrix.shape[1])
-    model.explain(matrix)
-    EvidenceState().update(evidence_keys(frame), frame["ts"].to_numpy(), model.score(matrix), np.zeros(2, np.int32))
+    model = forest(len(extractor.spec.features))
+    model.explain(warm_flows(extractor, model))
 
 
 def main() -> int:

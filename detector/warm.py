@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceState, evidence_keys
 from detector.features.extra import EXTRA
+from detector.features.extractor import FeatureExtractor
 from detector.features.replay import fresh_windows
+from detector.models.base import Model
 from detector.models.bundle import LoadedModel
 from detector.records.flow import SCHEMA, Decoder
 
@@ -17,9 +20,14 @@ FLOW = {"ts": 1.7e9, "src_ip": "10.0.0.1", "src_port": 50_000, "dst_ip": "192.0.
 def warm(model: LoadedModel, decoder: Decoder) -> None:
     """Send two records that are none through ``decoder``, which is thrown away, and two flows through the features."""
     decoder.decode([b"{}", b"x"])
-    if any(feature.family == EXTRA for feature in model.extractor.spec.features):
-        return  # columns that only the format's own records have
+    if not any(feature.family == EXTRA for feature in model.extractor.spec.features):
+        warm_flows(model.extractor, model.model)  # else there are columns that only the format's own records have
+
+
+def warm_flows(extractor: FeatureExtractor, model: Model) -> NDArray[np.float32]:
+    """Send two flows through features, score and evidence; give their matrix."""
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     partitions = np.zeros(2, dtype=np.int32)
-    matrix = model.extractor.transform(frame, partitions, fresh_windows(model.extractor))
-    EvidenceState().update(evidence_keys(frame), frame["ts"].to_numpy(), model.model.score(matrix), partitions)
+    matrix = extractor.transform(frame, partitions, fresh_windows(extractor))
+    EvidenceState().update(evidence_keys(frame), frame["ts"].to_numpy(), model.score(matrix), partitions)
+    return matrix

@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 
 from detector.errors import ConfigurationError
 from detector.records.flow import BENIGN, LABEL, ROW, SCHEMA
-from detector.records.formats import FORMATS, open_decoder
+from detector.records.formats import open_decoder
 from training.simulator.attacks import ATTACKS
 from training.simulator.rhythm import HOUR_S
 from training.simulator.scenario import DEFAULT_START, Scenario
@@ -35,12 +35,6 @@ def flows() -> pl.DataFrame:
     return pl.concat(HOUR.frames())
 
 
-def needs(name: str) -> None:
-    """Skip where the detector does not read the format yet."""
-    if name not in FORMATS:
-        pytest.skip(f"the detector has no format {name!r}")
-
-
 def objects(flows: pl.DataFrame, name: str, *, labels: bool = False) -> list[dict[str, object]]:
     """The records of a JSON format, parsed by the standard library."""
     return [json.loads(value) for value in encode(flows, name, labels=labels)]
@@ -50,7 +44,6 @@ def objects(flows: pl.DataFrame, name: str, *, labels: bool = False) -> list[dic
 @pytest.mark.parametrize("name", ["zeek-json", "zeek-tsv"])
 def test_zeek_is_read_back_exactly(flows: pl.DataFrame, name: str, labels: bool) -> None:
     """What is written as Zeek's conn log decodes to the same flows, and to the same labels."""
-    needs(name)
     header = writer_named(name).header(HOUR.start, labels=labels)
     batch = open_decoder(name, labels=labels).decode([*header, *encode(flows, name, labels=labels)])
     assert not batch.rejects
@@ -64,7 +57,6 @@ def test_zeek_is_read_back_exactly(flows: pl.DataFrame, name: str, labels: bool)
 )
 def test_mappings_are_read_back_exactly(flows: pl.DataFrame, name: str, paths: dict[str, str], labels: bool) -> None:
     """What is written as plain JSON decodes to the same flows by the mapping that goes with it."""
-    needs("mapping")
     full = paths | ({LABEL: mapping.LABEL_PATH} if labels else {})
     batch = open_decoder("mapping", labels=labels, mapping=full).decode([*encode(flows, name, labels=labels)])
     assert not batch.rejects
@@ -73,7 +65,6 @@ def test_mappings_are_read_back_exactly(flows: pl.DataFrame, name: str, paths: d
 
 def test_suricata_is_read_back_as_suricata_sees_it(flows: pl.DataFrame) -> None:
     """What is written as EVE decodes to the flows in Suricata's view: whole packets, its names, its ids."""
-    needs("suricata")
     batch = open_decoder("suricata").decode([*encode(flows, "suricata")])
     assert not batch.rejects
     alike = [column for column in SCHEMA if column != "state"]
@@ -83,14 +74,12 @@ def test_suricata_is_read_back_as_suricata_sees_it(flows: pl.DataFrame) -> None:
 
 def test_suricata_tells_attacks_from_the_rest(flows: pl.DataFrame) -> None:
     """Labels in EVE decode to benign just where the flow is."""
-    needs("suricata")
     batch = open_decoder("suricata", labels=True).decode([*encode(flows, "suricata", labels=True)])
     assert (batch.frame[LABEL] == BENIGN).to_list() == (flows[LABEL] == BENIGN).to_list()
 
 
 def test_suricata_shows_how_connections_went(flows: pl.DataFrame) -> None:
     """From EVE's flags the usual outcomes of TCP connections are told as Zeek tells them."""
-    needs("suricata")
     states = open_decoder("suricata").decode([*encode(flows, "suricata")]).frame["state"]
     usual = (flows["proto"] == "tcp") & flows["state"].is_in(["SF", "S0", "REJ", "RSTO", "RSTR", "S1"])
     assert states.filter(usual).to_list() == flows["state"].filter(usual).to_list()
@@ -98,7 +87,6 @@ def test_suricata_shows_how_connections_went(flows: pl.DataFrame) -> None:
 
 def test_other_events_of_suricata_are_passed_over(flows: pl.DataFrame) -> None:
     """Among other events every flow is still found, and each other event is passed over."""
-    needs("suricata")
     values = encode(flows, "suricata-mixed")
     batch = open_decoder("suricata").decode([*values])
     assert not batch.rejects
