@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.windows_keys import text_of
+from detector.models.compiled import njit
 
 SEED, MULTIPLIER = np.uint32(0x9747B28C), np.uint32(0x5BD1E995)
 
