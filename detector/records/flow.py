@@ -70,6 +70,8 @@ class RejectReason(StrEnum):
     BAD_PROTOCOL = "bad_protocol"
     BAD_PORT = "bad_port"
     BAD_COUNT = "bad_count"
+    BAD_ENCODING = "bad_encoding"
+    BAD_SCHEMA = "bad_schema"
 
 
 @dataclass(frozen=True, slots=True)
