@@ -14,8 +14,10 @@ from detector.models.base import Model
 from detector.models.clusters import KMeans
 from detector.models.components import Pca
 from detector.models.forest import MAX_DEPTH, IsolationForest
+from detector.models.spreads import SpreadKMeans
 from detector.models.steps import Ecod, Hbos
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
+from training.spreads import fit_spread_kmeans
 
 
 def fit_estimator(
@@ -107,6 +109,7 @@ def _expected_lengths(tree: Any) -> NDArray[np.float64]:
 TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]] = {
     IsolationForest.kind: _fit_forest,
     KMeans.kind: fit_kmeans,
+    SpreadKMeans.kind: fit_spread_kmeans,
     Hbos.kind: fit_hbos,
     Ecod.kind: fit_ecod,
     Pca.kind: fit_pca,

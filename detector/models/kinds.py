@@ -6,7 +6,8 @@ from detector.models.base import Model
 from detector.models.clusters import KMeans
 from detector.models.components import Pca
 from detector.models.forest import IsolationForest
+from detector.models.spreads import SpreadKMeans
 from detector.models.steps import Ecod, Hbos
 
-KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (IsolationForest, KMeans, Hbos, Ecod, Pca)}
+KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (IsolationForest, KMeans, SpreadKMeans, Hbos, Ecod, Pca)}
 """By the name that manifests and ``--kind`` use."""

@@ -1,0 +1,92 @@
+"""K-means with a spread for each cluster: centres by scikit-learn's MiniBatchKMeans, spreads by its rows.
+
+Features are put on one scale by a *range* of theirs, not by a standard deviation: a flag that is hardly ever set
+would otherwise count a hundredfold. The range leaves out the outermost rows, so that a few wild ones do not flatten
+the rest.
+
+Parameters besides scikit-learn's own: ``trim``, the share of rows beyond the range at either end; ``clip``, how far
+from the middle a feature can be, in ranges; ``shrink``, of how many rows' weight the spread over all clusters is in
+each cluster's own; ``least_spread``, in ranges; ``fewest``, rows below which a cluster is left out: a handful of odd
+rows must not make themselves usual.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import MiniBatchKMeans
+
+from detector.models.scaling import SMALLEST_SCALE, Scaling
+from detector.models.spreads import LARGEST_WEIGHT, SpreadKMeans
+
+SETTINGS: dict[str, Any] = {
+    "n_clusters": 64,
+    "batch_size": 4096,
+    "n_init": 1,
+    "trim": 0.001,
+    "clip": 100.0,
+    "shrink": 10.0,
+    "least_spread": 0.03,
+    "fewest": 1,
+}
+
+EXPLAINED_ROWS = 4096
+"""How many training rows, evenly spread, expectations are the means of."""
+
+Matrix = NDArray[np.float32]
+
+
+def fit_spread_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> SpreadKMeans:
+    """Train on rows × features. Raises TypeError or ValueError for a parameter that cannot be."""
+    settings = {**SETTINGS, **params}
+    scaling = range_scaling(matrix, float(settings.pop("trim")), float(settings.pop("clip")))
+    shrink, least, fewest = (float(settings.pop(name)) for name in ("shrink", "least_spread", "fewest"))
+    if shrink < 0 or least**2 < 1 / LARGEST_WEIGHT:
+        raise ValueError(f"shrink {shrink:g} must be from 0, least_spread {least:g} above a millionth")
+    settings["n_clusters"] = min(int(settings["n_clusters"]), len(matrix))
+    scaled = scaling.apply(matrix)
+    clusters = MiniBatchKMeans(random_state=seed, **settings).fit(scaled)
+    labels, centres = clusters.labels_, clusters.cluster_centers_
+    counts = np.bincount(labels, minlength=len(centres))
+    spread = _spreads(scaled, labels, centres, counts, shrink) + least**2
+    kept = counts >= min(fewest, counts.max())
+    model = SpreadKMeans(scaling, _columns(centres[kept]), _columns(1.0 / spread[kept]), np.zeros(matrix.shape[1]))
+    expected = model.squares(matrix[:: max(1, len(matrix) // EXPLAINED_ROWS)]).mean(axis=0)
+    return SpreadKMeans(scaling, model.centres, model.weights, expected)
+
+
+def range_scaling(matrix: Matrix, trim: float, clip: float) -> Scaling:
+    """Middle and width of each feature's range without the outermost share ``trim`` at either end.
+
+    Where that leaves nothing, of the whole range; a constant feature's is 1.
+    """
+    if not 0 <= trim < 0.5:
+        raise ValueError(f"trim {trim:g} is not a share from 0 to below 0.5")
+    low, high = np.quantile(matrix, [trim, 1 - trim], axis=0).astype(np.float64)
+    flat = high <= low
+    low, high = np.where(flat, matrix.min(axis=0), low), np.where(flat, matrix.max(axis=0), high)
+    width = high - low
+    return Scaling((low + high) / 2, np.where(width > SMALLEST_SCALE, width, 1.0), clip)
+
+
+def _spreads(
+    scaled: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    centres: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    shrink: float,
+) -> NDArray[np.float64]:
+    """Each cluster's variance around its centre (centres × features), drawn to the mean of all by ``shrink`` rows."""
+    squares = (scaled - centres[labels]) ** 2
+    sums = np.zeros(centres.shape)
+    order = np.argsort(labels, kind="stable")
+    filled = np.flatnonzero(counts)
+    sums[filled] = np.add.reduceat(squares[order], np.searchsorted(labels[order], filled), axis=0)
+    spreads: NDArray[np.float64] = (sums + shrink * squares.mean(axis=0)) / np.maximum(counts + shrink, 1.0)[:, None]
+    return spreads
+
+
+def _columns(points: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(points.T, dtype=np.float32)
