@@ -41,7 +41,7 @@ from detector.features.windows_columns import (
     law_of,
     read_windows,
 )
-from detector.features.windows_kernel import AHEAD, CLOCK, LATE, MARKS, MOVED, STARTED, advance
+from detector.features.windows_kernel import AHEAD, CLOCK, KEYS, LATE, MARKS, MOVED, STARTED, advance
 from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.features.windows_state import PartitionState, pack, unpack
 
@@ -166,7 +166,7 @@ class WindowState:
     def _advance(
         self, state: PartitionState, rows: NDArray[np.int64], arrivals: Arrivals, raw: NDArray[np.float32]
     ) -> None:
-        keys = np.empty((len(rows), 7), np.uint64)
+        keys = np.empty((len(rows), KEYS), np.uint64)
         found = np.empty(self._layout.places, np.float32)
         scales, order = self._half_lives, self._layout.order
         advance(

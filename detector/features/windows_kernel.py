@@ -49,6 +49,9 @@ CLOCK, CANDIDATE, AGREEING, LATE, AHEAD, MOVED, STARTED = 0, 1, 2, 3, 4, 5, 6
 
 CLOCK_FIELDS = 7
 
+KEYS = 8
+"""Hashes a record has: of its three keys, of each sighting, and of its port."""
+
 FLAGS = 7
 MOMENT_COLUMNS = 4
 
@@ -228,21 +231,22 @@ def empty(tables: Any, sightings: Any) -> None:
 
 
 @kernel
-def ask_for_row(table: Table, key: np.uint64, header_words: int, marks: int, sketches: int) -> None:
-    """Prefetch what a record of this key will touch, if it has a row."""
+def ask_for_row(table: Table, key: np.uint64, header_words: int, port: Any, peer: Any) -> None:
+    """Prefetch what a record of this key will touch, if it has a row: its figures, and the marks of port and peer."""
     row = find(table, key)
     if row >= 0:
         for word in range(0, header_words, 16):
             prefetch(table.words, row, word)
-        for sketch in range(sketches):
-            prefetch(table.words, row, header_words + sketch * MARKS + marks)
+        prefetch(table.words, row, header_words + port)
+        if peer >= 0:
+            prefetch(table.words, row, header_words + MARKS + peer)
 
 
 @kernel
 def keys_of(  # noqa: PLR0917
     sources: Hashes, destinations: Hashes, ports: Any, services: Hashes, rows: Any, keys: Hashes
 ) -> None:
-    """Fill ``keys`` with the hashes of ``rows``: source, destination, pair; then of each sighting."""
+    """Fill ``keys`` with the hashes of ``rows``: source, destination, pair; of each sighting; and of the port."""
     for n in range(len(rows)):
         i = rows[n]
         source = mixed(sources[i])
@@ -256,6 +260,13 @@ def keys_of(  # noqa: PLR0917
         keys[n, 4] = mixed(source ^ port ^ _SALT)
         keys[n, 5] = mixed(destination ^ port)
         keys[n, 6] = mixed(source * _SALT + services[i])
+        keys[n, 7] = mixed(np.uint64(ports[i]))
+
+
+@kernel
+def mark_of(key: np.uint64) -> np.int64:
+    """The mark that a hash has in a sketch."""
+    return np.int64(key >> np.uint64(58))
 
 
 @kernel
@@ -280,9 +291,10 @@ def ask_ahead(tables: Any, sightings: Any, keys: Hashes, n: int, header_words: i
         prefetch(sightings[3], bucket_of(ahead[6], len(sightings[3])), 0)
     if n + NEAR < len(keys):
         ahead = keys[n + NEAR]
-        ask_for_row(tables[0], ahead[0], header_words, 0, 2)
-        ask_for_row(tables[1], ahead[1], header_words, 0, 2)
-        ask_for_row(tables[2], ahead[2], header_words, 0, 1)
+        source, destination, port = mark_of(ahead[0]), mark_of(ahead[1]), mark_of(ahead[7])
+        ask_for_row(tables[0], ahead[0], header_words, port, destination)
+        ask_for_row(tables[1], ahead[1], header_words, port, source)
+        ask_for_row(tables[2], ahead[2], header_words, port, np.int64(-1))
 
 
 @kernel
@@ -307,7 +319,7 @@ def advance(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     """Pass over records ``rows`` of one partition, in that order; fills ``out[rows]`` with raw columns.
 
     ``order[c]`` is the place, among all raw columns, of column ``c``. ``values`` (records × 4) as in :func:`count`.
-    ``keys`` (at least rows × 7) and ``found`` (all raw columns) are room to work in.
+    ``keys`` (at least rows × KEYS) and ``found`` (all raw columns) are room to work in.
     """
     keys_of(sources, destinations, ports, services, rows, keys)
     header_words = HEADER_WORDS + SUMS * len(half_lives)
@@ -328,9 +340,7 @@ def advance(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         new_kind = not sighted(sightings[3], keys[n, 6])
         for flag, value in enumerate((new_s, new_d, new_p, new_service, new_port, new_here, new_kind)):
             found[flag] = 1.0 if value else 0.0
-        mark_s = np.int64(keys[n, 0] >> np.uint64(58))
-        mark_d = np.int64(keys[n, 1] >> np.uint64(58))
-        mark_p = np.int64(mixed(np.uint64(ports[i])) >> np.uint64(58))
+        mark_s, mark_d, mark_p = mark_of(keys[n, 0]), mark_of(keys[n, 1]), mark_of(keys[n, 7])
         flow, to, here = values[i], 1.0 if new_p or new_port else 0.0, 1.0 if new_p or new_here else 0.0
         service = 1.0 if new_service else 0.0
         count(tables[0], row_s, new_s, now, flow, to, mark_d, mark_p, half_lives, found, FLAGS)
