@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,29 +13,59 @@ from detector.errors import ConfigurationError, InputError
 from detector.models.base import Model
 from detector.models.clusters import KMeans
 from detector.models.components import Pca
+from detector.models.ensemble import Ensemble
 from detector.models.forest import MAX_DEPTH, IsolationForest
 from detector.models.spreads import SpreadKMeans
 from detector.models.steps import Ecod, Hbos
+from training.ensembles import fit_ensemble
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
 from training.spreads import fit_spread_kmeans
 
 
 def fit_estimator(
-    kind: str, matrix: NDArray[np.float32], *, seed: int, params: Mapping[str, Any] | None = None
+    kind: str,
+    matrix: NDArray[np.float32],
+    *,
+    seed: int,
+    params: Mapping[str, Any] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Model:
     """Train a model of ``kind`` on the rows of ``matrix`` (rows × features, finite).
 
-    ``params`` are the estimator's own, by its library's names. Raises ConfigurationError for a kind or a parameter
-    that there isn't, InputError for rows that nothing can be learnt from.
+    ``params`` are the estimator's own, by its library's names, and ``drop``: the share of rows, the oddest by a first
+    training, that the model is then trained without. ``names`` are the features', for parameters that name some.
+    Raises ConfigurationError for a kind or a parameter that there isn't, InputError for rows that nothing can be
+    learnt from.
     """
     if kind not in TRAINERS:
         raise ConfigurationError(f"kind {kind!r}: there is {', '.join(sorted(TRAINERS))}")
     if len(matrix) < 2:
         raise InputError(f"training: {len(matrix)} rows are too few to learn from; give more data")
+    settings = dict(params or {})
     try:
-        return TRAINERS[kind](matrix, seed, dict(params or {}))
+        share = float(settings.pop("drop", 0.0))
+        if share:
+            first = _fit(kind, matrix, seed, settings, names)
+            matrix = matrix[_usual(first.score(matrix), share)]
+        return _fit(kind, matrix, seed, settings, names)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error
+
+
+def _usual(scores: NDArray[np.float64], share: float) -> NDArray[np.intp]:
+    """Places of all rows but the oddest ``share`` of them."""
+    if not 0 <= share < 1:
+        raise ValueError(f"drop {share:g} is not a share from 0 to below 1")
+    kept = max(2, len(scores) - round(share * len(scores)))
+    return np.sort(np.argsort(scores, kind="stable")[:kept])
+
+
+def _fit(
+    kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any], names: Sequence[str] | None
+) -> Model:
+    if kind == Ensemble.kind:
+        return fit_ensemble(matrix, seed, params, lambda member, *given: TRAINERS[member](*given), names)
+    return TRAINERS[kind](matrix, seed, params)
 
 
 def _fit_forest(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
@@ -106,6 +136,10 @@ def _expected_lengths(tree: Any) -> NDArray[np.float64]:
     return result
 
 
+def _fit_ensemble(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
+    return _fit(Ensemble.kind, matrix, seed, params, None)
+
+
 TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]] = {
     IsolationForest.kind: _fit_forest,
     KMeans.kind: fit_kmeans,
@@ -113,4 +147,5 @@ TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]]
     Hbos.kind: fit_hbos,
     Ecod.kind: fit_ecod,
     Pca.kind: fit_pca,
+    Ensemble.kind: _fit_ensemble,
 }

@@ -141,13 +141,14 @@ def train(
     matrix = features_of(extractor, frame, None, partitions)
     tell(f"training {recipe.kind} on {len(chosen):,} flows")
     seen = matrix[chosen]
-    model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.params)
+    names = extractor.spec.names
+    model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.params, names=names)
     tell(f"calibrating on {len(split.held_out):,} later flows")
     held_scores = model.score(matrix[split.held_out])
     calibration = Calibration.fit(held_scores, split.held_out_seconds)
     came_by = None if partitions is None else partitions[split.held_out]
     incidents = _incidents(frame[split.held_out], held_scores, calibration, extractor, came_by)
-    quality = _measured(frame, matrix, truth, chosen, recipe, tell)
+    quality = _measured(frame, matrix, truth, chosen, names, recipe, tell)
     return Trained(
         recipe=recipe,
         extractor=extractor,
@@ -191,6 +192,7 @@ def _measured(  # noqa: PLR0917  (what is measured, row by row)
     matrix: NDArray[np.float32],
     truth: Truth,
     chosen: NDArray[np.intp],
+    names: tuple[str, ...],
     recipe: Recipe,
     tell: Tell,
 ) -> Quality:
@@ -199,7 +201,7 @@ def _measured(  # noqa: PLR0917  (what is measured, row by row)
     tell(f"measuring on labels: {recipe.folds} trainings on parts")
 
     def fit(rows: NDArray[np.intp], fold: int) -> Model:
-        return fit_estimator(recipe.kind, matrix[rows], seed=recipe.seed + fold, params=recipe.params)
+        return fit_estimator(recipe.kind, matrix[rows], seed=recipe.seed + fold, params=recipe.params, names=names)
 
     return measure(matrix, truth, frame[LABEL], chosen, recipe.folds, fit)
 

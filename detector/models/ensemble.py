@@ -1,0 +1,180 @@
+"""Several kinds of model in one: each member's score becomes −log p, and these are combined.
+
+Members see different things: a forest what few splits set apart, clusters what lies between or beyond what is usual.
+Their scores have no common unit, so each is turned into −log p by a table of what it gave training rows
+(``detector.models.tails``), for all rows or for those of the row's segment (``detector.models.segments``).
+
+With sharpness 0 the score is the mean of the members' −log p: Fisher's combination of p-values (1932), divided by how
+many there are. With sharpness 1 it is minus the log of the harmonic mean of the p-values (Wilson, PNAS 2019), and the
+greater, the more the most surprised member has its way: ``log(mean(exp(sharpness · −log p))) / sharpness``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.arrays import broken, check_names, take
+from detector.models.base import Arrays, Attribution, Model
+from detector.models.clusters import KMeans
+from detector.models.components import Pca
+from detector.models.forest import IsolationForest
+from detector.models.rows import as_rows
+from detector.models.segments import Segments
+from detector.models.spreads import SpreadKMeans
+from detector.models.steps import Ecod, Hbos
+from detector.models.tails import TailTables
+
+MEMBERS: dict[str, type[Model]] = {kind.kind: kind for kind in (IsolationForest, KMeans, SpreadKMeans, Hbos, Ecod, Pca)}
+"""The kinds that can be members, each once at most, in the order in which they are combined."""
+
+LARGEST_SHARPNESS = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """Members, what their scores mean, and how these are combined."""
+
+    kind: ClassVar[str] = "ensemble"
+
+    members: Mapping[str, Model]
+    """By kind, in the order of :data:`MEMBERS`."""
+    tails: Mapping[str, TailTables]
+    """By kind, too."""
+    segments: Segments | None
+    """None: all rows are held against one table."""
+    sharpness: float
+    n_features: int
+
+    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score rows (rows × features, float32): combined −log p in nats, higher is more anomalous."""
+        rows = as_rows(matrix, self.n_features)
+        tables = self._tables(rows)
+        surprises = [self.tails[kind].surprise(member.score(rows), tables) for kind, member in self.members.items()]
+        return self._combined(surprises)
+
+    def explain(self, matrix: NDArray[np.float32]) -> Attribution:
+        """Attribute each row's score: each member's part in it to features as that member does.
+
+        A member's part is by how much the score changes when its −log p takes the place of the one at its base, the
+        mean of doing so from the first member on and from the last (Shapley's value of two). What a segment's rows are
+        expected to score apart from all rows is attributed to the columns that tell segments.
+        """
+        rows = as_rows(matrix, self.n_features)
+        tables = self._tables(rows)
+        surprises, usual, overall, reasons = [], [], [], []
+        for kind, member in self.members.items():
+            why = member.explain(rows)
+            tails = self.tails[kind]
+            base = np.full(len(rows), score_of(member, np.array([why.base]))[0])
+            surprises.append(tails.surprise(member.score(rows), tables))
+            usual.append(tails.surprise(base, tables))
+            overall.append(tails.surprise(base[:1], np.zeros(len(base[:1]), dtype=np.int32)))
+            reasons.append(why)
+        contributions = np.zeros(rows.shape, dtype=np.float64)
+        for why, part in zip(reasons, self._parts(surprises, usual), strict=True):
+            away = why.output - why.base
+            contributions += why.contributions * (part / np.where(away == 0, np.inf, away))[:, None]
+        score = self._combined(surprises)
+        base_score = float(self._combined(overall)[0]) if len(rows) else 0.0
+        if self.segments is not None:
+            apart = (self._combined(usual) - base_score) / len(self.segments.columns)
+            for column in self.segments.columns:
+                contributions[:, column] += apart
+        return Attribution(quantity="surprise", base=base_score, output=score, contributions=contributions)
+
+    def _tables(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
+        return np.zeros(len(rows), dtype=np.int32) if self.segments is None else self.segments.tables(rows)
+
+    def _combined(self, surprises: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Combine the members' −log p, one array (rows,) each, in their order."""
+        if self.sharpness == 0:
+            total = surprises[0].copy()
+            for surprise in surprises[1:]:
+                total += surprise
+            total /= len(surprises)
+            return total
+        highest = surprises[0]
+        for surprise in surprises[1:]:
+            highest = np.maximum(highest, surprise)
+        total = np.zeros(len(highest))
+        for surprise in surprises:
+            total += np.exp(self.sharpness * (surprise - highest))
+        combined: NDArray[np.float64] = highest + np.log(total / len(surprises)) / self.sharpness
+        return combined
+
+    def _parts(
+        self, surprises: list[NDArray[np.float64]], usual: list[NDArray[np.float64]]
+    ) -> list[NDArray[np.float64]]:
+        """Share out among members what the score is above the one at their bases."""
+        count = len(surprises)
+        parts = [np.zeros(len(surprises[0])) for _ in range(count)]
+        for order in (range(count), range(count - 1, -1, -1)):
+            now = list(usual)
+            before = self._combined(now)
+            for member in order:
+                now[member] = surprises[member]
+                after = self._combined(now)
+                parts[member] += 0.5 * (after - before)
+                before = after
+        return parts
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to restore it: arrays named ``members.KIND.…``, ``tails.KIND.…`` and ``segments.…``."""
+        arrays: dict[str, NDArray[Any]] = {"sharpness": np.array([self.sharpness])}
+        for kind, member in self.members.items():
+            arrays |= {f"members.{kind}.{name}": array for name, array in member.to_arrays().items()}
+            arrays |= {f"tails.{kind}.{name}": array for name, array in self.tails[kind].to_arrays().items()}
+        if self.segments is not None:
+            arrays |= {f"segments.{name}": array for name, array in self.segments.to_arrays().items()}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int) -> Self:
+        """Restore it, members and all; raises BundleError for anything off."""
+        part = f"model ({cls.kind})"
+        parts = _by_part(arrays)
+        check_names(parts.pop("", {}), ("sharpness",), part)
+        sharpness = take(arrays, "sharpness", part, dtype=np.float64, shape=(1,), low=0.0, high=LARGEST_SHARPNESS)
+        own = parts.pop("segments", None)
+        segments = None if own is None else Segments.from_arrays(own, n_features, f"{part}: segments")
+        members: dict[str, Model] = {}
+        tails: dict[str, TailTables] = {}
+        for kind, member in MEMBERS.items():
+            theirs, tables = parts.pop(f"members.{kind}", None), parts.pop(f"tails.{kind}", None)
+            if theirs is None and tables is None:
+                continue
+            members[kind] = member.from_arrays(theirs or {}, n_features)
+            tails[kind] = TailTables.from_arrays(
+                tables or {}, 1 if segments is None else segments.n_tables, f"{part}: tails of {kind}"
+            )
+        if parts:
+            raise broken(
+                part, f"array {next(iter(parts))}.{next(iter(next(iter(parts.values()))))} does not belong to it"
+            )
+        if not members:
+            raise broken(part, "every member is missing")
+        return cls(members, tails, segments, float(sharpness[0]), n_features)
+
+
+def score_of(member: Model, output: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the scores that belong to a member's additive ``output``."""
+    if isinstance(member, IsolationForest):
+        scores: NDArray[np.float64] = 2 ** (output / member.normal_length)
+        return scores
+    if isinstance(member, KMeans | SpreadKMeans):
+        return np.sqrt(np.maximum(output, 0.0))
+    return output
+
+
+def _by_part(arrays: Arrays) -> dict[str, dict[str, NDArray[Any]]]:
+    """Sort arrays by what stands before the last dot of their names."""
+    parts: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, array in arrays.items():
+        part, _, own = name.rpartition(".")
+        parts.setdefault(part, {})[own] = array
+    return parts

@@ -1,0 +1,136 @@
+"""Training an ensemble: its members on the same rows, then what their scores of these rows mean.
+
+Parameters: ``members``, names of :data:`MEMBERS` with commas between; ``sharpness`` (``detector.models.ensemble``);
+``segments``, names of features with commas between, by which populations are told; ``segment_rows``, how many rows a
+segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it; and each
+member's own after its name, such as ``forest_n_estimators=200`` or ``clusters_n_clusters=256``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.base import Model
+from detector.models.clusters import KMeans
+from detector.models.components import Pca
+from detector.models.ensemble import LARGEST_SHARPNESS, Ensemble
+from detector.models.ensemble import MEMBERS as KNOWN
+from detector.models.forest import IsolationForest
+from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
+from detector.models.spreads import SpreadKMeans
+from detector.models.steps import Ecod, Hbos
+from training.tail_tables import fit_tails
+
+Matrix = NDArray[np.float32]
+Fit = Callable[[str, Matrix, int, dict[str, Any]], Model]
+"""Trains one member: kind, rows, seed, its own parameters."""
+
+MEMBERS = {
+    "forest": IsolationForest.kind,
+    "clusters": SpreadKMeans.kind,
+    "kmeans": KMeans.kind,
+    "hbos": Hbos.kind,
+    "ecod": Ecod.kind,
+    "pca": Pca.kind,
+}
+"""What members are called in parameters."""
+
+SETTINGS: dict[str, Any] = {
+    "members": "forest,clusters",
+    "sharpness": 0.0,
+    "segments": "",
+    "segment_rows": 2000,
+    "blend": 500.0,
+}
+
+MOST_VALUES = 12
+"""A column that takes so many values at most is cut between each two of them, another into thirds."""
+
+
+def fit_ensemble(
+    matrix: Matrix, seed: int, params: dict[str, Any], fit: Fit, names: Sequence[str] | None = None
+) -> Ensemble:
+    """Train on rows × features, whose ``names`` are needed only for segments. Raises ValueError for what cannot be."""
+    settings = {**SETTINGS, **params}
+    sharpness, blend = float(settings.pop("sharpness")), float(settings.pop("blend"))
+    if not 0 <= sharpness <= LARGEST_SHARPNESS:
+        raise ValueError(f"sharpness {sharpness:g} is not from 0 to {LARGEST_SHARPNESS:g}")
+    fewest, by = int(settings.pop("segment_rows")), _listed(settings.pop("segments"))
+    if fewest < 2 or blend < 0:
+        raise ValueError("segment_rows is at least 2, blend at least 0")
+    chosen = _members(settings.pop("members"))
+    theirs = _by_member(settings, chosen)
+    members = {kind: fit(kind, matrix, seed, theirs[name]) for name, kind in chosen.items()}
+    segments = fit_segments(matrix, _places(by, names), fewest) if by else None
+    places = None if segments is None else segments.tables(matrix).astype(np.int64)
+    tables = 1 if segments is None else segments.n_tables
+    tails = {kind: fit_tails(member.score(matrix), places, tables, blend) for kind, member in members.items()}
+    return Ensemble(members, tails, segments, sharpness, matrix.shape[1])
+
+
+def fit_segments(matrix: Matrix, columns: Sequence[int], fewest: int) -> Segments | None:
+    """Cut the columns, and give a table to every cell of ``fewest`` rows or more; None if none varies."""
+    cut = [(column, _cuts(matrix[:, column])) for column in columns]
+    cut = [(column, cuts) for column, cuts in cut if len(cuts)]
+    if not cut:
+        return None
+    count = int(np.prod([len(cuts) + 1 for _, cuts in cut]))
+    if len(cut) > MAX_COLUMNS or count > MAX_CELLS:
+        raise ValueError(f"segments: {len(cut)} columns make {count} cells, more than {MAX_CELLS}; name fewer")
+    bare = Segments(
+        columns=np.array([column for column, _ in cut], dtype=np.int64),
+        cuts=np.concatenate([cuts for _, cuts in cut]),
+        starts=np.cumsum([0, *(len(cuts) for _, cuts in cut)], dtype=np.int64),
+        cells=np.zeros(count, dtype=np.int32),
+    )
+    rows = np.bincount(bare.places(matrix), minlength=count)
+    enough = rows >= fewest
+    cells = np.where(enough, np.cumsum(enough), 0).astype(np.int32)
+    return Segments(bare.columns, bare.cuts, bare.starts, cells)
+
+
+def _cuts(column: NDArray[np.float32]) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = np.unique(column)
+    if len(values) > MOST_VALUES:
+        values = np.append(np.unique(np.quantile(column, [1 / 3, 2 / 3]).astype(np.float32)), column.max())
+        values = np.unique(values)
+    cuts: NDArray[np.float32] = values[:-1]
+    return cuts
+
+
+def _listed(given: str | Sequence[str]) -> list[str]:
+    return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else list(given)
+
+
+def _members(given: str | Sequence[str]) -> dict[str, str]:
+    """Kinds by name, in the order in which the model combines them."""
+    wanted = _listed(given)
+    for name in wanted:
+        if name not in MEMBERS:
+            raise ValueError(f"members: {name!r} is none of {', '.join(MEMBERS)}")
+    if not wanted:
+        raise ValueError(f"members: name some of {', '.join(MEMBERS)}")
+    return {name: kind for kind in KNOWN for name, called in MEMBERS.items() if called == kind and name in wanted}
+
+
+def _by_member(settings: dict[str, Any], chosen: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Sort parameters by the member whose name they begin with."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in chosen}
+    for key, value in settings.items():
+        name, _, own = key.partition("_")
+        if name not in chosen or not own:
+            raise ValueError(f"{key} is no parameter of it or of its members {', '.join(chosen)}")
+        found[name][own] = value
+    return found
+
+
+def _places(by: Sequence[str], names: Sequence[str] | None) -> list[int]:
+    known = list(names or ())
+    for name in by:
+        if name not in known:
+            raise ValueError(f"segments: there is no feature {name!r}" if known else "segments: features have no names")
+    return [known.index(name) for name in by]

@@ -1,0 +1,108 @@
+"""Learning what scores mean: −log p at a few knots of the training rows' scores, and an exponential tail beyond.
+
+A segment's table blends its own rows with all rows: the p-value is the mean of both, weighted by the segment's rows and
+by a fixed number of rows for all. So a small segment hardly differs from the whole, and none ever jumps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.tails import LARGEST_SLOPE, TailTables
+
+KNOTS = 128
+
+TAIL_SHARE = 0.005
+"""Of the rows, the highest, by whose mean excess the tail is fitted, …"""
+
+TAIL_ROWS = 20
+"""… but at least so many."""
+
+BEGIN = 10
+"""The tail begins at so many rows from the top: above, single rows would be steps."""
+
+FAR = 30.0
+"""How far a blended tail is told by knots, in nats of the whole's."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """−log of the share of rows that score at least so high, with an exponential tail."""
+
+    scores: Floats
+    """Distinct scores, ascending, up to where the tail begins."""
+    levels: Floats
+    slope: float
+    rows: int
+
+    @classmethod
+    def of(cls, scores: Floats) -> Self:
+        """Learn from rows' scores."""
+        ordered = np.sort(scores)
+        count = len(ordered)
+        distinct, first = np.unique(ordered, return_index=True)
+        levels = -np.log((count - first + 0.5) / (count + 1.0)).clip(0.0)
+        tail = ordered[-min(count, max(TAIL_ROWS, round(TAIL_SHARE * count))) :]
+        excess = float((tail - tail[0]).mean()) or float(ordered.std()) or 1.0
+        kept = max(1, int(np.searchsorted(first, count - min(BEGIN, count // 2), side="right")))
+        return cls(distinct[:kept], levels[:kept], min(1.0 / excess, LARGEST_SLOPE), count)
+
+    def at(self, scores: Floats) -> Floats:
+        """−log p of ``scores``, in nats."""
+        level: Floats = np.interp(scores, self.scores, self.levels)
+        level += self.slope * np.maximum(0.0, scores - self.scores[-1])
+        return level
+
+    def knots(self, count: int) -> Floats:
+        """So many scores at most, evenly spread in −log p."""
+        wanted = np.linspace(self.levels[0], self.levels[-1], count)
+        places = np.unique(np.searchsorted(self.levels, wanted).clip(0, len(self.levels) - 1))
+        knots: Floats = self.scores[places]
+        return knots
+
+
+def fit_tails(scores: Floats, places: NDArray[np.int64] | None, tables: int, blend: float) -> TailTables:
+    """Learn table 0 of all ``scores`` (rows,), and one of each segment's: ``places`` names each row's table."""
+    whole = Survival.of(scores)
+    if places is None or tables == 1:
+        own = whole.knots(KNOTS)
+        return TailTables(own[None], whole.at(own)[None], np.array([whole.slope]))
+    parts = [Survival.of(scores[places == table]) for table in range(1, tables)]
+    rows = [_plain(whole), *(_blended(whole, part, blend) for part in parts)]
+    width = max(len(knots) for knots, _, _ in rows)
+    padded = [_padded(*row, width) for row in rows]
+    return TailTables(
+        np.stack([knots for knots, _ in padded]),
+        np.stack([levels for _, levels in padded]),
+        np.array([slope for _, _, slope in rows]),
+    )
+
+
+def _plain(whole: Survival) -> tuple[Floats, Floats, float]:
+    knots = whole.knots(KNOTS)
+    return knots, whole.at(knots), whole.slope
+
+
+def _blended(whole: Survival, part: Survival, blend: float) -> tuple[Floats, Floats, float]:
+    """Knots, levels and slope of the mixture; far out the slower of the two tails is all that is left of it."""
+    far = max(whole.scores[-1] + FAR / whole.slope, part.scores[-1])
+    knots = np.unique(np.concatenate([whole.knots(KNOTS), part.knots(KNOTS), np.linspace(part.scores[-1], far, KNOTS)]))
+    own = part.rows / (part.rows + blend)
+    levels = -np.logaddexp(np.log(own) - part.at(knots), np.log1p(-own) - whole.at(knots)) if blend else part.at(knots)
+    return knots, np.maximum.accumulate(levels.clip(0.0)), min(whole.slope, part.slope)
+
+
+def _padded(knots: Floats, levels: Floats, slope: float, width: int) -> tuple[Floats, Floats]:
+    """Lengthen a table by knots on its own tail."""
+    missing = width - len(knots)
+    further = np.arange(1, missing + 1)
+    return (
+        np.append(knots, knots[-1] + further / slope),
+        np.append(levels, levels[-1] + further.astype(np.float64)),
+    )
