@@ -16,11 +16,11 @@ from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
 from detector.deadline import Deadline
+from detector.decoding import open_format, open_kafka_decoder
 from detector.judge import Judge
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.pipeline import Limits, Pipeline, Tally
 from detector.records.flow import Decoder
-from detector.records.formats import open_decoder
 from detector.registry.registry import Registry
 from detector.registry.watcher import ModelWatcher
 from detector.settings_tree import Settings
@@ -42,6 +42,7 @@ class Daemon:
         self._pipeline: Pipeline | None = None
         self._judge: Judge | None = None
         self._started_at = time.monotonic()
+        self._abandoned = Flag()
         self.stopping = Flag()
 
     def run(self) -> Tally:
@@ -49,7 +50,7 @@ class Daemon:
         settings, tell = self._settings, self._telemetry.tell
         with ExitStack() as parts:
             model, watcher = self._model()
-            warm(model, self._decoder())
+            warm(model, open_format(settings))
             source, sink = open_source(settings, tell), open_sink(settings, tell)
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
@@ -116,8 +117,9 @@ class Daemon:
         )
 
     def _decoder(self) -> Decoder:
-        chosen = self._settings.input
-        return open_decoder(chosen.format, mapping=chosen.mapping, max_record_bytes=chosen.max_record_bytes)
+        if self._settings.input.transport == "files":
+            return open_format(self._settings)
+        return open_kafka_decoder(self._settings, self._telemetry.tell, abandon=self._abandoned)
 
     def _build_keeper(self, judge: Judge) -> StateKeeper | None:
         """None for files: they are read once, from their beginning."""
@@ -139,6 +141,7 @@ class Daemon:
         seconds, started = self._settings.shutdown.deadline_s, time.monotonic()
         self._telemetry.tell(events.DaemonStopping("signal" if self.stopping.is_set() else "end of input", seconds))
         self._pipeline.stop(Deadline.after(seconds))
+        self._abandoned.set()
         self._telemetry.tell(events.DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))
 
     def status(self) -> Status:

@@ -159,10 +159,14 @@ def read_topic(
     *,
     labels: bool = False,
     mapping: Mapping[str, str] | None = None,
+    decoder: Decoder | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> Dataset:
-    """Read a range of a topic, as :func:`read_dataset` reads files. Raises BrokerError, too."""
-    decoder = open_decoder(format, labels=labels, mapping=mapping)
+    """Read a range of a topic, as :func:`read_dataset` reads files. Raises BrokerError, too.
+
+    ``decoder`` is for values that are encoded, and takes the place of the format's own.
+    """
+    decoder = decoder or open_decoder(format, labels=labels, mapping=mapping)
     sources = [f"{range.topic}/{number}" for number in builtins.range(range.partitions())]
     gathering = Gathering(decoder, format, sources, topic=range.topic)
     for partition, values, offsets in range.read():

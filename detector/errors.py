@@ -5,7 +5,7 @@
     OddflowError                  exit code   a retry can help
     ├── ConfigurationError             2      no    settings, flags, names
     ├── InputError                     3      no    a data file or its format
-    ├── BrokerError                    4      yes   Kafka unreachable, topic missing, not acknowledged
+    ├── BrokerError                    4      yes   Kafka or schema registry unreachable, topic missing
     ├── RegistryError                  5      no    no such model, version or alias
     ├── BundleError                    6      no    a bundle that is corrupt, unsafe or for other features
     ├── OutputError                    7      yes   disk full, output not writable
@@ -39,7 +39,7 @@ class InputError(OddflowError):
 
 
 class BrokerError(OddflowError):
-    """Kafka is unreachable, lacks the topic, or did not acknowledge in time."""
+    """Kafka is unreachable, lacks the topic, or did not acknowledge in time; or the schema registry is unreachable."""
 
     exit_code = 4
     retryable = True

@@ -139,6 +139,7 @@ class Metrics:
         self._broker_lost = False
         self._declare_stages()
         self._declare_input()
+        self._declare_schemas()
         self._declare_results()
         self._declare_kafka()
         self._declare_model()
@@ -190,6 +191,15 @@ class Metrics:
             "records_passed_over_total", "Records that are no flows, such as header lines, by kind.", "kind"
         )
         self.in_flight = self._gauge("in_flight_records", "Records read and not yet accounted for.")
+
+    def _declare_schemas(self) -> None:
+        self.schema_registry_lost = self._gauge(
+            "schema_registry_lost", "Whether records wait for a schema registry that does not answer: 1 or 0."
+        )
+        self.schemas = self._counter(
+            "schemas_total", "Schemas that values named for the first time, by result: ok or refused.", "result"
+        )
+        _from_zero(self.schemas, ("ok", "refused"))
 
     def _declare_results(self) -> None:
         self.scores = self._bulk("score", "Scores of the model in use; higher is more anomalous.", SCORES)

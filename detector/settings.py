@@ -36,8 +36,16 @@ NOT_SETTINGS = re.compile(
 )
 """Variables with our prefix that are no settings."""
 
-SECRETS = ("sasl_password", "ssl_key_password")
-"""Keys of ``[kafka]`` that a settings file may not hold; each has a ``_file`` beside it."""
+SECRETS = (("kafka", "sasl_password"), ("kafka", "ssl_key_password"), ("schema_registry", "password"))
+"""Keys, by section, that a settings file may not hold; each has a ``_file`` beside it."""
+
+PROPERTIES = (
+    ("kafka", "properties"),
+    ("kafka", "consumer_properties"),
+    ("kafka", "producer_properties"),
+    ("schema_registry", "properties"),
+)
+"""Tables of a client's own, dotted names."""
 
 Values = dict[str, Any]
 
@@ -105,12 +113,11 @@ def _from_file(path: Path) -> Values:
         raise ConfigurationError(f"settings file {path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"settings file {path}: not TOML: {error}") from None
-    kafka = values.get("kafka")
-    for name in SECRETS:
-        if isinstance(kafka, dict) and name in kafka:
-            variable = _variable(f"kafka.{name}")
+    for section, name in SECRETS:
+        table, key = values.get(section), f"{section}.{name}"
+        if isinstance(table, dict) and name in table:
             raise ConfigurationError(
-                f"settings file {path}: kafka.{name}: a secret may not stand here; set {variable} or kafka.{name}_file"
+                f"settings file {path}: {key}: a secret may not stand here; set {_variable(key)} or {key}_file"
             )
     return values
 
@@ -158,12 +165,12 @@ def _compound_keys() -> set[str]:
 
 def _dot_properties(values: Values, environ: Mapping[str, str]) -> None:
     """Make ``…PROPERTIES__SASL_MECHANISM`` the property ``sasl.mechanism``: most shells allow no dot in a name."""
-    for name in ("properties", "consumer_properties", "producer_properties"):
-        start = _variable(f"kafka.{name}") + "__"
+    for section, name in PROPERTIES:
+        start = _variable(f"{section}.{name}") + "__"
         for variable in environ:
             if variable.startswith(start):
                 given = variable.removeprefix(start).lower()
-                table = values["kafka"][name]
+                table = values[section][name]
                 table[given.replace("_", ".")] = table.pop(given)
 
 
@@ -187,15 +194,15 @@ def _merged(below: Values, above: Values) -> Values:
 
 def _read_secret_files(values: Values, origins: Origins) -> None:
     """Fill each secret that is named by a file and not given outright."""
-    kafka = values.get("kafka")
-    for name in SECRETS:
-        if not isinstance(kafka, dict) or kafka.get(name) is not None or not kafka.get(f"{name}_file"):
+    for section, name in SECRETS:
+        table, key = values.get(section), f"{section}.{name}_file"
+        if not isinstance(table, dict) or table.get(name) is not None or not table.get(f"{name}_file"):
             continue
-        path = Path(str(kafka[f"{name}_file"]))
+        path = Path(str(table[f"{name}_file"]))
         try:
-            kafka[name] = path.read_text(encoding="utf-8").rstrip("\r\n")
+            table[name] = path.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{origins.name(f'kafka.{name}_file')}: cannot be read: {error}") from None
+            raise ConfigurationError(f"{origins.name(key)}: cannot be read: {error}") from None
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------

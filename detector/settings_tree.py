@@ -38,15 +38,28 @@ def flat_properties(value: object) -> object:
     return flat
 
 
-def _allowed_properties(value: object) -> object:
+OWN_REGISTRY_PROPERTIES: dict[str, str] = {
+    "url": "set schema_registry.url instead",
+    "timeout": "set schema_registry.timeout_s instead",
+    "basic.auth.user.info": "set schema_registry.username and ODDFLOW_SCHEMA_REGISTRY__PASSWORD instead",
+    "max.retries": "oddflow tries again by itself",
+}
+"""The same for the schema registry's client."""
+
+
+def _allowed_properties(value: object, own: Mapping[str, str] = OWN_PROPERTIES) -> object:
     flat = flat_properties(value)
     for key in flat if isinstance(flat, dict) else ():
-        if key in OWN_PROPERTIES:
-            raise ValueError(f"{key} may not be given here; {OWN_PROPERTIES[key]}")
+        if key in own:
+            raise ValueError(f"{key} may not be given here; {own[key]}")
     return flat
 
 
 Properties = Annotated[dict[str, Scalar], BeforeValidator(_allowed_properties)]
+
+RegistryProperties = Annotated[
+    dict[str, Scalar], BeforeValidator(lambda value: _allowed_properties(value, OWN_REGISTRY_PROPERTIES))
+]
 
 
 class Section(BaseModel):
@@ -69,6 +82,11 @@ class Input(Section):
     )
     format: str = Field(
         default="zeek", min_length=1, description="Format of a record, such as `zeek`, `suricata` or `mapping`."
+    )
+    encoding: Literal["plain", "avro", "protobuf"] = Field(
+        default="plain",
+        description="How Kafka values are encoded: `plain` (text, as the format has it), or `avro` or `protobuf` with a"
+        " schema registry's id before them, read as if they were the format's JSON. Files are always `plain`.",
     )
     mapping: dict[str, str] = Field(
         default={},
@@ -141,6 +159,37 @@ class Kafka(Section):
         }
         known: dict[str, Scalar] = {"bootstrap.servers": self.bootstrap_servers}
         return known | {name: value for name, value in given.items() if value is not None}
+
+
+class SchemaRegistry(Section):
+    """The schema registry, where `input.encoding` is `avro` or `protobuf`. Needs `oddflow[schema-registry]`."""
+
+    url: str | None = Field(
+        default=None,
+        min_length=1,
+        examples=["http://localhost:8081"],
+        description="Address of a registry with Confluent's API (Apicurio has it at `/apis/ccompat/v7`); several, of"
+        " one registry, are separated by commas.",
+    )
+    username: str | None = Field(default=None, examples=["oddflow"], description="User name, or API key.")
+    password: SecretStr | None = Field(default=None, description="Password, or API secret. From the environment only.")
+    password_file: Path | None = Field(
+        default=None, examples=["/run/secrets/schema-registry-password"], description="File that holds the password."
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=600, description="Seconds to wait for an answer.")
+    properties: RegistryProperties = Field(
+        default={},
+        examples=[{"ssl.ca.location": "/etc/ssl/registry-ca.pem"}],
+        description="Any property of Confluent's Python client for the registry.",
+    )
+
+    def client(self) -> dict[str, Scalar]:
+        """All properties of the client, secrets in the clear: hand it to the client, never to a log."""
+        known: dict[str, Scalar] = {"url": self.url or "", "timeout": self.timeout_s}
+        if self.username is not None:
+            secret = self.password.get_secret_value() if self.password else ""
+            known["basic.auth.user.info"] = f"{self.username}:{secret}"
+        return known | self.properties
 
 
 class Batch(Section):
@@ -294,6 +343,7 @@ class Settings(BaseSettings):
 
     input: Input = Input()
     kafka: Kafka = Kafka()
+    schema_registry: SchemaRegistry = SchemaRegistry()
     batch: Batch = Batch()
     output: Output = Output()
     model: Model = Model()
@@ -319,4 +369,12 @@ class Settings(BaseSettings):
     def _files_are_named(self) -> Settings:
         if self.input.transport == "files" and not self.input.paths:
             raise ValueError("input.transport is files, but input.paths names no file; use `-` for standard input")
+        return self
+
+    @model_validator(mode="after")
+    def _registry_is_named(self) -> Settings:
+        if self.input.encoding != "plain" and self.input.transport != "files" and self.schema_registry.url is None:
+            raise ValueError(
+                f"input.encoding is {self.input.encoding}, but schema_registry.url names no schema registry"
+            )
         return self

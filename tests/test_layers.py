@@ -18,7 +18,10 @@ CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "su
 DATA_TYPES = "detector.transport.base"
 """What a raw batch and an output record are: the one part of the transport that pure layers know."""
 
-UPPER = ("transport", "registry", "web", "cli", "pipeline", "daemon", "judge", "settings", "settings_tree")
+UPPER = (
+    *("transport", "registry", "web", "cli", "pipeline", "daemon", "judge"),
+    *("settings", "settings_tree", "schemas", "decoding"),
+)
 
 CLOCKS = {"time.time", "time.monotonic", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 """``perf_counter`` may stay: it measures, it tells nothing of the world."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from detector.settings import load_settings
+from detector.settings import Settings, load_settings
 from detector.settings_pages import dumped, plain, schema
 
 app = typer.Typer(help="Check, show and describe the settings.", no_args_is_help=True, add_completion=False)
@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Read the settings as the daemon would; exit 2 with one line if anything is wrong."""
     settings = load_settings(config)
-    _check_format(settings.input.format, settings.input.mapping)
+    _check_input(settings)
     typer.echo(json.dumps({"valid": True}) if as_json else "settings are valid")
 
 
@@ -53,7 +53,8 @@ def show_schema(
         typer.echo((files("detector.alerts") / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
 
 
-def _check_format(name: str, mapping: dict[str, str]) -> None:
-    from detector.records.formats import open_decoder  # noqa: PLC0415 - polars takes its time to import
+def _check_input(settings: Settings) -> None:
+    from detector.decoding import check_encoding, open_format  # noqa: PLC0415 - polars takes its time to import
 
-    open_decoder(name, mapping=mapping or None)
+    open_format(settings)
+    check_encoding(settings.input.format, settings.input.encoding)

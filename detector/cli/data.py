@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,10 @@ from detector.settings import Settings, load_settings
 if TYPE_CHECKING:
     from detector.cli.steps import Steps
     from detector.dataset import Dataset
+    from detector.records.flow import Decoder
+
+REGISTRY_PATIENCE_S = 30.0
+"""How long to wait for a schema registry that does not answer."""
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Settings file (TOML). Default: the one ODDFLOW_CONFIG names.")
@@ -107,8 +112,19 @@ def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) 
         chosen.format,
         labels=labels,
         mapping=chosen.mapping or None,
+        decoder=_encoded(settings, labels=labels),
         tell=steps.count,
     )
+
+
+def _encoded(settings: Settings, *, labels: bool) -> Decoder | None:
+    """The decoder of a topic whose values are encoded; it does not wait for a schema registry for ever."""
+    if settings.input.encoding == "plain":
+        return None
+    from detector.decoding import open_kafka_decoder  # noqa: PLC0415 - compiles kernels; --help needs none
+    from detector.events import silent  # noqa: PLC0415
+
+    return open_kafka_decoder(settings, silent, abandon=Flag(), labels=labels, patience_s=REGISTRY_PATIENCE_S)
 
 
 def read_files(settings: Settings, paths: Sequence[str], steps: Steps, *, labels: bool, what: str = "") -> Dataset:

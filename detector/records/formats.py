@@ -35,20 +35,22 @@ class Format:
     open: Callable[[Options], Decoder]
     extra: tuple[str, ...] = ()
     """Columns (Float64) beyond the canonical ones, which only sets for evaluation have."""
+    is_json: bool = False
+    """Whether records are JSON objects: then they may be encoded by a schema as well."""
 
 
 _ROWS = (
-    Format("zeek", "Zeek conn log, JSON or TSV, as each value tells", open_zeek),
-    Format("zeek-json", "Zeek conn log, JSON", open_zeek_json),
+    Format("zeek", "Zeek conn log, JSON or TSV, as each value tells", open_zeek, is_json=True),
+    Format("zeek-json", "Zeek conn log, JSON", open_zeek_json, is_json=True),
     Format("zeek-tsv", "Zeek conn log, tab-separated, with its #fields lines", open_zeek_tsv),
-    Format("suricata", "Suricata EVE, flow events", open_suricata),
-    Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2),
+    Format("suricata", "Suricata EVE, flow events", open_suricata, is_json=True),
+    Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2, is_json=True),
     Format("argus", "Argus binetflow, commas or tabs", open_argus),
     Format("cicflowmeter", "CICFlowMeter CSV, headers of 2017 and 2018", open_cicflowmeter),
     Format("vpcflow", "AWS VPC flow logs, versions 2 to 5", open_vpcflow),
     Format("unsw-nb15", "UNSW-NB15 raw flows, for evaluation", open_unsw_nb15),
     Format("nsl-kdd", "NSL-KDD, for evaluation", open_nsl_kdd, EXTRA),
-    Format("mapping", "other JSON, its fields named in the settings", open_mapping),
+    Format("mapping", "other JSON, its fields named in the settings", open_mapping, is_json=True),
 )
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
