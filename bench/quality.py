@@ -99,12 +99,10 @@ def of_oddflow(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], seed: in
     model = fit_estimator("isolation-forest", matrix[rows.train], seed=seed, params=fitting(len(rows.train)))
     held, scores = model.score(matrix[rows.held_out]), model.score(matrix[rows.test])
     flows, tested = case.flows[rows.held_out], case.flows[rows.test]
-    calibration = Calibration.fit(held, float(flows["ts"][-1] - flows["ts"][0]))
-    incidents = calibrate_incidents(flows, held, calibration)
-    rates = None
-    if incidents is not None:
-        found = suspect(tested, scores, calibration, EvidenceState())
-        rates = incidents.rates(found.surprise, found.evidence)
+    calibration, state = Calibration.fit(held, float(flows["ts"][-1] - flows["ts"][0])), EvidenceState()
+    suspect(case.flows[rows.train], model.score(matrix[rows.train]), calibration, state)
+    incidents = calibrate_incidents(flows, held, calibration, state)
+    rates = None if incidents is None else incidents.rates(suspect(tested, scores, calibration, state))
     return told(case, rows, scores, rates)
 
 
@@ -124,7 +122,7 @@ def told(case: FlowCase, rows: Rows, scores: NDArray[np.float64], rates: NDArray
         at = (
             None
             if rates is None
-            else found_at(budget, rates, evidence_keys(tested), tested["ts"].to_numpy(), attacks, ~attacks)
+            else found_at(budget, rates, evidence_keys(tested).targets, tested["ts"].to_numpy(), attacks, ~attacks)
         )
         found[f"found_at_{budget}_false_incidents"] = at.share if at else None
         found[f"seconds_to_first_alert_at_{budget}"] = at.seconds if at else None

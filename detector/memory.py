@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceState, evidence_keys, keys_of_arrivals
+from detector.alerts.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
 from detector.alerts.incidents import IncidentBook
 from detector.errors import InputError
 from detector.features.windows import WindowState
@@ -67,7 +67,7 @@ class Memory:
         self._latest = frame, arrivals_of(frame)
         return self.windows.update_arrays(self._latest[1], partitions)
 
-    def evidence_keys(self, frame: pl.DataFrame) -> NDArray[np.uint64]:
+    def evidence_keys(self, frame: pl.DataFrame) -> EvidenceKeys:
         """The keys of evidence; addresses that the windows have hashed already are not hashed again."""
         if self._latest is not None and self._latest[0] is frame:
             return keys_of_arrivals(self._latest[1])

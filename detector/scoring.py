@@ -55,7 +55,7 @@ def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evide
         return Scored(scores, p_values, None)
     partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
     found = suspect(frame, scores, model.calibration, evidence, partitions)
-    return Scored(scores, p_values, model.incidents.rates(found.surprise, found.evidence))
+    return Scored(scores, p_values, model.incidents.rates(found))
 
 
 def score_table(model: LoadedModel, data: Dataset, scored: Scored) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
+from detector.alerts.evidence import EvidenceState
 from detector.alerts.suspect import calibrate_incidents
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
@@ -62,7 +63,7 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False) -> Ma
         extractor=extractor,
         model=model,
         calibration=calibration,
-        incidents=calibrate_incidents(flows[1_000:], scores, calibration) if windows else None,
+        incidents=calibrate_incidents(flows[1_000:], scores, calibration, EvidenceState()) if windows else None,
         self_test_rows=matrix,
         training=TrainingData(rows=1_000, rows_read=1_500, sources=("conn.log",), format="zeek"),
         created=START + timedelta(minutes=number),

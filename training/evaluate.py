@@ -49,7 +49,7 @@ def evaluate(model: LoadedModel, frame: pl.DataFrame, scored: Scored) -> dict[st
 
 
 def _by_incidents(frame: pl.DataFrame, scored: Scored, truth: Truth) -> dict[str, Any]:
-    return found_figures(scored.rates, evidence_keys(frame), frame["ts"].to_numpy(), truth.attack, truth.benign)
+    return found_figures(scored.rates, evidence_keys(frame).targets, frame["ts"].to_numpy(), truth.attack, truth.benign)
 
 
 def show(found: Mapping[str, Any]) -> str:

@@ -18,8 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.evidence import EvidenceState
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import calibrate_incidents
+from detector.alerts.suspect import calibrate_incidents, suspect
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
@@ -146,8 +147,7 @@ def train(
     tell(f"calibrating on {len(split.held_out):,} later flows")
     held_scores = model.score(matrix[split.held_out])
     calibration = Calibration.fit(held_scores, split.held_out_seconds)
-    came_by = None if partitions is None else partitions[split.held_out]
-    incidents = _incidents(frame[split.held_out], held_scores, calibration, extractor, came_by)
+    incidents = _incidents(frame, matrix, model, calibration, chosen, split.held_out, extractor, partitions)
     quality = _measured(frame, matrix, truth, chosen, names, recipe, tell)
     return Trained(
         recipe=recipe,
@@ -173,18 +173,30 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
     return build_spec(families, extra=extra, partitions=recipe.partitions)
 
 
-def _incidents(
-    held_out: pl.DataFrame,
-    scores: NDArray[np.float64],
+def _incidents(  # noqa: PLR0917  (all that a daemon would have by then)
+    frame: pl.DataFrame,
+    matrix: NDArray[np.float32],
+    model: Model,
     calibration: Calibration,
+    chosen: NDArray[np.intp],
+    held_out: NDArray[np.intp],
     extractor: FeatureExtractor,
     came_by: NDArray[np.int32] | None,
 ) -> IncidentCalibration | None:
-    """Calibrate on the held-out flows; None for those that have no addresses or span no time."""
-    if not has_addresses(held_out):
+    """Calibrate on the held-out flows, after those trained on; None where they have no addresses or span no time."""
+    if not has_addresses(frame[held_out]):
         return None
-    partitions = partitions_of(held_out["src_ip"], extractor.spec.partitions) if came_by is None else came_by
-    return calibrate_incidents(held_out, scores, calibration, partitions)
+    state = EvidenceState()
+
+    def passing(rows: NDArray[np.intp]) -> tuple[pl.DataFrame, NDArray[np.float64], NDArray[np.int32]]:
+        flows = frame[rows]
+        partitions = partitions_of(flows["src_ip"], extractor.spec.partitions) if came_by is None else came_by[rows]
+        return flows, model.score(matrix[rows]), partitions
+
+    flows, scores, partitions = passing(chosen)
+    suspect(flows, scores, calibration, state, partitions)
+    flows, scores, partitions = passing(held_out)
+    return calibrate_incidents(flows, scores, calibration, state, partitions)
 
 
 def _measured(  # noqa: PLR0917  (what is measured, row by row)

@@ -19,10 +19,11 @@ from detector.alerts.community_id import community_id, protocol_number
 from detector.alerts.content import Content
 from detector.alerts.decide import Decision
 from detector.alerts.ecs import ecs
-from detector.alerts.explain import explained, readable, sentence
+from detector.alerts.explain import explained, readable, sentence, since_when
 from detector.alerts.identity import record_ids
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.ocsf import ocsf
+from detector.alerts.suspicion import WAYS
 from detector.errors import ConfigurationError
 from detector.models.base import Attribution
 from detector.models.bundle import LoadedModel
@@ -161,7 +162,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         score=score,
         p_value=p_value,
         threshold=threshold,
-        why=sentence(src_ip, target, features, p_value, lasting=score < threshold),
+        why=sentence(src_ip, target, features, p_value, since_when(score, threshold, suspicion)),
         title=f"Unusual flow: {src_ip} to {target}",
         flow=flow,
         ip_version=6 if ipv6 else 4,
@@ -180,9 +181,8 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     """Why each alert was raised, in the budget's terms."""
     if decision.suspicion is None or decision.rates is None:
         return [None] * len(decision.rows)
-    told = {"surprise": decision.suspicion.surprise, "evidence": decision.suspicion.evidence}
-    names = (*told, "false_incidents_per_day")
-    values = np.stack([*told.values(), decision.rates], axis=1).tolist()
+    names = (*WAYS, "false_incidents_per_day")
+    values = np.stack([*decision.suspicion.values(), decision.rates], axis=1).tolist()
     return [dict(zip(names, each, strict=True)) for each in values]
 
 

@@ -1,6 +1,6 @@
 """Which rows are alerts, and how severe each is: scores held against an alert budget.
 
-**Alerts** are the rows that the budget in *false incidents per day* raises by their surprise or by their evidence
+**Alerts** are the rows that the budget in *false incidents per day* raises by their surprise, evidence or breadth
 (:mod:`detector.alerts.evidence`, :mod:`detector.alerts.incident_budget`). Where the budget is given as a share of
 flows or in alerts per hour, or the model has no calibration of incidents since its flows had no times, they are the
 rows whose score reaches the calibration's threshold for it.
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts.incident_budget import IncidentCalibration
+from detector.alerts.suspicion import Suspicion
 from detector.models.calibration import Calibration
 
 MOST_SURPRISE = 100.0
@@ -70,18 +71,6 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspicion:
-    """How odd flows are, each by itself and with what came before it; shape (rows,)."""
-
-    surprise: NDArray[np.float64]
-    evidence: NDArray[np.float64]
-
-    def take(self, rows: NDArray[np.intp]) -> Suspicion:
-        """Only these rows."""
-        return Suspicion(self.surprise[rows], self.evidence[rows])
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """The rows of a batch that are alerts; arrays of one length, in row order."""
 
@@ -121,10 +110,11 @@ def decide_incidents(
     per_day: float,
 ) -> Decision:
     """Choose the alerts among flows (rows,) at a budget of ``per_day`` false incidents."""
-    least_surprise, least_evidence = incidents.thresholds(per_day)
+    least = incidents.thresholds(per_day)
     # All that can be raised, cheaply; the rate, which decides, is told of these alone.
-    likely = np.flatnonzero((suspicion.surprise >= least_surprise) | (suspicion.evidence >= least_evidence))
-    rates = incidents.rates(suspicion.surprise[likely], suspicion.evidence[likely])
+    reached = [getattr(suspicion, way) >= value for way, value in least.items()]
+    likely = np.flatnonzero(np.logical_or.reduce(reached))
+    rates = incidents.rates(suspicion.take(likely))
     raised = rates <= per_day
     rows, rates = likely[raised], rates[raised]
     steps = np.clip(np.floor(np.log10(per_day / rates)), 0, Severity.CRITICAL - Severity.LOW)
@@ -132,7 +122,7 @@ def decide_incidents(
         rows,
         calibration.p_values(scores[rows]),
         Severity.LOW + steps.astype(np.int64),
-        score_at(least_surprise, calibration),
+        score_at(least["surprise"], calibration),
         suspicion.take(rows),
         rates,
     )

@@ -1,13 +1,18 @@
-"""Evidence: what is a little odd for a long time, and never very odd, such as C&C or a trojan's polls.
+"""Evidence: what is a little odd again and again, and never very odd, such as C&C, a trojan's polls, or a slow scan.
 
-A flow's *surprise* is −ln p of its score, continued beyond the highest held-out score. *Evidence* adds it up for each
-key, source–destination–destination port, as a damped CUSUM (Page 1954)::
+A flow's *surprise* is −ln p of its score, continued beyond the highest held-out score. Two damped CUSUMs (Page 1954)
+add it up, of what a source does *again* and of what it does *anew*::
 
-    E ← min(BOUND, max(0, E·2^(−Δt / half-life) + min(surprise, LARGEST) − DRIFT))
+    E ← min(BOUND, max(0, E·2^(−Δt / half-life) + min(surprise, LARGEST) − DRIFT − habit))
 
-It rises where flows are, on average, odder than p = e^(−DRIFT), and fades where they stop. A benign flow's surprise is
-1 on average, so that a benign key's evidence mostly stays 0. One flow alone brings it to LARGEST − DRIFT at most: what
-is very odd at once is surprise's business.
+*Evidence* is that of a flow's target: its source, destination and destination port. *Breadth* is that of flows to
+targets never seen before, by source and port (one port of many hosts) and by source and destination (many ports of one
+host); a flow's is the larger of the two, and 0 for a known target: a scanner's usual traffic has no part in its scan.
+
+Both rise where flows are, on average, odder than p = e^(−DRIFT), and fade where they stop. A benign flow's surprise is
+1 on average, so that benign evidence mostly stays 0. A target that is always odd, such as a monitor's polls, has a
+*habit*: its mean surprise over time, of a day's half-life, begun at 0, that counts :data:`HABIT_WEIGHT` times. What
+begins today has none yet. One flow alone brings either to LARGEST − DRIFT: what is odd at once is surprise's business.
 
 Same promises as :mod:`detector.features.windows`: any batches, a state per partition that can be taken out and put
 back, bounded memory, and time that no single record can move.
@@ -19,7 +24,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -30,40 +35,63 @@ from detector.features.windows_kernel import CLOCK_FIELDS, halved, happened_at, 
 from detector.features.windows_keys import Arrivals, hashes_of
 from detector.features.windows_table import EVICTED, FIRST_ROWS, USED, Table, claim, held_bytes, kernel, make_table
 
-DRIFT = 3.0
-"""What a flow's surprise must exceed to count, in nats: p below 0.05."""
+DRIFT = 2.0
+"""What a flow's surprise must exceed to count, in nats: p below 0.14."""
 
-HALF_LIFE_S = 600.0
+HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
 
 LARGEST = 12.0
 """The most surprise that one flow adds, in nats: p of 6 in a million."""
 
-BOUND = 200.0
-"""The most evidence that a key has. Without it a noisy pair's would grow all day, and take as long to fade."""
+HABIT_HALF_LIFE_S = 86_400.0
 
-KEYS = 262_144
-"""Keys kept per partition, the least recently used of a bucket evicted beyond it: 24 MiB."""
+HABIT_WEIGHT = 2.0
+
+LONGEST_GAP_S = 3600.0
+"""A silence adds no more than this to a habit: one flow after a week is no week of them."""
+
+BOUND = 10_000.0
+"""The most of either: far above what benign targets reach, lest they tie, and yet a flood's fades within hours."""
+
+KEYS = 524_288
+"""Keys kept per partition, targets and breadths, the least recently used of a bucket evicted beyond it: 48 MiB."""
 
 LATE_S, AHEAD_S = 3600.0, 600.0
 """As of the windows: further behind or ahead of its partition's clock, a record counts as happening now."""
 
 _WIDTH = 16
-_EVIDENCE = 4
-"""Words of a row, a cache line, and the place of the evidence among its numbers."""
+_EVIDENCE, _HABIT = 4, 5
+"""Words of a row, a cache line, and the places of its evidence and its habit among its numbers."""
+
+_DEFINED_BY = (
+    DRIFT, HALF_LIFE_S, BREADTH_HALF_LIFE_S, LARGEST, HABIT_HALF_LIFE_S, HABIT_WEIGHT, LONGEST_GAP_S, BOUND,
+    LATE_S, AHEAD_S,
+)  # fmt: skip
 
 _ENVELOPE = Envelope(
     "evidence",
-    b"OFE\x01",
-    hashlib.sha256(struct.pack("<6d", DRIFT, HALF_LIFE_S, LARGEST, BOUND, LATE_S, AHEAD_S)).digest()[:DIGEST_BYTES],
+    b"OFE\x02",
+    hashlib.sha256(struct.pack(f"<{len(_DEFINED_BY)}d", *_DEFINED_BY)).digest()[:DIGEST_BYTES],
 )
 
 
-def evidence_keys(frame: pl.DataFrame) -> NDArray[np.uint64]:
-    """Hash source, destination and destination port of each flow."""
+class EvidenceKeys(NamedTuple):
+    """Hashes of each flow; shape (rows,) each."""
+
+    targets: NDArray[np.uint64]
+    """Source, destination and destination port: what an analyst meets as one incident."""
+    ports: NDArray[np.uint64]
+    """Source and destination port."""
+    pairs: NDArray[np.uint64]
+    """Source and destination."""
+
+
+def evidence_keys(frame: pl.DataFrame) -> EvidenceKeys:
+    """Hash who talks to whom, of each flow."""
     return _keys(hashes_of(frame["src_ip"]), hashes_of(frame["dst_ip"]), frame["dst_port"].fill_null(-1).to_numpy())
 
 
-def keys_of_arrivals(arrivals: Arrivals) -> NDArray[np.uint64]:
+def keys_of_arrivals(arrivals: Arrivals) -> EvidenceKeys:
     """The same of flows whose addresses are hashed already."""
     return _keys(arrivals.sources, arrivals.destinations, arrivals.ports)
 
@@ -98,30 +126,30 @@ class EvidenceState:
 
     def update(
         self,
-        keys: NDArray[np.uint64],
+        keys: EvidenceKeys,
         ts: NDArray[np.float64],
         surprise: NDArray[np.float64],
         partitions: NDArray[np.int32] | None = None,
-    ) -> NDArray[np.float64]:
-        """Take flows in record order; give the evidence of each one's key with it, shape (rows,).
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Take flows in record order; give the evidence of each one's target with it, and its breadth, (rows,) each.
 
-        ``keys`` are :func:`evidence_keys`, ``ts`` seconds since 1970, ``surprise`` of ``decide.surprise_of``; None for
-        ``partitions`` means that all are of partition 0.
+        ``ts`` is in seconds since 1970, ``surprise`` of ``decide.surprise_of``; None for ``partitions`` means that all
+        are of partition 0.
         """
-        out = np.empty(len(keys))
-        if not len(keys):
-            return out
+        evidence, breadth = np.empty(len(ts)), np.empty(len(ts))
+        if not len(ts):
+            return evidence, breadth
         times = np.clip(np.nan_to_num(ts), -1e11, 1e11)
-        parts = np.zeros(len(keys), np.int32) if partitions is None else partitions
+        parts = np.zeros(len(ts), np.int32) if partitions is None else partitions
         for partition in np.unique(parts).tolist():
             rows = np.flatnonzero(parts == partition)
             table, clock = self._partitions.get(partition) or self._fresh()
-            table = roomy(table, len(rows), self._limit)
+            table = roomy(table, 3 * len(rows), self._limit)
             self._partitions[partition] = table, clock
             before = int(table.meta[EVICTED])
-            _accumulate(table, clock, rows, keys, times, surprise, out)
+            _accumulate(table, clock, rows, *keys, times, surprise, evidence, breadth)
             self._evicted += int(table.meta[EVICTED]) - before
-        return out
+        return evidence, breadth
 
     def freeze(self, partition: int) -> Callable[[], bytes]:
         """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
@@ -141,8 +169,9 @@ class EvidenceState:
         _ENVELOPE.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
         table, end = read_table(body, clock.nbytes, table, self._limit, _ENVELOPE)
         _ENVELOPE.demand(end == len(body), "it is longer than its table")
-        held = table.numbers[: int(table.meta[USED]), _EVIDENCE]
-        _ENVELOPE.demand(bool(((held >= 0) & (held <= BOUND)).all()), "its evidence is out of bounds")
+        for place, most in ((_EVIDENCE, BOUND), (_HABIT, LARGEST)):
+            held = table.numbers[: int(table.meta[USED]), place]
+            _ENVELOPE.demand(bool(((held >= 0) & (held <= most)).all()), "its evidence is out of bounds")
         self._partitions[partition] = table, clock
 
     def forget(self, *partitions: int) -> None:
@@ -158,33 +187,64 @@ def _packed(table: Table, clock: NDArray[np.float64]) -> bytes:
     return _ENVELOPE.seal([clock.astype("<f8").tobytes(), *table_parts(table)])
 
 
-def _keys(sources: Any, destinations: Any, ports: Any) -> NDArray[np.uint64]:
-    keys = np.empty(len(sources), np.uint64)
-    _fill_keys(sources, destinations, ports.astype(np.int64), keys)
+def _keys(sources: Any, destinations: Any, ports: Any) -> EvidenceKeys:
+    keys = EvidenceKeys(*(np.empty(len(sources), np.uint64) for _ in EvidenceKeys._fields))
+    _fill_keys(sources, destinations, ports.astype(np.int64), *keys)
     return keys
 
 
 @kernel
-def _fill_keys(sources: Any, destinations: Any, ports: Any, keys: Any) -> None:
+def _fill_keys(  # noqa: PLR0917  (a kernel takes its arrays one by one)
+    sources: Any, destinations: Any, ports: Any, target_keys: Any, port_keys: Any, pair_keys: Any
+) -> None:
     for i in range(len(sources)):
-        pair = mixed(mixed(sources[i]) * np.uint64(0x9E3779B97F4A7C15) + destinations[i])
-        keys[i] = mixed(pair ^ (np.uint64(ports[i]) + np.uint64(1)) * np.uint64(0xC2B2AE3D27D4EB4F))
+        source = mixed(sources[i]) * np.uint64(0x9E3779B97F4A7C15)
+        port = (np.uint64(ports[i]) + np.uint64(1)) * np.uint64(0xC2B2AE3D27D4EB4F)
+        pair = mixed(source + destinations[i])
+        target_keys[i] = mixed(pair ^ port)
+        port_keys[i] = mixed(source ^ port)
+        pair_keys[i] = pair
 
 
 @kernel
 def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
-    table: Any, clock: Any, rows: Any, keys: Any, ts: Any, surprise: Any, out: Any
-) -> None:
-    """Pass over records ``rows`` of one partition, in that order; fills ``out[rows]``."""
+    table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, ts: Any, surprise: Any, evidence: Any,
+    breadth: Any,
+) -> None:  # fmt: skip
+    """Pass over records ``rows`` of one partition, in that order; fills ``evidence[rows]`` and ``breadth[rows]``."""
     for i in rows:
         now, void = happened_at(ts[i], clock, LATE_S, AHEAD_S)
         if void:
             table.tags[:] = 0
             table.meta[USED] = 0
-        row, fresh = claim(table, keys[i])
-        last = now if fresh else table.moments[row, 0]
-        held = table.numbers[row, _EVIDENCE] * halved(max(0.0, now - last) / HALF_LIFE_S)
-        held = min(max(held + min(surprise[i], LARGEST) - DRIFT, 0.0), BOUND)
-        table.moments[row, 0] = max(now, last)
-        table.numbers[row, _EVIDENCE] = held
-        out[i] = table.numbers[row, _EVIDENCE]
+        odd = min(surprise[i], LARGEST)
+        row, fresh = claim(table, targets[i])
+        gap = _gap(table, row, fresh, now)
+        habit = np.float64(table.numbers[row, _HABIT])
+        evidence[i] = _added(table, row, gap / HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
+        share = 1.0 - halved(min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)
+        table.numbers[row, _HABIT] = min(max(habit + share * (odd - habit), 0.0), LARGEST)
+        breadth[i] = 0.0
+        if fresh:
+            row, new = claim(table, ports[i])
+            gap = _gap(table, row, new, now)
+            by_port = _added(table, row, gap / BREADTH_HALF_LIFE_S, odd - DRIFT)
+            row, new = claim(table, pairs[i])
+            gap = _gap(table, row, new, now)
+            breadth[i] = max(by_port, _added(table, row, gap / BREADTH_HALF_LIFE_S, odd - DRIFT))
+
+
+@kernel
+def _gap(table: Any, row: Any, fresh: Any, now: Any) -> Any:
+    """Seconds since the key was last seen, 0 if it never was; it is seen now."""
+    last = now if fresh else table.moments[row, 0]
+    table.moments[row, 0] = max(now, last)
+    return max(0.0, now - last)
+
+
+@kernel
+def _added(table: Any, row: Any, half_lives: Any, more: Any) -> Any:
+    """Let the row's sum fade for so many half-lives, add to it, and give it."""
+    held = table.numbers[row, _EVIDENCE] * halved(half_lives)
+    table.numbers[row, _EVIDENCE] = min(max(held + more, 0.0), BOUND)
+    return np.float64(table.numbers[row, _EVIDENCE])

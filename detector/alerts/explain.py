@@ -6,6 +6,7 @@ bundle (``detector.models.usual``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -69,11 +70,19 @@ def explained(
     ]
 
 
-def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float, *, lasting: bool = False) -> str:
-    """Say it in one sentence; ``share`` is the p-value, ``lasting`` says that earlier flows weighed more."""
+def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float, since: str = "") -> str:
+    """Say it in one sentence; ``share`` is the p-value, ``since`` (of ``since_when``) what weighed more."""
     reasons = "; ".join(_phrase(feature) for feature in features[:NAMED])
-    since = " and has been odd for a while" if lasting else ""
     return f"{src_ip} to {target} is odder than all but {_share(share)} of usual flows{since}: {reasons}."
+
+
+def since_when(score: float, threshold: float, suspicion: Mapping[str, float] | None) -> str:
+    """What to say of a flow that is raised, though by itself it would not be; empty for others."""
+    if score >= threshold or suspicion is None:
+        return ""
+    if suspicion["breadth"] > suspicion["evidence"]:
+        return ", the latest of many odd ones from there to new targets"
+    return " and has been odd for a while"
 
 
 def _phrase(feature: dict[str, Any]) -> str:

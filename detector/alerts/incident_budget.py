@@ -1,11 +1,11 @@
-"""A budget of false incidents, and how many of them each flow's surprise and evidence would cost.
+"""A budget of false incidents, and how many of them each flow's surprise, evidence and breadth would cost.
 
 An *incident* is a distinct key (source, destination, destination port) that is raised within a day. On calibration
-time that was not trained on and is taken for benign, each key has its highest surprise and its highest evidence. At
-depth d the d keys with the highest surprise and the d with the highest evidence are raised, fewer than 2·d together.
+time that was not trained on and is taken for benign, each key has its highest surprise, evidence and breadth. At depth
+d the d keys with the highest of each are raised, 3·d at most.
 
-So surprise and evidence have equal shares of the budget: a pair that is noisy for hours, and tops the evidence, costs
-one incident, and leaves the threshold of surprise, which finds scans, where it was. A flow's *rate* says it in one
+So the three have equal shares of the budget: a pair that is noisy for hours, and tops the evidence, costs one incident,
+and leaves the thresholds of surprise and breadth, which find scans, where they were. A flow's *rate* says it in one
 number: with a budget of so many false incidents per day it is just raised. ``raised = rates <= budget``.
 
 Beyond the highest key of calibration, rates fall exponentially, as steeply as the highest :data:`TAIL_KEYS` keys do.
@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
@@ -33,9 +34,9 @@ TAIL_KEYS = 10
 LEAST_RATE = 1e-300
 """Beyond it two flows would be equally odd."""
 
-LEAST_SURPRISE_SCALE, LEAST_EVIDENCE_SCALE = 1.0, 2.0
-"""How steep a tail may be, in nats: surprise is −ln p, so its own scale is 1; evidence of independent flows would have
-1.06 (from the root of E[e^(θ(X − 3))] = 1 for X exponential), and flows of a key are not independent. Calibration that
+LEAST_SCALES = {"surprise": 1.0, "evidence": 2.0, "breadth": 2.0}
+"""How steep a tail may be, in nats: surprise is −ln p, so its own scale is 1; sums of independent flows' would have
+1.25 (from the root of E[e^(θ(X − 2))] = 1 for X exponential), and flows of a key are not independent. Calibration that
 saw hardly any evidence must not make the first that comes infinitely odd."""
 
 _PART = "incident budget"
@@ -49,6 +50,8 @@ class IncidentCalibration:
     """Highest surprise of the oddest keys, descending."""
     evidence: NDArray[np.float64]
     """Highest evidence of the keys with most, descending, as many."""
+    breadth: NDArray[np.float64]
+    """Highest breadth of the keys with most, descending, as many."""
     incidents: NDArray[np.int64]
     """How many distinct keys are raised at depth 1, 2, …; as many."""
     seconds: float
@@ -59,8 +62,7 @@ class IncidentCalibration:
         cls,
         keys: NDArray[np.uint64],
         ts: NDArray[np.float64],
-        surprise: NDArray[np.float64],
-        evidence: NDArray[np.float64],
+        suspicion: Suspicion,
         seconds: float | None = None,
     ) -> Self:
         """Learn from calibration flows (rows,), in any order; they span ``seconds``, None for what ``ts`` spans.
@@ -75,59 +77,54 @@ class IncidentCalibration:
         days = np.floor((ts - ts.min()) / DAY_S).astype(np.uint64)
         # A key on another day is another incident: an analyst meets it again.
         _, number = np.unique(keys ^ (days * np.uint64(0x9E3779B97F4A7C15)), return_inverse=True)
-        tops = [_highest(number, values) for values in (surprise, evidence)]
+        tops = [_highest(number, values) for values in suspicion.values()]
         order = [np.argsort(-top, kind="stable")[:KEPT] for top in tops]
-        return cls(tops[0][order[0]], tops[1][order[1]], _distinct(order[0], order[1], len(tops[0])), span)
+        surprise, evidence, breadth = (top[places] for top, places in zip(tops, order, strict=True))
+        return cls(surprise, evidence, breadth, _distinct(order, len(tops[0])), span)
 
     @property
     def days(self) -> float:
         """Event time of the calibration in days."""
         return self.seconds / DAY_S
 
-    def rates(self, surprise: NDArray[np.float64], evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    def rates(self, suspicion: Suspicion) -> NDArray[np.float64]:
         """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
-        depth = np.minimum(
-            _depth(self.surprise, surprise, LEAST_SURPRISE_SCALE), _depth(self.evidence, evidence, LEAST_EVIDENCE_SCALE)
-        )
+        depths = [_depth(getattr(self, way), getattr(suspicion, way), LEAST_SCALES[way]) for way in WAYS]
+        depth: NDArray[np.float64] = np.minimum.reduce(depths)
         within = np.interp(depth, np.arange(1.0, len(self.incidents) + 1.0), self.incidents.astype(np.float64))
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
         return rates / self.days
 
-    def thresholds(self, incidents_per_day: float) -> tuple[float, float]:
-        """The surprise, and the evidence, from which a flow is raised at this budget; for people to read."""
+    def thresholds(self, incidents_per_day: float) -> dict[str, float]:
+        """The surprise, evidence and breadth, by name, from which a flow is raised at this budget."""
         allowed = incidents_per_day * self.days
         depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
-        return (
-            _value(self.surprise, depth, LEAST_SURPRISE_SCALE),
-            _value(self.evidence, depth, LEAST_EVIDENCE_SCALE),
-        )
+        return {way: _value(getattr(self, way), depth, LEAST_SCALES[way]) for way in WAYS}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""
-        return {
-            "surprise": self.surprise,
-            "evidence": self.evidence,
-            "incidents": self.incidents,
-            "seconds": np.array([self.seconds]),
-        }
+        ranked = {way: getattr(self, way) for way in WAYS}
+        return {**ranked, "incidents": self.incidents, "seconds": np.array([self.seconds])}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """Restore it; raises BundleError for anything off."""
-        check_names(arrays, ("surprise", "evidence", "incidents", "seconds"), _PART)
+        check_names(arrays, (*WAYS, "incidents", "seconds"), _PART)
         high = float(np.finfo(float).max)
         surprise = take(arrays, "surprise", _PART, dtype=np.float64, shape=(None,), low=0.0, high=high)
         count = len(surprise)
         if count > KEPT:
             raise broken(_PART, f"{count} keys are more than {KEPT}")
-        evidence = take(arrays, "evidence", _PART, dtype=np.float64, shape=(count,), low=0.0, high=high)
-        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=2 * count)
+        evidence, breadth = (
+            take(arrays, way, _PART, dtype=np.float64, shape=(count,), low=0.0, high=high) for way in WAYS[1:]
+        )
+        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=len(WAYS) * count)
         seconds = take(arrays, "seconds", _PART, dtype=np.float64, shape=(1,), low=1e-6, high=1e12)
-        if bool(np.any(np.diff(surprise) > 0)) or bool(np.any(np.diff(evidence) > 0)):
+        if any(bool(np.any(np.diff(values) > 0)) for values in (surprise, evidence, breadth)):
             raise broken(_PART, "its keys do not descend")
         if bool(np.any(np.diff(incidents) < 0)) or bool(np.any(incidents < np.arange(1, count + 1))):
             raise broken(_PART, "its incidents do not rise with depth")
-        return cls(surprise, evidence, incidents, float(seconds[0]))
+        return cls(surprise, evidence, breadth, incidents, float(seconds[0]))
 
 
 def _highest(number: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,12 +134,13 @@ def _highest(number: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[n
     return tops
 
 
-def _distinct(first: NDArray[np.intp], second: NDArray[np.intp], keys: int) -> NDArray[np.int64]:
-    """How many keys are among the first d of either, for each d from 1."""
-    met = np.full(keys, len(first), np.int64)
-    for order in (first, second):
+def _distinct(orders: list[NDArray[np.intp]], keys: int) -> NDArray[np.int64]:
+    """How many keys are among the first d of any order, for each d from 1."""
+    most = len(orders[0])
+    met = np.full(keys, most, np.int64)
+    for order in orders:
         np.minimum.at(met, order, np.arange(len(order)))
-    counts: NDArray[np.int64] = np.cumsum(np.bincount(met[met < len(first)], minlength=len(first))).astype(np.int64)
+    counts: NDArray[np.int64] = np.cumsum(np.bincount(met[met < most], minlength=most)).astype(np.int64)
     return counts
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.decide import Suspicion, surprise_of
-from detector.alerts.evidence import EvidenceState, evidence_keys
+from detector.alerts.decide import surprise_of
+from detector.alerts.evidence import EvidenceKeys, EvidenceState, evidence_keys
 from detector.alerts.incident_budget import IncidentCalibration
+from detector.alerts.suspicion import Suspicion
 from detector.errors import InputError
 from detector.models.calibration import Calibration
 
@@ -19,7 +20,7 @@ def suspect(  # noqa: PLR0917 - a batch is its arrays, one by one
     calibration: Calibration,
     state: EvidenceState,
     partitions: NDArray[np.int32] | None = None,
-    keys: NDArray[np.uint64] | None = None,
+    keys: EvidenceKeys | None = None,
 ) -> Suspicion:
     """Weigh flows in record order, with their ``scores`` (rows,), and add them to ``state``.
 
@@ -27,22 +28,22 @@ def suspect(  # noqa: PLR0917 - a batch is its arrays, one by one
     """
     surprise = surprise_of(scores, calibration)
     keys = evidence_keys(frame) if keys is None else keys
-    evidence = state.update(keys, frame["ts"].to_numpy(), surprise, partitions)
-    return Suspicion(surprise, evidence)
+    return Suspicion(surprise, *state.update(keys, frame["ts"].to_numpy(), surprise, partitions))
 
 
 def calibrate_incidents(
     frame: pl.DataFrame,
     scores: NDArray[np.float64],
     calibration: Calibration,
+    state: EvidenceState,
     partitions: NDArray[np.int32] | None = None,
-    seconds: float | None = None,
 ) -> IncidentCalibration | None:
-    """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time."""
-    suspicion = suspect(frame, scores, calibration, EvidenceState(), partitions)
+    """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time.
+
+    ``state`` has seen the flows before them, as a daemon's has: what is new, and what is a habit, is told by it.
+    """
+    suspicion = suspect(frame, scores, calibration, state, partitions)
     try:
-        return IncidentCalibration.fit(
-            evidence_keys(frame), frame["ts"].to_numpy(), suspicion.surprise, suspicion.evidence, seconds
-        )
+        return IncidentCalibration.fit(evidence_keys(frame).targets, frame["ts"].to_numpy(), suspicion)
     except InputError:
         return None

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from detector.alerts import alert as module
 from detector.alerts.alert import AlertWriter, build_alerts
-from detector.alerts.decide import Budget, Decision, Suspicion, decide
+from detector.alerts.decide import Budget, Decision, decide
 from detector.alerts.ecs import RISK
 from detector.alerts.explain import top_features, words
 from detector.alerts.identity import NAMESPACE, record_ids
@@ -26,6 +26,7 @@ from detector.alerts.incident import RULES
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
+from detector.alerts.suspicion import Suspicion
 from detector.errors import ConfigurationError
 from detector.models.base import Attribution
 from detector.records.flow import ROW, FlowBatch
@@ -295,8 +296,12 @@ def test_documented_rules_are_the_rules() -> None:
     assert "\n".join(rows) in text
 
 
-def test_what_evidence_raised_says_so() -> None:
-    """A flow that evidence raised tells its surprise, evidence and rate, and the sentence says that it lasts."""
+@pytest.mark.parametrize(
+    ("breadth", "words"),
+    [(0.0, " and has been odd for a while: "), (90.0, ", the latest of many odd ones from there to new targets: ")],
+)
+def test_what_the_past_raised_says_so(breadth: float, words: str) -> None:
+    """A flow that evidence or breadth raised tells both, and the sentence says what came before it."""
     batch = judged(flows(*ODD))
     rows = np.arange(4)
     decision = Decision(
@@ -304,7 +309,7 @@ def test_what_evidence_raised_says_so() -> None:
         np.full(4, 0.04),
         np.full(4, 3),
         threshold=2.0,
-        suspicion=Suspicion(np.full(4, 3.2), np.full(4, 31.0)),
+        suspicion=Suspicion(np.full(4, 3.2), np.full(4, 31.0), np.full(4, breadth)),
         rates=np.full(4, 2.5),
     )
     attribution = loaded().model.explain(batch.matrix)
@@ -314,6 +319,7 @@ def test_what_evidence_raised_says_so() -> None:
     assert document["unmapped"]["oddflow"]["suspicion"] == {
         "surprise": 3.2,
         "evidence": 31.0,
+        "breadth": breadth,
         "false_incidents_per_day": 2.5,
     }
-    assert " is odder than all but 4 % of usual flows and has been odd for a while: " in document["message"]
+    assert f" is odder than all but 4 % of usual flows{words}" in document["message"]

@@ -10,42 +10,74 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import BOUND, DRIFT, HALF_LIFE_S, LARGEST, EvidenceState, evidence_keys, keys_of_arrivals
+from detector.alerts.evidence import (
+    BOUND,
+    BREADTH_HALF_LIFE_S,
+    DRIFT,
+    HABIT_HALF_LIFE_S,
+    HABIT_WEIGHT,
+    HALF_LIFE_S,
+    LARGEST,
+    LONGEST_GAP_S,
+    EvidenceKeys,
+    EvidenceState,
+    evidence_keys,
+    keys_of_arrivals,
+)
 from detector.errors import InputError
 from detector.features.windows_keys import arrivals_of
 from tests.features.flows import flows
 
-Rows = tuple[NDArray[np.uint64], NDArray[Any], NDArray[Any]]
+Rows = tuple[EvidenceKeys, NDArray[Any], NDArray[Any]]
+
+
+def one_target(count: int, number: int = 9) -> EvidenceKeys:
+    """The keys of flows from one source to one target."""
+    return EvidenceKeys(*(np.full(count, number + way, np.uint64) for way in range(3)))
 
 
 def rows(count: int, *, keys: int = 5, seed: int = 0) -> Rows:
-    """Keys, times in order and surprise of flows."""
+    """Keys, times in order and surprise of flows; a third as many pairs and ports as targets."""
     rng = np.random.default_rng(seed)
-    hashes = rng.integers(1, 1 << 62, keys).astype(np.uint64)
+    hashes = rng.integers(1, 1 << 62, (3, keys)).astype(np.uint64)
+    chosen = rng.integers(0, keys, count)
     return (
-        hashes[rng.integers(0, keys, count)],
+        EvidenceKeys(hashes[0, chosen], hashes[1, chosen // 3], hashes[2, chosen % 3]),
         1.7e9 + np.cumsum(rng.exponential(60, count)),
         rng.exponential(4, count),
     )
 
 
-def reference(keys: NDArray[np.uint64], ts: NDArray[np.float64], surprise: NDArray[np.float64]) -> list[float]:
-    """The definition, in plain Python."""
+def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The definition, in plain Python: evidence and breadth."""
     held: dict[int, tuple[float, float]] = {}
+    habits: dict[int, float] = {}
     out = []
-    for key, now, odd in zip(keys.tolist(), ts.tolist(), surprise.tolist(), strict=True):
-        then, evidence = held.get(key, (now, 0.0))
-        evidence = evidence * 0.5 ** ((now - then) / HALF_LIFE_S) + min(odd, LARGEST) - DRIFT
-        held[key] = now, min(max(evidence, 0.0), BOUND)
-        out.append(held[key][1])
-    return out
+
+    def added(key: int, now: float, half_life: float, more: float) -> float:
+        then, value = held.get(key, (now, 0.0))
+        held[key] = now, min(max(value * 0.5 ** ((now - then) / half_life) + more, 0.0), BOUND)
+        return held[key][1]
+
+    for target, port, pair, now, raw in zip(*(each.tolist() for each in (*keys, ts, surprise)), strict=True):
+        odd, habit, seen = min(raw, LARGEST), habits.get(target, 0.0), target in held
+        gap = now - held.get(target, (now, 0.0))[0]
+        evidence = added(target, now, HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
+        habits[target] = habit + (1 - 0.5 ** (min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)) * (odd - habit)
+        breadths = [added(key, now, BREADTH_HALF_LIFE_S, odd - DRIFT) for key in (port, pair)] if not seen else [0.0]
+        out.append((evidence, max(breadths)))
+    return np.array(out).T
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_agrees_with_reference(seed: int) -> None:
-    """Evidence is what the definition, in plain Python, gives."""
-    some = rows(500, seed=seed)
-    assert EvidenceState().update(*some).tolist() == pytest.approx(reference(*some), rel=1e-4, abs=1e-4)
+@pytest.mark.parametrize("keys", [5, 400])
+def test_agrees_with_reference(seed: int, keys: int) -> None:
+    """Evidence and breadth are what the definition, in plain Python, gives."""
+    some = rows(500, keys=keys, seed=seed)
+    found = EvidenceState().update(*some)
+    for values, expected in zip(found, reference(*some), strict=True):
+        assert values.tolist() == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-3)
+        assert values.max() > 0
 
 
 @settings(max_examples=25, deadline=None)
@@ -56,42 +88,69 @@ def test_batches_and_restarts_change_nothing(cut: int, seed: int, bound: int) ->
     partitions = np.arange(80, dtype=np.int32) % 3
     whole, before, after = (EvidenceState(bound) for _ in range(3))
     expected = whole.update(keys, ts, surprise, partitions)
-    first = before.update(keys[:cut], ts[:cut], surprise[:cut], partitions[:cut])
+    first = before.update(EvidenceKeys(*(k[:cut] for k in keys)), ts[:cut], surprise[:cut], partitions[:cut])
     for partition in range(3):
         after.restore(partition, before.snapshot(partition))
-    second = after.update(keys[cut:], ts[cut:], surprise[cut:], partitions[cut:])
-    assert np.array_equal(np.concatenate([first, second]), expected)
+    second = after.update(EvidenceKeys(*(k[cut:] for k in keys)), ts[cut:], surprise[cut:], partitions[cut:])
+    assert np.array_equal(np.concatenate([first, second], axis=1), expected)
     assert [after.snapshot(p) for p in range(3)] == [whole.snapshot(p) for p in range(3)]
 
 
 def test_partitions_are_apart() -> None:
     """The same key in two partitions has evidence of its own in each."""
-    keys, ts, surprise = np.full(4, 7, np.uint64), np.full(4, 1.7e9), np.full(4, DRIFT + 2)
-    out = EvidenceState().update(keys, ts, surprise, np.array([0, 1, 0, 1], np.int32))
-    assert out.tolist() == pytest.approx([2, 2, 4, 4])
+    ts, surprise = np.full(4, 1.7e9), np.full(4, DRIFT + 2)
+    evidence, _ = EvidenceState().update(one_target(4), ts, surprise, np.array([0, 1, 0, 1], np.int32))
+    assert evidence.tolist() == pytest.approx([2, 2, 4, 4])
 
 
 def test_quiet_and_long_outweighs_one_burst() -> None:
     """A hundred flows that are a little odd give more evidence than one that could not be odder; all have a bound."""
-    key, ts = np.full(100, 9, np.uint64), np.linspace(1.7e9, 1.7e9 + 2970.0, 100, dtype=np.float64)
-    quiet = EvidenceState().update(key, ts, np.full(100, DRIFT + 1.5))
-    burst = EvidenceState().update(key[:1], ts[:1], np.array([1e9]))
+    ts = np.linspace(1.7e9, 1.7e9 + 2970.0, 100, dtype=np.float64)
+    quiet, _ = EvidenceState().update(one_target(100), ts, np.full(100, DRIFT + 1.5))
+    burst, _ = EvidenceState().update(one_target(1), ts[:1], np.array([1e9]))
     assert burst[0] == pytest.approx(LARGEST - DRIFT)
     assert burst[0] < quiet[-1] <= BOUND
-    assert EvidenceState().update(key, np.full(100, 1.7e9), np.full(100, 1e9)).max() == BOUND
+    flood, _ = EvidenceState().update(one_target(2000), np.full(2000, 1.7e9), np.full(2000, 1e9))
+    assert flood.max() == BOUND
 
 
 def test_evidence_fades() -> None:
     """Half of it is left after a half-life, and none is below zero."""
-    key, times = np.full(3, 9, np.uint64), np.array([1.7e9, 1.7e9 + HALF_LIFE_S, 1.7e9 + 2 * HALF_LIFE_S])
-    assert EvidenceState().update(key, times, np.array([11.0, DRIFT, 0.0])).tolist() == pytest.approx([8, 4, 0])
+    times = np.array([1.7e9, 1.7e9 + HALF_LIFE_S, 1.7e9 + 2 * HALF_LIFE_S])
+    evidence, _ = EvidenceState().update(one_target(3), times, np.array([10.0, DRIFT, 0.0]))
+    assert evidence.tolist() == pytest.approx([8, 4, 0], abs=0.2)  # a habit of ten minutes is hardly one
+
+
+def test_habit_is_no_evidence() -> None:
+    """A target that polls at the same surprise for two days has none in the end, and much in its first hour."""
+    ts = np.arange(1.7e9, 1.7e9 + 2 * 86_400.0, 60.0)
+    evidence, _ = EvidenceState().update(one_target(len(ts)), ts, np.full(len(ts), 5.0))
+    assert evidence[60] > 30
+    assert evidence[-1] == 0
+
+
+def test_new_targets_of_a_source_add_up() -> None:
+    """Many ports of a host, and one port of many hosts, have breadth; going back to known targets has none."""
+    count = np.arange(50, dtype=np.uint64)
+    ts, surprise = np.linspace(1.7e9, 1.7e9 + 50, 50), np.full(50, DRIFT + 1)
+    apart = 1000 + count, 2000 + count, 3000 + count
+    vertical = EvidenceKeys(apart[0], apart[1], np.full(50, 7, np.uint64))
+    horizontal = EvidenceKeys(apart[0], np.full(50, 7, np.uint64), apart[2])
+    for scan in (vertical, horizontal):
+        state = EvidenceState()
+        evidence, breadth = state.update(scan, ts, surprise)
+        assert evidence.max() < 2
+        assert breadth[-1] > 40
+        assert state.update(scan, ts, surprise)[1].max() == 0
+    assert EvidenceState().update(EvidenceKeys(*apart), ts, surprise)[1].max() < 2
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.8e9, -np.inf, np.nan])
 def test_absurd_time_fades_nothing(wrong: float) -> None:
     """A record from a wrong time counts as happening now."""
-    key, times = np.full(3, 9, np.uint64), np.array([1.7e9, wrong, 1.7e9])
-    assert EvidenceState().update(key, times, np.full(3, DRIFT + 1)).tolist() == pytest.approx([1, 2, 3])
+    times = np.array([1.7e9, wrong, 1.7e9])
+    evidence, _ = EvidenceState().update(one_target(3), times, np.full(3, DRIFT + 1))
+    assert evidence.tolist() == pytest.approx([1, 2, 3])
 
 
 def test_memory_is_bounded() -> None:
@@ -121,11 +180,11 @@ def test_damaged_state_is_refused(data: st.DataObject) -> None:
 
 
 def test_keys_are_source_destination_and_port() -> None:
-    """Another source, destination or destination port is another key; another source port or service is not."""
+    """Another source, destination or destination port is another target; another source port or service is not."""
     frame = flows(
         {}, {"src_port": 1}, {"service": "dns"}, {"dst_port": 80}, {"src_ip": "10.0.0.9"}, {"dst_ip": "10.0.0.9"}
     )
     keys = evidence_keys(frame)
-    assert len(set(keys[:3].tolist())) == 1
-    assert len(set(keys.tolist())) == 4
-    assert np.array_equal(keys, keys_of_arrivals(arrivals_of(frame)))
+    assert len(set(keys.targets[:3].tolist())) == 1
+    assert [len(set(each.tolist())) for each in keys] == [4, 3, 3]
+    assert all(np.array_equal(a, b) for a, b in zip(keys, keys_of_arrivals(arrivals_of(frame)), strict=True))

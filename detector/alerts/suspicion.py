@@ -1,0 +1,33 @@
+"""How odd flows are: by themselves, by what went before at the same target, and by what else their source began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """How odd flows are; shape (rows,) each, in nats."""
+
+    surprise: NDArray[np.float64]
+    """Of each flow by itself: −ln p."""
+    evidence: NDArray[np.float64]
+    """Of its target, with it: see :mod:`detector.alerts.evidence`."""
+    breadth: NDArray[np.float64]
+    """Of the new targets of its source, with it; likewise."""
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Only these rows."""
+        return type(self)(*(values[rows] for values in self.values()))
+
+    def values(self) -> tuple[NDArray[np.float64], ...]:
+        """Surprise, evidence, breadth."""
+        return tuple(getattr(self, name) for name in WAYS)
+
+
+WAYS = tuple(field.name for field in fields(Suspicion))
+"""The ways to be raised, which have equal shares of the budget."""
