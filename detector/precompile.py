@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
-import numpy as np
 import polars as pl
 
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.windows import default_windows
-from detector.models.forest import IsolationForest
+from detector.models.smallest import smallest_ensemble
 from detector.records.flow import SCHEMA
 from detector.records.formats import FORMATS, open_decoder
 from detector.warm import FLOW, warm_flows
@@ -23,19 +22,13 @@ NEEDS_MAPPING = {"mapping": {name: name for name in ("ts", "src_ip", "dst_ip", "
 """Formats that are opened with field names."""
 
 
-def forest(n_features: int) -> IsolationForest:
-    """A forest of one split: what it says does not matter, only the types of its arrays."""
-    split = np.zeros((1, 1), dtype=np.int16), np.zeros((1, 1), dtype=np.float32)
-    return IsolationForest.build(*split, np.ones((1, 3)), 1.0, n_features)
-
-
 def precompile() -> None:
     """Call every kernel once, with arrays of the types that the daemon calls it with."""
     for name in FORMATS:
         open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([b'{"ts": 1.5, "proto": "tcp"}', b"0"])
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     extractor = FeatureExtractor.fit(frame, build_spec(windows=default_windows()))
-    model = forest(len(extractor.spec.features))
+    model = smallest_ensemble(len(extractor.spec.features))
     model.explain(warm_flows(extractor, model))
 
 

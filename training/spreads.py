@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "batch_size": 4096,
     "n_init": 1,
     "trim": 0.001,
-    "clip": 100.0,
+    "clip": 1e5,
     "shrink": 10.0,
     "least_spread": 0.03,
     "fewest": 1,

@@ -47,7 +47,7 @@ class Survival:
         ordered = np.sort(scores)
         count = len(ordered)
         distinct, first = np.unique(ordered, return_index=True)
-        levels = -np.log((count - first + 0.5) / (count + 1.0)).clip(0.0)
+        levels = -np.log(np.minimum(1.0, (count - first + 0.5) / (count + 1.0)))
         tail = ordered[-min(count, max(TAIL_ROWS, round(TAIL_SHARE * count))) :]
         excess = float((tail - tail[0]).mean()) or float(ordered.std()) or 1.0
         kept = max(1, int(np.searchsorted(first, count - min(BEGIN, count // 2), side="right")))
@@ -91,10 +91,12 @@ def _plain(whole: Survival) -> tuple[Floats, Floats, float]:
 
 def _blended(whole: Survival, part: Survival, blend: float) -> tuple[Floats, Floats, float]:
     """Knots, levels and slope of the mixture; far out the slower of the two tails is all that is left of it."""
+    if blend == 0:
+        return _plain(part)
     far = max(whole.scores[-1] + FAR / whole.slope, part.scores[-1])
     knots = np.unique(np.concatenate([whole.knots(KNOTS), part.knots(KNOTS), np.linspace(part.scores[-1], far, KNOTS)]))
     own = part.rows / (part.rows + blend)
-    levels = -np.logaddexp(np.log(own) - part.at(knots), np.log1p(-own) - whole.at(knots)) if blend else part.at(knots)
+    levels = -np.logaddexp(np.log(own) - part.at(knots), np.log1p(-own) - whole.at(knots))
     return knots, np.maximum.accumulate(levels.clip(0.0)), min(whole.slope, part.slope)
 
 
