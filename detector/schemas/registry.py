@@ -60,8 +60,10 @@ class SchemaRegistry:
         self, properties: Mapping[str, object], *, tell: Tell, abandon: Flag, patience_s: float | None = None
     ) -> None:
         self._url = _USER_INFO.sub("", str(properties["url"]))
+        self._properties = {"max.retries": 0, **properties}
         try:
-            self._client: Any = SchemaRegistryClient({"max.retries": 0, **properties})
+            with self._client():
+                pass
         except (ValueError, TypeError, OSError) as error:  # also a certificate's file that is not there
             raise ConfigurationError(f"schema_registry: {error}") from error
         self._tell = tell
@@ -72,7 +74,8 @@ class SchemaRegistry:
     def check(self) -> None:
         """Ask it anything. Raises BrokerError if it does not answer, or refuses."""
         try:
-            self._client.get_schema_types()
+            with self._client() as client:
+                client.get_schema_types()
         except Exception as error:
             raise BrokerError(self._complaint(error)) from error
 
@@ -83,10 +86,15 @@ class SchemaRegistry:
         """
         return self._patiently(lambda: self._fetch(schema_id))
 
+    def _client(self) -> Any:
+        """A client for one question: schemas are asked for seldom, and it would remember answers that are none."""
+        return SchemaRegistryClient(self._properties)
+
     def _fetch(self, schema_id: int) -> Registered | None:
         try:
-            schema: Any = self._client.get_schema(schema_id)
-            references = dict(self._references(schema))
+            with self._client() as client:
+                schema = client.get_schema(schema_id)
+                references = dict(_references(client, schema))
         except SchemaRegistryError as error:
             if error.http_status_code == _NOT_FOUND and error.error_code in _NO_SUCH:
                 return None
@@ -95,21 +103,6 @@ class SchemaRegistry:
             raise TypeError("the answer has no schema in it")
         return Registered(str(schema.schema_type or AVRO).upper(), schema.schema_str, tuple(references.items()))
 
-    def _references(self, schema: Any) -> Iterator[tuple[str, str]]:
-        """What a schema refers to, over any number of steps, deepest first."""
-        opened: set[str] = set()
-
-        def below(one: Any) -> Iterator[tuple[str, str]]:
-            for reference in one.references or ():
-                if reference.name in opened or len(opened) >= _MOST_REFERENCES:
-                    continue
-                opened.add(reference.name)
-                referred = self._client.get_version(reference.subject, reference.version).schema
-                yield from below(referred)
-                yield str(reference.name), str(referred.schema_str)
-
-        return below(schema)
-
     def _patiently(self, ask: Callable[[], Found]) -> Found:
         attempt, began = 0, time.monotonic()
         while not self._abandon.is_set():
@@ -117,7 +110,6 @@ class SchemaRegistry:
                 found = ask()
             except Exception as error:  # whatever a strange answer makes the client stumble over
                 self._failed(error)
-                self._client.clear_caches()  # it remembers answers that are none, too
                 if self._patience_s is not None and time.monotonic() - began >= self._patience_s:
                     raise BrokerError(self._complaint(error)) from error
                 self._abandon.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
@@ -141,6 +133,22 @@ class SchemaRegistry:
         refused = isinstance(error, SchemaRegistryError) and error.http_status_code in _UNAUTHORISED
         fix = "schema_registry.username and its password" if refused else "schema_registry.url, and that it runs there"
         return f"asking the schema registry at {self._url}: {_said(error)}; check {fix}"
+
+
+def _references(client: Any, schema: Any) -> Iterator[tuple[str, str]]:
+    """What a schema refers to, over any number of steps, deepest first."""
+    opened: set[str] = set()
+
+    def below(one: Any) -> Iterator[tuple[str, str]]:
+        for reference in one.references or ():
+            if reference.name in opened or len(opened) >= _MOST_REFERENCES:
+                continue
+            opened.add(reference.name)
+            referred = client.get_version(reference.subject, reference.version).schema
+            yield from below(referred)
+            yield str(reference.name), str(referred.schema_str)
+
+    return below(schema)
 
 
 def _said(error: Exception) -> str:
