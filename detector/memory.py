@@ -60,12 +60,14 @@ class Memory:
         if self.windows:
             self._parts["windows"] = self.windows
 
-    def update(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> NDArray[np.float32]:
-        """Add flows to the windows and give their features: what ``FeatureExtractor.transform`` asks for."""
+    def update(
+        self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None, out: NDArray[np.float32], first_column: int
+    ) -> None:
+        """Add flows to the windows and fill in their features: what ``FeatureExtractor.transform`` asks for."""
         if self.windows is None:
             raise ValueError("the model in charge has no windows")
         self._latest = frame, arrivals_of(frame)
-        return self.windows.update_arrays(self._latest[1], partitions)
+        self.windows.update_arrays(self._latest[1], partitions, out, first_column)
 
     def evidence_keys(self, frame: pl.DataFrame) -> EvidenceKeys:
         """The keys of evidence; addresses that the windows have hashed already are not hashed again."""

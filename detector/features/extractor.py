@@ -32,8 +32,14 @@ _PARTS = ("", EXTRA, WINDOWS)
 class Windows(Protocol):
     """The state that windowed features live in: ``detector.features.windows.WindowState``."""
 
-    def update(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> NDArray[np.float32]:
-        """Add the flows in order, each after giving its features; rows × window features."""
+    def update(
+        self,
+        frame: pl.DataFrame,
+        partitions: NDArray[np.int32] | None,
+        out: NDArray[np.float32],
+        first_column: int,
+    ) -> object:
+        """Add the flows in order, and fill ``out[:, first_column:]`` with the features of each as of then."""
         ...
 
 
@@ -103,7 +109,7 @@ class FeatureExtractor:
         if self.spec.windows:
             if windows is None:
                 raise ValueError("these features have windows: pass the WindowState that they live in")
-            out[:, own:] = windows.update(frame, partitions)
+            windows.update(frame, partitions, out, own)
         return out
 
     def _fill(self, frame: pl.DataFrame, out: NDArray[np.float32]) -> None:

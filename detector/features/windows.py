@@ -33,16 +33,12 @@ from numpy.typing import NDArray
 
 from detector.features.spec import Feature
 from detector.features.windows_columns import (
-    DISTINCT,
-    LOGARITHM,
-    Windows,
     default_windows,
-    every_column,
-    law_of,
     read_windows,
 )
-from detector.features.windows_kernel import AHEAD, CLOCK, KEYS, LATE, MARKS, MOVED, STARTED, advance
+from detector.features.windows_kernel import AHEAD, CLOCK, KEYS, LATE, MOVED, STARTED, Room, advance
 from detector.features.windows_keys import Arrivals, arrivals_of
+from detector.features.windows_plan import MARKS, Layout
 from detector.features.windows_state import PartitionState, pack, unpack
 
 __all__ = ["WindowCounts", "WindowState", "default_windows", "window_features"]
@@ -79,8 +75,8 @@ class WindowState:
 
     def __init__(self, windows: Mapping[str, Any]) -> None:
         self.windows = read_windows(dict(windows))
-        self._layout = _Layout.of(self.windows)
-        self._half_lives = np.array(self.windows.half_lives_s)
+        self._layout = Layout.of(self.windows)
+        self._room = Room.of(self._layout.plan)
         self._bounds = np.array([self.windows.late_s, self.windows.ahead_s])
         self._partitions: dict[int, PartitionState] = {}
         self._totals = WindowCounts()
@@ -95,40 +91,71 @@ class WindowState:
         """The partitions that there is state for."""
         return frozenset(self._partitions)
 
-    def update(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
+    def update(
+        self,
+        frame: pl.DataFrame,
+        partitions: NDArray[np.int32] | None = None,
+        out: NDArray[np.float32] | None = None,
+        first_column: int = 0,
+    ) -> NDArray[np.float32]:
         """Take flows in record order; give their features (rows × names, C order, finite), each as of its own record.
 
-        ``partitions[i]`` is the partition of row ``i``; None means that all are of partition 0.
+        ``partitions[i]`` is the partition of row ``i``; None means that all are of partition 0. Where ``out`` is given,
+        in C order, the features are written to its columns from ``first_column`` on, and it is given back.
         """
-        return self.update_arrays(arrivals_of(frame), partitions)
+        return self.update_arrays(arrivals_of(frame), partitions, out, first_column)
 
-    def update_arrays(self, arrivals: Arrivals, partitions: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
+    def update_arrays(
+        self,
+        arrivals: Arrivals,
+        partitions: NDArray[np.int32] | None = None,
+        out: NDArray[np.float32] | None = None,
+        first_column: int = 0,
+    ) -> NDArray[np.float32]:
         """The same, of arrays that are hashed already."""
-        raw = np.empty((len(arrivals.ts), len(self.names)), np.float32)
-        for partition, rows in _rows_by_partition(len(arrivals.ts), partitions):
-            state = self._state(partition).roomy(len(rows), self.windows)
+        count, columns = len(arrivals.ts), len(self.names)
+        if out is None:
+            out = np.empty((count, columns), np.float32)
+        ordered = self._layout.back is None
+        raw, at = (out, first_column) if ordered else (np.empty((count, columns), np.float32), 0)
+        for partition, rows in _rows_by_partition(count, partitions):
+            state = self._state(partition).roomy(len(rows), self._layout)
             # Held only now and always whole, so that an interrupt leaves no half-made partition behind.
             self._partitions[partition] = state
             before = _told(state)
-            self._advance(state, rows, arrivals, raw)
+            keys = np.empty((len(rows), KEYS), np.uint64)
+            advance(
+                state.tables, state.sightings, state.clock, self._bounds, self._layout.plan, self._room, rows,
+                *arrivals, raw, at, keys,
+            )  # fmt: skip
             self._totals += _difference(_told(state), before)
-        return self._layout.finished(raw)
+        self._take_logarithms(raw[:, at : at + columns])
+        if not ordered:
+            out[:, first_column : first_column + columns] = raw[:, self._layout.back]
+        return out
+
+    def _take_logarithms(self, raw: NDArray[np.float32]) -> None:
+        distinct, logarithms = raw[:, : self._layout.distinct], raw[:, : self._layout.logarithms]
+        np.log(distinct, out=distinct)
+        distinct *= -MARKS
+        distinct += 1.0
+        np.log(logarithms, out=logarithms)
 
     def freeze(self, partition: int) -> Callable[[], bytes]:
         """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
         frozen = deepcopy(self._state(partition))
-        return lambda: pack(frozen, self.windows)
+        return lambda: pack(frozen, self._layout)
 
     def snapshot(self, partition: int) -> bytes:
         """The partition's state as bytes, the same for the same history; of an unseen partition, empty state."""
-        return pack(self._state(partition), self.windows)
+        return pack(self._state(partition), self._layout)
 
     def restore(self, partition: int, data: bytes) -> None:
         """Put back what ``snapshot`` gave, in place of the partition's state.
 
         Raises InputError, and changes nothing, for bytes that are damaged or of other windows.
         """
-        self._partitions[partition] = unpack(data, self.windows)
+        self._partitions[partition] = unpack(data, self._layout)
 
     def forget(self, *partitions: int) -> None:
         """Drop these partitions' state, such as of those that another member reads now."""
@@ -161,51 +188,7 @@ class WindowState:
         return float(state.clock[CLOCK]) if state is not None and state.clock[STARTED] else None
 
     def _state(self, partition: int) -> PartitionState:
-        return self._partitions.get(partition) or PartitionState.empty(self.windows)
-
-    def _advance(
-        self, state: PartitionState, rows: NDArray[np.int64], arrivals: Arrivals, raw: NDArray[np.float32]
-    ) -> None:
-        keys = np.empty((len(rows), KEYS), np.uint64)
-        found = np.empty(self._layout.places, np.float32)
-        scales, order = self._half_lives, self._layout.order
-        advance(
-            state.tables, state.sightings, state.clock, self._bounds, scales, order, rows, *arrivals, raw, keys, found
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How raw columns lie while logarithms are taken: distinct counts first, then the logarithmic, then the rest."""
-
-    order: NDArray[np.int32]
-    """The place among the kernel's columns of each column of the raw matrix."""
-    distinct: int
-    logarithms: int
-    """Where distinct counts, and then logarithms, end."""
-    back: NDArray[np.intp] | None
-    """Where each feature stands in the raw matrix; None if the order is the same."""
-    places: int
-
-    @classmethod
-    def of(cls, windows: Windows) -> _Layout:
-        every = every_column(windows.half_lives_s)
-        laws = np.array([law_of(column) for column in windows.columns], dtype=np.intp)
-        ranks = np.argsort(laws, kind="stable")
-        back = None if bool((np.diff(ranks) > 0).all()) else np.argsort(ranks)
-        places = {column: place for place, column in enumerate(every)}
-        order = np.array([places[windows.columns[rank]] for rank in ranks], dtype=np.int32)
-        distinct = int((laws == DISTINCT).sum())
-        return cls(order, distinct, distinct + int((laws == LOGARITHM).sum()), back, len(every))
-
-    def finished(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the logarithms, in place, and put the columns into their order."""
-        distinct, logarithms = raw[:, : self.distinct], raw[:, : self.logarithms]
-        np.log(distinct, out=distinct)
-        distinct *= -MARKS
-        distinct += 1.0
-        np.log(logarithms, out=logarithms)
-        return raw if self.back is None else np.ascontiguousarray(raw[:, self.back])
+        return self._partitions.get(partition) or PartitionState.empty(self._layout)
 
 
 def _rows_by_partition(count: int, partitions: NDArray[np.int32] | None) -> list[tuple[int, NDArray[np.int64]]]:

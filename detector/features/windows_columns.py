@@ -32,12 +32,6 @@ FLAGS = ("source", "destination", "pair", "pair_port", "source_port", "destinati
 """1 where it is the first time: this source, this destination, one to the other, and so on that port; this source to
 that port, this destination on that port, this source with that service."""
 
-SIGHTINGS = 4
-"""How many of the flags have a memory of their own; the others are told by the keys' tables."""
-
-SKETCHES = {"source": 2, "destination": 2, "pair": 1}
-"""How many sketches each key has: ports, and peers. A pair has one peer."""
-
 DISTINCT, LOGARITHM, PLAIN = 0, 1, 2
 """What is done to the kernel's raw figure, in the order in which columns are best laid out."""
 

@@ -13,19 +13,35 @@ as fast. While it works on one record it asks memory for those to come: at 10,00
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features.windows_table import HEADER_WORDS, SUMS, Table, bucket_of, claim, find, kernel, prefetch, sighted
+from detector.features.windows_plan import (
+    AGE,
+    FIRST_VALUE,
+    GAP,
+    GAP_SQUARED,
+    INPUTS,
+    MARKS,
+    NEW,
+    ONE,
+    PASSED,
+    PEER_AGE,
+    PORT_AGE,
+    KeyPlan,
+    Plan,
+)
+from detector.features.windows_table import HEADER_WORDS, Table, bucket_of, claim, find, kernel, prefetch, sighted
 
 Numbers = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Marks = NDArray[np.uint32]
 Hashes = NDArray[np.uint64]
 
-MARKS = 64
+Places = NDArray[np.int32]
+
 TICKS_PER_S = 100.0
 """Marks are times in 10 ms, modulo 2³², never 0 and so within 20 ms: over 248 days."""
 
@@ -52,8 +68,10 @@ CLOCK_FIELDS = 7
 KEYS = 8
 """Hashes a record has: of its three keys, of each sighting, and of its port."""
 
-FLAGS = 7
-MOMENT_COLUMNS = 4
+FLAGS, SIGHTINGS = 7, 4
+
+SINCE, TOTAL, OLD, GAP_CHANGE, PORTS_AT, PEERS_AT, LOG_GAP, SUMS_END = range(8)
+"""Places in ``KeyPlan.places``."""
 
 FAR, NEAR = 12, 6
 """How many records ahead buckets, and then rows, are asked for."""
@@ -61,6 +79,27 @@ FAR, NEAR = 12, 6
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ / φ: spreads small numbers
 _SALT = np.uint64(0xC2B2AE3D27D4EB4F)  # tells the same address as a source from it as a destination
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+class Room(NamedTuple):
+    """Room for the kernel to work in, of one key of one record at a time."""
+
+    times: Floats
+    damped: Floats
+    """What is left of one after each of the plan's times, then 0."""
+    adds: Floats
+    """What sums add."""
+    sums: Floats
+    """The sums, before they are rounded to be kept."""
+    firsts: NDArray[np.bool_]
+    """Which flags hold."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Room for a plan."""
+        dampings, sums = (max(len(lengths[n]) for lengths in plan.keys) for n in (1, 3))
+        return cls(np.zeros(4), np.zeros(dampings + 1), np.zeros(INPUTS), np.zeros(sums), np.zeros(FLAGS, np.bool_))
+
 
 _SMALLEST_POWER = 100
 _POWERS = np.array([2.0**-n for n in range(_SMALLEST_POWER + 1)])
@@ -129,8 +168,8 @@ def mark_age(words: Marks, row: np.int64, at: Any, tick: np.uint32) -> float:
 
 
 @kernel
-def moments(  # noqa: PLR0917
-    table: Table, row: np.int64, fresh: bool, now: float, found: Numbers, at: int
+def tell_moments(  # noqa: PLR0917
+    table: Table, row: np.int64, fresh: bool, now: float, places: Places, line: Numbers
 ) -> tuple[float, float]:
     """Bring the key's header up to date and write what it tells; give the gap in seconds and its logarithm."""
     numbers = table.numbers
@@ -141,13 +180,19 @@ def moments(  # noqa: PLR0917
     total = numbers[row, 4] + np.float32(1.0)
     numbers[row, 4] = total
     gap = abs(now - last)
-    log_gap = math.log(gap + SHORTEST_GAP_S)
-    found[at] = BEFORE_FIRST if fresh else 1.0 + gap
-    found[at + 1] = total
-    found[at + 2] = 1.0 + max(0.0, now - first)
-    found[at + 3] = abs(log_gap - numbers[row, 5]) if total > 2 else -1.0
-    if not fresh:
-        numbers[row, 5] = log_gap
+    if places[SINCE] >= 0:
+        line[places[SINCE]] = BEFORE_FIRST if fresh else 1.0 + gap
+    if places[TOTAL] >= 0:
+        line[places[TOTAL]] = total
+    if places[OLD] >= 0:
+        line[places[OLD]] = 1.0 + max(0.0, now - first)
+    log_gap = 0.0
+    if places[LOG_GAP] > 0:
+        log_gap = math.log(gap + SHORTEST_GAP_S)
+        if places[GAP_CHANGE] >= 0:
+            line[places[GAP_CHANGE]] = abs(log_gap - numbers[row, 5]) if total > 2 else -1.0
+        if not fresh:
+            numbers[row, 5] = log_gap
     return now - last, log_gap
 
 
@@ -163,61 +208,67 @@ def gap_figures(sum_: float, squares: float, weight: float, total: float, half_l
 
 
 @kernel
+def damp(table: Table, row: np.int64, now: float, since: float, marks: Any, plan: KeyPlan, room: Room) -> None:  # noqa: PLR0917
+    """Fill ``room.damped`` with what is left of one after each of the plan's times; ``marks``: of port and peer."""
+    words, places, times, damped = table.words, plan.places, room.times, room.damped
+    tick = np.uint32(np.int64(now * TICKS_PER_S) & 0xFFFFFFFF) | np.uint32(1)
+    times[PASSED] = max(0.0, since)
+    times[AGE] = max(0.0, now - table.moments[row, 1])
+    if places[PORTS_AT] >= 0:
+        times[PORT_AGE] = mark_age(words, row, places[PORTS_AT] + marks[0], tick)
+    if places[PEERS_AT] >= 0:
+        times[PEER_AGE] = mark_age(words, row, places[PEERS_AT] + marks[1], tick)
+    for n in range(len(plan.rates)):
+        damped[n] = halved(times[plan.times[n]] * plan.rates[n])
+    damped[len(plan.rates)] = 0.0
+
+
+@kernel
+def tell_gaps(plan: KeyPlan, total: float, room: Room, line: Numbers) -> None:
+    """Write the means and spreads of gaps."""
+    sums, gaps = room.sums, plan.gaps
+    for n in range(len(gaps)):
+        # Every flow but the key's first has a gap.
+        weight = max(sums[gaps[n, 2]] - room.damped[gaps[n, 3]], 1e-3)
+        squares = sums[gaps[n, 1]] if gaps[n, 1] >= 0 else 0.0
+        mean, spread = gap_figures(sums[gaps[n, 0]], squares, weight, total, plan.gap_half_lives[n])
+        if gaps[n, 4] >= 0:
+            line[gaps[n, 4]] = mean
+        if gaps[n, 5] >= 0:
+            line[gaps[n, 5]] = spread
+
+
+@kernel
 def count(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     table: Table,
     row: np.int64,
     fresh: bool,
     now: float,
-    values: Numbers,
     new: float,
-    peer: np.int64,
-    port: np.int64,
-    half_lives: Floats,
-    found: Numbers,
-    at: int,
+    marks: Any,
+    plan: KeyPlan,
+    room: Room,
+    line: Numbers,
 ) -> None:
-    """Bring one key up to date with a flow, and write its raw columns to ``found[at …]``.
-
-    ``values``: log bytes sent, log bytes received, failed, unanswered. ``peer``, ``port``: marks, or -1 for none.
-    """
-    numbers, words = table.numbers, table.words
-    since, log_gap = moments(table, row, fresh, now, found, at)
-    passed, age, total = max(0.0, since), max(0.0, now - table.moments[row, 1]), numbers[row, 4]
-    marks = HEADER_WORDS + SUMS * len(half_lives)
-    tick = np.uint32(np.int64(now * TICKS_PER_S) & 0xFFFFFFFF) | np.uint32(1)
-    port_age = mark_age(words, row, marks + port, tick)
-    peer_age = mark_age(words, row, marks + MARKS + peer, tick) if peer >= 0 else 0.0
+    """Bring a key up to date with a flow, whose values are in ``room.adds``, and write its raw columns to ``line``."""
+    numbers, sums, damped, adds = table.numbers, room.sums, room.damped, room.adds
+    since, log_gap = tell_moments(table, row, fresh, now, plan.places, line)
+    damp(table, row, now, since, marks, plan, room)
     gaps = 0.0 if fresh else 1.0
-    at += MOMENT_COLUMNS
-    for scale in range(len(half_lives)):
-        rate = 1.0 / half_lives[scale]
-        damp = halved(passed * rate)
-        s = HEADER_WORDS + scale * SUMS
-        flows = numbers[row, s] * damp + 1.0
-        share = 1.0 / flows
-        numbers[row, s] = flows
-        found[at] = 1.0 + flows
-        for i in range(4):
-            value = numbers[row, s + 1 + i] * damp + values[i]
-            numbers[row, s + 1 + i] = value
-            found[at + 1 + i] = value * share
-        sum_ = numbers[row, s + 5] * damp + gaps * log_gap
-        squares = numbers[row, s + 6] * damp + gaps * log_gap * log_gap
-        numbers[row, s + 5] = sum_
-        numbers[row, s + 6] = squares
-        # Every flow but the key's first has a gap.
-        weight = max(flows - halved(age * rate), 1e-3)
-        found[at + 5], found[at + 6] = gap_figures(sum_, squares, weight, total, half_lives[scale])
-        peers = numbers[row, s + 7] * damp + 1.0 - halved(peer_age * rate)
-        ports = numbers[row, s + 8] * damp + 1.0 - halved(port_age * rate)
-        news = numbers[row, s + 9] * damp + new
-        numbers[row, s + 7] = peers
-        numbers[row, s + 8] = ports
-        numbers[row, s + 9] = news
-        found[at + 7] = 1.0 - min(max(peers / MARKS, 0.0), FULLEST)
-        found[at + 8] = 1.0 - min(max(ports / MARKS, 0.0), FULLEST)
-        found[at + 9] = 1.0 + news
-        at += SUMS
+    adds[GAP] = gaps * log_gap
+    adds[GAP_SQUARED] = gaps * log_gap * log_gap
+    adds[NEW] = new
+    for n in range(len(plan.sums)):
+        at = HEADER_WORDS + n
+        sums[n] = numbers[row, at] * damped[plan.sums[n, 0]] + adds[plan.sums[n, 1]] - damped[plan.sums[n, 2]]
+        numbers[row, at] = sums[n]
+    for n in range(len(plan.grown)):
+        line[plan.grown[n, 1]] = 1.0 + sums[plan.grown[n, 0]]
+    for n in range(len(plan.shares)):
+        line[plan.shares[n, 2]] = sums[plan.shares[n, 0]] * (1.0 / sums[plan.shares[n, 1]])
+    tell_gaps(plan, numbers[row, 4], room, line)
+    for n in range(len(plan.distinct)):
+        line[plan.distinct[n, 1]] = 1.0 - min(max(sums[plan.distinct[n, 0]] / MARKS, 0.0), FULLEST)
 
 
 @kernel
@@ -231,15 +282,16 @@ def empty(tables: Any, sightings: Any) -> None:
 
 
 @kernel
-def ask_for_row(table: Table, key: np.uint64, header_words: int, port: Any, peer: Any) -> None:
+def ask_for_row(table: Table, key: np.uint64, places: Places, port: Any, peer: Any) -> None:
     """Prefetch what a record of this key will touch, if it has a row: its figures, and the marks of port and peer."""
     row = find(table, key)
     if row >= 0:
-        for word in range(0, header_words, 16):
+        for word in range(0, places[SUMS_END], 16):
             prefetch(table.words, row, word)
-        prefetch(table.words, row, header_words + port)
-        if peer >= 0:
-            prefetch(table.words, row, header_words + MARKS + peer)
+        if places[PORTS_AT] >= 0:
+            prefetch(table.words, row, places[PORTS_AT] + port)
+        if places[PEERS_AT] >= 0:
+            prefetch(table.words, row, places[PEERS_AT] + peer)
 
 
 @kernel
@@ -270,31 +322,37 @@ def mark_of(key: np.uint64) -> np.int64:
 
 
 @kernel
-def ask_for_bucket(tags: Marks, key: np.uint64) -> None:
-    """Prefetch the key's bucket."""
-    bucket = bucket_of(key, len(tags))
-    prefetch(tags, bucket, 0)
-    prefetch(tags, bucket, 16)
-
-
-@kernel
-def ask_ahead(tables: Any, sightings: Any, keys: Hashes, n: int, header_words: int) -> None:
+def ask_ahead(tables: Any, sightings: Any, keys: Hashes, n: int, plan: Plan) -> None:
     """Prefetch for the records FAR and NEAR ahead of record ``n``."""
+    needs = plan.needs
     if n + FAR < len(keys):
         ahead = keys[n + FAR]
-        ask_for_bucket(tables[0].tags, ahead[0])
-        ask_for_bucket(tables[1].tags, ahead[1])
-        ask_for_bucket(tables[2].tags, ahead[2])
-        prefetch(sightings[0], bucket_of(ahead[3], len(sightings[0])), 0)
-        prefetch(sightings[1], bucket_of(ahead[4], len(sightings[1])), 0)
-        prefetch(sightings[2], bucket_of(ahead[5], len(sightings[2])), 0)
-        prefetch(sightings[3], bucket_of(ahead[6], len(sightings[3])), 0)
+        for t in range(3):
+            if needs[t]:
+                tags = tables[t].tags
+                bucket = bucket_of(ahead[t], len(tags))
+                prefetch(tags, bucket, 0)
+                prefetch(tags, bucket, 16)
+        for s in range(SIGHTINGS):
+            if needs[3 + s]:
+                prefetch(sightings[s], bucket_of(ahead[3 + s], len(sightings[s])), 0)
     if n + NEAR < len(keys):
         ahead = keys[n + NEAR]
         source, destination, port = mark_of(ahead[0]), mark_of(ahead[1]), mark_of(ahead[7])
-        ask_for_row(tables[0], ahead[0], header_words, port, destination)
-        ask_for_row(tables[1], ahead[1], header_words, port, source)
-        ask_for_row(tables[2], ahead[2], header_words, port, np.int64(-1))
+        if needs[0]:
+            ask_for_row(tables[0], ahead[0], plan.keys[0].places, port, destination)
+        if needs[1]:
+            ask_for_row(tables[1], ahead[1], plan.keys[1].places, port, source)
+        if needs[2]:
+            ask_for_row(tables[2], ahead[2], plan.keys[2].places, port, np.int64(0))
+
+
+@kernel
+def tell_flags(firsts: Any, places: Places, line: Numbers) -> None:
+    """Write which of the flags hold, in the order of FLAGS."""
+    for flag in range(FLAGS):
+        if places[flag] >= 0:
+            line[places[flag]] = 1.0 if firsts[flag] else 0.0
 
 
 @kernel
@@ -303,8 +361,8 @@ def advance(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     sightings: Any,
     clock: Floats,
     bounds: Floats,
-    half_lives: Floats,
-    order: NDArray[np.int32],
+    plan: Plan,
+    room: Room,
     rows: NDArray[np.int64],
     ts: Floats,
     sources: Hashes,
@@ -313,38 +371,44 @@ def advance(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     services: Hashes,
     values: Numbers,
     out: Numbers,
+    first_column: int,
     keys: Hashes,
-    found: Numbers,
 ) -> None:
-    """Pass over records ``rows`` of one partition, in that order; fills ``out[rows]`` with raw columns.
+    """Pass over records ``rows`` of one partition, in that order; fills ``out[rows, first_column:]`` with raw columns.
 
-    ``order[c]`` is the place, among all raw columns, of column ``c``. ``values`` (records × 4) as in :func:`count`.
-    ``keys`` (at least rows × KEYS) and ``found`` (all raw columns) are room to work in.
+    ``values`` (records × 4): log bytes sent, log bytes received, failed, unanswered. ``keys`` (rows × KEYS) is room to
+    work in.
     """
     keys_of(sources, destinations, ports, services, rows, keys)
-    header_words = HEADER_WORDS + SUMS * len(half_lives)
-    width = MOMENT_COLUMNS + SUMS * len(half_lives)
-    nobody = np.int64(-1)
+    needs, adds, firsts = plan.needs, room.adds, room.firsts
+    adds[ONE] = 1.0
     for n in range(len(rows)):
-        ask_ahead(tables, sightings, keys, n, header_words)
+        ask_ahead(tables, sightings, keys, n, plan)
         i = rows[n]
+        line = out[i, first_column:]
         now, void = happened_at(ts[i], clock, bounds[0], bounds[1])
         if void:
             empty(tables, sightings)
-        row_s, new_s = claim(tables[0], keys[n, 0])
-        row_d, new_d = claim(tables[1], keys[n, 1])
-        row_p, new_p = claim(tables[2], keys[n, 2])
-        new_service = not sighted(sightings[0], keys[n, 3])
-        new_port = not sighted(sightings[1], keys[n, 4])
-        new_here = not sighted(sightings[2], keys[n, 5])
-        new_kind = not sighted(sightings[3], keys[n, 6])
-        for flag, value in enumerate((new_s, new_d, new_p, new_service, new_port, new_here, new_kind)):
-            found[flag] = 1.0 if value else 0.0
+        for value in range(4):
+            adds[FIRST_VALUE + value] = values[i, value]
+        row_s = row_d = row_p = np.int64(0)
+        new_s = new_d = new_p = False
+        if needs[0]:
+            row_s, new_s = claim(tables[0], keys[n, 0])
+        if needs[1]:
+            row_d, new_d = claim(tables[1], keys[n, 1])
+        if needs[2]:
+            row_p, new_p = claim(tables[2], keys[n, 2])
+        firsts[0], firsts[1], firsts[2] = new_s, new_d, new_p
+        for s in range(SIGHTINGS):
+            firsts[3 + s] = needs[3 + s] and not sighted(sightings[s], keys[n, 3 + s])
+        tell_flags(firsts, plan.flags, line)
         mark_s, mark_d, mark_p = mark_of(keys[n, 0]), mark_of(keys[n, 1]), mark_of(keys[n, 7])
-        flow, to, here = values[i], 1.0 if new_p or new_port else 0.0, 1.0 if new_p or new_here else 0.0
-        service = 1.0 if new_service else 0.0
-        count(tables[0], row_s, new_s, now, flow, to, mark_d, mark_p, half_lives, found, FLAGS)
-        count(tables[1], row_d, new_d, now, flow, here, mark_s, mark_p, half_lives, found, FLAGS + width)
-        count(tables[2], row_p, new_p, now, flow, service, nobody, mark_p, half_lives, found, FLAGS + 2 * width)
-        for column in range(len(order)):
-            out[i, column] = found[order[column]]
+        to, here = 1.0 if new_p or firsts[4] else 0.0, 1.0 if new_p or firsts[5] else 0.0
+        if needs[0]:
+            count(tables[0], row_s, new_s, now, to, (mark_p, mark_d), plan.keys[0], room, line)
+        if needs[1]:
+            count(tables[1], row_d, new_d, now, here, (mark_p, mark_s), plan.keys[1], room, line)
+        if needs[2]:
+            there = 1.0 if firsts[3] else 0.0
+            count(tables[2], row_p, new_p, now, there, (mark_p, mark_p), plan.keys[2], room, line)

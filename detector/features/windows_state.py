@@ -24,13 +24,12 @@ from detector.features.windows_bytes import (
     table_parts,
     words_of,
 )
-from detector.features.windows_columns import KEYS, SIGHTINGS, SKETCHES, Windows
-from detector.features.windows_kernel import CLOCK_FIELDS, MARKS
+from detector.features.windows_columns import KEYS
+from detector.features.windows_kernel import CLOCK_FIELDS, SUMS_END
+from detector.features.windows_plan import KeyPlan, Layout
 from detector.features.windows_table import (
     EVICTED,
     FIRST_ROWS,
-    HEADER_WORDS,
-    SUMS,
     USED,
     WAYS,
     Table,
@@ -40,7 +39,7 @@ from detector.features.windows_table import (
     make_table,
 )
 
-MAGIC = b"OFW\x02"
+MAGIC = b"OFW\x03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +51,23 @@ class PartitionState:
     clock: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, windows: Windows) -> Self:
-        """The state before the first record."""
+    def empty(cls, layout: Layout) -> Self:
+        """The state before the first record; a table or sightings that nothing needs have room for next to nothing."""
+        limits, pairs, needs = layout.windows.limits(), layout.windows.pairs, layout.plan.needs.tolist()
         tables = (
-            make_table(min(FIRST_ROWS, limit), width, limit)
-            for width, limit in zip(widths(windows), windows.limits(), strict=True)
+            make_table(min(FIRST_ROWS, limit if needed else 1), width, limit if needed else 1)
+            for width, limit, needed in zip(layout.widths, limits, needs[: len(KEYS)], strict=True)
         )
-        sightings = (lines(buckets_for(windows.pairs), WAYS) for _ in range(SIGHTINGS))
+        sightings = (lines(buckets_for(pairs if needed else 1), WAYS) for needed in needs[len(KEYS) :])
         return cls(tuple(tables), tuple(sightings), np.zeros(CLOCK_FIELDS))
 
-    def roomy(self, arriving: int, windows: Windows) -> PartitionState:
+    def roomy(self, arriving: int, layout: Layout) -> PartitionState:
         """The same state, with room for as many new keys as can arrive, within the bounds."""
-        tables = zip(self.tables, windows.limits(), strict=True)
+        tables = zip(self.tables, layout.windows.limits(), layout.plan.needs.tolist(), strict=False)
         return PartitionState(
-            tuple(roomy(table, arriving, limit) for table, limit in tables), self.sightings, self.clock
+            tuple(roomy(table, arriving, limit) if needed else table for table, limit, needed in tables),
+            self.sightings,
+            self.clock,
         )
 
     @property
@@ -84,32 +86,26 @@ class PartitionState:
         return sum(map(held_bytes, self.tables)) + sum(tags.nbytes for tags in self.sightings)
 
 
-def widths(windows: Windows) -> tuple[int, ...]:
-    """Words of a row of each of the tables."""
-    header = HEADER_WORDS + SUMS * len(windows.half_lives_s)
-    return tuple(-(-(header + MARKS * SKETCHES[key]) // 16) * 16 for key in KEYS)
-
-
-def pack(state: PartitionState, windows: Windows) -> bytes:
+def pack(state: PartitionState, layout: Layout) -> bytes:
     """Write the state down."""
     parts = [state.clock.astype("<f8").tobytes()]
     for table in state.tables:
         parts += table_parts(table)
-    return _envelope(windows).seal([*parts, *map(words_of, state.sightings)])
+    return _envelope(layout).seal([*parts, *map(words_of, state.sightings)])
 
 
-def unpack(data: bytes, windows: Windows) -> PartitionState:
+def unpack(data: bytes, layout: Layout) -> PartitionState:
     """Read a state written for the same windows. Raises InputError for anything off."""
-    envelope, state = _envelope(windows), PartitionState.empty(windows)
-    longest = sum(map(longest_table, state.tables, windows.limits())) + sum(tags.nbytes for tags in state.sightings)
+    envelope, state, limits = _envelope(layout), PartitionState.empty(layout), layout.windows.limits()
+    longest = sum(map(longest_table, state.tables, limits)) + sum(tags.nbytes for tags in state.sightings)
     body = envelope.open(data, state.clock.nbytes + longest)
     envelope.demand(len(body) >= state.clock.nbytes, "it ends within its clock")
     clock = np.frombuffer(body, "<f8", CLOCK_FIELDS).astype(np.float64)
     envelope.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
     at, tables = clock.nbytes, list[Table]()
-    for table, limit in zip(state.tables, windows.limits(), strict=True):
+    for table, limit, plan in zip(state.tables, limits, layout.plan.keys, strict=True):
         restored, at = read_table(body, at, table, limit, envelope)
-        _check_figures(restored, windows, envelope)
+        _check_figures(restored, plan, envelope)
         tables.append(restored)
     for tags in state.sightings:
         at = read_words(body, at, tags, envelope)
@@ -117,15 +113,14 @@ def unpack(data: bytes, windows: Windows) -> PartitionState:
     return PartitionState(tuple(tables), state.sightings, clock)
 
 
-def _check_figures(table: Table, windows: Windows, envelope: Envelope) -> None:
-    used, end = int(table.meta[USED]), HEADER_WORDS + SUMS * len(windows.half_lives_s)
-    numbers = table.numbers[:used, 4:end]
+def _check_figures(table: Table, plan: KeyPlan, envelope: Envelope) -> None:
+    numbers = table.numbers[: int(table.meta[USED]), 4 : plan.places[SUMS_END]]
     envelope.demand(bool(np.isfinite(numbers).all()), "a key's figure is not a number")
     envelope.demand(bool((numbers[:, 0] >= 1.0).all()), "a key has no flows")
 
 
-def _envelope(windows: Windows) -> Envelope:
+def _envelope(layout: Layout) -> Envelope:
     """For all windows with the same state: which columns are read from it makes no difference."""
-    kept = msgspec.structs.replace(windows, columns=())
+    kept = msgspec.structs.replace(layout.windows, columns=layout.kept)
     digest = hashlib.sha256(msgspec.json.encode(kept, order="deterministic")).digest()[:DIGEST_BYTES]
     return Envelope("window state", MAGIC, digest)

@@ -136,11 +136,12 @@ def test_damaged_state_is_refused(data: st.DataObject) -> None:
 
 
 def test_state_of_other_windows_is_refused() -> None:
-    """State of other half-lives does not fit; other columns of the same state do."""
-    data = WindowState(default_windows()).snapshot(0)
-    with pytest.raises(InputError, match="other windows"):
-        WindowState(default_windows(half_lives_s=(5.0,))).restore(0, data)
-    WindowState(default_windows(columns=("source_flows_1m",))).restore(0, data)
+    """State of other half-lives, or of columns that need other sums, does not fit; other columns of the same do."""
+    data = WindowState(default_windows(columns=("source_flows_1m", "source_failed_1m"))).snapshot(0)
+    for change in ({"half_lives_s": (60.0, 5.0)}, {"columns": ("source_flows_1m",)}, {"columns": ("pair_failed_1m",)}):
+        with pytest.raises(InputError, match="other windows"):
+            WindowState(default_windows(**{"columns": ("source_failed_1m",), **change})).restore(0, data)
+    WindowState(default_windows(columns=("source_failed_1m",))).restore(0, data)
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.7e9 + 366 * 86400.0, -1e300, math.inf, math.nan])
@@ -258,6 +259,21 @@ def test_frames_and_arrays_agree() -> None:
     state = WindowState(default_windows())
     assert np.array_equal(state.update(frame), WindowState(default_windows()).update_arrays(taken))
     assert state.update(frame.clear()).shape == (0, len(state.names))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(default_windows()["columns"]), unique=True, max_size=20), st.sampled_from([3, 1000]))
+def test_columns_cost_nothing_to_others(names: list[str], bound: int) -> None:
+    """Any columns, alone or beside any others, are the same values bit by bit, written wherever they are wanted."""
+    whole = arrivals(60, hosts=20)
+    full = WindowState(default_windows(hosts=bound, pairs=bound))
+    some = WindowState(default_windows(hosts=bound, pairs=bound, columns=tuple(names)))
+    expected = full.update_arrays(whole)[:, [full.names.index(name) for name in names]]
+    matrix = np.full((60, len(names) + 3), 7.0, np.float32)
+    some.update_arrays(whole, None, matrix, 2)
+    assert np.array_equal(matrix[:, 2:-1], expected)
+    assert (matrix[:, [0, 1, -1]] == 7.0).all()
+    assert some.counts().bytes <= full.counts().bytes
 
 
 def test_columns_are_given_in_the_order_asked_for() -> None:
