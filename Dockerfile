@@ -20,6 +20,8 @@ COPY pyproject.toml README.md LICENSE /src/
 COPY detector /src/detector
 COPY training /src/training
 RUN pip install --no-deps /src && python -m compileall -q /opt/oddflow/lib && python -m detector.precompile
+# For Avro and Protobuf values add here: RUN pip install '/src[schema-registry]'
+# and run with --tmpfs /tmp: schemas in Protobuf are compiled there.
 
 
 FROM python:3.11-slim

@@ -97,6 +97,22 @@ def test_a_payload_that_does_not_fit_is_told(payload: bytes, said: str) -> None:
         AvroReader.open(json.dumps(FLOW)).read(payload)
 
 
+@pytest.mark.parametrize(("number", "scale"), [("0", 0), ("-0.05", 2), ("123456.7", 1), ("-999", 0), ("1E+3", 0)])
+def test_decimals_are_exact(number: str, scale: int) -> None:
+    """A decimal is the text of its number, never in powers of ten."""
+    schema = {"type": "bytes", "logicalType": "decimal", "precision": 30, "scale": scale}
+    found = as_json(AvroReader.open(json.dumps(schema)), avro(schema, Decimal(number)))
+    assert Decimal(found) == Decimal(number)
+    assert "E" not in found
+
+
+def test_a_huge_decimal_is_told_at_once() -> None:
+    """A decimal of a megabyte, which would take minutes to write out, is an error."""
+    schema = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
+    with pytest.raises(PayloadError, match="a decimal of 1000000 bytes"):
+        AvroReader.open(json.dumps(schema)).read(avro("bytes", b"\x7f" * 1_000_000))
+
+
 def record(name: str, **fields: Any) -> dict[str, Any]:
     """A record's schema."""
     return {"type": "record", "name": name, "fields": [{"name": key, "type": kind} for key, kind in fields.items()]}
