@@ -21,7 +21,7 @@ from detector.errors import BrokerError
 from detector.events import FetchFailed, Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
 from detector.transport.connection import Connection
-from detector.transport.kafka_python_client import opened, options, quiet, require, said
+from detector.transport.kafka_python_client import no_codec, opened, options, quiet, require, said
 from detector.transport.kafka_python_sink import KafkaPythonSink
 from detector.transport.librdkafka import CLASSIC_GROUP
 from detector.transport.topics import CONNECT_S, servers
@@ -150,6 +150,8 @@ class KafkaPythonSource:
             if self._raised is not None:  # by the listener: the client wraps it
                 raised, self._raised = self._raised, None
                 raise raised from None
+            if isinstance(error, errors.UnsupportedCodecError):
+                raise no_codec(f"reading topic {self._topic!r}", error) from error
             self._rejected(error)
             time.sleep(timeout_s)
             return []

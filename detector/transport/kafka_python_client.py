@@ -85,8 +85,17 @@ def opened(client: Callable[..., Any], given: Mapping[str, Any], at: str, connec
         raise ConfigurationError(f"kafka.properties: {error}") from error
     except (errors.KafkaError, OSError) as error:
         raise unreachable(at, connect_s, said(error)) from error
+    except RuntimeError as error:  # a producer's word for compression that it lacks a package for
+        raise no_codec("kafka.properties: compression.type", error) from error
     except (TypeError, ValueError, AssertionError) as error:
         raise ConfigurationError(f"kafka.properties: {error}") from error
+
+
+def no_codec(doing: str, error: BaseException) -> ConfigurationError:
+    """Make the error for compression that kafka-python lacks a package for: waiting would not help."""
+    return ConfigurationError(
+        f"{doing}: {said(error)}; pip install 'oddflow[kafka-python-codecs]', or set input.transport = confluent"
+    )
 
 
 def require(topics: Callable[[], Iterable[str]], names: Iterable[str], at: str, connect_s: float) -> None:
