@@ -41,6 +41,7 @@ class Daemon:
         self._telemetry = telemetry
         self._pipeline: Pipeline | None = None
         self._judge: Judge | None = None
+        self._source: Source | None = None
         self._started_at = time.monotonic()
         self._abandoned = Flag()
         self.stopping = Flag()
@@ -51,7 +52,8 @@ class Daemon:
         with ExitStack() as parts:
             model, watcher = self._model()
             warm(model, open_format(settings))
-            source, sink = open_source(settings, tell), open_sink(settings, tell)
+            self._source = source = open_source(settings, tell)
+            sink = open_sink(settings, tell)
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
             if settings.web.enabled:
@@ -63,7 +65,7 @@ class Daemon:
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
             tell(events.DaemonStarted(settings.input.topic, model.name, model.version))
-            pipeline.run(self.stopping)
+            pipeline.run(self.stopping, self._compare_partitions)
         return pipeline.tally
 
     def _model(self) -> tuple[LoadedModel, ModelWatcher]:
@@ -95,8 +97,22 @@ class Daemon:
             writer=AlertWriter(settings.output.format, settings.alerts.top_features),
             write_scores=bool(settings.output.scores_topic or settings.output.scores_path),
             write_incidents=bool(settings.output.incidents_topic or settings.output.incidents_path),
-            tell=self._telemetry.tell,
+            tell=self._tell_of_judge,
         )
+
+    def _tell_of_judge(self, event: events.Event) -> None:
+        self._telemetry.tell(event)
+        if isinstance(event, events.ModelSwapped):
+            self._compare_partitions()
+
+    def _compare_partitions(self) -> None:
+        """Tell of partitions: a model whose windows were trained over another number of them sees other windows."""
+        partitions = self._source.partitions if self._source else None
+        if self._judge is None or partitions is None:
+            return
+        spec, chosen = self._judge.model.extractor.spec, self._settings.input
+        over = spec.partitions if spec.windows else None
+        self._telemetry.tell(events.PartitionsSeen(chosen.topic, partitions, over, chosen.partitions))
 
     def _build_pipeline(self, source: Source, sink: Sink, judge: Judge) -> Pipeline:
         settings = self._settings

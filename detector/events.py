@@ -285,6 +285,38 @@ class PartitionsAssigned:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionsSeen:
+    """How many partitions the topic has, the model's windows were trained over, and the settings name.
+
+    None: the model has no windows; the settings name no number.
+    """
+
+    topic: str
+    partitions: int
+    model: int | None
+    expected: int | None
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show them; warn where they differ, since every destination's counts are then others than in training."""
+        metrics.topic_partitions.set(self.partitions)
+        metrics.model_partitions.set(self.partitions if self.model is None else self.model)
+        if self.expected not in {None, self.partitions}:
+            fix = "create the topic anew with so many partitions, or change input.partitions"
+            log.warning(
+                "partitions.unexpected",
+                topic=self.topic,
+                partitions=self.partitions,
+                input_partitions=self.expected,
+                fix=fix,
+            )
+        if self.model not in {None, self.partitions}:
+            fix = f"train with --partitions {self.partitions}, or on the topic itself with --topic {self.topic}"
+            log.warning(
+                "partitions.differ", topic=self.topic, partitions=self.partitions, model_partitions=self.model, fix=fix
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionsRevoked:
     """Partitions went to another member, committed as far as they were done."""
 

@@ -224,6 +224,10 @@ class Metrics:
         self.commits = self._counter("commits_total", "Commits of offsets, by result: ok or failed.", "result")
         _from_zero(self.commits, ("ok", "failed"))
         self.assigned = self._gauge("partitions_assigned", "Partitions that this process reads.")
+        self.topic_partitions = self._gauge("topic_partitions", "Partitions that the topic had at the start.")
+        self.model_partitions = self._gauge(
+            "model_partitions", "Partitions that the model's windows were trained over; the topic's if it has none."
+        )
         self.rebalances = self._counter(
             "rebalances_total", "Changes of assignment, by kind: assigned, revoked or lost.", "kind"
         )

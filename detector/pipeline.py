@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event as Flag
@@ -144,10 +144,14 @@ class Pipeline:
 
     # --- the loop -----------------------------------------------------------------------------------------------
 
-    def run(self, stopping: Flag) -> None:
-        """Process until ``stopping`` is set or the source has ended and everything is committed."""
+    def run(self, stopping: Flag, started: Callable[[], None] = lambda: None) -> None:
+        """Process until ``stopping`` is set or the source has ended and everything is committed.
+
+        ``started`` is called once the source is, before anything is read.
+        """
         self._stopping = stopping
         self._source.start(self)
+        started()
         while not stopping.is_set() and not self._source.ended:
             self.step()
         while self._source.ended and self._in_flight and not stopping.is_set():

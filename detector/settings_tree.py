@@ -100,7 +100,8 @@ class Input(Section):
         default=None,
         examples=[4],
         ge=1,
-        description="Partitions that the topic must have, since windowed features depend on it. Unset: any.",
+        description="Partitions that the topic should have, since windowed features depend on it: another number is"
+        " told at start, and `--create-topics` makes so many. Unset: any.",
     )
 
 

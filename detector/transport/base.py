@@ -159,6 +159,11 @@ class Source(Protocol):
         ...
 
     @property
+    def partitions(self) -> int | None:
+        """How many partitions the topic had at the start; None before it, and for what has none."""
+        ...
+
+    @property
     def ended(self) -> bool:
         """Whether there can be no more, as with a file read to its end. A topic never ends."""
         ...

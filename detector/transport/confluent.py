@@ -49,6 +49,7 @@ class ConfluentSource:
         self._connection = Connection(tell)
         self._consumer: Consumer | None = None
         self._listener: AssignmentListener | None = None
+        self._partitions: int | None = None
         self._assigned: set[int] = set()
         self._moved: set[int] = set()
         self._rebalancing = False
@@ -69,10 +70,11 @@ class ConfluentSource:
         callbacks = {"error_cb": complaints(self._connection), "stats_cb": self._on_statistics}
         consumer = opened(Consumer, {**self._properties, **callbacks})
         try:
-            require(consumer, [self._topic], servers(self._properties), self._connect_s, self._connection)
+            found = require(consumer, [self._topic], servers(self._properties), self._connect_s, self._connection)
         except BrokerError:
             consumer.close()
             raise
+        self._partitions = found[self._topic]
         self._consumer = consumer
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -89,6 +91,11 @@ class ConfluentSource:
             closing = Thread(target=consumer.close, daemon=True, name="close-consumer")
             closing.start()
             closing.join(deadline.remaining_s)
+
+    @property
+    def partitions(self) -> int | None:
+        """How many partitions the topic had at the start."""
+        return self._partitions
 
     @property
     def ended(self) -> bool:

@@ -186,6 +186,11 @@ class FileSource:
         return {}
 
     @property
+    def partitions(self) -> int | None:
+        """Files have none."""
+        return None
+
+    @property
     def ended(self) -> bool:
         """Whether every line of every file was given."""
         return self._ended and self._chunk is None

@@ -59,6 +59,7 @@ class KafkaPythonSource:
         self._connection = Connection(tell)
         self._consumer: Any = None
         self._listener: AssignmentListener | None = None
+        self._partitions: int | None = None
         self._assigned: set[int] = set()
         self._moved: set[int] = set()
         self._next: dict[int, int] = {}
@@ -90,6 +91,7 @@ class KafkaPythonSource:
         except BrokerError:
             consumer.close(timeout_ms=0)
             raise
+        self._partitions = len(consumer.partitions_for_topic(self._topic) or ()) or None
         self._listener = listener
         self._consumer = consumer
         consumer.subscribe([self._topic], listener=_Rebalances(self, consumer))
@@ -110,6 +112,11 @@ class KafkaPythonSource:
             )
             closing.start()
             closing.join(deadline.remaining_s)
+
+    @property
+    def partitions(self) -> int | None:
+        """How many partitions the topic had at the start."""
+        return self._partitions
 
     @property
     def ended(self) -> bool:

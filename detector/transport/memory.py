@@ -214,6 +214,11 @@ class MemorySource:
         return {number: self._topic.end(number) - at for number, at in self._next.items()}
 
     @property
+    def partitions(self) -> int | None:
+        """How many the topic has, once started."""
+        return self._topic.partitions if self.started else None
+
+    @property
     def ended(self) -> bool:
         """Whether all is read, where it was made to end."""
         return self._ends and self.started and not self._wanted and not any(self.lag().values())

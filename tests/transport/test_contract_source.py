@@ -228,3 +228,11 @@ def test_rows_of_a_batch_keep_together(arena: Arena, running: Running) -> None:
     assert some.values == [b"record 4", b"record 1"]
     assert some.offsets.tolist() == [4, 1]
     assert [some.envelope(row) for row in (0, 1)] == [batch.envelope(row) for row in (4, 1)]
+
+
+def test_partitions_are_known_once_started(arena: Arena, running: Running) -> None:
+    """A topic's source knows how many partitions it has, a file's that there are none."""
+    source = arena.source()
+    assert source.partitions is None
+    running.source(source)
+    assert source.partitions == (2 if arena.resumes else None)
