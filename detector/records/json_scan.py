@@ -64,7 +64,7 @@ def build_paths(wanted: Sequence[Sequence[str]]) -> WordTable:
     return build_words({name: (fields.get(name, ABSENT), nodes.get(name, ABSENT)) for name in names})
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def scan_records(  # noqa: C901, PLR0917 - one loop, and a kernel takes its arrays one by one
     data: Bytes,
     begins: Ints,
@@ -129,7 +129,7 @@ def scan_records(  # noqa: C901, PLR0917 - one loop, and a kernel takes its arra
     return doubtful
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_seen(  # noqa: PLR0917 - as above
     data: Bytes, seen: Ints, index: int, at: int, size: int, node: int
 ) -> bool:
@@ -137,7 +137,7 @@ def _is_seen(  # noqa: PLR0917 - as above
     return same and equal_bytes(data, seen[index, _BEGIN], at, size)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _learn_name(  # noqa: PLR0917 - as above
     data: Bytes, at: int, node: int, letters: Bytes, entries: Ints, slots: Ints, seen: Ints
 ) -> int:
@@ -162,7 +162,7 @@ def _learn_name(  # noqa: PLR0917 - as above
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _skip_space(data: Bytes, at: int) -> int:
     while True:
         sign = byte_at(data, at)
@@ -171,7 +171,7 @@ def _skip_space(data: Bytes, at: int) -> int:
         at += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _close(data: Bytes, at: int, depth: int, nodes: Ints, opened: bool) -> tuple[int, int]:
     # Over closing brackets and the comma, to the next member or the end of all. -> (at or -1, depth)
     while depth >= 0:
@@ -189,7 +189,7 @@ def _close(data: Bytes, at: int, depth: int, nodes: Ints, opened: bool) -> tuple
     return at, depth
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _scan_name(data: Bytes, at: int) -> tuple[int, int]:
     # -> (where the value begins or -1, where the name ends)
     if byte_at(data, at) != _QUOTE:
@@ -201,7 +201,7 @@ def _scan_name(data: Bytes, at: int) -> tuple[int, int]:
     return (_skip_space(data, at + 1) if byte_at(data, at) == _COLON else -1), end
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _scan_text(data: Bytes, at: int) -> tuple[int, bool]:
     # -> (where the closing quote is or ABSENT, whether there was an escape)
     at = skip_plain(data, at)
@@ -219,7 +219,7 @@ def _scan_text(data: Bytes, at: int) -> tuple[int, bool]:
     return (at if byte_at(data, at) == _QUOTE else ABSENT), True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_plain_unicode(data: Bytes, at: int) -> bool:
     # Four hex digits that are not a surrogate (D800 to DFFF), whose pairing is left to the complete parser.
     for step in range(4):
@@ -228,7 +228,7 @@ def _is_plain_unicode(data: Bytes, at: int) -> bool:
     return not (data[at] | 32 == ord("d") and data[at + 1] > ord("7"))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _scan_value(data: Bytes, at: int) -> tuple[int, int, int]:
     # -> (where the next sign is or -1, where the cell ends, its kind); of an object or list only the opening bracket.
     sign = byte_at(data, at)
@@ -248,7 +248,7 @@ def _scan_value(data: Bytes, at: int) -> tuple[int, int, int]:
     return _skip_space(data, after), end, kind
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _scan_number(data: Bytes, at: int) -> int:
     begin = at
     if byte_at(data, at) == _MINUS:
@@ -270,12 +270,12 @@ def _scan_number(data: Bytes, at: int) -> int:
     return at if at - begin <= _LONGEST_NUMBER else ABSENT
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_digit(sign: int) -> bool:
     return 48 <= sign <= 57
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _scan_literal(data: Bytes, at: int) -> tuple[int, int]:
     # Every record is followed by a zero byte, but the last one by nothing else: compare step by step.
     if data[at] == ord("t") and data[at + 1] == ord("r") and data[at + 2] == ord("u") and data[at + 3] == ord("e"):

@@ -117,7 +117,7 @@ else:
         return types.int64(types.uint64), generate
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def equal_bytes(data: Bytes, one: int, other: int, size: int) -> bool:
     """Whether two spans of ``data`` hold the same bytes."""
     while size > 8:
@@ -129,7 +129,7 @@ def equal_bytes(data: Bytes, one: int, other: int, size: int) -> bool:
     return first_byte(eight_at(data, one) ^ eight_at(data, other)) >= size
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def hash_bytes(data: Bytes, at: int, size: int) -> int:
     """A number from 0 to 2^32 - 1 that spreads spans well; eight bytes are taken at a time."""
     value = np.uint64(size)
@@ -143,7 +143,7 @@ def hash_bytes(data: Bytes, at: int, size: int) -> int:
     return int(np.int64(value >> np.uint64(32)))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def skip_plain(data: Bytes, at: int) -> int:
     """The place of the next quote, backslash or control character, which JSON strings can't hold as they are."""
     while True:
@@ -158,7 +158,7 @@ def skip_plain(data: Bytes, at: int) -> int:
             return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def skip_digits(data: Bytes, at: int) -> int:
     """The place of the next byte that is no digit."""
     while True:
@@ -170,7 +170,7 @@ def skip_digits(data: Bytes, at: int) -> int:
             return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def skip_to(data: Bytes, at: int, end: int, eights: np.uint64) -> int:
     """The place of the next byte of which ``eights`` holds eight copies, or ``end``."""
     while at < end:

@@ -31,12 +31,12 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _digit(sign: int) -> bool:
     return _ZERO <= sign <= _NINE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def parse_decimal(data: Bytes, at: int, end: int) -> tuple[float, int]:
     """The number in ``data[at:end]`` as (value, GOOD, UNREADABLE or UNFINISHED)."""
     negative = at < end and byte_at(data, at) == _MINUS
@@ -70,7 +70,7 @@ def parse_decimal(data: Bytes, at: int, end: int) -> tuple[float, int]:
     return (-value if negative else value), status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _parse_exponent(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     if byte_at(data, at) | 32 != ord("e"):
         return 0, False
@@ -85,7 +85,7 @@ def _parse_exponent(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     return (-value if negative else value), first < at == end
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _scale(mantissa: int, decimals: int) -> tuple[float, int]:
     # mantissa / 10^decimals as (the nearest double, GOOD), or UNFINISHED
     if mantissa == 0:
@@ -108,7 +108,7 @@ def _scale(mantissa: int, decimals: int) -> tuple[float, int]:
     return value, (GOOD if value == value + error * _DOUBT else UNFINISHED)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _multiply(one: float, other: float) -> tuple[float, float]:
     # The product and what rounding it lost, exactly (Dekker 1971).
     product = one * other
@@ -122,7 +122,7 @@ def _multiply(one: float, other: float) -> tuple[float, float]:
     return product, rest
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def parse_count(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """The whole number from 0 to 2^63 - 1 in ``data[at:end]`` as (value, what became of it)."""
     begin = at
@@ -136,7 +136,7 @@ def parse_count(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return _parse_odd_count(data, begin, end)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _parse_odd_count(data: Bytes, begin: int, end: int) -> tuple[int, int]:
     value, at = 0, begin
     while at < end and _digit(byte_at(data, at)):
@@ -155,7 +155,7 @@ def _parse_odd_count(data: Bytes, begin: int, end: int) -> tuple[int, int]:
     return int(number), GOOD
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_decimals(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, values: NDArray[np.float64], status: Bytes
 ) -> None:
@@ -173,7 +173,7 @@ def read_decimals(  # noqa: PLR0917 - a kernel takes its arrays one by one
             status[row] = WRONG_TYPE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_counts(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, most: int, values: NDArray[np.int64], status: Bytes
 ) -> None:
@@ -193,7 +193,7 @@ def read_counts(  # noqa: PLR0917 - a kernel takes its arrays one by one
             status[row] = WRONG_TYPE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_flags(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, values: NDArray[np.int8], status: Bytes
 ) -> None:

@@ -26,7 +26,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def find_distinct(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, codes: Ints) -> Ints:
     """Number the distinct spellings from 1 into ``codes`` (0 where absent); give the first row of each."""
     mask = 63
@@ -55,7 +55,7 @@ def find_distinct(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes, codes: In
     return firsts[:count]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def check_addresses(data: Bytes, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     """Whether each span is an IPv4 address in dotted decimals or an IPv6 address (RFC 4291, without a zone)."""
     good = np.zeros(begins.size, dtype=np.bool_)
@@ -64,7 +64,7 @@ def check_addresses(data: Bytes, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     return good
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_ipv4(data: Bytes, at: int, end: int) -> bool:
     for part in range(4):
         first, value = at, 0
@@ -81,7 +81,7 @@ def _is_ipv4(data: Bytes, at: int, end: int) -> bool:
     return bool(at == end)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_ipv6(data: Bytes, at: int, end: int) -> bool:
     groups, gap = 0, False
     if end - at >= 2 and data[at] == _COLON:
@@ -112,12 +112,12 @@ def _is_ipv6(data: Bytes, at: int, end: int) -> bool:
     return groups < 8 if gap else groups == 8
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_hex(sign: int) -> bool:
     return _ZERO <= sign <= _NINE or ord("a") <= sign <= ord("f") or ord("A") <= sign <= ord("F")
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _gather(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> tuple[Bytes, NDArray[np.int64]]:
     offsets = np.zeros(begins.size + 1, dtype=np.int64)
     for row in range(begins.size):

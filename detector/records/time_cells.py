@@ -17,7 +17,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_times(  # noqa: PLR0917 - a kernel takes its arrays one by one
     data: Bytes,
     begins: Ints,
@@ -50,7 +50,7 @@ def read_times(  # noqa: PLR0917 - a kernel takes its arrays one by one
             status[row] = WRONG_TYPE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _parse_number(data: Bytes, at: int, end: int, per_second: float) -> tuple[float, int]:
     if per_second > 1:
         # Nanoseconds have 19 digits, more than a double: whole seconds and the rest are divided apart.
@@ -62,7 +62,7 @@ def _parse_number(data: Bytes, at: int, end: int, per_second: float) -> tuple[fl
     return value / per_second, status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def parse_day_first(data: Bytes, at: int, end: int) -> tuple[float, int]:
     """``31/12/2017 08:55:58``, ``3/7/2017 8:55`` or ``03/07/2017 08:55:58 PM`` as (seconds since 1970 UTC, status)."""
     day, at = _short_number(data, at, end, _SLASH)
@@ -84,7 +84,7 @@ def parse_day_first(data: Bytes, at: int, end: int) -> tuple[float, int]:
     return float(_days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second), GOOD
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _short_number(data: Bytes, at: int, end: int, after: int) -> tuple[int, int]:
     # -> (the number of 1 to 4 digits, or -1; where what is after the sign behind it begins). A space ends any of them.
     first, value = at, 0
@@ -96,7 +96,7 @@ def _short_number(data: Bytes, at: int, end: int, after: int) -> tuple[int, int]
     return value, at + (at < end)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def parse_date(data: Bytes, at: int, end: int) -> tuple[float, int]:
     """``2022-10-31T15:52:01.716453+0100`` and its kin as (seconds since 1970 UTC, GOOD or UNREADABLE)."""
     if end - at < 19:
@@ -118,7 +118,7 @@ def parse_date(data: Bytes, at: int, end: int) -> tuple[float, int]:
     return whole + fraction, GOOD
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _number(data: Bytes, at: int, digits: int) -> int:
     # Exactly so many digits, or a large negative number.
     value = 0
@@ -129,7 +129,7 @@ def _number(data: Bytes, at: int, digits: int) -> int:
     return value
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _fraction(data: Bytes, at: int, end: int) -> tuple[float, int]:
     # -> (seconds, where it ended); digits beyond the 15th are less than a double can hold.
     if at >= end or byte_at(data, at) not in (_POINT, ord(",")):
@@ -144,7 +144,7 @@ def _fraction(data: Bytes, at: int, end: int) -> tuple[float, int]:
     return value / unit, at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _zone(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     # -> (seconds east of UTC, whether it was a zone): nothing, Z, +hh, +hhmm or +hh:mm
     if at == end or (end - at == 1 and byte_at(data, at) in (ord("Z"), ord("z"))):
@@ -162,7 +162,7 @@ def _zone(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     return (offset if byte_at(data, at) == _PLUS else -offset), True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _days_in(year: int, month: int) -> int:
     if month == 2:
         leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
@@ -170,7 +170,7 @@ def _days_in(year: int, month: int) -> int:
     return 30 if month in (4, 6, 9, 11) else 31
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _days_since_1970(year: int, month: int, day: int) -> int:
     # The Gregorian calendar counted from 1 March, so that the leap day comes last.
     if month <= 2:

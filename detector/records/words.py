@@ -51,7 +51,7 @@ def build_words(words: Mapping[tuple[int, str], tuple[int, int]]) -> WordTable:
     return WordTable(letters, entries, slots)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _slot(data: Bytes, begin: int, end: int, node: int, mask: int) -> int:
     # Length and three letters tell field names apart well enough; the comparison decides.
     size = end - begin
@@ -61,7 +61,7 @@ def _slot(data: Bytes, begin: int, end: int, node: int, mask: int) -> int:
     return int((mix ^ (mix >> 7)) & mask)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def find_word(  # noqa: PLR0917 - a kernel takes its arrays one by one
     letters: Bytes, entries: Ints, slots: Ints, data: Bytes, begin: int, end: int, node: int
 ) -> int:
@@ -81,7 +81,7 @@ def find_word(  # noqa: PLR0917 - a kernel takes its arrays one by one
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def match_words(  # noqa: PLR0917 - a kernel takes its arrays one by one
     letters: Bytes, entries: Ints, slots: Ints, data: Bytes, begins: Ints, ends: Ints, kinds: Bytes
 ) -> Ints:
