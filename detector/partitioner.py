@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.windows_keys import text_of
+from detector.features.texts import text_of
 from detector.models.compiled import njit
 
 SEED, MULTIPLIER = np.uint32(0x9747B28C), np.uint32(0x5BD1E995)

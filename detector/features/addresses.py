@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.features.texts import text_of
 from detector.models.compiled import njit
 
 PRIVATE = 1
@@ -41,24 +42,20 @@ class Addresses(NamedTuple):
 
 def read_addresses(column: pl.Series) -> Addresses:
     """Read a String column; nulls count as unreadable."""
-    text = column.fill_null("")
-    blob = np.frombuffer(text.str.join("").item().encode(), dtype=np.uint8)
-    kinds = np.empty(len(text), dtype=np.uint8)
-    networks = np.empty(len(text), dtype=np.int64)
-    _read(blob, text.str.len_bytes().to_numpy(), kinds, networks)
+    text = text_of(column)
+    kinds = np.empty(len(column), dtype=np.uint8)
+    networks = np.empty(len(column), dtype=np.int64)
+    _read(text.data, text.offsets, kinds, networks)
     return Addresses(kinds, networks)
 
 
 @njit(cache=True, nogil=True)
 def _read(
-    blob: NDArray[np.uint8], lengths: NDArray[np.uint32], kinds: NDArray[np.uint8], networks: NDArray[np.int64]
+    blob: NDArray[np.uint8], offsets: NDArray[np.int64], kinds: NDArray[np.uint8], networks: NDArray[np.int64]
 ) -> None:
-    start = np.int64(0)
     groups = np.zeros(8, dtype=np.int64)
-    for i in range(lengths.shape[0]):
-        end = start + np.int64(lengths[i])
-        kinds[i], networks[i] = _read_one(blob, start, end, groups)
-        start = end
+    for i in range(kinds.shape[0]):
+        kinds[i], networks[i] = _read_one(blob, offsets[i], offsets[i + 1], groups)
 
 
 @njit(cache=True, nogil=True)

@@ -17,6 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.errors import BundleError
+from detector.features.texts import text_of, whole_numbers
+from detector.records.words import ABSENT, build_words, match_words
 
 MAX_CATEGORIES = 1024
 """Per column: protocols, services and states number in the dozens; a hostile training file may hold more."""
@@ -53,7 +55,7 @@ class CategoryTable:
         """Shape (n + 1,): by value, then of null."""
         self.total = total
         self.surprise = surprise(np.append(counts, 0), total)
-        self._enum = pl.Enum(values)
+        self._words = build_words({(0, value): (code, ABSENT) for code, value in enumerate(values)})
 
     @classmethod
     def fit(cls, column: pl.Series) -> Self:
@@ -67,12 +69,9 @@ class CategoryTable:
 
     def codes(self, column: pl.Series) -> NDArray[np.uint32]:
         """Encode a String column, shape (rows,)."""
-        unseen = len(self.values) + 1
-        seen = column.cast(self._enum, strict=False).to_physical().cast(pl.UInt32)
-        codes: NDArray[np.uint32] = seen.fill_null(unseen).to_numpy()
-        if column.null_count():
-            codes = np.where(column.is_null().to_numpy(), np.uint32(unseen - 1), codes)
-        return codes
+        text, null = text_of(column), len(self.values)
+        found = match_words(*self._words, text.data, text.offsets[:-1], text.offsets[1:], text.present)
+        return np.where(found >= 0, found, np.where(text.present, null + 1, null)).astype(np.uint32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The table as three arrays: the names' bytes one after another, where each begins, and the counts."""
@@ -168,7 +167,7 @@ class Encoders:
 
 def ports_of(column: pl.Series, protocol_codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Give a column of ports, with :data:`PORTS` where there is none, out of range, or the protocol has none."""
-    ports = column.cast(pl.Int64).fill_null(PORTS).to_numpy()
+    ports = whole_numbers(column, PORTS)
     has_port = (protocol_codes < PORT_PROTOCOLS) & (ports >= 0) & (ports < PORTS)
     return np.where(has_port, ports, PORTS)
 

@@ -7,29 +7,27 @@ that was stored has to be found again.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.features.texts import text_of, whole_numbers
 from detector.features.windows_kernel import mixed
 from detector.models.compiled import njit
+from detector.records.words import ABSENT, build_words, match_words
 
 FAILED_STATES = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
 """Zeek's words for a connection that was tried and never stood."""
+
+_FAILED = build_words({(0, state): (0, ABSENT) for state in FAILED_STATES})
 
 _OFFSET, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 FARTHEST_S = 1e11
 """Timestamps are cut to ± this many seconds, year 5138, so that ticks stay exact; no clock follows such."""
-
-
-class Text(NamedTuple):
-    """A column of text as one run of bytes: row ``i`` is ``data[offsets[i]:offsets[i+1]]``."""
-
-    data: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
 
 
 class Arrivals(NamedTuple):
@@ -42,16 +40,6 @@ class Arrivals(NamedTuple):
     services: NDArray[np.uint64]
     values: NDArray[np.float32]
     """Log bytes sent, log bytes received, failed (0 or 1), no packet back (0 or 1)."""
-
-
-def text_of(column: pl.Series) -> Text:
-    """Lay a String column out as bytes; null is the empty text."""
-    column = column.fill_null("")
-    lengths = column.str.len_bytes().to_numpy()
-    offsets = np.zeros(len(column) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    joined = column.str.join("").item() if len(column) else ""
-    return Text(np.frombuffer(joined.encode(), np.uint8), offsets)
 
 
 def hashes_of(column: pl.Series) -> NDArray[np.uint64]:
@@ -74,21 +62,32 @@ def _hash_texts(data: Any, offsets: Any) -> Any:
 def arrivals_of(frame: pl.DataFrame) -> Arrivals:
     """Take the columns of canonical flows that windows are about."""
     values = np.empty((len(frame), 4), np.float32)
-    numbers = frame.select(
-        pl.col("src_bytes", "dst_bytes").fill_null(0).clip(lower_bound=0).cast(pl.Float64).log1p(),
-        failed=pl.col("state").is_in(FAILED_STATES).fill_null(value=False).cast(pl.Float64),
-        unanswered=(pl.col("dst_packets").fill_null(0) <= 0).cast(pl.Float64),
-    )
-    for place, column in enumerate(numbers.iter_columns()):
-        values[:, place] = column.to_numpy()
+    states = text_of(frame["state"])
+    failed = match_words(*_FAILED, states.data, states.offsets[:-1], states.offsets[1:], states.present)
+    sent, received, packets = (_numbers(frame[name]) for name in ("src_bytes", "dst_bytes", "dst_packets"))
+    _fill_values(sent, received, packets, failed, values)
     return Arrivals(
         ts=np.clip(np.nan_to_num(frame["ts"].to_numpy()), -FARTHEST_S, FARTHEST_S),
         sources=hashes_of(frame["src_ip"]),
         destinations=hashes_of(frame["dst_ip"]),
-        ports=frame["dst_port"].fill_null(-1).to_numpy().astype(np.int64),
+        ports=whole_numbers(frame["dst_port"], -1),
         services=_service_hashes(frame["proto"], frame["service"]),
         values=values,
     )
+
+
+def _numbers(column: pl.Series) -> NDArray[np.float64]:
+    return column.cast(pl.Float64).to_numpy()
+
+
+@njit(nogil=True, cache=True)
+def _fill_values(src_bytes: Any, dst_bytes: Any, dst_packets: Any, failed: Any, values: Any) -> None:
+    """Fill the columns of ``Arrivals.values``; what is unknown (NaN) counts as none."""
+    for i in range(len(values)):
+        values[i, 0] = math.log1p(src_bytes[i]) if src_bytes[i] > 0.0 else 0.0
+        values[i, 1] = math.log1p(dst_bytes[i]) if dst_bytes[i] > 0.0 else 0.0
+        values[i, 2] = 1.0 if failed[i] >= 0 else 0.0
+        values[i, 3] = 0.0 if dst_packets[i] > 0.0 else 1.0
 
 
 def _service_hashes(proto: pl.Series, service: pl.Series) -> NDArray[np.uint64]:

@@ -16,6 +16,7 @@ from detector.models.compiled import njit
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
+Places = NDArray[np.int32] | NDArray[np.int64]
 
 ABSENT = -1
 
@@ -83,7 +84,7 @@ def find_word(  # noqa: PLR0917 - a kernel takes its arrays one by one
 
 @njit(cache=True, nogil=True, forceinline=True)
 def match_words(  # noqa: PLR0917 - a kernel takes its arrays one by one
-    letters: Bytes, entries: Ints, slots: Ints, data: Bytes, begins: Ints, ends: Ints, kinds: Bytes
+    letters: Bytes, entries: Ints, slots: Ints, data: Bytes, begins: Places, ends: Places, kinds: Bytes
 ) -> Ints:
     """The code of each span among the words of node 0, or ABSENT; also where ``kinds`` is zero."""
     codes = np.full(begins.size, -1, dtype=np.int32)
