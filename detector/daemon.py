@@ -34,7 +34,7 @@ from detector.web.status import Status
 
 
 class Daemon:
-    """The parts, wired. ``run`` returns when the input has ended or ``stopping`` is set."""
+    """The parts, wired. ``run`` returns when the input has ended or ``stop`` is called."""
 
     def __init__(self, settings: Settings, telemetry: events.Telemetry) -> None:
         self._settings = settings
@@ -44,7 +44,13 @@ class Daemon:
         self._source: Source | None = None
         self._started_at = time.monotonic()
         self._abandoned = Flag()
-        self.stopping = Flag()
+        self._stopping = Flag()
+        self._asked_at: float | None = None
+
+    def stop(self) -> None:
+        """Have ``run`` end in order, within the deadline from now; may be called from a signal's handler."""
+        self._asked_at = self._asked_at or time.monotonic()
+        self._stopping.set()
 
     def run(self) -> Tally:
         """Start everything, process, stop everything. Raises OddflowError where a part cannot start or go on."""
@@ -65,7 +71,7 @@ class Daemon:
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
             tell(events.DaemonStarted(settings.input.topic, model.name, model.version))
-            pipeline.run(self.stopping, self._compare_partitions)
+            pipeline.run(self._stopping, self._compare_partitions)
         return pipeline.tally
 
     def _model(self) -> tuple[LoadedModel, ModelWatcher]:
@@ -154,9 +160,9 @@ class Daemon:
         """Finish, flush, commit and leave, all within one deadline."""
         if self._pipeline is None:
             return
-        seconds, started = self._settings.shutdown.deadline_s, time.monotonic()
-        self._telemetry.tell(events.DaemonStopping("signal" if self.stopping.is_set() else "end of input", seconds))
-        self._pipeline.stop(Deadline.after(seconds))
+        seconds, started = self._settings.shutdown.deadline_s, self._asked_at or time.monotonic()
+        self._telemetry.tell(events.DaemonStopping("end of input" if self._asked_at is None else "signal", seconds))
+        self._pipeline.stop(Deadline(started + seconds))
         self._abandoned.set()
         self._telemetry.tell(events.DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))
 

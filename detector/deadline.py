@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from threading import Event as Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,19 @@ class Deadline:
     def passed(self) -> bool:
         """Whether no time is left."""
         return self.remaining_s == 0.0
+
+    def before(self, seconds: float) -> Deadline:
+        """An earlier one, so that ``seconds`` are left for what comes after; at most half of the time is left so."""
+        return Deadline(self.at - min(seconds, self.remaining_s / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Interruptible(Deadline):
+    """A deadline that has also passed once a flag is set; who waits looks again now and then."""
+
+    flag: Flag
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left, never below zero."""
+        return 0.0 if self.flag.is_set() else max(0.0, self.at - time.monotonic())

@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from detector import events
-from detector.deadline import Deadline
+from detector.deadline import Deadline, Interruptible
 from detector.errors import BrokerError
 from detector.records.flow import Decoder, FlowBatch
 from detector.state.keeper import StateKeeper
@@ -36,11 +36,21 @@ IN_FLIGHT_BATCHES = 4
 FLUSH_SECONDS = 5.0
 """One attempt's bound: short enough that a stopped process does not linger on it."""
 
+COMMIT_SECONDS = 10.0
+"""How long a commit may take before it counts as not accepted; one that is not is tried again with the next."""
+
+LAST_COMMIT_SECONDS = 2.0
+"""Left of a shutdown's deadline for committing what was finished, should something never finish."""
+
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 """Pauses between attempts to have outputs acknowledged; the last one repeats."""
 
 KEEP_ALIVE_SECONDS = 5.0
 """How long to wait for the stages before polling just to stay in the group, far below max.poll.interval.ms."""
+
+
+LOOK_SECONDS = 0.1
+"""How often a wait looks whether it is time to stop."""
 
 
 class Clock(Protocol):
@@ -170,13 +180,13 @@ class Pipeline:
         self._finish()
         if len(self._in_flight) >= IN_FLIGHT_BATCHES:
             self._wait_for_room()
-        if time.monotonic() - self._committed_at >= limits.commit_interval_s:
-            self._commit()
+        if time.monotonic() - self._committed_at >= limits.commit_interval_s and not self._stopping.is_set():
+            self._commit(Interruptible(Deadline.after(COMMIT_SECONDS).at, self._stopping))
 
     def stop(self, deadline: Deadline) -> None:
         """Finish what is in flight, commit it, and close, all within the deadline."""
-        self._drain(deadline)
-        self._commit()
+        self._drain(deadline.before(LAST_COMMIT_SECONDS))
+        self._commit(deadline)
         if self._keeper and not self._in_flight:
             self._keeper.stop(deadline)
         self._abandon.set()
@@ -268,9 +278,11 @@ class Pipeline:
     # --- finishing ----------------------------------------------------------------------------------------------
 
     def _finish(self, wait_s: float = 0.0) -> None:
-        """Account for the batches that are emitted, oldest first."""
-        if wait_s and self._in_flight:
-            wait([self._in_flight[0].emitted], timeout=wait_s)
+        """Account for the batches that are emitted, oldest first; wait for one, but no longer than until a stop."""
+        until = Interruptible(Deadline.after(wait_s).at, self._stopping)
+        while self._in_flight and not until.passed:
+            if wait([self._in_flight[0].emitted], timeout=min(until.remaining_s, LOOK_SECONDS)).done:
+                break
         while self._in_flight and self._in_flight[0].emitted.done():
             work = self._in_flight[0]
             verdict = work.emitted.result()  # what a stage raised comes out here, and stays uncommitted
@@ -306,16 +318,17 @@ class Pipeline:
 
     def _drain(self, deadline: Deadline) -> None:
         while self._in_flight and not deadline.passed and not _failed(self._in_flight[0].emitted):
-            self._finish(wait_s=min(0.1, deadline.remaining_s))
+            wait([self._in_flight[0].emitted], timeout=min(LOOK_SECONDS, deadline.remaining_s))
+            self._finish()
 
-    def _commit(self) -> None:
+    def _commit(self, deadline: Deadline) -> None:
         self._committed_at = time.monotonic()
         self._tell(events.LagSeen(self._source.lag()))
         if not self._done:
             return
         positions, self._done = self._done, {}
         try:
-            self._source.commit(positions)
+            self._source.commit(positions, deadline)
         except StaleCommitError as error:  # its new owner reads them again
             self._tell(events.CommitFailed(str(error)))
         except BrokerError as error:
@@ -355,7 +368,7 @@ class Pipeline:
         """Partitions go: finish and commit what was read of them, so that the next member starts behind it."""
         gone, deadline = list(partitions), Deadline.after(self._limits.rebalance_deadline_s)
         self._drain(deadline)
-        self._commit()
+        self._commit(deadline)
         if self._keeper and not self._in_flight:
             self._keeper.give_up(gone, deadline)
         self._forget(gone)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -150,6 +151,48 @@ def test_unfinished_batches_are_not_committed(parts: Parts) -> None:
     assert parts.topic.committed == {}
     assert parts.pipeline.tally.in_flight == 5
     assert parts.pipeline.tally.balanced
+
+
+def test_a_stop_leaves_time_for_its_commit(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was finished is committed within the stop's deadline though the next batch is never finished."""
+    deadlines: list[Deadline] = []
+    commit = parts.source.commit
+
+    def noting(positions: Mapping[int, int], deadline: Deadline) -> None:
+        assert not deadline.passed
+        deadlines.append(deadline)
+        commit(positions, deadline)
+
+    monkeypatch.setattr(parts.source, "commit", noting)
+    monkeypatch.setattr(parts.pipeline, "_limits", replace(LIMITS, commit_interval_s=600.0))
+    parts.topic.extend([b"a"] * 4)
+    parts.sink.start()
+    parts.source.start(parts.pipeline)
+    parts.pipeline.step()
+    wait([parts.pipeline._in_flight[0].emitted])
+    parts.judge.gate.clear()
+    parts.topic.extend([b"b"])
+    parts.pipeline.step()
+    stop = Deadline.after(0.5)
+    parts.pipeline.stop(stop)
+    parts.judge.gate.set()
+    assert deadlines == [stop]
+    assert parts.topic.committed == {0: 4}
+
+
+def test_a_wait_ends_with_the_stop(parts: Parts) -> None:
+    """Asked to stop while outputs are stuck, ``run`` returns, however long it would have waited."""
+    stopping = threading.Event()
+    parts.judge.gate.clear()
+    parts.topic.extend([b"a"] * 200)
+    parts.sink.start()
+    running = threading.Thread(target=lambda: parts.pipeline.run(stopping))
+    running.start()
+    stopping.set()
+    running.join(60)
+    assert not running.is_alive()
+    parts.pipeline.stop(Deadline.after(0.1))
+    parts.judge.gate.set()
 
 
 def test_a_failing_stage_ends_the_run(parts: Parts) -> None:

@@ -90,7 +90,7 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
     log = open_log(sys.stderr, settings.log.level, settings.log.format)
     telemetry = Telemetry(Metrics(CollectorRegistry()), log)
     daemon = Daemon(settings, telemetry)
-    with stopped_by_signals(daemon.stopping.set):
+    with stopped_by_signals(daemon.stop):
         tally = daemon.run()
     if settings.input.transport == "files":
         typer.echo(

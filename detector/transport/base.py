@@ -124,11 +124,11 @@ class Source(Protocol):
         """
         ...
 
-    def commit(self, positions: Mapping[int, int]) -> None:
-        """Record the next offset to read, by partition.
+    def commit(self, positions: Mapping[int, int], deadline: Deadline) -> None:
+        """Record the next offset to read, by partition, within the deadline.
 
-        Raises BrokerError if it was not accepted (try again), StaleCommitError if it never will be: those partitions
-        are no longer this source's. What is still its own has been recorded all the same.
+        Raises BrokerError if it was not accepted in time (try again), StaleCommitError if it never will be: those
+        partitions are no longer this source's. What is still its own has been recorded all the same.
         """
         ...
 

@@ -18,13 +18,16 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.events import FetchFailed, Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
-from detector.transport.confluent_commits import COMMIT_S, Commits
+from detector.transport.confluent_commits import Commits
 from detector.transport.confluent_sink import ConfluentSink
 from detector.transport.connection import Connection
 from detector.transport.librdkafka import consumer_properties, incremental, opened, said, statistics
 from detector.transport.topics import CONNECT_S, complaints, require, servers
 
 __all__ = ["ConfluentSink", "ConfluentSource"]
+
+COMMITTED_S = 10.0
+"""How long to ask for what is committed."""
 
 _FIRST_GUESS_BYTES = 16_384.0
 """A record's size before any was seen: high, so that the first batch keeps its bound too."""
@@ -189,11 +192,11 @@ class ConfluentSource:
 
     # --- keeping up ---------------------------------------------------------------------------------------------
 
-    def commit(self, positions: Mapping[int, int]) -> None:
+    def commit(self, positions: Mapping[int, int], deadline: Deadline) -> None:
         """Record the next offset to read, by partition. Raises BrokerError or StaleCommitError; see the base."""
         own = [TopicPartition(self._topic, number, at) for number, at in positions.items() if number in self._assigned]
         if own:
-            self._commits.commit(self._open(), own, rebalancing=self._rebalancing)
+            self._commits.commit(self._open(), own, deadline, rebalancing=self._rebalancing)
         if foreign := sorted(positions.keys() - self._assigned):
             raise StaleCommitError(f"committing {self._topic!r}: partitions {foreign} are no longer read here")
 
@@ -201,7 +204,7 @@ class ConfluentSource:
         """The group's committed offsets of these partitions. Raises BrokerError; see the base."""
         asked = [TopicPartition(self._topic, number) for number in partitions]
         try:
-            places = self._open().committed(asked, timeout=COMMIT_S)  # it tries again by itself, until then
+            places = self._open().committed(asked, timeout=COMMITTED_S)  # it tries again by itself, until then
         except KafkaException as error:
             raise BrokerError(f"asking for committed offsets: {said(error)}") from error
         if failures := [place.error for place in places if place.error]:

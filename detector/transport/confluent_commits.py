@@ -7,12 +7,13 @@ from threading import Thread
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.transport.base import StaleCommitError
 from detector.transport.librdkafka import said
 
-COMMIT_S = 10.0
-"""How long a commit may take before it counts as not accepted; librdkafka itself would wait a minute."""
+_LOOK_S = 0.1
+"""How often a wait looks whether it is still wanted."""
 
 _STALE = frozenset(
     {
@@ -35,23 +36,34 @@ class Commits:
     def __init__(self) -> None:
         self._pending: Thread | None = None
 
-    def commit(self, consumer: Consumer, offsets: list[TopicPartition], *, rebalancing: bool) -> None:
+    def commit(
+        self, consumer: Consumer, offsets: list[TopicPartition], deadline: Deadline, *, rebalancing: bool
+    ) -> None:
         """Commit ``offsets``. Raises BrokerError or StaleCommitError as a source's ``commit`` does."""
-        if self._pending is not None and self._pending.is_alive():
-            raise BrokerError("committing offsets: an earlier commit is still not answered")
-        error = _asked(consumer, offsets) if rebalancing else self._asked_with_a_bound(consumer, offsets)
+        self._wait_for_pending(deadline, rebalancing=rebalancing)
+        error = _asked(consumer, offsets) if rebalancing else self._asked_with_a_bound(consumer, offsets, deadline)
         if error is not None:
             kind = StaleCommitError if error.code() in _STALE else BrokerError
             raise kind(f"committing offsets: {said(error)}")
 
-    def _asked_with_a_bound(self, consumer: Consumer, offsets: list[TopicPartition]) -> KafkaError | None:
+    def _wait_for_pending(self, deadline: Deadline, *, rebalancing: bool) -> None:
+        while self._pending is not None and self._pending.is_alive():
+            if rebalancing or deadline.passed:
+                raise BrokerError("committing offsets: an earlier commit is still not answered")
+            self._pending.join(min(_LOOK_S, deadline.remaining_s))
+
+    def _asked_with_a_bound(
+        self, consumer: Consumer, offsets: list[TopicPartition], deadline: Deadline
+    ) -> KafkaError | None:
         answer: SimpleQueue[KafkaError | None] = SimpleQueue()
         self._pending = Thread(target=lambda: answer.put(_asked(consumer, offsets)), daemon=True, name="commit")
         self._pending.start()
-        try:
-            return answer.get(timeout=COMMIT_S)
-        except Empty:
-            raise BrokerError(f"committing offsets: not answered within {COMMIT_S:g} s") from None
+        while True:
+            try:
+                return answer.get(timeout=min(_LOOK_S, deadline.remaining_s))
+            except Empty:
+                if deadline.passed:
+                    raise BrokerError("committing offsets: not answered in time") from None
 
 
 def _asked(consumer: Consumer, offsets: list[TopicPartition]) -> KafkaError | None:

@@ -161,7 +161,7 @@ class FileSource:
             generation=1,
         )
 
-    def commit(self, positions: Mapping[int, int]) -> None:
+    def commit(self, positions: Mapping[int, int], deadline: Deadline) -> None:
         """Nothing to note: a file is always read from its start."""
 
     def committed(self, partitions: Iterable[int]) -> dict[int, int]:  # noqa: ARG002 - there are none

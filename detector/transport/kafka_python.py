@@ -28,8 +28,11 @@ from detector.transport.topics import CONNECT_S, servers
 
 __all__ = ["KafkaPythonSink", "KafkaPythonSource"]
 
-COMMIT_S = 10.0
-"""How long a commit may take before it counts as not accepted."""
+COMMITTED_S = 10.0
+"""How long to ask for what is committed."""
+
+_COMMIT_STEP_S = 2.5
+"""The longest single wait for a commit: bounds how late a stop is noticed; committing again does no harm."""
 
 _POLL_STEP_S = 0.25
 """The longest single wait inside the client: bounds how late a stop or a lost broker is noticed."""
@@ -200,7 +203,7 @@ class KafkaPythonSource:
 
     # --- keeping up ---------------------------------------------------------------------------------------------
 
-    def commit(self, positions: Mapping[int, int]) -> None:
+    def commit(self, positions: Mapping[int, int], deadline: Deadline) -> None:
         """Record the next offset to read, by partition. Raises BrokerError or StaleCommitError; see the base."""
         consumer = self._open()
         own = {
@@ -210,7 +213,7 @@ class KafkaPythonSource:
         }
         try:
             if own:
-                consumer.commit(own, timeout_ms=COMMIT_S * 1000)
+                _commit(consumer, own, deadline)
         except _STALE as error:
             raise StaleCommitError(f"committing offsets: {said(error)}") from error
         except errors.KafkaError as error:
@@ -223,7 +226,7 @@ class KafkaPythonSource:
         consumer = self._open()
         places = {number: TopicPartition(self._topic, number) for number in partitions}
         try:
-            found = {n: consumer.committed(place, timeout_ms=COMMIT_S * 1000) for n, place in places.items()}
+            found = {n: consumer.committed(place, timeout_ms=COMMITTED_S * 1000) for n, place in places.items()}
         except errors.KafkaError as error:
             raise BrokerError(f"asking for committed offsets: {said(error)}") from error
         return {number: at for number, at in found.items() if at is not None and at >= 0}
@@ -295,6 +298,17 @@ class KafkaPythonSource:
         if self._consumer is None:
             raise BrokerError(f"reading topic {self._topic!r}: the source is not started, or stopped")
         return self._consumer
+
+
+def _commit(consumer: Any, positions: Mapping[Any, Any], deadline: Deadline) -> None:
+    while True:
+        try:
+            consumer.commit(positions, timeout_ms=max(min(_COMMIT_STEP_S, deadline.remaining_s), 0.001) * 1000)
+        except errors.KafkaTimeoutError:
+            if deadline.passed:
+                raise
+        else:
+            return
 
 
 class _Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]

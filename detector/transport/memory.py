@@ -181,7 +181,7 @@ class MemorySource:
             self._next.update({number: self._topic.committed.get(number, 0) for number in sorted(fresh)})
             self._listener.on_assigned(sorted(fresh))
 
-    def commit(self, positions: Mapping[int, int]) -> None:
+    def commit(self, positions: Mapping[int, int], deadline: Deadline) -> None:  # noqa: ARG002 - it takes no time
         """Record the next offset to read, by partition; see the base."""
         if self._commit_error:
             error, self._commit_error = self._commit_error, ""

@@ -117,7 +117,7 @@ def test_brokers_that_go_and_come_back(own_kafka: EmbeddedKafka, daemon: Daemon,
 
 
 def test_told_to_end_without_brokers(own_kafka: EmbeddedKafka, daemon: Daemon) -> None:
-    """On SIGTERM while the broker is away it ends by itself; nothing is missing after the next start."""
+    """On SIGTERM while the broker is away it ends by its deadline, commit and all; nothing is missing after."""
     daemon.settings["shutdown"] = {"deadline_s": 6.0}
     daemon.settings["batch"] = {"max_records": 100}
     with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), RATE) as load:
@@ -127,6 +127,8 @@ def test_told_to_end_without_brokers(own_kafka: EmbeddedKafka, daemon: Daemon) -
         wait_for(lambda: daemon.total("oddflow_broker_up") == 0)
         time.sleep(2)
         assert daemon.stop() == 0  # by itself: one that hangs is killed after a while
+        (told,) = daemon.events("daemon.stopped")
+        assert told["seconds"] < 6.0 + 4.0  # a commit that waited for its own bound would take ten more
         own_kafka.start()
     daemon.start()
     wait_for(lambda: daemon.handled() > 0 and nothing_left(daemon))

@@ -74,7 +74,7 @@ class Member:
         """Commit what is done."""
         if self._done:
             done, self._done = self._done, {}
-            self.source.commit(done)
+            self.source.commit(done, Deadline.after(10))
 
     def read(self, max_records: int = 50, timeout_s: float = 0.1) -> RawBatch | None:
         """Poll once and call what came done."""
