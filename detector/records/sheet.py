@@ -27,7 +27,7 @@ from detector.records.number_cells import (
     read_flags,
 )
 from detector.records.protocols import PROTOCOLS
-from detector.records.text_cells import check_addresses, find_distinct, read_repeating, read_unique
+from detector.records.text_cells import check_addresses, find_distinct, read_repeating, read_unique, spread
 from detector.records.time_cells import read_times
 
 LATEST_S = 2.0**32
@@ -86,21 +86,23 @@ class Sheet:
     def counts(self, name: str) -> pl.Series:
         """A count, from 0 to 2^63 - 1; null where absent."""
         values, status = self._whole(name, MOST)
-        self._blame(name, status == OUT_OF_RANGE, RejectReason.BAD_COUNT, "is not a count")
-        self._blame(name, status == UNREADABLE, RejectReason.WRONG_TYPE, "is not a number")
-        self._blame_common(name, status, "a number", required=False)
+        if _any_bad(status):
+            self._blame(name, status == OUT_OF_RANGE, RejectReason.BAD_COUNT, "is not a count")
+            self._blame(name, status == UNREADABLE, RejectReason.WRONG_TYPE, "is not a number")
+            self._blame_common(name, status, "a number", required=False)
         return _nullable(pl.Series(values), status == NULL)
 
     def ports(self, name: str) -> pl.Series:
         """A port, from 0 to 65535, in digits or as ``0x…``; null where absent."""
         values, status = self._whole(name, MOST_PORT)
-        for index in np.flatnonzero(status == UNREADABLE).tolist():
-            port = _read_hex_port(self.cells.text(self._fields[name], index))
-            if port is not None:
-                values[index], status[index] = port, GOOD
-        bad = (status == OUT_OF_RANGE) | (status == UNREADABLE)
-        self._blame(name, bad, RejectReason.BAD_PORT, "is not a port, 0 to 65535")
-        self._blame_common(name, status, "a port", required=False)
+        if _any_bad(status):
+            for index in np.flatnonzero(status == UNREADABLE).tolist():
+                port = _read_hex_port(self.cells.text(self._fields[name], index))
+                if port is not None:
+                    values[index], status[index] = port, GOOD
+            bad = (status == OUT_OF_RANGE) | (status == UNREADABLE)
+            self._blame(name, bad, RejectReason.BAD_PORT, "is not a port, 0 to 65535")
+            self._blame_common(name, status, "a port", required=False)
         return _nullable(pl.Series(values.astype(np.int32)), status == NULL)
 
     def addresses(self, name: str, unless: str | None = None) -> pl.Series:
@@ -114,8 +116,7 @@ class Sheet:
             self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
         self._blame(name, ~text & (kinds != Kind.ABSENT), RejectReason.WRONG_TYPE, "is not a text with an address")
         self._blame(name, ~good, RejectReason.BAD_ADDRESS, "is not an IPv4 or IPv6 address")
-        words = read_unique(data, begins[firsts], ends[firsts], kinds[firsts]).alias("")
-        return pl.concat([pl.Series([unless], dtype=pl.String), words])[codes]
+        return spread((data, begins[firsts], ends[firsts], kinds[firsts]), codes, unless)
 
     def protocols(self, name: str, known: Mapping[str, str] = PROTOCOLS) -> pl.Series:
         """A transport protocol's name in lower case, from a name or a number; required."""
@@ -124,8 +125,8 @@ class Sheet:
         self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
         wrong = (kinds != Kind.TEXT) & (kinds != Kind.NUMBER)
         self._blame(name, wrong, RejectReason.WRONG_TYPE, "is not a protocol's name or number")
-        unknown = names.is_null().to_numpy()
-        self._blame(name, unknown, RejectReason.BAD_PROTOCOL, "is not a known protocol")
+        if names.null_count():
+            self._blame(name, names.is_null().to_numpy(), RejectReason.BAD_PROTOCOL, "is not a known protocol")
         return names
 
     def words(self, name: str, adapt: Callable[[str], str | None] | None = None) -> pl.Series:
@@ -189,7 +190,7 @@ class Sheet:
     def _whole(self, name: str, most: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         values, status = self._new(np.int64)
         read_counts(*self._cells(name), most, values, status)
-        for index in np.flatnonzero(status == UNFINISHED).tolist():
+        for index in np.flatnonzero(status == UNFINISHED).tolist() if _any_bad(status) else ():
             number = float(self.cells.text(self._fields[name], index))
             whole = number.is_integer() and 0 <= number <= min(most, 2**53)
             status[index] = GOOD if whole else OUT_OF_RANGE
@@ -233,6 +234,11 @@ class Sheet:
         text = self.cells.text(field, index)
         short = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
         return f"{short!r} "
+
+
+def _any_bad(status: NDArray[np.uint8]) -> bool:
+    """Whether any is worse than absent: mostly none is, and one look tells."""
+    return int(status.max(initial=GOOD)) > NULL
 
 
 def _read_hex_port(word: str) -> int | None:

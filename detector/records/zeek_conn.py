@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from detector.records.flow import LABEL
 from detector.records.labels import join_labels, name_label
 from detector.records.sheet import Sheet
+from detector.records.text_cells import spread_words
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "ts": (),
@@ -36,7 +37,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 LABEL_FIELDS: dict[str, tuple[str, ...]] = {"label": (), "detailedlabel": ("detailed-label",)}
 
-_DIRECTIONS = pl.Series([None, "external", "inbound", "outbound", "internal"], dtype=pl.String)
+_DIRECTIONS = (None, "external", "inbound", "outbound", "internal")
 
 
 def wanted_fields(labels: bool) -> dict[str, tuple[str, ...]]:
@@ -71,7 +72,9 @@ def map_conn(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
 def name_directions(source_is_local: NDArray[np.int8], destination_is_local: NDArray[np.int8]) -> pl.Series:
     """The direction of a flow from whether its two ends are local (1, 0, or -1 for unknown)."""
     known = (source_is_local >= 0) & (destination_is_local >= 0)
-    return _DIRECTIONS.gather(np.where(known, 1 + 2 * source_is_local + destination_is_local, 0).astype(np.uint32))
+    return spread_words(
+        _DIRECTIONS, np.where(known, 1 + 2 * source_is_local + destination_is_local, 0).astype(np.int32)
+    )
 
 
 def _name_service(word: str) -> str | None:
