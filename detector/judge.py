@@ -97,6 +97,11 @@ class Judge:
         """Take a new model over while no records come."""
         self._swap()
 
+    def conclude(self) -> Verdict:
+        """Give what is left to tell once the input has ended: open incidents are closed."""
+        self.memory.incidents.close_all()
+        return Verdict(scored=0, model_version=self.model.version, incidents=self._told())
+
     # --- models ---------------------------------------------------------------------------------------------------
 
     def _swap(self) -> None:
@@ -162,8 +167,11 @@ class Judge:
 
     def _incidents(self, raw: RawBatch, flows: FlowBatch) -> list[OutRecord]:
         """What is to be told of incidents, after this batch's alerts and by its time."""
+        self.memory.incidents.pass_time(clocks(raw, flows))
+        return self._told()
+
+    def _told(self) -> list[OutRecord]:
         book = self.memory.incidents
-        book.pass_time(clocks(raw, flows))
         if not (changes := book.take()):
             return []
         self._tell(IncidentsTold(changes, book.open))

@@ -76,6 +76,10 @@ class Judge(Protocol):
         """Do what can be done while no records come."""
         ...
 
+    def conclude(self) -> Verdict:
+        """Give what is left to tell once the input has ended."""
+        ...
+
 
 @dataclass(slots=True)
 class Tally:
@@ -167,6 +171,8 @@ class Pipeline:
         while self._source.ended and self._in_flight and not stopping.is_set():
             self._finish(wait_s=self._limits.max_wait_s)
             self.ticked_at = time.monotonic()
+        if self._source.ended and not stopping.is_set():
+            self._conclude()
 
     def step(self) -> None:
         """Poll once, hand the batch to the stages, commit what they have finished."""
@@ -274,6 +280,16 @@ class Pipeline:
     def _latencies(self, verdict: Verdict) -> list[float]:
         now = self._clock()
         return [now - sent_ms / 1000.0 for sent_ms in verdict.alert_timestamps_ms if sent_ms >= 0]
+
+    def _conclude(self) -> None:
+        """Have what is left to tell emitted, after everything else; it belongs to no record."""
+        judged = self._stages[JUDGE].submit(self._judge.conclude)
+        emitted = self._stages[EMIT].submit(lambda: self._emit(judged.result()))
+        while not emitted.done() and not self._stopping.is_set():
+            wait([emitted], timeout=LOOK_SECONDS)
+            self.ticked_at = time.monotonic()
+        if emitted.done():
+            emitted.result()
 
     # --- finishing ----------------------------------------------------------------------------------------------
 

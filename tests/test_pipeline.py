@@ -69,6 +69,10 @@ class Echo:
     def rest(self) -> None:
         """Nothing to do."""
 
+    def conclude(self) -> Verdict:
+        """Tell how many there were."""
+        return Verdict(scored=0, model_version="v", incidents=[OutRecord(b"%d" % len(self.seen))])
+
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Nothing is remembered."""
 
@@ -129,6 +133,25 @@ def test_everything_is_committed_at_the_end(parts: Parts) -> None:
     assert parts.topic.committed == {0: 25}
 
 
+def test_the_end_of_the_input_is_concluded(parts: Parts) -> None:
+    """What is left to tell when the input ends comes last, once, and counts as no record."""
+    parts.topic.extend([b"a"] * 25)
+    run(parts)
+    assert parts.sink.values(Channel.INCIDENTS) == [b"25"]
+    assert parts.pipeline.tally.balanced
+
+
+def test_a_stop_concludes_nothing(parts: Parts) -> None:
+    """Told to stop before the input has ended, nothing is concluded: it goes on after the next start."""
+    stopping = threading.Event()
+    stopping.set()
+    parts.topic.extend([b"a"])
+    parts.sink.start()
+    parts.pipeline.run(stopping)
+    parts.pipeline.stop(Deadline.after(1))
+    assert parts.sink.values(Channel.INCIDENTS) == []
+
+
 def test_nothing_is_committed_before_it_is_acknowledged(parts: Parts) -> None:
     """While flushes fail, no offset moves; once they succeed every output is there exactly once."""
     parts.topic.extend([b"a", b"b"])
@@ -169,7 +192,7 @@ def test_a_stop_leaves_time_for_its_commit(parts: Parts, monkeypatch: pytest.Mon
     parts.sink.start()
     parts.source.start(parts.pipeline)
     parts.pipeline.step()
-    wait([parts.pipeline._in_flight[0].emitted])
+    wait([work.emitted for work in parts.pipeline._in_flight])
     parts.judge.gate.clear()
     parts.topic.extend([b"b"])
     parts.pipeline.step()

@@ -118,6 +118,12 @@ class IncidentBook:
                 if seconds - incident.last_seen > 2 * self._gap_s:
                     self._close(partition, incident)
 
+    def close_all(self) -> None:
+        """Close every incident: no more flows will come."""
+        for partition, place in self._places.items():
+            for incident in list(place.incidents.values()):
+                self._close(partition, incident)
+
     def take(self) -> list[Change]:
         """Give what is to be told since the last call, in order."""
         changes, self._changes = self._changes, []

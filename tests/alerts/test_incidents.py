@@ -58,6 +58,19 @@ def test_alerts_of_one_source_are_one_incident() -> None:
     assert book.open == 1
 
 
+def test_the_end_closes_what_is_open() -> None:
+    """When no more flows come, every incident of several alerts is closed, in every partition, and none is left."""
+    book = IncidentBook()
+    put_all(book, [*scan(5), alert(9, "pair_gap_1h", ts=T0, src_ip="192.168.7.7", dst_ip="192.0.2.77")])
+    book.take()
+    book.close_all()
+    changes = book.take()
+    assert [(change.step, change.incident.count) for change in changes] == [("close", 5)]  # a lone alert's is silent
+    assert book.open == 0
+    book.close_all()
+    assert book.take() == []
+
+
 def test_ids_come_from_the_first_alert() -> None:
     """The same first alert gives the same incident id in another process, another first alert another one."""
     first, again, other = (IncidentBook().put(each)["id"] for each in (alert(1), alert(1), alert(2)))

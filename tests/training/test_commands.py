@@ -194,3 +194,20 @@ def test_output_that_cannot_be_written(registry: Path, flows: Path, tmp_path: Pa
     output = str(tmp_path / "nowhere" / "scores.jsonl")
     code, _, err = run("score", "--data", str(flows), *FORMAT, "--registry", str(registry), "--output", output)
     assert (code, "nothing was written" in err.splitlines()[-1]) == (7, True)
+
+
+def test_incidents_of_a_file_are_closed_at_its_end(flows: Path, registry: Path, tmp_path: Path) -> None:
+    """The daemon on a file leaves no incident of several alerts open: the latest document of each closes it."""
+    alerts, incidents = tmp_path / "alerts.jsonl", tmp_path / "incidents.jsonl"
+    code, _, err = run(
+        *("detect", "--input", str(flows), *FORMAT, "--registry", str(registry)),
+        *("--output", str(alerts), "--incidents", str(incidents), "--log-level", "error"),
+    )
+    assert code == 0, err
+    latest: dict[str, dict[str, Any]] = {}
+    for line in incidents.read_text().splitlines():
+        told = json.loads(line)
+        latest[told["metadata"]["correlation_uid"]] = told
+    several = [told for told in latest.values() if told["count"] > 1]
+    assert several
+    assert {told["activity_name"] for told in several} == {"Close"}
