@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from threading import Event as Flag
 from typing import Literal
 
@@ -38,6 +39,7 @@ def open_kafka_decoder(
     inner = open_decoder(chosen.format, labels=labels, mapping=chosen.mapping or None, max_record_bytes=bound)
     check_encoding(chosen.format, chosen.encoding)
     try:
+        import_module(f"detector.records.{chosen.encoding}_payloads")
         from detector.schemas.readers import SchemaReaders  # noqa: PLC0415 - an extra, for who asks for it
         from detector.schemas.registry import SchemaRegistry  # noqa: PLC0415
 

@@ -78,6 +78,33 @@ def test_variables_are_read_as_their_types(monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
+def test_the_schema_registry_s_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address, user, secret and properties reach the registry's client, by its names."""
+    secret = tmp_path / "secret"
+    secret.write_text("a:b\n", encoding="utf-8")
+    path = written(
+        tmp_path,
+        '[input]\nencoding = "avro"\n[schema_registry]\nurl = "https://r:8081"\nusername = "u"\ntimeout_s = 3\n'
+        f"password_file = {json.dumps(str(secret))}\n",
+    )
+    monkeypatch.setenv("ODDFLOW_SCHEMA_REGISTRY__PROPERTIES__SSL_CA_LOCATION", "/ca.pem")
+    settings = load_settings(path)
+    assert settings.schema_registry.client() == {
+        "url": "https://r:8081",
+        "timeout": 3.0,
+        "basic.auth.user.info": "u:a:b",
+        "ssl.ca.location": "/ca.pem",
+    }
+    assert "a:b" not in dumped(settings)
+
+
+def test_encoded_values_need_a_registry() -> None:
+    """An encoding without the registry's address says which key is lacking; files need none."""
+    said = "settings: input.encoding is protobuf, but schema_registry.url names no schema registry"
+    assert complaint(input__encoding="protobuf") == said
+    load_settings(None, {"input.encoding": "avro", "input.transport": "files", "input.paths": ["-"]})
+
+
 UNKNOWN = "unknown key; the nearest known one is"
 
 BAD_FILES = {
@@ -94,6 +121,13 @@ BAD_FILES = {
     "[kafka.properties]\nenable.auto.commit = true\n": (
         "kafka.properties: enable.auto.commit may not be given here;"
         " oddflow commits by itself, once outputs are acknowledged"
+    ),
+    '[schema_registry]\npassword = "hush"\n': (
+        "schema_registry.password: a secret may not stand here;"
+        " set ODDFLOW_SCHEMA_REGISTRY__PASSWORD or schema_registry.password_file"
+    ),
+    '[schema_registry.properties]\nurl = "x"\n': (
+        "schema_registry.properties: url may not be given here; set schema_registry.url instead"
     ),
     '[kafka]\nsasl_password = "hush"\n': (
         "kafka.sasl_password: a secret may not stand here; set ODDFLOW_KAFKA__SASL_PASSWORD or kafka.sasl_password_file"
