@@ -1,15 +1,18 @@
-"""Training an ensemble: its members on the same rows, then what their scores of these rows mean.
+"""Training an ensemble: its members on the same rows, then what their scores mean.
 
 Parameters: ``members``, names of :data:`MEMBERS` with commas between; ``sharpness`` (``detector.models.ensemble``);
 ``segments``, names of features with commas between, by which populations are told; ``segment_rows``, how many rows a
-segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it; and each
-member's own after its name, such as ``forest_n_estimators=200`` or ``clusters_n_clusters=256``.
+segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it;
+``folds``, into how many stretches of time rows are cut, so that tables are learnt from scores of rows that a member
+did not see (0: of those that it did); and each member's own after its name, such as ``forest_n_estimators=200`` or
+``clusters_n_clusters=256``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +29,15 @@ from detector.models.steps import Ecod, Hbos
 from training.tail_tables import fit_tails
 
 Matrix = NDArray[np.float32]
-Fit = Callable[[str, Matrix, int, dict[str, Any]], Model]
-"""Trains one member: kind, rows, seed, its own parameters."""
+
+
+class Fit(Protocol):
+    """Trains one member."""
+
+    def __call__(self, kind: str, matrix: Matrix, seed: int, params: dict[str, Any]) -> Model:
+        """Of a kind, on rows, with its own parameters."""
+        ...
+
 
 MEMBERS = {
     "forest": IsolationForest.kind,
@@ -45,7 +55,14 @@ SETTINGS: dict[str, Any] = {
     "segments": "",
     "segment_rows": 2000,
     "blend": 500.0,
+    "folds": 3,
 }
+
+TABLE_ROWS = 60_000
+"""So many rows, evenly spread, are what tables are learnt from."""
+
+FOLD_ROWS = 50
+"""Fewer rows than so many a stretch are not held against models of the others."""
 
 MOST_VALUES = 12
 """A column that takes so many values at most is cut between each two of them, another into thirds."""
@@ -60,16 +77,35 @@ def fit_ensemble(
     if not 0 <= sharpness <= LARGEST_SHARPNESS:
         raise ValueError(f"sharpness {sharpness:g} is not from 0 to {LARGEST_SHARPNESS:g}")
     fewest, by = int(settings.pop("segment_rows")), _listed(settings.pop("segments"))
+    folds = int(settings.pop("folds"))
     if fewest < 2 or blend < 0:
         raise ValueError("segment_rows is at least 2, blend at least 0")
     chosen = _members(settings.pop("members"))
     theirs = _by_member(settings, chosen)
     members = {kind: fit(kind, matrix, seed, theirs[name]) for name, kind in chosen.items()}
     segments = fit_segments(matrix, _places(by, names), fewest) if by else None
-    places = None if segments is None else segments.tables(matrix).astype(np.int64)
     tables = 1 if segments is None else segments.n_tables
-    tails = {kind: fit_tails(member.score(matrix), places, tables, blend) for kind, member in members.items()}
+    asked = matrix[:: -(-len(matrix) // TABLE_ROWS)]
+    places = None if segments is None else segments.tables(asked).astype(np.int64)
+    tails = {}
+    for name, kind in chosen.items():
+        refit = partial(fit, kind, seed=seed, params=theirs[name])
+        scores = unseen_scores(asked, folds, members[kind], refit)
+        tails[kind] = fit_tails(scores, places, tables, blend)
     return Ensemble(members, tails, segments, sharpness, matrix.shape[1])
+
+
+def unseen_scores(matrix: Matrix, folds: int, model: Model, refit: Callable[..., Model]) -> NDArray[np.float64]:
+    """Score rows by models that did not see them: each of ``folds`` stretches of time by one of the others.
+
+    By ``model`` itself where there are too few rows for that, or fewer than two folds.
+    """
+    if folds < 2 or len(matrix) < FOLD_ROWS * folds:
+        return model.score(matrix)
+    scores = np.empty(len(matrix))
+    for stretch in np.array_split(np.arange(len(matrix)), folds):
+        scores[stretch] = refit(matrix=np.delete(matrix, stretch, axis=0)).score(matrix[stretch])
+    return scores
 
 
 def fit_segments(matrix: Matrix, columns: Sequence[int], fewest: int) -> Segments | None:

@@ -64,7 +64,7 @@ def _fit(
     kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any], names: Sequence[str] | None
 ) -> Model:
     if kind == Ensemble.kind:
-        return fit_ensemble(matrix, seed, params, lambda member, *given: TRAINERS[member](*given), names)
+        return fit_ensemble(matrix, seed, params, _fit_member, names)
     return TRAINERS[kind](matrix, seed, params)
 
 
@@ -134,6 +134,10 @@ def _expected_lengths(tree: Any) -> NDArray[np.float64]:
             lengths[node] = (rows[left] * lengths[left] + rows[right] * lengths[right]) / (rows[left] + rows[right])
     result: NDArray[np.float64] = lengths
     return result
+
+
+def _fit_member(kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
+    return TRAINERS[kind](matrix, seed, params)
 
 
 def _fit_ensemble(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:

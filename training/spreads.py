@@ -7,7 +7,8 @@ the rest.
 Parameters besides scikit-learn's own: ``trim``, the share of rows beyond the range at either end; ``clip``, how far
 from the middle a feature can be, in ranges; ``shrink``, of how many rows' weight the spread over all clusters is in
 each cluster's own; ``least_spread``, in ranges; ``fewest``, rows below which a cluster is left out: a handful of odd
-rows must not make themselves usual.
+rows must not make themselves usual; ``folds``, into how many stretches of time rows are cut to tell how much they
+change with time (0: not told).
 """
 
 from __future__ import annotations
@@ -30,10 +31,17 @@ SETTINGS: dict[str, Any] = {
     "shrink": 10.0,
     "least_spread": 0.03,
     "fewest": 1,
+    "folds": 3,
 }
 
 EXPLAINED_ROWS = 4096
 """How many training rows, evenly spread, expectations are the means of."""
+
+DRIFT_ROWS = 30_000
+"""So many rows, evenly spread, are enough to tell how much rows change with time."""
+
+LEAST_WITHIN = 1e-4
+"""In ranges², of a feature that hardly varies within clusters."""
 
 Matrix = NDArray[np.float32]
 
@@ -43,18 +51,43 @@ def fit_spread_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> Spre
     settings = {**SETTINGS, **params}
     scaling = range_scaling(matrix, float(settings.pop("trim")), float(settings.pop("clip")))
     shrink, least, fewest = (float(settings.pop(name)) for name in ("shrink", "least_spread", "fewest"))
+    folds = int(settings.pop("folds"))
     if shrink < 0 or least**2 < 1 / LARGEST_WEIGHT:
         raise ValueError(f"shrink {shrink:g} must be from 0, least_spread {least:g} above a millionth")
-    settings["n_clusters"] = min(int(settings["n_clusters"]), len(matrix))
     scaled = scaling.apply(matrix)
-    clusters = MiniBatchKMeans(random_state=seed, **settings).fit(scaled)
+    clusters = _clusters(scaled, seed, settings)
     labels, centres = clusters.labels_, clusters.cluster_centers_
     counts = np.bincount(labels, minlength=len(centres))
-    spread = _spreads(scaled, labels, centres, counts, shrink) + least**2
+    spread = _spreads(scaled, labels, centres, counts, shrink) * _drift(scaled, seed, settings, folds) + least**2
     kept = counts >= min(fewest, counts.max())
     model = SpreadKMeans(scaling, _columns(centres[kept]), _columns(1.0 / spread[kept]), np.zeros(matrix.shape[1]))
     expected = model.squares(matrix[:: max(1, len(matrix) // EXPLAINED_ROWS)]).mean(axis=0)
     return SpreadKMeans(scaling, model.centres, model.weights, expected)
+
+
+def _clusters(scaled: NDArray[np.float64], seed: int, settings: dict[str, Any]) -> MiniBatchKMeans:
+    count = min(int(settings["n_clusters"]), len(scaled))
+    return MiniBatchKMeans(random_state=seed, **{**settings, "n_clusters": count}).fit(scaled)
+
+
+def _drift(scaled: NDArray[np.float64], seed: int, settings: dict[str, Any], folds: int) -> NDArray[np.float64]:
+    """By how much, per feature, rows lie further from centres that were learnt without them; at least 1.
+
+    Rows come in order of time, and each of ``folds`` stretches is held against centres of the others: what changes from
+    one stretch to the next, or was learnt by heart, gets a wider spread.
+    """
+    few = scaled[:: -(-len(scaled) // DRIFT_ROWS)]
+    if folds < 2 or len(few) < 2 * folds:
+        return np.ones(scaled.shape[1])
+    within, beyond = np.zeros(scaled.shape[1]), np.zeros(scaled.shape[1])
+    for stretch in np.array_split(np.arange(len(few)), folds):
+        others = np.delete(few, stretch, axis=0)
+        clusters = _clusters(others, seed, settings)
+        within += ((others - clusters.cluster_centers_[clusters.labels_]) ** 2).sum(axis=0) / (folds - 1)
+        beyond += ((few[stretch] - clusters.cluster_centers_[clusters.predict(few[stretch])]) ** 2).sum(axis=0)
+    floor = LEAST_WITHIN * len(few)
+    drift: NDArray[np.float64] = np.maximum(1.0, (beyond + floor) / (within + floor))
+    return drift
 
 
 def range_scaling(matrix: Matrix, trim: float, clip: float) -> Scaling:
