@@ -363,9 +363,10 @@ class BrokerRestored:
     after_s: float
 
     def record(self, metrics: Metrics, log: Log) -> None:
-        """Show it in the gauge; log it."""
+        """Show it in the gauge; log it, unless nothing was lost."""
         metrics.broker_restored()
-        log.info("broker.restored", after_s=round(self.after_s, 3), again="broker")
+        if self.after_s:
+            log.info("broker.restored", after_s=round(self.after_s, 3), again="broker")
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,8 @@ def passes(processor: Any, **fields: str) -> dict[str, Any] | None:
 def test_lost_brokers_are_one_loss_and_one_line() -> None:
     """However often it is told before they are back, a loss counts once and is logged once."""
     told = Told()
+    told.tell(events.BrokerRestored(0.0))  # the first contact: nothing was lost
+    assert (told.sample("broker_up"), told.lines) == (1.0, [])
     for _ in range(10):
         told.tell(events.BrokerLost("connection refused"))
     assert told.sample("broker_up") == 0.0

@@ -14,6 +14,7 @@ class Connection:
         self._tell = tell
         self._lost_at: float | None = None
         self._up = False
+        self._known = False
         self.reason = ""
         """The client's last complaint."""
 
@@ -24,11 +25,14 @@ class Connection:
 
     def worked(self) -> None:
         """A broker answered."""
+        known, self._known = self._known, True
         self._up = True
         self.reason = ""
         if self._lost_at is not None:
             self._tell(BrokerRestored(after_s=time.monotonic() - self._lost_at))
             self._lost_at = None
+        elif not known:
+            self._tell(BrokerRestored(after_s=0.0))
 
     def failed(self, error: str = "") -> None:
         """No broker answers; the client keeps trying by itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, errors
@@ -18,6 +19,9 @@ from detector.transport.topics import CONNECT_S, servers
 
 _DELIVERY_MS = 2**31 - 1
 """Never give a record up: flush says what is not acknowledged, and the caller decides."""
+
+_GIVE_UP_S = 1.0
+"""How long the client may take to drop what it still wanted to send."""
 
 
 class KafkaPythonSink:
@@ -132,7 +136,12 @@ class KafkaPythonSink:
         """Close within the deadline; what is not acknowledged by then is given up."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=deadline.remaining_s)
+            try:
+                producer.close(timeout=deadline.remaining_s)
+            except errors.KafkaTimeoutError:  # records that are not acknowledged: it would keep trying to send them
+                producer._sender.force_close()  # noqa: SLF001 - it has no public way to give up
+                with suppress(errors.KafkaTimeoutError):
+                    producer.close(timeout=_GIVE_UP_S)
         self._connection.closed()
 
     def _open(self) -> Any:

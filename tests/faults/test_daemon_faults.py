@@ -99,6 +99,7 @@ def test_brokers_that_go_and_come_back(own_kafka: EmbeddedKafka, daemon: Daemon,
     with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), RATE) as load:
         daemon.start()
         daemon.wait_until_handled(500)
+        assert daemon.total("oddflow_broker_up") == 1
         getattr(own_kafka, how)()
         wait_for(lambda: daemon.total("oddflow_broker_up") == 0)
         time.sleep(3)  # long enough for many attempts
@@ -116,8 +117,10 @@ def test_brokers_that_go_and_come_back(own_kafka: EmbeddedKafka, daemon: Daemon,
     assert len(daemon.events("daemon.started")) == 1
 
 
-def test_told_to_end_without_brokers(own_kafka: EmbeddedKafka, daemon: Daemon) -> None:
+@pytest.mark.parametrize("transport", ["confluent", "kafka-python"])
+def test_told_to_end_without_brokers(own_kafka: EmbeddedKafka, daemon: Daemon, transport: str) -> None:
     """On SIGTERM while the broker is away it ends by its deadline, commit and all; nothing is missing after."""
+    daemon.settings["input"] = {"transport": transport}
     daemon.settings["shutdown"] = {"deadline_s": 6.0}
     daemon.settings["batch"] = {"max_records": 100}
     with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), RATE) as load:

@@ -35,6 +35,7 @@ def test_everything_comes_out_once(make_daemon: MakeDaemon, kafka: str, transpor
     assert scraped.total("oddflow_stage_records_in_total", stage="score") == RECORDS
     assert scraped.total("oddflow_outputs_acknowledged_total", channel="scores") == RECORDS
     assert scraped.total("oddflow_lag_records") == 0
+    assert scraped.total("oddflow_broker_up") == 1
 
 
 def test_it_goes_on_where_it_stopped(make_daemon: MakeDaemon, kafka: str) -> None:
