@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,9 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
+from typer.testing import CliRunner
 
+from detector.cli import app
 from detector.transport.base import OutRecord
 from tests.kafka.fixtures import MakeDaemon, make_daemon
 from tests.kafka.world import Daemon, Outcome, simulated, wait_for
@@ -135,6 +138,31 @@ def test_what_confluent_s_serializers_write_is_scored(
     assert scraped.total("oddflow_stage_records_in_total", stage="poll") == len(everything)
     assert scraped.total("oddflow_schemas_total", result="ok") == 1
     assert scraped.total("oddflow_schemas_total", result="refused") == 1
+
+
+def test_commands_read_encoded_topics(
+    make_daemon: MakeDaemon, kafka: str, small_registry: SmallRegistry, tmp_path: Path
+) -> None:
+    """``oddflow score --topic`` reads an encoded topic by the daemon's settings; without the registry it says so."""
+    daemon = encoded_daemon(make_daemon, "avro", small_registry.url)
+    topic = daemon.topics.flows
+    values = serialized("avro", small_registry.url, topic)
+    produce(kafka, topic, [OutRecord(value) for value in [*values, b"{}"]])
+    config, output = daemon.folder / "score.toml", tmp_path / "scores.jsonl"
+    mapping = ", ".join(f'{name} = "{field}"' for name, field in MAPPING.items())
+    config.write_text(
+        f'[input]\nformat = "mapping"\nencoding = "avro"\nmapping = {{ {mapping} }}\n'
+        f'[kafka]\nbootstrap_servers = "{kafka}"\n[schema_registry]\nurl = "{small_registry.url}"\n'
+        f'[model]\nregistry = "{daemon.registry}"\n'
+    )
+    command = ["score", "--config", str(config), "--topic", topic, "--output", str(output)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.stderr
+    uids = [json.loads(line)["uid"] for line in output.read_text().splitlines()]
+    assert sorted(uids) == sorted(record["uid"] for record in records())
+    small_registry.down()
+    result = CliRunner().invoke(app, command)
+    assert (result.exit_code, "asking the schema registry at" in result.stderr) == (4, True)
 
 
 def test_records_wait_for_a_registry_that_is_away(
