@@ -47,6 +47,13 @@ class Table(NamedTuple):
     numbers: NDArray[np.float32]
     moments: NDArray[np.float64]
 
+    def __deepcopy__(self, memo: object) -> Table:
+        """Copy the memory once, not once for each view of it, and no row that is not in use."""
+        used = int(self.meta[USED])
+        words = lines(used, self.words.shape[1])
+        words[:] = self.words[:used]
+        return _table(self.tags.copy(), self.meta.copy(), words)
+
 
 def lines(rows: int, words: int) -> NDArray[np.uint32]:
     """Zeros, shape (rows, words), that begin on a cache line; memory that is never touched costs nothing."""
