@@ -1,10 +1,12 @@
 """How well attacks are found, on labelled sets, beside what a data scientist would take from a shelf.
 
 Every system is trained and measured on the same rows, with five seeds; told are median, minimum and maximum. Nothing is
-chosen on test rows. ``oddflow`` is the forest on all features; ``oddflow-single-flows`` the same without windows;
-``oddflow-no-direction`` leaves out what tells inside from outside. ``found_at_10_false_incidents`` is the share of
-attack flows raised where ten benign keys (source, destination, port) are; ours by surprise and evidence, a rival's by
-its score. The last line is one JSON object.
+chosen on test rows. ``oddflow`` is what ``oddflow train`` makes by default, ``oddflow-forest`` the forest alone;
+``oddflow-single-flows`` is without windows; ``oddflow-no-direction`` leaves out what tells inside from outside;
+``oddflow-4-partitions`` and ``-16-`` have the topic keyed by source over so many, ``-4-unkeyed`` by nothing.
+``found_at_10_false_incidents`` is the share of attack flows raised where ten benign keys (source, destination, port)
+are; ours by surprise, evidence and breadth, a rival's by its score. ``attacks_within_60_s`` is, of simulated attacks,
+the share with a flow raised within a minute of its first, at the same budget. The last line is one JSON object.
 
 usage: python -m bench.quality [--data FOLDER] [--sets NAME …] [--seeds 5] [--no-slow]
 """
@@ -15,7 +17,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,16 +39,18 @@ from bench.quality_sets import (
     read_zeek,
     simulated_days,
 )
-from bench.quality_systems import PYOD, System, fitting, forest, installed, ours
+from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed
 from detector.alerts.evidence import EvidenceState, evidence_keys
 from detector.alerts.suspect import calibrate_incidents, suspect
+from detector.alerts.suspicion import Suspicion
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.windows import default_windows
 from detector.models.calibration import Calibration
-from training.estimators import fit_estimator
-from training.found import BUDGETS, found_at
+from detector.partitioner import partitions_of
+from training.found import BUDGETS, attacks_found, found_at
 from training.metrics import figures
+from training.simulator.frames import ATTACK_ID
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 DIRECTION = ("src_private", "dst_private", "same_network")
@@ -83,26 +87,41 @@ class Matrices:
     windowed: NDArray[np.float32]
     single: int
     """So many of the columns, the first, are of single flows."""
+    partitions: NDArray[np.int32]
+    """That each flow came by."""
 
     @classmethod
-    def of(cls, case: FlowCase, rows: Rows) -> Matrices:
-        """Compute them, once for all systems."""
+    def of(cls, case: FlowCase, rows: Rows, partitions: NDArray[np.int32] | None = None) -> Matrices:
+        """Compute them, once for all systems; None for ``partitions``: all flows come by one."""
         flows = case.flows
+        came_by = np.zeros(len(flows), np.int32) if partitions is None else partitions
         spec = build_spec(windows=default_windows())
         extractor = FeatureExtractor.fit(flows[rows.train], spec)
         single = sum(feature.family != "windows" for feature in spec.features)
-        return cls(spec.names, features_of(extractor, flows), single)
+        return cls(spec.names, features_of(extractor, flows, partitions=came_by), single, came_by)
+
+    def only(self, columns: Sequence[int]) -> Matrices:
+        """With these columns alone."""
+        names = tuple(self.names[column] for column in columns)
+        return Matrices(names, np.ascontiguousarray(self.windowed[:, columns]), self.single, self.partitions)
 
 
-def of_oddflow(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], seed: int) -> Told:
+def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, seed: int) -> Told:
     """Train, calibrate and test as the product does."""
-    model = fit_estimator("isolation-forest", matrix[rows.train], seed=seed, params=fitting(len(rows.train)))
-    held, scores = model.score(matrix[rows.held_out]), model.score(matrix[rows.test])
-    flows, tested = case.flows[rows.held_out], case.flows[rows.test]
-    calibration, state = Calibration.fit(held, float(flows["ts"][-1] - flows["ts"][0])), EvidenceState()
-    suspect(case.flows[rows.train], model.score(matrix[rows.train]), calibration, state)
-    incidents = calibrate_incidents(flows, held, calibration, state)
-    rates = None if incidents is None else incidents.rates(suspect(tested, scores, calibration, state))
+    matrix, contaminated = matrices.windowed, bool(case.attacks[rows.train].any())
+    model = system.fit(matrix[rows.train], seed, contaminated=contaminated, names=matrices.names)
+    held = model.score(matrix[rows.held_out])
+    times = case.flows["ts"].gather(rows.held_out)
+    calibration, state = Calibration.fit(held, float(times[-1] - times[0])), EvidenceState()
+
+    def passing(of: NDArray[np.intp], scores: NDArray[np.float64]) -> Suspicion:
+        return suspect(case.flows[of], scores, calibration, state, matrices.partitions[of])
+
+    passing(rows.train, model.score(matrix[rows.train]))
+    came_by = matrices.partitions[rows.held_out]
+    incidents = calibrate_incidents(case.flows[rows.held_out], held, calibration, state, came_by)
+    scores = model.score(matrix[rows.test])
+    rates = None if incidents is None else incidents.rates(passing(rows.test, scores))
     return told(case, rows, scores, rates)
 
 
@@ -126,6 +145,20 @@ def told(case: FlowCase, rows: Rows, scores: NDArray[np.float64], rates: NDArray
         )
         found[f"found_at_{budget}_false_incidents"] = at.share if at else None
         found[f"seconds_to_first_alert_at_{budget}"] = at.seconds if at else None
+    if rates is not None and ATTACK_ID in tested.columns:
+        found |= _attacks_by_kind(tested, rates)
+    return found
+
+
+def _attacks_by_kind(tested: pl.DataFrame, rates: NDArray[np.float64]) -> Told:
+    ids = tested[ATTACK_ID].fill_null("").to_numpy().astype(str)
+    keys, ts = evidence_keys(tested).targets, tested["ts"].to_numpy()
+    found: Told = {}
+    for within, name in ((60.0, "attacks_within_60_s"), (np.inf, "attacks_ever")):
+        by_kind: dict[str, list[bool]] = {}
+        for attack, hit in attacks_found(10, rates, keys, ts, ids, within).items():
+            by_kind.setdefault(attack.rsplit("-", 1)[0], []).append(hit)
+        found |= {f"{name} {kind}": float(np.mean(hits)) for kind, hits in sorted(by_kind.items())}
     return found
 
 
@@ -133,24 +166,47 @@ def flow_case(case: FlowCase, share: float, seed: int, rivals: Mapping[str, Syst
     """Every system on one set of flows."""
     rows = Rows.of(case, share, seed)
     matrices = Matrices.of(case, rows)
-    single = np.ascontiguousarray(matrices.windowed[:, : matrices.single])
-    without = [column for column, name in enumerate(matrices.names) if name not in DIRECTION]
-    yield "oddflow", of_oddflow(case, rows, matrices.windowed, seed)
-    yield "oddflow-no-direction", of_oddflow(case, rows, np.ascontiguousarray(matrices.windowed[:, without]), seed)
-    yield "oddflow-single-flows", of_oddflow(case, rows, single, seed)
+    single = matrices.only(range(matrices.single))
+    for name, kind in OURS.items():
+        yield name, of_oddflow(case, rows, matrices, kind, seed)
+    ours = OURS["oddflow"]
+    if case.name != "inside":
+        without = [column for column, name in enumerate(matrices.names) if name not in DIRECTION]
+        yield "oddflow-no-direction", of_oddflow(case, rows, matrices.only(without), ours, seed)
+        yield "oddflow-single-flows", of_oddflow(case, rows, single, ours, seed)
+        for name, came_by in partitionings(case, seed).items():
+            yield name, of_oddflow(case, rows, Matrices.of(case, rows, came_by), ours, seed)
     for name, system in rivals.items():
         if name in installed() and len(rows.test) > KITNET_ROWS:
             continue
-        yield name, of_rival(case, rows, single, system, seed)
+        yield name, of_rival(case, rows, single.windowed, system, seed)
+
+
+def partitionings(case: FlowCase, seed: int) -> dict[str, NDArray[np.int32]]:
+    """Ways that a case's flows may come by partitions."""
+    sources, rng = case.flows["src_ip"], np.random.default_rng(seed)
+    return {
+        "oddflow-4-partitions": partitions_of(sources, 4),
+        "oddflow-16-partitions": partitions_of(sources, 16),
+        "oddflow-4-unkeyed": rng.integers(0, 4, len(sources)).astype(np.int32),
+    }
 
 
 def table_case(case: TableCase, share: float, seed: int, rivals: Mapping[str, System]) -> Iterator[tuple[str, Told]]:
     """Every system on a set that is features already; words become how surprising they are in training."""
     chosen = chosen_rows(np.ones(len(case.train), dtype=bool), case.train_attacks, share, seed)
     train, test = _numbers(case, case.train[chosen]), _numbers(case, case.test, case.train[chosen])
-    for name, system in {"oddflow": ours, **rivals}.items():
+    contaminated = bool(case.train_attacks[chosen].any())
+    systems: dict[str, System] = {name: partial(_fit_and_score, kind, contaminated) for name, kind in OURS.items()}
+    for name, system in (systems | dict(rivals)).items():
         found = figures(system(train, test, seed), case.test_attacks)
         yield name, {key: value for key, value in found.items() if key in FIGURES}
+
+
+def _fit_and_score(
+    system: Ours, contaminated: bool, train: NDArray[np.float32], test: NDArray[np.float32], seed: int
+) -> NDArray[np.float64]:
+    return system.fit(train, seed, contaminated=contaminated).score(test)
 
 
 def _numbers(case: TableCase, frame: pl.DataFrame, learnt: pl.DataFrame | None = None) -> NDArray[np.float32]:
@@ -241,6 +297,10 @@ def show(summary: Mapping[str, Any]) -> None:
             line = f"  {system:22} {auc['median']:.4f} ({auc['min']:.4f}–{auc['max']:.4f})".ljust(50)
             keys = (*FIGURES[1:], *(f"found_at_{budget}_false_incidents" for budget in BUDGETS))
             print(line + "".join(f" {_cell(told_.get(key)):>7}" for key in keys))
+            for key in ("attacks_within_60_s", "attacks_ever"):
+                by_kind = {each.removeprefix(f"{key} "): told_[each] for each in told_ if each.startswith(f"{key} ")}
+                if by_kind:
+                    print(f"    {key}: " + ", ".join(f"{kind} {_cell(value)}" for kind, value in by_kind.items()))
 
 
 def _cell(figure: Mapping[str, float] | None) -> str:

@@ -7,7 +7,8 @@ features of single flows; where they are told to see the windows as well, their 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,18 @@ from pyod.models.knn import KNN
 from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+from detector.models.base import Model
+from detector.models.ensemble import Ensemble
 from training.estimators import fit_estimator
+from training.train import DEFAULT_KIND
 
 Matrix = NDArray[np.float32]
 Scores = NDArray[np.float64]
 System = Callable[[Matrix, Matrix, int], Scores]
 """Training rows, rows to score, seed."""
 
-OURS = {"n_estimators": 200, "max_samples": 1024}
-"""Our forest, chosen on folds of NSL-KDD's training file: docs/quality.md has the figures."""
+FOREST = {"n_estimators": 200, "max_samples": 1024}
+"""Of a forest alone, chosen on folds of NSL-KDD's training file: docs/quality.md has the figures."""
 
 NEIGHBOUR_ROWS = 14_000
 """All of NSL-KDD's; more would make nearest neighbours take minutes on a simulated day."""
@@ -35,14 +39,22 @@ STREAMED_ROWS = 20_000
 """A streaming learner in Python sees at most so many training rows, evenly spread: it takes some 0.3 ms for each."""
 
 
-def ours(train: Matrix, test: Matrix, seed: int) -> Scores:
-    """Our kind of model, fitted and scored as oddflow does."""
-    return fit_estimator("isolation-forest", train, seed=seed, params=fitting(len(train))).score(test)
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """One of our kinds, as ``oddflow train`` fits it."""
+
+    kind: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def fit(self, train: Matrix, seed: int, *, contaminated: bool, names: Sequence[str] | None = None) -> Model:
+        """Fit it to rows, as ``oddflow train`` would where attacks may be among them, or cannot be."""
+        params = self.params if contaminated or self.kind != Ensemble.kind else {"drop": 0.0, **self.params}
+        if self.kind == "isolation-forest":
+            params = {**params, "max_samples": min(FOREST["max_samples"], len(train))}
+        return fit_estimator(self.kind, train, seed=seed, params=params, names=names)
 
 
-def fitting(rows: int) -> dict[str, Any]:
-    """Our parameters, for so many rows."""
-    return OURS | {"max_samples": min(OURS["max_samples"], rows)}
+OURS = {"oddflow": Ours(DEFAULT_KIND), "oddflow-forest": Ours("isolation-forest", FOREST)}
 
 
 def forest(train: Matrix, test: Matrix, seed: int) -> Scores:

@@ -47,6 +47,30 @@ def found_at(  # noqa: PLR0917 - columns of one table
     return Found(float(hits.sum() / attacks.sum()), seconds)
 
 
+def attacks_found(  # noqa: PLR0917 - columns of one table
+    budget: int,
+    rates: NDArray[np.float64],
+    keys: NDArray[np.uint64],
+    ts: NDArray[np.float64],
+    attack_ids: NDArray[np.str_],
+    within_s: float,
+) -> dict[str, bool]:
+    """Which attacks have a flow raised within so many seconds of their first, by id; the empty id is benign.
+
+    Rows of each array belong together. Raises ValueError where no flow is benign: no budget can be kept then.
+    """
+    benign = attack_ids == ""
+    if not benign.any():
+        raise ValueError("no flow is benign")
+    raised = rates < first_refused(rates[benign], keys[benign], budget)
+    ids, number = np.unique(attack_ids, return_inverse=True)
+    first, raised_at = np.full(len(ids), np.inf), np.full(len(ids), np.inf)
+    np.minimum.at(first, number, ts)
+    np.minimum.at(raised_at, number[raised], ts[raised])
+    soon = raised_at - first <= within_s
+    return {name: bool(found) for name, found in zip(ids.tolist(), soon.tolist(), strict=True) if name}
+
+
 def first_refused(rates: NDArray[np.float64], keys: NDArray[np.uint64], budget: int) -> float:
     """The rate of the oddest flow that would raise one key too many; infinite where there are too few keys."""
     _, number = np.unique(keys, return_inverse=True)
