@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from detector.errors import InputError
 from detector.features.windows_table import EVICTED, USED, WAYS, Table, grown
+
+Part = bytes | memoryview
 
 _HEAD = struct.Struct("<4s16sIQ")
 _COUNTS = struct.Struct("<qq")
@@ -37,11 +40,12 @@ class Envelope:
     magic: bytes
     digest: bytes
 
-    def seal(self, parts: list[bytes]) -> bytes:
-        """Put the parts of the body into one."""
-        body = b"".join(parts)
-        packed = zlib.compress(body, FASTEST)
-        return _HEAD.pack(self.magic, self.digest, zlib.crc32(packed), len(body)) + packed
+    def seal(self, parts: Sequence[Part]) -> bytes:
+        """Put the parts of the body into one, packed as they lie: copying them would keep all threads from working."""
+        packer = zlib.compressobj(FASTEST)
+        packed = b"".join([*map(packer.compress, parts), packer.flush()])
+        length = sum(memoryview(part).nbytes for part in parts)
+        return _HEAD.pack(self.magic, self.digest, zlib.crc32(packed), length) + packed
 
     def open(self, data: bytes, longest: int) -> bytes:
         """Give the body, of ``longest`` bytes at most."""
@@ -70,12 +74,12 @@ class Envelope:
         return InputError(f"restoring {self.what}: {why}; remove it, and the {self.what} starts empty")
 
 
-def words_of(array: NDArray[np.uint32]) -> bytes:
-    """An array of words as bytes."""
-    return array.astype("<u4").tobytes()
+def words_of(array: NDArray[np.uint32]) -> memoryview:
+    """An array of words as bytes, where it lies."""
+    return array.astype("<u4", copy=False).reshape(-1).view(np.uint8).data
 
 
-def table_parts(table: Table) -> list[bytes]:
+def table_parts(table: Table) -> list[Part]:
     """Write a table down."""
     used = int(table.meta[USED])
     counts = _COUNTS.pack(used, int(table.meta[EVICTED]))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detector.features.windows_bytes import (
     DIGEST_BYTES,
     Envelope,
+    Part,
     longest_table,
     read_table,
     read_words,
@@ -88,7 +89,7 @@ class PartitionState:
 
 def pack(state: PartitionState, layout: Layout) -> bytes:
     """Write the state down."""
-    parts = [state.clock.astype("<f8").tobytes()]
+    parts: list[Part] = [state.clock.astype("<f8").tobytes()]
     for table in state.tables:
         parts += table_parts(table)
     return _envelope(layout).seal([*parts, *map(words_of, state.sightings)])
