@@ -21,6 +21,9 @@ from training.ensembles import fit_ensemble
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
 from training.spreads import fit_spread_kmeans
 
+DROPPED = 0.01
+"""Share of rows that an ensemble is trained without, unless ``drop`` says otherwise: nobody's traffic is clean."""
+
 
 def fit_estimator(
     kind: str,
@@ -32,8 +35,9 @@ def fit_estimator(
 ) -> Model:
     """Train a model of ``kind`` on the rows of ``matrix`` (rows × features, finite).
 
-    ``params`` are the estimator's own, by its library's names, and ``drop``: the share of rows, the oddest by a first
-    training, that the model is then trained without. ``names`` are the features', for parameters that name some.
+    ``params`` are the estimator's own, by its library's names, and ``drop``: the share of rows, the oddest by a forest
+    trained on all, that the model is trained without. A forest, since each of its trees sees few rows: where attacks
+    are among them, clusters would learn them by heart. ``names`` are the features', for parameters that name some.
     Raises ConfigurationError for a kind or a parameter that there isn't, InputError for rows that nothing can be
     learnt from.
     """
@@ -43,10 +47,9 @@ def fit_estimator(
         raise InputError(f"training: {len(matrix)} rows are too few to learn from; give more data")
     settings = dict(params or {})
     try:
-        share = float(settings.pop("drop", 0.0))
+        share = float(settings.pop("drop", DROPPED if kind == Ensemble.kind else 0.0))
         if share:
-            first = _fit(kind, matrix, seed, settings, names)
-            matrix = matrix[_usual(first.score(matrix), share)]
+            matrix = matrix[_usual(_fit_forest(matrix, seed, {}).score(matrix), share)]
         return _fit(kind, matrix, seed, settings, names)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error
