@@ -17,7 +17,7 @@ from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
 from detector.deadline import Deadline
 from detector.decoding import open_format, open_kafka_decoder
-from detector.garbage import seldom_collected
+from detector.interpreter import tuned
 from detector.judge import Judge
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.pipeline import Limits, Pipeline, Tally
@@ -71,7 +71,7 @@ class Daemon:
             parts.callback(self._stop)
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
-            parts.enter_context(seldom_collected())
+            parts.enter_context(tuned())
             tell(events.DaemonStarted(settings.input.topic, model.name, model.version))
             pipeline.run(self._stopping, self._compare_partitions)
         return pipeline.tally

@@ -1,29 +1,32 @@
-"""The collector of cycles while records pass."""
+"""How Python runs while records pass."""
 
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 
 import pytest
 
-from detector.garbage import YOUNG_OBJECTS, seldom_collected
+from detector.interpreter import HAND_ON_S, YOUNG_OBJECTS, tuned
 
 
-def test_what_is_there_is_set_aside() -> None:
-    """Within the block the collector looks seldom, and at new objects only; after it, as before, even when it fails."""
-    before = gc.get_threshold()
+def test_interpreter_is_as_before_afterwards() -> None:
+    """Within the block the collector looks seldom and the lock changes hands quickly; after it, failed or not, as before."""
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
 
     def fail() -> None:
-        with seldom_collected():
+        with tuned():
             assert gc.get_threshold() == (YOUNG_OBJECTS, *before[1:])
             assert gc.get_freeze_count() > 0
+            assert sys.getswitchinterval() == pytest.approx(HAND_ON_S)
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+    assert sys.getswitchinterval() == interval
 
 
 def test_new_cycles_are_still_found() -> None:
@@ -32,7 +35,7 @@ def test_new_cycles_are_still_found() -> None:
     class Ring:
         ring: Ring
 
-    with seldom_collected():
+    with tuned():
         ring = Ring()
         ring.ring = ring
         seen = weakref.ref(ring)
