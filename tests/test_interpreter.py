@@ -12,7 +12,7 @@ from detector.interpreter import HAND_ON_S, YOUNG_OBJECTS, tuned
 
 
 def test_interpreter_is_as_before_afterwards() -> None:
-    """Within the block the collector looks seldom and the lock changes hands quickly; after it, failed or not, as before."""
+    """Within the block the collector looks seldom and the lock is handed on quickly; after it, all is as before."""
     before, interval = gc.get_threshold(), sys.getswitchinterval()
 
     def fail() -> None:
