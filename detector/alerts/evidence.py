@@ -31,9 +31,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.features.windows_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
-from detector.features.windows_kernel import CLOCK_FIELDS, halved, happened_at, mixed
+from detector.features.windows_kernel import CLOCK_FIELDS, FAR, NEAR, halved, happened_at, mixed
 from detector.features.windows_keys import Arrivals, hashes_of
-from detector.features.windows_table import EVICTED, FIRST_ROWS, USED, Table, claim, held_bytes, kernel, make_table
+from detector.features.windows_table import (
+    EVICTED,
+    FIRST_ROWS,
+    USED,
+    Table,
+    ask_for_bucket,
+    claim,
+    find,
+    held_bytes,
+    kernel,
+    make_table,
+    prefetch,
+)
 
 DRIFT = 2.0
 """What a flow's surprise must exceed to count, in nats: p below 0.14."""
@@ -212,7 +224,13 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     breadth: Any,
 ) -> None:  # fmt: skip
     """Pass over records ``rows`` of one partition, in that order; fills ``evidence[rows]`` and ``breadth[rows]``."""
-    for i in rows:
+    for n in range(len(rows)):
+        if n + FAR < len(rows):
+            ask_for_bucket(table.tags, targets[rows[n + FAR]])
+        ahead = find(table, targets[rows[n + NEAR]]) if n + NEAR < len(rows) else np.int64(-1)
+        if ahead >= 0:
+            prefetch(table.words, ahead, 0)
+        i = rows[n]
         now, void = happened_at(ts[i], clock, LATE_S, AHEAD_S)
         if void:
             table.tags[:] = 0

@@ -33,7 +33,17 @@ from detector.features.windows_plan import (
     KeyPlan,
     Plan,
 )
-from detector.features.windows_table import HEADER_WORDS, Table, bucket_of, claim, find, kernel, prefetch, sighted
+from detector.features.windows_table import (
+    HEADER_WORDS,
+    Table,
+    ask_for_bucket,
+    bucket_of,
+    claim,
+    find,
+    kernel,
+    prefetch,
+    sighted,
+)
 
 Numbers = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -329,10 +339,7 @@ def ask_ahead(tables: Any, sightings: Any, keys: Hashes, n: int, plan: Plan) -> 
         ahead = keys[n + FAR]
         for t in range(3):
             if needs[t]:
-                tags = tables[t].tags
-                bucket = bucket_of(ahead[t], len(tags))
-                prefetch(tags, bucket, 0)
-                prefetch(tags, bucket, 16)
+                ask_for_bucket(tables[t].tags, ahead[t])
         for s in range(SIGHTINGS):
             if needs[3 + s]:
                 prefetch(sightings[s], bucket_of(ahead[3 + s], len(sightings[s])), 0)

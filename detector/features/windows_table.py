@@ -152,6 +152,14 @@ def find(table: Table, key: np.uint64) -> np.int64:
 
 
 @kernel
+def ask_for_bucket(tags: NDArray[np.uint32], key: np.uint64) -> None:
+    """Prefetch a table's bucket of a key."""
+    bucket = bucket_of(key, len(tags))
+    prefetch(tags, bucket, 0)
+    prefetch(tags, bucket, 16)
+
+
+@kernel
 def claim(table: Table, key: np.uint64) -> tuple[np.int64, bool]:
     """Give the key's row, and whether it is fresh: then its words are all zero. It becomes the most recently used."""
     tags, meta, words = table.tags, table.meta, table.words
