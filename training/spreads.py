@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
     "n_init": 1,
     "trim": 0.001,
     "clip": 1e5,
-    "shrink": 10.0,
+    "shrink": 100.0,
     "least_spread": 0.03,
     "fewest": 1,
     "folds": 3,
