@@ -36,8 +36,9 @@ DISTINCT = 500_000
 """Records that differ; the topics hold them over and over."""
 PLAIN_BATCHES = (500, 5_000, 20_000)
 OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters")
-WINDOWED = "windowed"
-"""The model with windows."""
+WINDOWED, DEFAULT = "windowed", "default"
+"""The forest with windows, and what ``oddflow train`` makes unless told otherwise."""
+FOREST = ("--kind", "isolation-forest", "--param", "n_estimators=100", "--param", "max_samples=256")
 WINDOWED_ROUNDS = 2
 LATENCY_S = 20.0
 MIB = 2**20
@@ -120,16 +121,20 @@ class Bench:
     def windowed(self, name: str, values: list[bytes], hosts: int, records: int) -> tuple[float, float]:
         """Records a second with all windows on, and the windows' bytes per host, on a topic of its own."""
         fill_topic(self.servers, f"flows-{name}", values, records)
-        settings = self.settings | {"ODDFLOW_MODEL__NAME": WINDOWED}
-        rates = []
-        for _ in range(WINDOWED_ROUNDS):
-            with running(self.folder, self.servers, f"flows-{name}", settings) as run:
-                run.watch(records)
-                seen = run.scrape()
-            rates.append(run.per_second())
-            self.note(f"windows_per_s_{name}_hosts", rates[-1])
-        size = seen.total("oddflow_window_bytes") / hosts if seen else 0.0
-        return statistics.median(rates), size
+        seen = [
+            self.with_model(WINDOWED, f"windows_per_s_{name}_hosts", f"flows-{name}", records)
+            for _ in range(WINDOWED_ROUNDS)
+        ]
+        rates, sizes = zip(*seen, strict=True)
+        return statistics.median(rates), sizes[-1] / hosts
+
+    def with_model(self, model: str, figure: str, topic: str, records: int) -> tuple[float, float]:
+        """Records a second of another model on ``topic``, noted as ``figure``, and its windows' bytes."""
+        with running(self.folder, self.servers, topic, self.settings | {"ODDFLOW_MODEL__NAME": model}) as run:
+            run.watch(records)
+            seen = run.scrape()
+        self.note(figure, run.per_second())
+        return run.per_second(), seen.total("oddflow_window_bytes") if seen else 0.0
 
     def latency_ms(self, rate: float) -> tuple[float, float, int]:
         """Median and 99th percentile at this rate, and how many alerts they are of."""
@@ -172,11 +177,10 @@ def distinct_hosts(hosts: int, records: int) -> list[bytes]:
     return [value for frame in frames for value in encode(frame, "zeek-json")]
 
 
-def train(folder: Path, values: Path, model: str, *, windows: bool) -> None:
-    """Train 100 trees of 256, by the command that users have."""
+def train(folder: Path, values: Path, model: str, *options: str) -> None:
+    """Train by the command that users have."""
     data = ["--data", str(values), "--format", "zeek-json", "--registry", str(folder / "registry"), "--model", model]
-    size = ["--param", "n_estimators=100", "--param", "max_samples=256"]
-    process = start(folder, "train", ["train", *data, *size, "--windows" if windows else "--no-windows"])
+    process = start(folder, "train", ["train", *data, *options])
     if process.wait():
         raise RuntimeError((folder / "train.log").read_text(encoding="utf-8"))
 
@@ -187,8 +191,9 @@ def run(folder: Path, servers: str, sizes: Sizes, rounds: int) -> dict[str, floa
     values = write_values(values_path)
     size = sum(map(len, values)) / len(values)
     print(f"{len(values):,} distinct Zeek JSON records of {size:.0f} bytes on average; training", flush=True)
-    train(folder, values_path, "flows", windows=False)
-    train(folder, values_path, WINDOWED, windows=True)
+    train(folder, values_path, "flows", *FOREST, "--no-windows")
+    train(folder, values_path, WINDOWED, *FOREST, "--windows")
+    train(folder, values_path, DEFAULT)
     ensure_topics({"bootstrap.servers": servers}, [Topic(topic) for topic in OUTPUTS])
     produced = fill_topic(servers, "flows-1", values, sizes.long)
     fill_topic(servers, "flows-4", values, sizes.daemon, partitions=4)
@@ -206,6 +211,9 @@ def run(folder: Path, servers: str, sizes: Sizes, rounds: int) -> dict[str, floa
     figures |= {"latency_p50_ms": p50, "latency_p99_ms": p99, "latency_alerts": alerts}
     figures["rss_mib_early"], figures["rss_mib_late"] = bench.rss_mib
     few, _ = bench.windowed("10k", distinct_hosts(10_000, DISTINCT), 10_000, sizes.daemon)
+    figures["default_model_per_s_10k_hosts"], _ = bench.with_model(
+        DEFAULT, "default_model_per_s_10k_hosts", "flows-10k", sizes.daemon
+    )
     many, size = bench.windowed("1m", distinct_hosts(1_000_000, 1_000_000), 1_000_000, sizes.daemon)
     figures |= {"windows_per_s_10k_hosts": few, "windows_per_s_1m_hosts": many, "bytes_per_host": size}
     return figures | measure_kernel()
