@@ -23,7 +23,7 @@ from detector.models.scaling import SMALLEST_SCALE, Scaling
 from detector.models.spreads import LARGEST_WEIGHT, SpreadKMeans
 
 SETTINGS: dict[str, Any] = {
-    "n_clusters": 64,
+    "n_clusters": 32,
     "batch_size": 4096,
     "n_init": 1,
     "trim": 0.001,
