@@ -23,11 +23,15 @@ READY_S = 120.0
 
 
 class UnavailableError(Exception):
-    """It cannot be fetched, or does not start."""
+    """It does not start."""
+
+
+class UnfetchableError(UnavailableError):
+    """It cannot be fetched."""
 
 
 def unpacked() -> Path:
-    """Its folder in the cache. Raises UnavailableError."""
+    """Its folder in the cache. Raises UnfetchableError where it cannot be had."""
     cache = default_cache()
     folder = cache / f"apicurio-{VERSION}-{SHA256[:12]}"
     if not folder.is_dir():
@@ -49,7 +53,7 @@ def _fetched(cache: Path) -> Path:
         component = MavenContext(repo_cache=cache / "fetch").project(GROUP, ARTIFACT).at_version(VERSION)
         path = Path(component.artifact("all", "tar.gz").resolve())
     except Exception as error:
-        raise UnavailableError(f"fetching {ARTIFACT} {VERSION}: {error}") from error
+        raise UnfetchableError(f"fetching {ARTIFACT} {VERSION}: {error}") from error
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != SHA256:
             raise UnavailableError(f"fetching {ARTIFACT} {VERSION}: it is not the archive that was tested with")
