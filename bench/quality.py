@@ -51,6 +51,7 @@ from detector.partitioner import partitions_of
 from training.found import BUDGETS, attacks_found, found_at
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID
+from training.train import Recipe, spec_for
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 DIRECTION = ("src_private", "dst_private", "same_network")
@@ -193,20 +194,24 @@ def partitionings(case: FlowCase, seed: int) -> dict[str, NDArray[np.int32]]:
 
 
 def table_case(case: TableCase, share: float, seed: int, rivals: Mapping[str, System]) -> Iterator[tuple[str, Told]]:
-    """Every system on a set that is features already; words become how surprising they are in training."""
+    """Every system on a set that is features already: ours as its decoder and extractor give them; for the others words
+    become how surprising they are in training, and numbers their logarithm.
+    """
     chosen = chosen_rows(np.ones(len(case.train), dtype=bool), case.train_attacks, share, seed)
     train, test = _numbers(case, case.train[chosen]), _numbers(case, case.test, case.train[chosen])
-    contaminated = bool(case.train_attacks[chosen].any())
-    systems: dict[str, System] = {name: partial(_fit_and_score, kind, contaminated) for name, kind in OURS.items()}
-    for name, system in (systems | dict(rivals)).items():
-        found = figures(system(train, test, seed), case.test_attacks)
-        yield name, {key: value for key, value in found.items() if key in FIGURES}
+    flows = case.train_flows[chosen]
+    extractor = FeatureExtractor.fit(flows, spec_for(flows, Recipe()))
+    own = features_of(extractor, flows), features_of(extractor, case.test_flows)
+    for name, kind in OURS.items():
+        contaminated = bool(case.train_attacks[chosen].any())
+        model = kind.fit(own[0], seed, contaminated=contaminated, names=extractor.spec.names)
+        yield name, _by_score(model.score(own[1]), case)
+    for name, system in rivals.items():
+        yield name, _by_score(system(train, test, seed), case)
 
 
-def _fit_and_score(
-    system: Ours, contaminated: bool, train: NDArray[np.float32], test: NDArray[np.float32], seed: int
-) -> NDArray[np.float64]:
-    return system.fit(train, seed, contaminated=contaminated).score(test)
+def _by_score(scores: NDArray[np.float64], case: TableCase) -> Told:
+    return {key: value for key, value in figures(scores, case.test_attacks).items() if key in FIGURES}
 
 
 def _numbers(case: TableCase, frame: pl.DataFrame, learnt: pl.DataFrame | None = None) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.dataset import read_dataset
 from detector.records.flow import BENIGN, LABEL, SCHEMA
 from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import Scenario
@@ -67,6 +68,9 @@ class TableCase:
     test_attacks: Mask
     symbols: Sequence[str]
     """Columns that are words."""
+    train_flows: pl.DataFrame
+    test_flows: pl.DataFrame
+    """The same rows as oddflow's own decoder gives them."""
 
 
 def canonical(frame: pl.DataFrame) -> pl.DataFrame:
@@ -143,17 +147,20 @@ def nsl_kdd(folder: Path) -> TableCase:
     listed = [line.split(",") for line in (folder / "field-names.csv").read_text().split()]
     names = [name for name, _ in listed][:41]
     symbols = [name for name, kind in listed[:41] if kind == "symbolic"]
-    frames, attacks = [], []
+    frames, attacks, flows = [], [], []
     for file in ("KDDTrain+_20Percent.txt.gz", "KDDTest+.txt.gz"):
         text = gzip.decompress((folder / file).read_bytes())
         frame = pl.read_csv(
             io.BytesIO(text), has_header=False, new_columns=[*names, "attack", "difficulty"], infer_schema_length=None
         )
         attacks.append((frame["attack"] != "normal").to_numpy())
+        flows.append(read_dataset([folder / file], "nsl-kdd").frame)
+        if len(flows[-1]) != len(frame):
+            raise ValueError(f"{file}: {len(frame)} rows, of which {len(flows[-1])} are flows")
         symbolic = pl.col("protocol_type", "service", "flag")
         frames.append(frame.select(pl.col(names)).with_columns(symbolic.cast(pl.String)))
     words = [name for name in symbols if frames[0][name].dtype == pl.String]
-    return TableCase("nsl-kdd", frames[0], attacks[0], frames[1], attacks[1], words)
+    return TableCase("nsl-kdd", frames[0], attacks[0], frames[1], attacks[1], words, *flows)
 
 
 def halves(name: str, flows: pl.DataFrame) -> FlowCase:

@@ -8,7 +8,8 @@ So the three have equal shares of the budget: a pair that is noisy for hours, an
 and leaves the thresholds of surprise and breadth, which find scans, where they were. A flow's *rate* says it in one
 number: with a budget of so many false incidents per day it is just raised. ``raised = rates <= budget``.
 
-Beyond the highest key of calibration, rates fall exponentially, as steeply as the highest :data:`TAIL_KEYS` keys do.
+Beyond the highest key of calibration, rates fall exponentially with surprise, which is −ln p, and as a power of
+evidence and breadth, which are sums and grow with whatever goes on: as steeply as the highest :data:`TAIL_KEYS` keys do.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ TAIL_KEYS = 10
 LEAST_RATE = 1e-300
 """Beyond it two flows would be equally odd."""
 
-LEAST_SCALES = {"surprise": 1.0, "evidence": 2.0, "breadth": 2.0}
-"""How steep a tail may be, in nats: surprise is −ln p, so its own scale is 1; sums of independent flows' would have
-1.25 (from the root of E[e^(θ(X − 2))] = 1 for X exponential), and flows of a key are not independent. Calibration that
-saw hardly any evidence must not make the first that comes infinitely odd."""
+LEAST_SCALES = {"surprise": 1.0, "evidence": 0.25, "breadth": 0.25}
+"""How steep a tail may be: for surprise in nats, where a p-value's own is 1; for sums in the logarithm, where it is one
+over the power (Hill 1975), at most the fourth. Calibration that saw hardly any must not make the first infinitely odd."""
+
+LEAST_SUM = 12.0
+"""Nats of evidence or breadth that are never beyond the highest key of calibration: what a single flow can bring."""
 
 _PART = "incident budget"
 
@@ -89,7 +92,7 @@ class IncidentCalibration:
 
     def rates(self, suspicion: Suspicion) -> NDArray[np.float64]:
         """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
-        depths = [_depth(getattr(self, way), getattr(suspicion, way), LEAST_SCALES[way]) for way in WAYS]
+        depths = [_depth(way, getattr(self, way), getattr(suspicion, way)) for way in WAYS]
         depth: NDArray[np.float64] = np.minimum.reduce(depths)
         within = np.interp(depth, np.arange(1.0, len(self.incidents) + 1.0), self.incidents.astype(np.float64))
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
@@ -99,7 +102,7 @@ class IncidentCalibration:
         """The surprise, evidence and breadth, by name, from which a flow is raised at this budget."""
         allowed = incidents_per_day * self.days
         depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
-        return {way: _value(getattr(self, way), depth, LEAST_SCALES[way]) for way in WAYS}
+        return {way: _value(way, getattr(self, way), depth) for way in WAYS}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""
@@ -144,27 +147,34 @@ def _distinct(orders: list[NDArray[np.intp]], keys: int) -> NDArray[np.int64]:
     return counts
 
 
-def _scale(tops: NDArray[np.float64], least: float) -> float:
-    """By how much the tail's values rise while e times fewer keys reach them, at least ``least``."""
-    tail = tops[: TAIL_KEYS + 1]
-    return max(float(np.mean(tail[:-1]) - tail[-1]), least) if len(tail) > 1 else least
+def _tail_unit(way: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """In what a way's tail is exponential: surprise itself, the logarithm of a sum."""
+    return values if way == "surprise" else np.log(np.maximum(values, LEAST_SUM))
 
 
-def _depth(tops: NDArray[np.float64], values: NDArray[np.float64], least_scale: float) -> NDArray[np.float64]:
-    """How many keys reach each value, between keys in proportion; beyond the first an exponential tail, below 1."""
+def _scale(way: str, tops: NDArray[np.float64]) -> float:
+    """By how much the tail's values rise, in its unit, while e times fewer keys reach them; the least scale or more."""
+    tail = _tail_unit(way, tops[: TAIL_KEYS + 1])
+    return max(float(np.mean(tail[:-1]) - tail[-1]), LEAST_SCALES[way]) if len(tail) > 1 else LEAST_SCALES[way]
+
+
+def _depth(way: str, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many keys reach each value, between keys in proportion; beyond the first by the tail, below 1."""
     # The shallowest depth of a tied value is where all that tie are raised.
     distinct, first = np.unique(-tops, return_index=True)
     reached = np.append(first[1:], len(tops)).astype(np.float64)
     depth = np.interp(-values, distinct, reached)
     beyond = values > tops[0]
-    depth[beyond] = np.exp(-(values[beyond] - tops[0]) / _scale(tops, least_scale)) * min(1.0, reached[0])
+    above = _tail_unit(way, values[beyond]) - _tail_unit(way, tops[:1])
+    depth[beyond] = np.exp(-above / _scale(way, tops)) * min(1.0, reached[0])
     return np.where(values > 0, depth, float(len(tops)))
 
 
-def _value(tops: NDArray[np.float64], depth: float, least_scale: float) -> float:
+def _value(way: str, tops: NDArray[np.float64], depth: float) -> float:
     """The lowest value that no more than ``depth`` keys reach."""
     if depth >= len(tops):
         return 0.0
     if depth >= 1.0:
         return float(np.nextafter(tops[int(depth)], np.inf))
-    return float(tops[0] - _scale(tops, least_scale) * np.log(max(depth, LEAST_RATE)))
+    far = float(_tail_unit(way, tops[:1])[0] - _scale(way, tops) * np.log(max(depth, LEAST_RATE)))
+    return far if way == "surprise" else float(np.exp(min(far, 700.0)))
