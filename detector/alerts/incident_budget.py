@@ -9,7 +9,7 @@ and leaves the thresholds of surprise and breadth, which find scans, where they 
 number: with a budget of so many false incidents per day it is just raised. ``raised = rates <= budget``.
 
 Beyond the highest key of calibration, rates fall exponentially with surprise, which is −ln p, and as a power of
-evidence and breadth, which are sums and grow with whatever goes on: as steeply as the highest :data:`TAIL_KEYS` keys do.
+evidence and breadth, which are sums and grow with whatever goes on: as steeply as the highest :data:`TAIL_KEYS` do.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LEAST_RATE = 1e-300
 
 LEAST_SCALES = {"surprise": 1.0, "evidence": 0.25, "breadth": 0.25}
 """How steep a tail may be: for surprise in nats, where a p-value's own is 1; for sums in the logarithm, where it is one
-over the power (Hill 1975), at most the fourth. Calibration that saw hardly any must not make the first infinitely odd."""
+over the power (Hill 1975), at most the fourth. Where calibration saw hardly any, the first is not infinitely odd."""
 
 LEAST_SUM = 12.0
 """Nats of evidence or breadth that are never beyond the highest key of calibration: what a single flow can bring."""
