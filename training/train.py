@@ -32,6 +32,7 @@ from detector.models.base import Model
 from detector.models.bundle import build_bundle
 from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
+from detector.models.forest import IsolationForest
 from detector.models.manifest import TrainingData
 from detector.models.usual import UsualRange
 from detector.partitioner import partitions_of
@@ -53,8 +54,8 @@ ADDRESS_FAMILIES = ("addresses", "ports")
 SELF_TEST_SAMPLE = 64
 """Rows drawn from those trained on, by which a bundle proves that it scores elsewhere as it did here."""
 
-DEFAULT_KIND = Ensemble.kind
-"""A forest and clusters: on simulated days it finds far more quiet attacks than a forest alone (docs/quality.md)."""
+DEFAULT_KIND = IsolationForest.kind
+"""It hardly minds attacks among the training rows, nor windows that have just begun; see docs/models.md for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

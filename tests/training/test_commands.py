@@ -122,7 +122,7 @@ def test_same_seed_same_model(flows: Path, tmp_path: Path) -> None:
     for number, seed in enumerate(("7", "7", "8")):
         folder = str(tmp_path / str(number))
         given = ("--data", str(flows), *FORMAT, "--registry", folder, "--seed", seed, "--folds", "0")
-        assert run("train", *given, "--param", "forest_n_estimators=10", "--json")[0] == 0
+        assert run("train", *given, "--param", "n_estimators=10", "--json")[0] == 0
         shelf = Registry(folder)
         arrays.append(shelf.fetch("flows", shelf.resolve("flows"))["arrays.safetensors"])
     assert arrays[0] == arrays[1] != arrays[2]
