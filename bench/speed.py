@@ -37,7 +37,7 @@ DISTINCT = 500_000
 PLAIN_BATCHES = (500, 5_000, 20_000)
 OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters")
 WINDOWED, DEFAULT = "windowed", "default"
-"""The forest with windows, and what ``oddflow train`` makes unless told otherwise."""
+"""The forest of FOREST with windows, and what ``oddflow train`` makes unless told otherwise."""
 FOREST = ("--kind", "isolation-forest", "--param", "n_estimators=100", "--param", "max_samples=256")
 WINDOWED_ROUNDS = 2
 LATENCY_S = 20.0
