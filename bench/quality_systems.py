@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from pyod.models.cblof import CBLOF
 from pyod.models.hbos import HBOS
 from pyod.models.knn import KNN
-from sklearn.ensemble import IsolationForest
+from sklearn.ensemble import IsolationForest as ScikitForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from detector.models.base import Model
 from detector.models.ensemble import Ensemble
+from detector.models.forest import IsolationForest
 from training.estimators import fit_estimator
+from training.labels import TrainOn
+from training.train import Recipe
 
 Matrix = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -47,18 +50,19 @@ class Ours:
 
     def fit(self, train: Matrix, seed: int, *, contaminated: bool, names: Sequence[str] | None = None) -> Model:
         """Fit it to rows, as ``oddflow train`` would where attacks may be among them, or cannot be."""
-        params = self.params if contaminated or self.kind != Ensemble.kind else {"drop": 0.0, **self.params}
-        if self.kind == "isolation-forest":
+        among = TrainOn.parse("all" if contaminated else "normal")
+        params = Recipe(kind=self.kind, params=self.params, train_on=among).fitting
+        if self.kind == IsolationForest.kind:
             params = {**params, "max_samples": min(FOREST["max_samples"], len(train))}
         return fit_estimator(self.kind, train, seed=seed, params=params, names=names)
 
 
-OURS = {"oddflow": Ours("isolation-forest", FOREST), "oddflow-ensemble": Ours("ensemble")}
+OURS = {"oddflow": Ours(IsolationForest.kind, FOREST), "oddflow-ensemble": Ours(Ensemble.kind)}
 
 
 def forest(train: Matrix, test: Matrix, seed: int) -> Scores:
     """scikit-learn's IsolationForest as it comes."""
-    return np.asarray(-IsolationForest(random_state=seed).fit(train).score_samples(test))
+    return np.asarray(-ScikitForest(random_state=seed).fit(train).score_samples(test))
 
 
 def pyod(make: Callable[[int], Any]) -> System:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,10 +65,10 @@ def _usual(scores: NDArray[np.float64], share: float) -> NDArray[np.intp]:
 
 
 def _fit(
-    kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any], names: Sequence[str] | None
+    kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any], names: Sequence[str] | None = None
 ) -> Model:
     if kind == Ensemble.kind:
-        return fit_ensemble(matrix, seed, params, _fit_member, names)
+        return fit_ensemble(matrix, seed, params, _fit, names)
     return TRAINERS[kind](matrix, seed, params)
 
 
@@ -139,14 +140,6 @@ def _expected_lengths(tree: Any) -> NDArray[np.float64]:
     return result
 
 
-def _fit_member(kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
-    return TRAINERS[kind](matrix, seed, params)
-
-
-def _fit_ensemble(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
-    return _fit(Ensemble.kind, matrix, seed, params, None)
-
-
 TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]] = {
     IsolationForest.kind: _fit_forest,
     KMeans.kind: fit_kmeans,
@@ -154,5 +147,5 @@ TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]]
     Hbos.kind: fit_hbos,
     Ecod.kind: fit_ecod,
     Pca.kind: fit_pca,
-    Ensemble.kind: _fit_ensemble,
+    Ensemble.kind: partial(_fit, Ensemble.kind),
 }

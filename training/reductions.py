@@ -40,7 +40,7 @@ def fit_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> KMeans:
     clusters = MiniBatchKMeans(random_state=seed, **settings).fit(scaling.apply(matrix))
     centres = np.ascontiguousarray(clusters.cluster_centers_.T)
     model = KMeans(scaling, centres, np.zeros(matrix.shape[1]))
-    return KMeans(scaling, centres, model.squares(_spread(matrix)).mean(axis=0))
+    return KMeans(scaling, centres, model.squares(spread_rows(matrix)).mean(axis=0))
 
 
 def fit_hbos(matrix: Matrix, seed: int, params: dict[str, Any]) -> Hbos:  # noqa: ARG001 (nothing in it is random)
@@ -85,7 +85,7 @@ def fit_pca(matrix: Matrix, seed: int, params: dict[str, Any]) -> Pca:
         raise ValueError("some components explain nothing; set n_components to a share of variance, such as 0.95")
     components = np.ascontiguousarray(library.selected_components_.T, dtype=np.float64)
     model = Pca(scaling, components, weights, np.zeros(matrix.shape[1]))
-    return Pca(scaling, components, weights, model.shares(_spread(matrix)).mean(axis=0))
+    return Pca(scaling, components, weights, model.shares(spread_rows(matrix)).mean(axis=0))
 
 
 def standard_scaling(matrix: Matrix, clip: float = LARGEST_CLIP) -> Scaling:
@@ -94,7 +94,8 @@ def standard_scaling(matrix: Matrix, clip: float = LARGEST_CLIP) -> Scaling:
     return Scaling(scaler.mean_, np.maximum(scaler.scale_, SMALLEST_SCALE), clip)
 
 
-def _spread(matrix: Matrix) -> Matrix:
+def spread_rows(matrix: Matrix) -> Matrix:
+    """Some EXPLAINED_ROWS of the training rows, evenly spread."""
     return matrix[:: max(1, len(matrix) // EXPLAINED_ROWS)]
 
 
@@ -138,4 +139,4 @@ def _with_expectation(
     cuts, values = (np.concatenate(parts) for parts in zip(*steps, strict=True))
     starts = np.cumsum([0, *(len(own) for own, _ in steps)], dtype=np.int64)
     bare = kind(scaling, cuts, starts, values, np.zeros(matrix.shape[1]))
-    return kind(scaling, cuts, starts, values, bare.explain(_spread(matrix)).contributions.mean(axis=0))
+    return kind(scaling, cuts, starts, values, bare.explain(spread_rows(matrix)).contributions.mean(axis=0))

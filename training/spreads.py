@@ -21,6 +21,7 @@ from sklearn.cluster import MiniBatchKMeans
 
 from detector.models.scaling import SMALLEST_SCALE, Scaling
 from detector.models.spreads import LARGEST_WEIGHT, SpreadKMeans
+from training.reductions import spread_rows
 
 SETTINGS: dict[str, Any] = {
     "n_clusters": 32,
@@ -33,9 +34,6 @@ SETTINGS: dict[str, Any] = {
     "fewest": 1,
     "folds": 3,
 }
-
-EXPLAINED_ROWS = 4096
-"""How many training rows, evenly spread, expectations are the means of."""
 
 DRIFT_ROWS = 30_000
 """So many rows, evenly spread, are enough to tell how much rows change with time."""
@@ -61,7 +59,7 @@ def fit_spread_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> Spre
     spread = _spreads(scaled, labels, centres, counts, shrink) * _drift(scaled, seed, settings, folds) + least**2
     kept = counts >= min(fewest, counts.max())
     model = SpreadKMeans(scaling, _columns(centres[kept]), _columns(1.0 / spread[kept]), np.zeros(matrix.shape[1]))
-    expected = model.squares(matrix[:: max(1, len(matrix) // EXPLAINED_ROWS)]).mean(axis=0)
+    expected = model.squares(spread_rows(matrix)).mean(axis=0)
     return SpreadKMeans(scaling, model.centres, model.weights, expected)
 
 

@@ -70,9 +70,6 @@ class Survival:
 def fit_tails(scores: Floats, places: NDArray[np.int64] | None, tables: int, blend: float) -> TailTables:
     """Learn table 0 of all ``scores`` (rows,), and one of each segment's: ``places`` names each row's table."""
     whole = Survival.of(scores)
-    if places is None or tables == 1:
-        own = whole.knots(KNOTS)
-        return TailTables(own[None], whole.at(own)[None], np.array([whole.slope]))
     parts = [Survival.of(scores[places == table]) for table in range(1, tables)]
     rows = [_plain(whole), *(_blended(whole, part, blend) for part in parts)]
     width = max(len(knots) for knots, _, _ in rows)

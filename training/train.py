@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -54,15 +54,13 @@ ADDRESS_FAMILIES = ("addresses", "ports")
 SELF_TEST_SAMPLE = 64
 """Rows drawn from those trained on, by which a bundle proves that it scores elsewhere as it did here."""
 
-DEFAULT_KIND = IsolationForest.kind
-"""It hardly minds attacks among the training rows, nor windows that have just begun; see docs/models.md for others."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """How to train; together with the flows it determines the model."""
 
-    kind: str = DEFAULT_KIND
+    kind: str = IsolationForest.kind
+    """A forest hardly minds attacks among the training rows, nor windows that have just begun; see docs/models.md."""
     train_on: TrainOn = field(default_factory=lambda: TrainOn.parse("all"))
     seed: int = 1
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -134,6 +132,13 @@ class Trained:
         )
 
 
+class Passing(NamedTuple):
+    """Flows of a frame that pass through evidence, in order of time."""
+
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float64]
+
+
 def train(
     frame: pl.DataFrame,
     recipe: Recipe,
@@ -158,7 +163,11 @@ def train(
     tell(f"calibrating on {len(split.held_out):,} later flows")
     held_scores = model.score(matrix[split.held_out])
     calibration = Calibration.fit(held_scores, split.held_out_seconds)
-    incidents = _incidents(frame, matrix, model, calibration, chosen, split.held_out, extractor, partitions)
+    incidents = None
+    if has_addresses(frame[split.held_out]):
+        earlier, held_out = Passing(chosen, model.score(seen)), Passing(split.held_out, held_scores)
+        came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
+        incidents = _incidents(frame, earlier, held_out, calibration, came_by)
     quality = _measured(frame, matrix, truth, chosen, names, recipe, tell)
     return Trained(
         recipe=recipe,
@@ -184,30 +193,13 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
     return build_spec(families, extra=extra, partitions=recipe.partitions)
 
 
-def _incidents(  # noqa: PLR0917  (all that a daemon would have by then)
-    frame: pl.DataFrame,
-    matrix: NDArray[np.float32],
-    model: Model,
-    calibration: Calibration,
-    chosen: NDArray[np.intp],
-    held_out: NDArray[np.intp],
-    extractor: FeatureExtractor,
-    came_by: NDArray[np.int32] | None,
+def _incidents(
+    frame: pl.DataFrame, earlier: Passing, held_out: Passing, calibration: Calibration, came_by: NDArray[np.int32]
 ) -> IncidentCalibration | None:
-    """Calibrate on the held-out flows, after those trained on; None where they have no addresses or span no time."""
-    if not has_addresses(frame[held_out]):
-        return None
+    """Calibrate on the held-out flows, after those trained on; None where they span no time."""
     state = EvidenceState()
-
-    def passing(rows: NDArray[np.intp]) -> tuple[pl.DataFrame, NDArray[np.float64], NDArray[np.int32]]:
-        flows = frame[rows]
-        partitions = partitions_of(flows["src_ip"], extractor.spec.partitions) if came_by is None else came_by[rows]
-        return flows, model.score(matrix[rows]), partitions
-
-    flows, scores, partitions = passing(chosen)
-    suspect(flows, scores, calibration, state, partitions)
-    flows, scores, partitions = passing(held_out)
-    return calibrate_incidents(flows, scores, calibration, state, partitions)
+    suspect(frame[earlier.rows], earlier.scores, calibration, state, came_by[earlier.rows])
+    return calibrate_incidents(frame[held_out.rows], held_out.scores, calibration, state, came_by[held_out.rows])
 
 
 def _measured(  # noqa: PLR0917  (what is measured, row by row)
