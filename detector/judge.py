@@ -27,6 +27,7 @@ from detector.features.windows import WindowCounts
 from detector.memory import Memory
 from detector.models.bundle import LoadedModel
 from detector.records.flow import FlowBatch
+from detector.state.events import StateBegun
 from detector.transport.base import OutRecord, RawBatch
 from detector.verdict import Verdict
 
@@ -125,7 +126,10 @@ class Judge:
         return matrix
 
     def _matrix(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
-        return self.model.extractor.transform(flows.frame, raw.partitions[flows.rows], self.memory)
+        partitions = raw.partitions[flows.rows]
+        for partition, why_not in self.memory.begin(flows.frame, partitions).items():
+            self._tell(StateBegun(partition, self.model.version, why_not))
+        return self.model.extractor.transform(flows.frame, partitions, self.memory)
 
     def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         started = time.perf_counter()

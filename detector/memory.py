@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
 from detector.alerts.incidents import IncidentBook
+from detector.beginning import Beginnable, Beginning, first_times
 from detector.errors import InputError
 from detector.features.windows import WindowState
 from detector.features.windows_keys import Arrivals, arrivals_of
@@ -43,22 +44,48 @@ class Memory:
         self.windows: WindowState | None = None
         self.incidents = IncidentBook()
         self.evidence = EvidenceState()
+        self._beginning: Beginning | None = None
+        self._begun: set[int] = set()
         self._latest: tuple[pl.DataFrame, Arrivals] | None = None
         self._defined_by: dict[str, Any] = {}
         self._parts: dict[str, Remembered] = {}
         self.adopt(model)
 
     def adopt(self, model: LoadedModel) -> None:
-        """Serve another model: what it needs too is kept, what it defines otherwise starts empty."""
+        """Serve another model: what it needs too is kept, what it defines otherwise begins anew."""
         wanted: Mapping[str, Any] = model.extractor.spec.windows
         if not wanted:
             self.windows = None
         elif self.windows is None or self._defined_by != dict(wanted):
             self.windows = WindowState(wanted)
+            self._begun.clear()
         self._defined_by = dict(wanted)
+        self._beginning = model.beginning
         self._parts = {"incidents": self.incidents, "evidence": self.evidence}
         if self.windows:
             self._parts["windows"] = self.windows
+
+    def begin(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> dict[int, str]:
+        """Have partitions that nothing is known of begin with what training ended with, before these flows of theirs.
+
+        Gives, by partition, why it could not; the empty text where it could. Those that it does not suit are left out.
+        """
+        beginning, told = self._beginning, dict[int, str]()
+        if beginning is None:
+            return told
+        states: dict[str, Beginnable] = {"evidence": self.evidence}
+        if self.windows:
+            states["windows"] = self.windows
+        for partition, ts in first_times(frame["ts"].to_numpy(), partitions).items():
+            if partition in self._begun:
+                continue
+            self._begun.add(partition)
+            try:
+                if beginning.begin(states, partition, ts):
+                    told[partition] = ""
+            except InputError as error:
+                told[partition] = str(error)
+        return told
 
     def update(
         self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None, out: NDArray[np.float32], first_column: int
@@ -94,5 +121,6 @@ class Memory:
     def drop(self, partitions: Iterable[int]) -> None:
         """Forget these partitions."""
         gone = list(partitions)
+        self._begun.difference_update(gone)
         for part in self._parts.values():
             part.forget(*gone)

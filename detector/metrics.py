@@ -271,7 +271,9 @@ class Metrics:
         )
         self.state_bytes = self._gauge("state_snapshot_bytes", "Size of the latest snapshot.", "partition")
         self.state_restores = self._counter(
-            "state_restores_total", "Partitions that came with state to restore, by result: ok or missing.", "result"
+            "state_restores_total",
+            "Partitions that came, by state: ok (as it was), missing, begun (with what training ended with), unfit.",
+            "result",
         )
         self.state_restore_seconds = self._histogram(
             "state_restore_seconds",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
 from detector.alerts.suspect import suspect
+from detector.beginning import Beginnable, first_times
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState
@@ -40,11 +41,31 @@ def load_model(settings: Settings, version: str | None = None) -> LoadedModel:
 
 
 def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = None) -> Scored:
-    """Score flows in order of time; those of ``warm_up`` come before them and are not told of."""
+    """Score flows in order of time; those of ``warm_up`` come before them and are not told of.
+
+    Where the first of either come after what the model was trained on, they begin with what training ended with.
+    """
     windows, evidence = fresh_windows(model.extractor), EvidenceState()
+    _begin(model, data if warm_up is None else warm_up, windows, evidence)
     if warm_up is not None and (windows is not None or model.incidents is not None):
         _weigh(model, warm_up, windows, evidence)
     return _weigh(model, data, windows, evidence)
+
+
+def _begin(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> None:
+    if model.beginning is None:
+        return
+    states: dict[str, Beginnable] = {"evidence": evidence}
+    if windows:
+        states["windows"] = windows
+    for partition, ts in first_times(data.frame["ts"].to_numpy(), _partitions(model, data)).items():
+        model.beginning.begin(states, partition, ts)
+
+
+def _partitions(model: LoadedModel, data: Dataset) -> NDArray[np.int32]:
+    """Those that the flows came by, or would have."""
+    came_by = data.partitions
+    return partitions_of(data.frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
 
 
 def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> Scored:
@@ -53,8 +74,7 @@ def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evide
     p_values = model.calibration.p_values(scores)
     if model.incidents is None:
         return Scored(scores, p_values, None)
-    partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
-    found = suspect(frame, scores, model.calibration, evidence, partitions)
+    found = suspect(frame, scores, model.calibration, evidence, _partitions(model, data))
     return Scored(scores, p_values, model.incidents.rates(found))
 
 

@@ -288,7 +288,7 @@ class State(Section):
     """What is remembered of each partition (windows, evidence, incidents), kept for restarts and rebalances."""
 
     enabled: bool = Field(
-        default=True, description="Whether it is kept. Without, every start begins with empty windows."
+        default=True, description="Whether it is kept. Without, every start begins with what training ended with."
     )
     url: str | None = Field(
         default=None,

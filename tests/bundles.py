@@ -12,25 +12,28 @@ import polars as pl
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.suspect import calibrate_incidents
 from detector.features.extractor import FeatureExtractor, build_spec
-from detector.features.replay import features_of
+from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import default_windows
 from detector.models.bundle import LoadedModel, build_bundle, read_bundle
 from detector.models.calibration import Calibration
 from detector.models.manifest import TrainingData, decode_manifest
+from detector.partitioner import partitions_of
 from detector.records.flow import SCHEMA
 from training.estimators import fit_estimator
+from training.simulator.scenario import DEFAULT_START
+from training.train import ended_with
 
 START = datetime(2026, 11, 24, 3, 45, tzinfo=UTC)
 
 
-def ordinary_flows(count: int, seed: int = 0) -> pl.DataFrame:
+def ordinary_flows(count: int, seed: int = 0, start: float = 1.7e9) -> pl.DataFrame:
     """Web, name and mail traffic of a small network, one flow a second."""
     rng = np.random.default_rng(seed)
     services = rng.choice(3, count, p=(0.6, 0.3, 0.1))
     return pl.DataFrame(
         {
             "uid": [f"C{row}" for row in range(count)],
-            "ts": 1.7e9 + np.arange(count, dtype=np.float64),
+            "ts": start + np.arange(count, dtype=np.float64),
             "duration_s": rng.lognormal(-1.0, 1.0, count),
             "src_ip": [f"10.0.0.{host}" for host in rng.integers(2, 60, count)],
             "src_port": rng.integers(32_768, 61_000, count),
@@ -51,19 +54,30 @@ def ordinary_flows(count: int, seed: int = 0) -> pl.DataFrame:
 
 @cache
 def bundle(number: int = 0, name: str = "flows", *, windows: bool = False) -> Mapping[str, bytes]:
-    """The files of a model; another ``number`` is another model, trained a minute later."""
-    flows = ordinary_flows(1_500, seed=number)
-    extractor = FeatureExtractor.fit(flows, build_spec(windows=default_windows() if windows else None))
-    matrix = features_of(extractor, flows)
+    """The files of a model; another ``number`` is another model, trained a minute later.
+
+    One with ``windows`` is trained over three partitions, on what came right before simulated traffic.
+    """
+    flows = ordinary_flows(1_500, number, DEFAULT_START - 1_500.0) if windows else ordinary_flows(1_500, number)
+    spec = build_spec(windows=default_windows(), partitions=3) if windows else build_spec()
+    extractor = FeatureExtractor.fit(flows, spec)
+    state, evidence = fresh_windows(extractor), EvidenceState()
+    matrix = features_of(extractor, flows, state)
     model = fit_estimator("isolation-forest", matrix[:1_000], seed=number, params={"n_estimators": 20})
     scores = model.score(matrix[1_000:])
     calibration = Calibration.fit(scores, 500.0)
+    incidents = (
+        calibrate_incidents(flows[1_000:], scores, calibration, evidence, partitions_of(flows[1_000:]["src_ip"], 3))
+        if windows
+        else None
+    )
     return build_bundle(
         name=name,
         extractor=extractor,
         model=model,
         calibration=calibration,
-        incidents=calibrate_incidents(flows[1_000:], scores, calibration, EvidenceState()) if windows else None,
+        incidents=incidents,
+        beginning=ended_with(state, evidence) if windows else None,
         self_test_rows=matrix,
         training=TrainingData(rows=1_000, rows_read=1_500, sources=("conn.log",), format="zeek"),
         created=START + timedelta(minutes=number),

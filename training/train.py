@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspect import calibrate_incidents, suspect
+from detector.beginning import MAX_BYTES, Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.perflow import FAMILIES
-from detector.features.replay import features_of
+from detector.features.replay import features_of, fresh_windows
 from detector.features.spec import FeatureSpec
-from detector.features.windows import default_windows
+from detector.features.windows import WindowState, default_windows
 from detector.models.base import Model
 from detector.models.bundle import build_bundle
 from detector.models.calibration import Calibration
@@ -90,6 +91,8 @@ class Trained:
     model: Model
     calibration: Calibration
     incidents: IncidentCalibration | None
+    beginning: Beginning | None
+    """The windows and the evidence after the last flow; None where flows have no addresses, or it is too large."""
     usual: UsualRange
     quality: Quality
     training_rows: NDArray[np.intp]
@@ -109,6 +112,7 @@ class Trained:
             model=self.model,
             calibration=self.calibration,
             incidents=self.incidents,
+            beginning=self.beginning,
             self_test_rows=self.self_test_rows,
             usual=self.usual,
             training=training_data(data, len(self.training_rows), self.recipe),
@@ -155,7 +159,8 @@ def train(
     chosen = np.flatnonzero(recipe.train_on.rows(truth, split.before(len(frame)), recipe.seed))
     tell(f"computing features of {len(frame):,} flows")
     extractor = FeatureExtractor.fit(frame[chosen], spec_for(frame, recipe))
-    matrix = features_of(extractor, frame, None, partitions)
+    windows = fresh_windows(extractor)
+    matrix = features_of(extractor, frame, windows, partitions)
     tell(f"training {recipe.kind} on {len(chosen):,} flows")
     seen = matrix[chosen]
     names = extractor.spec.names
@@ -163,11 +168,11 @@ def train(
     tell(f"calibrating on {len(split.held_out):,} later flows")
     held_scores = model.score(matrix[split.held_out])
     calibration = Calibration.fit(held_scores, split.held_out_seconds)
-    incidents = None
+    evidence, incidents = EvidenceState(), None
     if has_addresses(frame[split.held_out]):
         earlier, held_out = Passing(chosen, model.score(seen)), Passing(split.held_out, held_scores)
         came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
-        incidents = _incidents(frame, earlier, held_out, calibration, came_by)
+        incidents = _incidents(frame, earlier, held_out, calibration, evidence, came_by)
     quality = _measured(frame, matrix, truth, chosen, names, recipe, tell)
     return Trained(
         recipe=recipe,
@@ -175,6 +180,7 @@ def train(
         model=model,
         calibration=calibration,
         incidents=incidents,
+        beginning=ended_with(windows, evidence, tell),
         usual=UsualRange.fit(seen),
         quality=quality,
         training_rows=chosen,
@@ -193,13 +199,30 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
     return build_spec(families, extra=extra, partitions=recipe.partitions)
 
 
-def _incidents(
-    frame: pl.DataFrame, earlier: Passing, held_out: Passing, calibration: Calibration, came_by: NDArray[np.int32]
+def _incidents(  # noqa: PLR0917  (rows of one frame, and what is known of them)
+    frame: pl.DataFrame,
+    earlier: Passing,
+    held_out: Passing,
+    calibration: Calibration,
+    state: EvidenceState,
+    came_by: NDArray[np.int32],
 ) -> IncidentCalibration | None:
-    """Calibrate on the held-out flows, after those trained on; None where they span no time."""
-    state = EvidenceState()
+    """Calibrate on the held-out flows, after those trained on; None where they span no time. Both go into ``state``."""
     suspect(frame[earlier.rows], earlier.scores, calibration, state, came_by[earlier.rows])
     return calibrate_incidents(frame[held_out.rows], held_out.scores, calibration, state, came_by[held_out.rows])
+
+
+def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None) -> Beginning | None:
+    """What a daemon begins with: the state after the last flow of training."""
+    parts: dict[str, WindowState | EvidenceState] = {"evidence": evidence, **({"windows": windows} if windows else {})}
+    partitions = sorted(set[int]().union(*(part.partitions for part in parts.values())))
+    kept = {n: {name: part.snapshot(n) for name, part in parts.items() if n in part.partitions} for n in partitions}
+    clocks = [clock for part in parts.values() for n in kept if (clock := part.event_time_s(n)) is not None]
+    beginning = Beginning(max(clocks, default=0.0), kept)
+    if beginning.size > MAX_BYTES:
+        tell(f"the state after training, {beginning.size >> 20} MiB, is too large to ship: daemons begin without it")
+        return None
+    return beginning if clocks else None
 
 
 def _measured(  # noqa: PLR0917  (what is measured, row by row)

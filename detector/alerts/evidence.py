@@ -31,7 +31,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.features.windows_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
-from detector.features.windows_kernel import CLOCK_FIELDS, FAR, NEAR, halved, happened_at, mixed
+from detector.features.windows_kernel import CLOCK, CLOCK_FIELDS, FAR, NEAR, STARTED, halved, happened_at, mixed
 from detector.features.windows_keys import Arrivals, hashes_of
 from detector.features.windows_table import (
     EVICTED,
@@ -185,6 +185,17 @@ class EvidenceState:
             held = table.numbers[: int(table.meta[USED]), place]
             _ENVELOPE.demand(bool(((held >= 0) & (held <= most)).all()), "its evidence is out of bounds")
         self._partitions[partition] = table, clock
+
+    def event_time_s(self, partition: int) -> float | None:
+        """The partition's clock, seconds since 1970; None before its first record."""
+        _, clock = self._partitions.get(partition, (None, None))
+        return float(clock[CLOCK]) if clock is not None and clock[STARTED] else None
+
+    def begin(self, partition: int, data: bytes, ts: float) -> None:
+        """Restore what ``snapshot`` gave and pass time until ``ts``: a long pause is no wild time stamp."""
+        self.restore(partition, data)
+        _, clock = self._partitions[partition]
+        clock[CLOCK] = max(clock[CLOCK], ts)
 
     def forget(self, *partitions: int) -> None:
         """Drop these partitions' state, such as of those that another member reads now."""

@@ -157,6 +157,12 @@ class WindowState:
         """
         self._partitions[partition] = unpack(data, self._layout)
 
+    def begin(self, partition: int, data: bytes, ts: float) -> None:
+        """Restore what ``snapshot`` gave and pass time until ``ts``: a long pause is no wild time stamp."""
+        self.restore(partition, data)
+        clock = self._partitions[partition].clock
+        clock[CLOCK] = max(clock[CLOCK], ts)
+
     def forget(self, *partitions: int) -> None:
         """Drop these partitions' state, such as of those that another member reads now."""
         for partition in partitions:

@@ -1,9 +1,9 @@
 """The bundle: a model as a few files without code in them, checked in full before anything of it is used.
 
 ``model.json`` is the manifest (``detector.models.manifest``), ``arrays.safetensors`` everything that was learnt, with
-names by part (``features.``, ``model.``, ``calibration.``, ``usual.``, ``incidents.``, ``self_test.``). Other files,
-such as ``card.html``, are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's
-business.
+names by part (``features.``, ``model.``, ``calibration.``, ``usual.``, ``incidents.``, ``self_test.``),
+``beginning.msgpack`` the state that training ended with (``detector.beginning``). Other files, such as ``card.html``,
+are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
 
 Reading does no I/O and runs nothing from the files. Whatever bytes they hold, it ends in a model or in a BundleError.
 """
@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from detector.alerts.incident_budget import IncidentCalibration
+from detector.beginning import Beginning
 from detector.errors import BundleError, ConfigurationError
 from detector.features.extractor import FeatureExtractor
 from detector.models.arrays import broken, check_names, take
@@ -44,6 +45,7 @@ from detector.models.usual import UsualRange
 
 MANIFEST = "model.json"
 ARRAYS = "arrays.safetensors"
+BEGINNING = "beginning.msgpack"
 SIGNATURE = "manifest.sig"
 
 MAX_FILES = 16
@@ -73,6 +75,8 @@ class LoadedModel:
     incidents: IncidentCalibration | None
     """None where the flows that it was calibrated on had no times."""
     self_test_rows: NDArray[np.float32]
+    beginning: Beginning | None = None
+    """None where training kept no state: of flows without addresses, or more of it than a bundle holds."""
 
     @property
     def name(self) -> str:
@@ -106,6 +110,7 @@ def build_bundle(
     training: TrainingData,
     usual: UsualRange | None = None,
     incidents: IncidentCalibration | None = None,
+    beginning: Beginning | None = None,
     parameters: Mapping[str, Any] | None = None,
     seeds: Mapping[str, int] | None = None,
     quality: Mapping[str, Figure] | None = None,
@@ -152,6 +157,8 @@ def build_bundle(
         files={ARRAYS: _entry(arrays)},
     )
     files = {ARRAYS: arrays}
+    if beginning is not None:
+        files[BEGINNING] = beginning.encode()
     if card is not None:
         files["card.html"] = card(manifest)
     return seal_bundle(manifest, files)
@@ -197,6 +204,7 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
         usual=UsualRange.from_arrays(parts["usual"], width),
         incidents=IncidentCalibration.from_arrays(parts["incidents"]) if parts["incidents"] else None,
         self_test_rows=_self_test_rows(parts["self_test"], width),
+        beginning=Beginning.decode(files[BEGINNING]) if BEGINNING in files else None,
     )
     _self_test(loaded, parts["self_test"]["scores"])
     return loaded

@@ -39,7 +39,7 @@ class StateNotSaved:
 
 @dataclass(frozen=True, slots=True)
 class StateMissing:
-    """A partition that was read before came without its state: its windows start empty."""
+    """A partition that was read before came without its state: it begins with what training ended with, or empty."""
 
     partition: int
     committed: int
@@ -49,6 +49,24 @@ class StateMissing:
         """Count it; scores differ until the windows have filled, so a person may want to know."""
         metrics.state_restores.labels("missing").inc()
         log.warning("state.missing", partition=self.partition, committed=self.committed, why=self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class StateBegun:
+    """A partition that nothing was known of begins with what its model's training ended with."""
+
+    partition: int
+    model_version: str
+    why_not: str
+    """Why it begins empty instead; the empty text if it does not."""
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it."""
+        metrics.state_restores.labels("unfit" if self.why_not else "begun").inc()
+        if self.why_not:
+            log.warning("state.unfit", partition=self.partition, version=self.model_version, why=self.why_not)
+        else:
+            log.info("state.begun", partition=self.partition, version=self.model_version)
 
 
 @dataclass(frozen=True, slots=True)

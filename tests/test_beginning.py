@@ -1,0 +1,174 @@
+"""A partition that nothing is known of begins with what its model's training ended with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from detector import events
+from detector.alerts.alert import AlertWriter
+from detector.alerts.decide import Budget
+from detector.alerts.evidence import EvidenceState
+from detector.beginning import LATE_S, LATEST_S, Beginning
+from detector.dataset import OFFSET, SOURCE, Dataset
+from detector.errors import BundleError
+from detector.features.replay import features_of, fresh_windows
+from detector.judge import Judge
+from detector.memory import Memory
+from detector.models.bundle import LoadedModel, read_bundle
+from detector.partitioner import partitions_of
+from detector.records.flow import ROW, FlowBatch
+from detector.scoring import score_flows
+from detector.state.events import StateBegun
+from detector.transport.base import Envelope, RawBatch
+from tests.bundles import bundle, ordinary_flows
+from training.simulator.scenario import DEFAULT_START
+from training.train import ended_with
+
+PARTITIONS = 3
+FLOWS = 120
+
+
+def model() -> LoadedModel:
+    """A model with windows, whose training ended at DEFAULT_START."""
+    return read_bundle(bundle(windows=True))
+
+
+def later(seconds: float = 1.0, count: int = FLOWS) -> pl.DataFrame:
+    """Flows of the same network, so many seconds after the training."""
+    return ordinary_flows(count, 7, DEFAULT_START + seconds)
+
+
+def in_one_piece(model: LoadedModel, flows: pl.DataFrame) -> NDArray[np.float32]:
+    """Their features where they follow the training flows in one stream."""
+    before = ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0)
+    return features_of(model.extractor, pl.concat([before, flows]))[len(before) :]
+
+
+def cold(model: LoadedModel, flows: pl.DataFrame) -> NDArray[np.float32]:
+    """Their features where nothing went before them."""
+    return features_of(model.extractor, flows)
+
+
+def remembered(model: LoadedModel, flows: pl.DataFrame, cuts: list[int]) -> NDArray[np.float32]:
+    """Their features as a daemon's memory gives them, in batches that end at ``cuts``."""
+    memory, parts = Memory(model), []
+    for start, end in zip([0, *cuts], [*cuts, len(flows)], strict=True):
+        batch = flows[start:end]
+        partitions = partitions_of(batch["src_ip"], PARTITIONS)
+        memory.begin(batch, partitions)
+        parts.append(model.extractor.transform(batch, partitions, memory))
+    return np.concatenate(parts)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, FLOWS), max_size=4).map(sorted))
+def test_features_go_on_from_training(cuts: list[int]) -> None:
+    """However they are batched, flows after training have the features of one stream."""
+    one, flows = model(), later()
+    assert np.array_equal(remembered(one, flows, cuts), in_one_piece(one, flows))
+
+
+@pytest.mark.parametrize("seconds", [-1_500.0, -LATE_S - FLOWS - 1.0, LATEST_S + 3.0])
+def test_other_times_begin_empty(seconds: float) -> None:
+    """Flows from before the training's end, or from months after it, begin with empty windows."""
+    one, flows = model(), later(seconds)
+    assert np.array_equal(remembered(one, flows, []), cold(one, flows))
+
+
+def test_a_pause_is_no_wild_time() -> None:
+    """After a night's pause the first record already counts as happening when it did."""
+    one, flows = model(), later(40_000.0)
+    since = one.extractor.spec.names.index("source_since")
+    assert remembered(one, flows, [])[0, since] > np.log(30_000.0)
+
+
+def test_known_partitions_stay_as_they_are() -> None:
+    """A partition that has been read, or whose snapshot was restored, does not begin again."""
+    one, flows = model(), later(count=10)
+    memory = Memory(replace(one, beginning=None))
+    partitions = np.zeros(10, np.int32)
+    memory.begin(flows, partitions)
+    one.extractor.transform(flows, partitions, memory)
+    kept = memory.freeze(0)()
+    memory.adopt(one)
+    assert memory.begin(flows, partitions) == {0: ""}, "evidence has not seen it, and begins"
+    assert memory.freeze(0)()["windows"] == kept["windows"]
+    memory.drop([0])
+    memory.restore(0, kept)
+    memory.begin(flows, partitions)
+    assert memory.freeze(0)()["windows"] == kept["windows"]
+
+
+def test_files_begin_with_it_too() -> None:
+    """A file from after the training is scored as if it followed it, one from before as if nothing had been before."""
+    one, flows = model(), later()
+    frame = flows.with_columns(pl.lit(0, pl.Int32).alias(SOURCE), pl.Series(OFFSET, range(FLOWS)))
+    data = Dataset(frame, "zeek", ("conn.log",), "", {}, {})
+    assert np.array_equal(score_flows(one, data).scores, one.model.score(in_one_piece(one, flows)))
+    earlier = replace(data, frame=frame.with_columns(pl.col("ts") - 1_000.0))
+    assert np.array_equal(score_flows(one, earlier).scores, one.model.score(cold(one, flows)))
+
+
+def test_state_that_does_not_fit_is_told() -> None:
+    """A model whose state cannot be restored is served all the same; the partition begins empty, and that is told."""
+    one = model()
+    assert one.beginning is not None
+    damaged = Beginning(one.beginning.ended_at, {n: {"windows": b"?"} for n in range(PARTITIONS)})
+    told: list[events.Event] = []
+    judge = Judge(
+        replace(one, beginning=damaged),
+        incoming=Nothing(),
+        budget=Budget(incidents_per_day=10.0),
+        writer=AlertWriter("ocsf", 3),
+        write_scores=False,
+        write_incidents=False,
+        tell=told.append,
+    )
+    flows = later(count=10)
+    raw = RawBatch(
+        topic="flows",
+        values=[b"{}"] * 10,
+        partitions=np.zeros(10, np.int32),
+        offsets=np.arange(10),
+        timestamps_ms=np.zeros(10, np.int64),
+        envelope=lambda _: Envelope(None, ()),
+    )
+    verdict = judge.judge(raw, FlowBatch(flows.with_columns(pl.Series(ROW, range(10), pl.UInt32))))
+    assert verdict.scored == 10
+    (begun,) = [event for event in told if isinstance(event, StateBegun)]
+    assert (begun.partition, begun.model_version) == (0, one.version)
+    assert "window state" in begun.why_not
+
+
+class Nothing:
+    """No model ever comes."""
+
+    def take(self) -> None:
+        """Nothing."""
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_refused(data: bytes) -> None:
+    """Whatever bytes stand for it in a bundle, the end is a BundleError."""
+    with pytest.raises(BundleError, match="train the model again"):
+        Beginning.decode(data)
+
+
+def test_bytes_are_the_same_for_the_same_history() -> None:
+    """Written and read it is the same, and training twice gives the same bytes."""
+    one = model()
+    assert one.beginning is not None
+    assert Beginning.decode(one.beginning.encode()) == one.beginning
+    windows = fresh_windows(one.extractor)
+    features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows)
+    again = ended_with(windows, EvidenceState())
+    assert again is not None
+    for partition, kept in again.partitions.items():
+        assert kept["windows"] == one.beginning.partitions[partition]["windows"]
