@@ -67,7 +67,7 @@ def attacks_found(  # noqa: PLR0917 - columns of one table
     first, raised_at = np.full(len(ids), np.inf), np.full(len(ids), np.inf)
     np.minimum.at(first, number, ts)
     np.minimum.at(raised_at, number[raised], ts[raised])
-    soon = raised_at - first <= within_s
+    soon = np.isfinite(raised_at) & (raised_at - first <= within_s)
     return {name: bool(found) for name, found in zip(ids.tolist(), soon.tolist(), strict=True) if name}
 
 

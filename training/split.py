@@ -17,6 +17,13 @@ MIN_HELD_OUT_ROWS = 20
 """Fewer cannot even tell the oddest twentieth: the smallest p-value is 1 / (rows + 1)."""
 
 
+DAY_S = 86_400.0
+
+TWO_DAYS = 1.9
+"""What is usual at night is not what is usual in the evening: of so many days or more, at least the last is held out.
+Two days' first and last flow are a little less than two days apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Where a frame, ascending in time, is cut: rows before the cut may be trained on, some of the rest calibrate."""
@@ -36,12 +43,15 @@ class Split:
 def split_by_time(frame: pl.DataFrame, calm: NDArray[np.bool_], holdout: float) -> Split:
     """Hold out the last ``holdout`` share of the ``calm`` rows (benign, or not known to be attacks) of a frame.
 
+    Of flows that span two days or more, the whole last day at least.
     Raises ConfigurationError for a share outside 0…1, InputError where too few calm rows are left on either side.
     """
     if not 0.0 < holdout < 1.0:
         raise ConfigurationError(f"--holdout {holdout}: give a share between 0 and 1, such as 0.2")
-    rows = np.flatnonzero(calm)
+    rows, ts = np.flatnonzero(calm), frame["ts"].to_numpy()
     place = len(rows) - round(len(rows) * holdout)
+    if len(rows) and ts[rows[-1]] - ts[rows[0]] >= TWO_DAYS * DAY_S:
+        place = min(place, int(np.searchsorted(ts[rows], ts[rows[-1]] - DAY_S)))
     held_out = rows[place:]
     for name, count, least in (
         ("trained on", place, MIN_TRAINING_ROWS),
@@ -52,5 +62,4 @@ def split_by_time(frame: pl.DataFrame, calm: NDArray[np.bool_], holdout: float) 
                 f"splitting {len(rows)} usable flows by time: {count} would be {name}, and at least {least} are needed;"
                 " give more data or another --holdout"
             )
-    ts = frame["ts"].to_numpy()
     return Split(int(held_out[0]), held_out, float(ts[held_out[-1]] - ts[held_out[0]]))

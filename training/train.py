@@ -67,7 +67,8 @@ class Recipe:
     params: Mapping[str, Any] = field(default_factory=dict)
     """The estimator's own, by its library's names."""
     holdout: float = 0.2
-    """Share of the calm flows, the latest, that the model is calibrated on instead of trained on."""
+    """Share of the calm flows, the latest, that the model is calibrated on instead of trained on; of two days or more,
+    at least the last."""
     folds: int = 5
     """How many times a labelled set is trained on in part and measured on the rest; fewer than 2: not measured."""
     windows: Mapping[str, Any] | None = field(default_factory=default_windows)

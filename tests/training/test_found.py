@@ -24,7 +24,11 @@ def test_as_many_benign_keys_are_raised_as_the_budget_has(budget: int, share: fl
 
 @pytest.mark.parametrize(
     ("budget", "within", "expected"),
-    [(1, 60.0, {"scan-1": True, "beacon-2": False}), (1, 29.0, {"scan-1": False, "beacon-2": False})],
+    [
+        (1, 60.0, {"scan-1": True, "beacon-2": False}),
+        (1, 29.0, {"scan-1": False, "beacon-2": False}),
+        (1, np.inf, {"scan-1": True, "beacon-2": False}),
+    ],
 )
 def test_attacks_are_found_in_time_or_not(budget: int, within: float, expected: dict[str, bool]) -> None:
     """An attack counts as found if one of its flows is raised soon enough after its first."""

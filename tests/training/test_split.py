@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from detector.errors import ConfigurationError, InputError
 from tests.features.flows import flows
-from training.split import MIN_HELD_OUT_ROWS, MIN_TRAINING_ROWS, split_by_time
+from training.split import DAY_S, MIN_HELD_OUT_ROWS, MIN_TRAINING_ROWS, split_by_time
 
 FRAME = flows(*({"ts": float(t)} for t in np.repeat(np.arange(200), 2)))
 
@@ -26,6 +26,14 @@ def test_held_out_rows_come_after(holdout: float, seed: int) -> None:
     assert ts[before].max() <= ts[split.held_out].min()
     assert split.held_out_seconds == ts[split.held_out].max() - ts[split.held_out].min()
     assert abs(len(split.held_out) - holdout * calm.sum()) <= 0.5
+
+
+@pytest.mark.parametrize(("days", "expected"), [(1.8, 0.2 * 1.8), (1.99, 1.0), (6.0, 0.2 * 6.0)])
+def test_a_day_is_held_out_where_there_are_two(days: float, expected: float) -> None:
+    """Calibration sees every hour of the day where flows span two days, and a fifth of them otherwise."""
+    ts = np.linspace(0.0, days * DAY_S, 500)
+    split = split_by_time(flows(*({"ts": float(t)} for t in ts)), np.ones(500, dtype=bool), 0.2)
+    assert split.held_out_seconds / DAY_S == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("holdout", [0.0, 1.0, -0.1, float("nan")])
