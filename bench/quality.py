@@ -1,7 +1,7 @@
 """How well attacks are found, on labelled sets, beside what a data scientist would take from a shelf.
 
 Every system is trained and measured on the same rows, with five seeds; told are median, minimum and maximum. Nothing is
-chosen on test rows. ``oddflow`` is our forest, ``oddflow-ensemble`` forest and clusters as ``train`` makes them;
+chosen on test rows. ``oddflow`` is what ``train`` makes, forest and clusters; ``oddflow-forest`` a large forest alone;
 ``oddflow-single-flows`` is without windows; ``oddflow-no-direction`` leaves out what tells inside from outside;
 ``oddflow-4-partitions`` and ``-16-`` have the topic keyed by source over so many, ``-4-unkeyed`` by nothing.
 ``found_at_10_false_incidents`` is the share of attack flows raised where ten benign keys (source, destination, port)

@@ -57,7 +57,7 @@ class Ours:
         return fit_estimator(self.kind, train, seed=seed, params=params, names=names)
 
 
-OURS = {"oddflow": Ours(IsolationForest.kind, FOREST), "oddflow-ensemble": Ours(Ensemble.kind)}
+OURS = {"oddflow": Ours(Ensemble.kind), "oddflow-forest": Ours(IsolationForest.kind, FOREST)}
 
 
 def forest(train: Matrix, test: Matrix, seed: int) -> Scores:

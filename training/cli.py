@@ -60,7 +60,7 @@ def train(
     end: ToOption = None,
     registry: RegistryOption = None,
     model: ModelOption = None,
-    kind: Annotated[str, typer.Option(help="Kind of model, such as ensemble or kmeans.")] = "isolation-forest",
+    kind: Annotated[str, typer.Option(help="Kind of model, such as isolation-forest or kmeans.")] = "ensemble",
     train_on: Annotated[
         str,
         typer.Option(

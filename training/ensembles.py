@@ -5,7 +5,7 @@ Parameters: ``members``, names of :data:`MEMBERS` with commas between; ``sharpne
 segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it;
 ``folds``, into how many stretches of time rows are cut, so that tables are learnt from scores of rows that a member
 did not see (0: of those that it did); and each member's own after its name, such as ``forest_n_estimators=200`` or
-``clusters_n_clusters=256``.
+``clusters_n_clusters=256``, or by its bare name where only one of them has it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.ensemble import IsolationForest as ScikitForest
 
 from detector.models.base import Model
 from detector.models.clusters import KMeans
@@ -48,6 +50,9 @@ MEMBERS = {
     "pca": Pca.kind,
 }
 """What members are called in parameters."""
+
+OWN = {"forest": frozenset(ScikitForest().get_params()), "clusters": frozenset(MiniBatchKMeans().get_params())}
+"""Parameters that may be given without the member's name."""
 
 SETTINGS: dict[str, Any] = {
     "members": "forest,clusters",
@@ -154,10 +159,11 @@ def _members(given: str | Sequence[str]) -> dict[str, str]:
 
 
 def _by_member(settings: dict[str, Any], chosen: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Sort parameters by the member whose name they begin with."""
+    """Sort parameters by the member whose name they begin with, or who alone has one of that name."""
     found: dict[str, dict[str, Any]] = {name: {} for name in chosen}
     for key, value in settings.items():
-        name, _, own = key.partition("_")
+        owners = [name for name in chosen if key in OWN.get(name, ())]
+        name, _, own = (owners[0], "", key) if len(owners) == 1 else key.partition("_")
         if name not in chosen or not own:
             raise ValueError(f"{key} is no parameter of it or of its members {', '.join(chosen)}")
         found[name][own] = value

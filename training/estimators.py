@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as ScikitForest
+from threadpoolctl import threadpool_limits
 
 from detector.errors import ConfigurationError, InputError
 from detector.models.base import Model
@@ -49,9 +50,11 @@ def fit_estimator(
     settings = dict(params or {})
     try:
         share = float(settings.pop("drop", DROPPED if kind == Ensemble.kind else 0.0))
-        if share:
-            matrix = matrix[_usual(_fit_forest(matrix, seed, {}).score(matrix), share)]
-        return _fit(kind, matrix, seed, settings, names)
+        # One thread: the same sums everywhere, and beside a busy core k-means' threads wait for each other tenfold.
+        with threadpool_limits(1):
+            if share:
+                matrix = matrix[_usual(_fit_forest(matrix, seed, {}).score(matrix), share)]
+            return _fit(kind, matrix, seed, settings, names)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error
 

@@ -24,7 +24,7 @@ from detector.models.spreads import LARGEST_WEIGHT, SpreadKMeans
 from training.reductions import spread_rows
 
 SETTINGS: dict[str, Any] = {
-    "n_clusters": 32,
+    "n_clusters": 128,
     "batch_size": 4096,
     "n_init": 1,
     "trim": 0.001,

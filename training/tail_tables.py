@@ -1,4 +1,4 @@
-"""Learning what scores mean: −log p at a few knots of the training rows' scores, and an exponential tail beyond.
+"""Learning what scores mean: −log p at a few knots of the training rows' scores, and a tail beyond that bends.
 
 A segment's table blends its own rows with all rows: the p-value is the mean of both, weighted by the segment's rows and
 by a fixed number of rows for all. So a small segment hardly differs from the whole, and none ever jumps.
@@ -25,15 +25,18 @@ TAIL_ROWS = 20
 BEGIN = 10
 """The tail begins at so many rows from the top: above, single rows would be steps."""
 
-FAR = 30.0
+FAR = 3.0
 """How far a blended tail is told by knots, in nats of the whole's."""
+
+PADDING = 0.01
+"""Nats between knots that lengthen a table: straight lines between them are near the tail."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """−log of the share of rows that score at least so high, with an exponential tail."""
+    """−log of the share of rows that score at least so high, with a tail as in ``detector.models.tails``."""
 
     scores: Floats
     """Distinct scores, ascending, up to where the tail begins."""
@@ -56,8 +59,12 @@ class Survival:
     def at(self, scores: Floats) -> Floats:
         """−log p of ``scores``, in nats."""
         level: Floats = np.interp(scores, self.scores, self.levels)
-        level += self.slope * np.maximum(0.0, scores - self.scores[-1])
+        level += np.log1p(self.slope * np.maximum(0.0, scores - self.scores[-1]))
         return level
+
+    def slope_at(self, score: float) -> float:
+        """How steep the tail is at a score on it, in nats per unit of score."""
+        return self.slope / (1.0 + self.slope * (score - float(self.scores[-1])))
 
     def knots(self, count: int) -> Floats:
         """So many scores at most, evenly spread in −log p."""
@@ -75,9 +82,9 @@ def fit_tails(scores: Floats, places: NDArray[np.int64] | None, tables: int, ble
     width = max(len(knots) for knots, _, _ in rows)
     padded = [_padded(*row, width) for row in rows]
     return TailTables(
-        np.stack([knots for knots, _ in padded]),
-        np.stack([levels for _, levels in padded]),
-        np.array([slope for _, _, slope in rows]),
+        np.stack([knots for knots, _, _ in padded]),
+        np.stack([levels for _, levels, _ in padded]),
+        np.array([slope for _, _, slope in padded]),
     )
 
 
@@ -90,18 +97,19 @@ def _blended(whole: Survival, part: Survival, blend: float) -> tuple[Floats, Flo
     """Knots, levels and slope of the mixture; far out the slower of the two tails is all that is left of it."""
     if blend == 0:
         return _plain(part)
-    far = max(whole.scores[-1] + FAR / whole.slope, part.scores[-1])
+    far = max(whole.scores[-1] + np.expm1(FAR) / whole.slope, part.scores[-1])
     knots = np.unique(np.concatenate([whole.knots(KNOTS), part.knots(KNOTS), np.linspace(part.scores[-1], far, KNOTS)]))
     own = part.rows / (part.rows + blend)
     levels = -np.logaddexp(np.log(own) - part.at(knots), np.log1p(-own) - whole.at(knots))
-    return knots, np.maximum.accumulate(levels.clip(0.0)), min(whole.slope, part.slope)
+    slope = min(whole.slope_at(float(knots[-1])), part.slope_at(float(knots[-1])))
+    return knots, np.maximum.accumulate(levels.clip(0.0)), slope
 
 
-def _padded(knots: Floats, levels: Floats, slope: float, width: int) -> tuple[Floats, Floats]:
-    """Lengthen a table by knots on its own tail."""
-    missing = width - len(knots)
-    further = np.arange(1, missing + 1)
+def _padded(knots: Floats, levels: Floats, slope: float, width: int) -> tuple[Floats, Floats, float]:
+    """Lengthen a table by knots on its own tail; the slope is that beyond the last of them."""
+    further = PADDING * np.arange(1, width - len(knots) + 1)
     return (
-        np.append(knots, knots[-1] + further / slope),
-        np.append(levels, levels[-1] + further.astype(np.float64)),
+        np.append(knots, knots[-1] + np.expm1(further) / slope),
+        np.append(levels, levels[-1] + further),
+        slope * float(np.exp(-further[-1])) if len(further) else slope,
     )

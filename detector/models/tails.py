@@ -1,11 +1,13 @@
 """How surprising a score is, −log p, by tables learnt on training rows: one for all of them, and one per segment.
 
-Between knots −log p rises in straight lines; beyond the last it goes on rising by so much per unit of score, as the
-tail of an exponential distribution has it, so that of two scores beyond all known ones the higher still surprises more.
+Between knots −log p rises in straight lines; beyond the last as ``log(1 + slope · excess)``, the tail of a generalised
+Pareto distribution of shape 1 (Pickands 1975). So of two scores beyond all known ones the higher still surprises more,
+and yet a member that is far out, as clusters are with a service that they never saw, does not drown the others.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -38,7 +40,7 @@ class TailTables:
     levels: NDArray[np.float64]
     """The same shape: −log p at each knot, in nats, never falling."""
     slopes: NDArray[np.float64]
-    """Shape (tables,): nats per unit of score beyond the last knot."""
+    """Shape (tables,): nats per unit of score right beyond the last knot."""
 
     def surprise(self, scores: NDArray[np.float64], tables: NDArray[np.int32]) -> NDArray[np.float64]:
         """Give −log p of each of ``scores`` (rows,) by the table of that number, in nats, from 0."""
@@ -95,7 +97,7 @@ def look_up(  # noqa: PLR0917 - a kernel takes its arrays one by one
         if low == 0:
             out[row] = levels[table, 0]
         elif low == n_knots:
-            out[row] = levels[table, n_knots - 1] + slopes[table] * (score - knots[table, n_knots - 1])
+            out[row] = levels[table, n_knots - 1] + math.log1p(slopes[table] * (score - knots[table, n_knots - 1]))
         else:
             left, right = knots[table, low - 1], knots[table, low]
             share = (score - left) / (right - left)

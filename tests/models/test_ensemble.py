@@ -84,12 +84,27 @@ def test_tables_rise_and_stay_finite(scores: list[float], tables: int, blend: fl
 
 
 def test_tables_tell_the_share_of_rows_above() -> None:
-    """Within what was seen −log p is that of the share of rows; beyond, that of an exponential tail."""
+    """Within what was seen −log p is that of the share of rows; far beyond, ten times as far is ten times as rare."""
     rng = np.random.default_rng(1)
     scores = rng.exponential(2.0, 50_000)
-    tails, none = fit_tails(scores, None, 1, 0.0), np.zeros(4, dtype=np.int32)
-    surprise = tails.surprise(np.array([2.0, 6.0, 12.0, 60.0]), none)
-    assert surprise == pytest.approx([1.0, 3.0, 6.0, 30.0], rel=0.12)
+    tails, none = fit_tails(scores, None, 1, 0.0), np.zeros(5, dtype=np.int32)
+    surprise = tails.surprise(np.array([2.0, 6.0, 12.0, 1e3, 1e4]), none)
+    assert surprise[:3] == pytest.approx([1.0, 3.0, 6.0], rel=0.12)
+    assert surprise[4] - surprise[3] == pytest.approx(np.log(10.0), rel=0.05)
+
+
+@pytest.mark.parametrize("blend", [0.0, 500.0])
+def test_tables_of_unlike_length_keep_their_tails(blend: float) -> None:
+    """A segment's table that is lengthened to the others' length still tells what it alone would."""
+    rng = np.random.default_rng(3)
+    scores = np.concatenate([rng.exponential(1.0, 5_000), rng.exponential(3.0, 30)])
+    places = np.repeat([0, 1], [5_000, 30])
+    asked, second = np.array([5.0, 30.0, 300.0, 1e5]), np.ones(4, dtype=np.int32)
+    given = fit_tails(scores, places, 2, blend).surprise(asked, second)
+    assert (np.diff(given) > 0).all()
+    alone, whole = Survival.of(scores[places == 1]).at(asked), Survival.of(scores).at(asked)
+    own = 30 / (30 + blend)
+    assert given == pytest.approx(-np.log(own * np.exp(-alone) + (1 - own) * np.exp(-whole)), rel=0.08)
 
 
 def test_a_small_segment_is_like_the_whole() -> None:
