@@ -51,6 +51,7 @@ from detector.partitioner import partitions_of
 from training.found import BUDGETS, attacks_found, found_at
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID
+from training.split import split_by_time
 from training.train import Recipe, spec_for
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
@@ -76,7 +77,7 @@ class Rows:
         """Draw them."""
         chosen = chosen_rows(case.train, case.attacks, share, seed)
         benign = chosen[~case.attacks[chosen]]
-        held_out = benign[len(benign) - int(HOLDOUT * len(benign)) :]
+        held_out = benign[split_by_time(case.flows[benign], np.ones(len(benign), np.bool_), HOLDOUT).held_out]
         return cls(chosen[~np.isin(chosen, held_out)], held_out, np.flatnonzero(case.test))
 
 

@@ -181,9 +181,9 @@ def chosen_rows(train: Mask, attacks: Mask, share: float, seed: int) -> NDArray[
 
 
 def simulated_days(seed: int, hosts: int = SIMULATED_HOSTS, share: float = 0.01) -> FlowCase:
-    """Two simulated days: the first without attacks, the second with every kind, ``share`` of its flows."""
+    """Three simulated days: two without attacks, the third with every kind, ``share`` of its flows."""
     scenario = {"seed": seed, "hosts": hosts}
-    first = Scenario(**scenario, attacks=(), attack_share=0.0)  # type: ignore[arg-type]
+    first = Scenario(**scenario, duration_s=2 * 86_400.0, attacks=(), attack_share=0.0)  # type: ignore[arg-type]
     second = Scenario(**scenario, start=first.end, attack_share=share)  # type: ignore[arg-type]
     flows = pl.concat([*first.frames(), *second.frames()]).sort("ts", maintain_order=True)
     before = flows["ts"].to_numpy() < first.end
