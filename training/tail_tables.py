@@ -25,6 +25,9 @@ TAIL_ROWS = 20
 BEGIN = 10
 """The tail begins at so many rows from the top: above, single rows would be steps."""
 
+LEAST_EXCESS = 1e-9
+"""Of the highest score: what differs by less differs by rounding."""
+
 FAR = 3.0
 """How far a blended tail is told by knots, in nats of the whole's."""
 
@@ -53,6 +56,7 @@ class Survival:
         levels = -np.log(np.minimum(1.0, (count - first + 0.5) / (count + 1.0)))
         tail = ordered[-min(count, max(TAIL_ROWS, round(TAIL_SHARE * count))) :]
         excess = float((tail - tail[0]).mean()) or float(ordered.std()) or 1.0
+        excess = max(excess, LEAST_EXCESS * max(1.0, abs(float(tail[-1]))))
         kept = max(1, int(np.searchsorted(first, count - min(BEGIN, count // 2), side="right")))
         return cls(distinct[:kept], levels[:kept], min(1.0 / excess, LARGEST_SLOPE), count)
 
