@@ -29,6 +29,7 @@ from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
+from detector.transport.events import PartitionsSeen
 from detector.warm import warm
 from detector.web.server import WebServer
 from detector.web.status import Status
@@ -120,7 +121,7 @@ class Daemon:
             return
         spec, chosen = self._judge.model.extractor.spec, self._settings.input
         over = spec.partitions if spec.windows else None
-        self._telemetry.tell(events.PartitionsSeen(chosen.topic, partitions, over, chosen.partitions))
+        self._telemetry.tell(PartitionsSeen(chosen.topic, partitions, over, chosen.partitions))
 
     def _build_pipeline(self, source: Source, sink: Sink, judge: Judge) -> Pipeline:
         settings = self._settings

@@ -25,6 +25,16 @@ from detector.errors import BrokerError
 from detector.records.flow import Decoder, FlowBatch
 from detector.state.keeper import StateKeeper
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source, StaleCommitError
+from detector.transport.events import (
+    CommitFailed,
+    LagSeen,
+    OffsetsCommitted,
+    OutputAcknowledged,
+    OutputFailed,
+    PartitionsAssigned,
+    PartitionsLost,
+    PartitionsRevoked,
+)
 from detector.verdict import Verdict
 
 DECODE, JUDGE, EMIT = range(3)
@@ -260,7 +270,7 @@ class Pipeline:
         if outputs:
             self._flush(outputs)
         for channel, records in outputs.items():
-            self._tell(events.OutputAcknowledged(channel, len(records), time.perf_counter() - started))
+            self._tell(OutputAcknowledged(channel, len(records), time.perf_counter() - started))
         if verdict.alerts:
             self._tell(events.AlertsRaised(verdict.severities, self._latencies(verdict)))
         return verdict
@@ -272,7 +282,7 @@ class Pipeline:
             try:
                 return self._sink.flush(Deadline.after(FLUSH_SECONDS))
             except BrokerError as error:  # anything else, such as a full disk, ends the run; nothing of it is committed
-                self._tell(events.OutputFailed(next(iter(outputs)), sum(map(len, outputs.values())), str(error)))
+                self._tell(OutputFailed(next(iter(outputs)), sum(map(len, outputs.values())), str(error)))
                 self._abandon.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
         raise StageAbandonedError
@@ -339,21 +349,21 @@ class Pipeline:
 
     def _commit(self, deadline: Deadline) -> None:
         self._committed_at = time.monotonic()
-        self._tell(events.LagSeen(self._source.lag()))
+        self._tell(LagSeen(self._source.lag()))
         if not self._done:
             return
         positions, self._done = self._done, {}
         try:
             self._source.commit(positions, deadline)
         except StaleCommitError as error:  # its new owner reads them again
-            self._tell(events.CommitFailed(str(error)))
+            self._tell(CommitFailed(str(error)))
         except BrokerError as error:
             self._done = positions | self._done  # tried again with the next one; committing twice does no harm
-            self._tell(events.CommitFailed(str(error)))
+            self._tell(CommitFailed(str(error)))
         else:
             if self._keeper:
                 self._keeper.committed(positions)
-            self._tell(events.OffsetsCommitted(positions))
+            self._tell(OffsetsCommitted(positions))
 
     # --- what the source tells ----------------------------------------------------------------------------------
 
@@ -364,7 +374,7 @@ class Pipeline:
         self._assigned.update(added)
         if self._keeper:
             self._source.rewind(self._restore(self._keeper, added))
-        self._tell(events.PartitionsAssigned(added))
+        self._tell(PartitionsAssigned(added))
 
     def _restore(self, keeper: StateKeeper, partitions: list[int]) -> dict[int, int]:
         """Have the judge's thread, which alone touches that state, put back what is remembered of these."""
@@ -388,7 +398,7 @@ class Pipeline:
         if self._keeper and not self._in_flight:
             self._keeper.give_up(gone, deadline)
         self._forget(gone)
-        self._tell(events.PartitionsRevoked(gone))
+        self._tell(PartitionsRevoked(gone))
 
     def on_lost(self, partitions: Iterable[int]) -> None:
         """Partitions are gone already: what is in flight of them will be read again by their new owner."""
@@ -396,7 +406,7 @@ class Pipeline:
         if keeper := self._keeper:
             self._stages[JUDGE].submit(lambda: keeper.forget(gone))
         self._forget(gone)
-        self._tell(events.PartitionsLost(gone))
+        self._tell(PartitionsLost(gone))
 
     def _forget(self, gone: Iterable[int]) -> None:
         self._epoch += 1

@@ -16,6 +16,20 @@ from prometheus_client import CollectorRegistry
 from detector import events
 from detector.logs import SAMPLE_LINES, Once, Sampling, open_log
 from detector.metrics import BulkHistogram, Metrics, Stage
+from detector.transport.events import (
+    BrokerLost,
+    BrokerReached,
+    BrokerRestored,
+    CommitFailed,
+    FetchFailed,
+    LagSeen,
+    OffsetsCommitted,
+    OutputAcknowledged,
+    OutputFailed,
+    PartitionsAssigned,
+    PartitionsLost,
+    PartitionsRevoked,
+)
 
 
 class Told:
@@ -98,9 +112,9 @@ def test_running_normally_logs_nothing() -> None:
         told.tell(events.BatchDecoded(5, 0.001))
         told.tell(events.RecordsPassedOver({"header": 1}))
         told.tell(events.BatchScored(5, 0.001, np.full(5, 0.5), "v1"))
-        told.tell(events.OutputAcknowledged("alerts", 1, 0.001))
-        told.tell(events.OffsetsCommitted({0: 5}))
-        told.tell(events.LagSeen({0: 1}))
+        told.tell(OutputAcknowledged("alerts", 1, 0.001))
+        told.tell(OffsetsCommitted({0: 5}))
+        told.tell(LagSeen({0: 1}))
         told.tell(events.InFlight(0))
     assert told.lines == []
 
@@ -145,14 +159,14 @@ def passes(processor: Any, **fields: str) -> dict[str, Any] | None:
 def test_lost_brokers_are_one_loss_and_one_line() -> None:
     """However often it is told before they are back, a loss counts once and is logged once."""
     told = Told()
-    told.tell(events.BrokerRestored(0.0))  # the first contact: nothing was lost
+    told.tell(BrokerReached())
     assert (told.sample("broker_up"), told.lines) == (1.0, [])
     for _ in range(10):
-        told.tell(events.BrokerLost("connection refused"))
+        told.tell(BrokerLost("connection refused"))
     assert told.sample("broker_up") == 0.0
-    told.tell(events.BrokerRestored(12.0))
+    told.tell(BrokerRestored(12.0))
     assert told.sample("broker_up") == 1.0
-    told.tell(events.BrokerLost("connection refused"))
+    told.tell(BrokerLost("connection refused"))
     assert told.sample("broker_losses_total") == 2.0
     assert [line["event"] for line in told.lines] == ["broker.lost", "broker.restored", "broker.lost"]
 
@@ -174,10 +188,10 @@ def test_only_the_model_in_use_is_shown() -> None:
 def test_revoked_partitions_leave_no_series() -> None:
     """The lag of a partition that another process reads is not shown by this one."""
     told = Told()
-    told.tell(events.PartitionsAssigned([0, 1]))
-    told.tell(events.LagSeen({0: 10, 1: 20}))
-    told.tell(events.OffsetsCommitted({0: 4}))
-    told.tell(events.PartitionsRevoked([0]))
+    told.tell(PartitionsAssigned([0, 1]))
+    told.tell(LagSeen({0: 10, 1: 20}))
+    told.tell(OffsetsCommitted({0: 4}))
+    told.tell(PartitionsRevoked([0]))
     assert (told.sample("lag_records", partition="0"), told.sample("lag_records", partition="1")) == (None, 20.0)
     assert told.sample("committed_offset", partition="0") is None
     assert told.sample("partitions_assigned") == 1.0
@@ -213,11 +227,11 @@ def test_every_event_records() -> None:
     """Every event can be told with its fields, at the most talkative level, and none raises."""
     told = Told("debug")
     for event in (
-        events.OutputFailed("alerts", 3, "timed out"),
-        events.CommitFailed("rebalance"),
-        events.OffsetsCommitted({0: 1}),
-        events.PartitionsLost([]),
-        events.FetchFailed("offset out of range"),
+        OutputFailed("alerts", 3, "timed out"),
+        CommitFailed("rebalance"),
+        OffsetsCommitted({0: 1}),
+        PartitionsLost([]),
+        FetchFailed("offset out of range"),
         events.ModelWatchFailed("no such bucket"),
         events.BatchDecided(3, 1, 0.1),
         events.DaemonStarted(topic="flows"),
@@ -233,10 +247,10 @@ def test_every_event_records() -> None:
 def test_partitions_that_were_never_seen_can_go() -> None:
     """A partition that goes before it had any lag or commit leaves no series, raises nothing, and takes none along."""
     told = Told()
-    told.tell(events.PartitionsAssigned([0, 1]))
-    told.tell(events.LagSeen({0: 5}))
-    told.tell(events.PartitionsLost([1]))
-    told.tell(events.PartitionsRevoked([0]))
+    told.tell(PartitionsAssigned([0, 1]))
+    told.tell(LagSeen({0: 5}))
+    told.tell(PartitionsLost([1]))
+    told.tell(PartitionsRevoked([0]))
     assert told.sample("lag_records", partition="0") is None
     assert told.sample("partitions_assigned") == 0.0
 

@@ -17,6 +17,7 @@ from detector.deadline import Deadline
 from detector.pipeline import Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
 from detector.transport.base import Channel, OutRecord, RawBatch
+from detector.transport.events import OutputFailed
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
 from detector.verdict import Verdict
 
@@ -157,7 +158,7 @@ def test_nothing_is_committed_before_it_is_acknowledged(parts: Parts) -> None:
     parts.topic.extend([b"a", b"b"])
     parts.sink.fail_next_flushes(1)
     run(parts)
-    assert any(isinstance(event, events.OutputFailed) for event in parts.told)
+    assert any(isinstance(event, OutputFailed) for event in parts.told)
     assert parts.sink.values(Channel.SCORES) == [b"a", b"b"]
     assert parts.topic.committed == {0: 2}
 

@@ -16,11 +16,12 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import FetchFailed, Tell, silent
+from detector.events import Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
 from detector.transport.confluent_commits import Commits
 from detector.transport.confluent_sink import ConfluentSink
 from detector.transport.connection import Connection
+from detector.transport.events import FetchFailed
 from detector.transport.librdkafka import consumer_properties, incremental, opened, said, statistics
 from detector.transport.topics import CONNECT_S, complaints, require, servers
 

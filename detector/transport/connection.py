@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from detector.events import BrokerLost, BrokerRestored, Tell
+from detector.events import Tell
+from detector.transport.events import BrokerLost, BrokerReached, BrokerRestored
 
 
 class Connection:
@@ -32,7 +33,7 @@ class Connection:
             self._tell(BrokerRestored(after_s=time.monotonic() - self._lost_at))
             self._lost_at = None
         elif not known:
-            self._tell(BrokerRestored(after_s=0.0))
+            self._tell(BrokerReached())
 
     def failed(self, error: str = "") -> None:
         """No broker answers; the client keeps trying by itself."""

@@ -18,9 +18,10 @@ from kafka.structs import OffsetAndMetadata
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import FetchFailed, Tell, silent
+from detector.events import Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
 from detector.transport.connection import Connection
+from detector.transport.events import FetchFailed
 from detector.transport.kafka_python_client import no_codec, opened, options, quiet, require, said
 from detector.transport.kafka_python_sink import KafkaPythonSink
 from detector.transport.librdkafka import CLASSIC_GROUP

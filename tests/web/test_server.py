@@ -22,6 +22,7 @@ from detector.deadline import Deadline
 from detector.errors import ListenError
 from detector.logs import open_log
 from detector.metrics import Metrics
+from detector.transport.events import BrokerLost, LagSeen, OffsetsCommitted, OutputAcknowledged, PartitionsAssigned
 from detector.web.server import WebServer
 from detector.web.status import Status
 
@@ -52,12 +53,12 @@ def busy_metrics() -> Metrics:
             events.BatchFeatured(3, 0.001),
             events.BatchScored(3, 0.001, np.array([0.4, 0.5, 0.9]), "v1", np.array([0.9, 0.5, 1e-7])),
             events.BatchDecided(3, 1, 0.001),
-            events.OutputAcknowledged("alerts", 1, 0.01),
+            OutputAcknowledged("alerts", 1, 0.01),
             events.AlertsRaised({"high": 1}, [0.2]),
-            events.LagSeen({0: 7}),
-            events.OffsetsCommitted({0: 5}),
-            events.PartitionsAssigned([0]),
-            events.BrokerLost("refused"),
+            LagSeen({0: 7}),
+            OffsetsCommitted({0: 5}),
+            PartitionsAssigned([0]),
+            BrokerLost("refused"),
             events.ModelSwapped("flows", None, "v1", 0.2, "ab12"),
             events.ModelRefused("flows", "v2", "digest", "model.json"),
             events.InFlight(2),

@@ -1,0 +1,199 @@
+"""What happens between this process and the brokers: outputs, offsets, partitions, connections."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from detector.events import passed
+from detector.logs import Log
+from detector.metrics import Metrics, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class OutputAcknowledged:
+    """Outputs are safe: acknowledged by the brokers, or written."""
+
+    channel: str
+    count: int
+    seconds: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it at the emit stage."""
+        passed(metrics, Stage.EMIT, self.seconds, self.count, self.count)
+        metrics.acknowledged.labels(self.channel).inc(self.count)
+        log.debug("output.acknowledged", channel=self.channel, count=self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFailed:
+    """Outputs were not acknowledged; nothing is committed, and they are tried again."""
+
+    channel: str
+    count: int
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count the attempt; log it, sampled."""
+        metrics.stage_failed.labels(Stage.EMIT).inc(self.count)
+        metrics.unacknowledged.labels(self.channel).inc(self.count)
+        log.warning(
+            "output.failed", channel=self.channel, count=self.count, error=self.error, sampled=f"output {self.channel}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsCommitted:
+    """The next offset to read, by partition, is recorded."""
+
+    positions: Mapping[int, int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show the positions in the gauges."""
+        for partition, offset in self.positions.items():
+            metrics.committed.labels(str(partition)).set(offset)
+        metrics.commits.labels("ok").inc()
+        metrics.stage_success.labels(Stage.COMMIT).set_to_current_time()
+        log.debug("offsets.committed", positions=dict(self.positions))
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFailed:
+    """Offsets were not accepted; they are committed with the next ones, or read again by whoever has the partitions."""
+
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; log it, sampled."""
+        metrics.commits.labels("failed").inc()
+        log.warning("offsets.commit_failed", error=self.error, sampled="offsets.commit_failed")
+
+
+@dataclass(frozen=True, slots=True)
+class LagSeen:
+    """Records not yet read, by partition."""
+
+    by_partition: Mapping[int, int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Set the gauges."""
+        for partition, records in self.by_partition.items():
+            metrics.lag.labels(str(partition)).set(records)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsAssigned:
+    """Partitions came to this process."""
+
+    partitions: Collection[int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count and log the change."""
+        metrics.rebalances.labels("assigned").inc()
+        metrics.assigned.inc(len(self.partitions))
+        log.info("partitions.assigned", partitions=sorted(self.partitions))
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsSeen:
+    """How many partitions the topic has, the model's windows were trained over, and the settings name.
+
+    None: the model has no windows; the settings name no number.
+    """
+
+    topic: str
+    partitions: int
+    model: int | None
+    expected: int | None
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show them; warn where they differ, since every destination's counts are then others than in training."""
+        metrics.topic_partitions.set(self.partitions)
+        metrics.model_partitions.set(self.partitions if self.model is None else self.model)
+        if self.expected not in {None, self.partitions}:
+            fix = "create the topic anew with so many partitions, or change input.partitions"
+            log.warning(
+                "partitions.unexpected",
+                topic=self.topic,
+                partitions=self.partitions,
+                input_partitions=self.expected,
+                fix=fix,
+            )
+        if self.model not in {None, self.partitions}:
+            fix = f"train with --partitions {self.partitions}, or on the topic itself with --topic {self.topic}"
+            log.warning(
+                "partitions.differ", topic=self.topic, partitions=self.partitions, model_partitions=self.model, fix=fix
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsRevoked:
+    """Partitions went to another member, committed as far as they were done."""
+
+    partitions: Collection[int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count and log the change."""
+        metrics.rebalances.labels("revoked").inc()
+        metrics.assigned.dec(len(self.partitions))
+        metrics.forget_partitions(self.partitions)
+        log.info("partitions.revoked", partitions=sorted(self.partitions))
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsLost:
+    """Partitions were taken away before their work could be committed; their new owner reads it again."""
+
+    partitions: Collection[int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count and log the change."""
+        metrics.rebalances.labels("lost").inc()
+        metrics.assigned.dec(len(self.partitions))
+        metrics.forget_partitions(self.partitions)
+        log.warning("partitions.lost", partitions=sorted(self.partitions))
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerLost:
+    """No broker can be reached; the client keeps trying. May be told at every retry: only the first is logged."""
+
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show it in the gauge; log it once until it is restored."""
+        metrics.broker_lost()
+        log.warning("broker.lost", error=self.error, doing="retrying with backoff", once="broker")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerReached:
+    """A broker answers for the first time."""
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002 - nothing was lost
+        """Show it in the gauge."""
+        metrics.broker_restored()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerRestored:
+    """A broker answers again."""
+
+    after_s: float
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show it in the gauge and log it."""
+        metrics.broker_restored()
+        log.info("broker.restored", after_s=round(self.after_s, 3), again="broker")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """The client reported an error that it retries, such as a fetch that a broker rejected."""
+
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; log it, sampled."""
+        metrics.broker_errors.inc()
+        log.warning("broker.error", error=self.error, sampled="broker.error")
