@@ -56,7 +56,9 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ``ts`` is the time of the partition's first record. Raises InputError for what does not belong to its state,
         once the others have begun.
         """
-        kept = self.partitions.get(partition, {}) if self.suits(ts) else {}
+        # Trained over one partition: every partition's sources are in it, and each begins with a copy.
+        place = 0 if self.partitions.keys() == {0} else partition
+        kept = self.partitions.get(place, {}) if self.suits(ts) else {}
         new = [name for name in kept if name in states and states[name].event_time_s(partition) is None]
         wrong = []
         for name in new:

@@ -106,6 +106,18 @@ def test_known_partitions_stay_as_they_are() -> None:
     assert memory.freeze(0)()["windows"] == kept["windows"]
 
 
+def test_trained_over_one_partition_every_partition_begins() -> None:
+    """A model that was trained over one partition has each partition of the topic begin with a copy of its state."""
+    one, flows = model(), later()
+    windows = fresh_windows(one.extractor)
+    features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows, np.zeros(1_500, np.int32))
+    memory = Memory(replace(one, beginning=ended_with(windows, EvidenceState())))
+    assert memory.begin(flows, partitions_of(flows["src_ip"], PARTITIONS)) == dict.fromkeys(range(PARTITIONS), "")
+    assert memory.windows is not None
+    assert len({memory.windows.snapshot(partition) for partition in range(PARTITIONS)}) > 1, "each has its own clock"
+    assert min(len(memory.windows.snapshot(partition)) for partition in range(PARTITIONS)) > 10_000
+
+
 def test_files_begin_with_it_too() -> None:
     """A file from after the training is scored as if it followed it, one from before as if nothing had been before."""
     one, flows = model(), later()

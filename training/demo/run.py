@@ -97,6 +97,7 @@ class Demo:
     def _train(self, *days: str) -> subprocess.Popen[bytes]:
         data = [word for day in days for word in ("--data", str(self.folder / day))]
         command = ["train", *data, "--format", "zeek-json", "--registry", str(self.folder / "registry")]
+        command += ["--partitions", str(PARTITIONS)]
         return start(self.folder, "train", command, niceness=NICENESS)
 
     def _detect(self, servers: str) -> list[str]:

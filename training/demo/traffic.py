@@ -114,7 +114,8 @@ class LiveTraffic:
 
     def _run(self) -> None:
         try:
-            producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "acks": "all"})
+            settings = {"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "acks": "all"}
+            producer = Producer({**settings, "partitioner": "murmur2_random"})  # as training splits flows
             for frame in self._paced():
                 self._send(producer, frame)
             producer.flush()
