@@ -36,6 +36,7 @@ class KafkaTarget:
         self._producer = opened(
             Producer,
             {
+                "partitioner": "murmur2_random",  # as training splits flows
                 **producer_properties(properties),
                 "error_cb": lambda error: connection.complained(said(error)),
                 "on_delivery": self._delivered,
