@@ -84,7 +84,7 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Read it. Raises BundleError; what it holds for a partition is checked when that begins."""
         try:
             return msgspec.msgpack.decode(data, type=cls)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BundleError(f"reading the state that training ended with: {error}; train the model again") from error
 
 

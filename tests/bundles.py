@@ -53,13 +53,13 @@ def ordinary_flows(count: int, seed: int = 0, start: float = 1.7e9) -> pl.DataFr
 
 
 @cache
-def bundle(number: int = 0, name: str = "flows", *, windows: bool = False) -> Mapping[str, bytes]:
+def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, partitions: int = 1) -> Mapping[str, bytes]:
     """The files of a model; another ``number`` is another model, trained a minute later.
 
-    One with ``windows`` is trained over three partitions, on what came right before simulated traffic.
+    One with ``windows`` is trained on what came right before simulated traffic, over ``partitions``.
     """
     flows = ordinary_flows(1_500, number, DEFAULT_START - 1_500.0) if windows else ordinary_flows(1_500, number)
-    spec = build_spec(windows=default_windows(), partitions=3) if windows else build_spec()
+    spec = build_spec(windows=default_windows(), partitions=partitions) if windows else build_spec()
     extractor = FeatureExtractor.fit(flows, spec)
     state, evidence = fresh_windows(extractor), EvidenceState()
     matrix = features_of(extractor, flows, state)
@@ -67,7 +67,9 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False) -> Ma
     scores = model.score(matrix[1_000:])
     calibration = Calibration.fit(scores, 500.0)
     incidents = (
-        calibrate_incidents(flows[1_000:], scores, calibration, evidence, partitions_of(flows[1_000:]["src_ip"], 3))
+        calibrate_incidents(
+            flows[1_000:], scores, calibration, evidence, partitions_of(flows[1_000:]["src_ip"], partitions)
+        )
         if windows
         else None
     )

@@ -37,7 +37,7 @@ FLOWS = 120
 
 def model() -> LoadedModel:
     """A model with windows, whose training ended at DEFAULT_START."""
-    return read_bundle(bundle(windows=True))
+    return read_bundle(bundle(windows=True, partitions=PARTITIONS))
 
 
 def later(seconds: float = 1.0, count: int = FLOWS) -> pl.DataFrame:

@@ -42,5 +42,5 @@ def unpack(data: bytes) -> Snapshot:
         raise InputError("reading a snapshot of state: its checksum does not match")
     try:
         return msgspec.msgpack.decode(data[_HEAD.size :], type=Snapshot)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(f"reading a snapshot of state: {error}") from error
