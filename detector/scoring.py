@@ -13,6 +13,7 @@ from detector.alerts.identity import record_ids
 from detector.alerts.suspect import suspect
 from detector.beginning import Beginnable, first_times
 from detector.dataset import OFFSET, SOURCE, Dataset
+from detector.errors import BundleError, InputError
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState
 from detector.models.bundle import LoadedModel, read_bundle
@@ -43,7 +44,8 @@ def load_model(settings: Settings, version: str | None = None) -> LoadedModel:
 def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = None) -> Scored:
     """Score flows in order of time; those of ``warm_up`` come before them and are not told of.
 
-    Where the first of either come after what the model was trained on, they begin with what training ended with.
+    Where the first of either come after what the model was trained on, they begin with what training ended with. Raises
+    BundleError where that does not fit.
     """
     windows, evidence = fresh_windows(model.extractor), EvidenceState()
     _begin(model, data if warm_up is None else warm_up, windows, evidence)
@@ -59,7 +61,13 @@ def _begin(model: LoadedModel, data: Dataset, windows: WindowState | None, evide
     if windows:
         states["windows"] = windows
     for partition, ts in first_times(data.frame["ts"].to_numpy(), _partitions(model, data)).items():
-        model.beginning.begin(states, partition, ts)
+        try:
+            model.beginning.begin(states, partition, ts)
+        except InputError as error:
+            raise BundleError(
+                f"model {model.name} {model.version}: {error}: the state that its training ended with is not for this"
+                " version of oddflow; train the model again"
+            ) from error
 
 
 def _partitions(model: LoadedModel, data: Dataset) -> NDArray[np.int32]:

@@ -124,6 +124,9 @@ def test_files_begin_with_it_too() -> None:
     frame = flows.with_columns(pl.lit(0, pl.Int32).alias(SOURCE), pl.Series(OFFSET, range(FLOWS)))
     data = Dataset(frame, "zeek", ("conn.log",), "", {}, {})
     assert np.array_equal(score_flows(one, data).scores, one.model.score(in_one_piece(one, flows)))
+    damaged = replace(one, beginning=Beginning(DEFAULT_START, {0: {"windows": b"?"}}))
+    with pytest.raises(BundleError, match="train the model again"):
+        score_flows(damaged, data)
     earlier = replace(data, frame=frame.with_columns(pl.col("ts") - 1_000.0))
     assert np.array_equal(score_flows(one, earlier).scores, one.model.score(cold(one, flows)))
 
