@@ -197,7 +197,7 @@ def test_a_stop_leaves_time_for_its_commit(parts: Parts, monkeypatch: pytest.Mon
     parts.judge.gate.clear()
     parts.topic.extend([b"b"])
     parts.pipeline.step()
-    stop = Deadline.after(0.5)
+    stop = Deadline.after(2.0)
     parts.pipeline.stop(stop)
     parts.judge.gate.set()
     assert deadlines == [stop]
