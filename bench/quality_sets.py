@@ -10,6 +10,7 @@ import gzip
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -182,9 +183,9 @@ def chosen_rows(train: Mask, attacks: Mask, share: float, seed: int) -> NDArray[
 
 def simulated_days(seed: int, hosts: int = SIMULATED_HOSTS, share: float = 0.01) -> FlowCase:
     """Three simulated days: two without attacks, the third with every kind, ``share`` of its flows."""
-    scenario = {"seed": seed, "hosts": hosts}
-    first = Scenario(**scenario, duration_s=2 * 86_400.0, attacks=(), attack_share=0.0)  # type: ignore[arg-type]
-    second = Scenario(**scenario, start=first.end, attack_share=share)  # type: ignore[arg-type]
+    scenario = partial(Scenario, seed=seed, hosts=hosts)
+    first = scenario(duration_s=2 * 86_400.0, attacks=(), attack_share=0.0)
+    second = scenario(start=first.end, attack_share=share)
     flows = pl.concat([*first.frames(), *second.frames()]).sort("ts", maintain_order=True)
     before = flows["ts"].to_numpy() < first.end
     return FlowCase("simulator", flows, before, ~before, flows[ATTACK_ID].is_not_null().to_numpy())

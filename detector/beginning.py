@@ -8,7 +8,6 @@ as hashes alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol, Self
 
 import msgspec
@@ -50,12 +49,13 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether a partition whose first record happened at ``ts`` can begin with it."""
         return -LATE_S <= ts - self.ended_at <= LATEST_S
 
-    def begin(self, states: Mapping[str, Beginnable], partition: int, ts: float) -> bool:
-        """Have those ``states`` that know nothing of the partition begin with it; give whether any did.
+    def begin(self, windows: Beginnable | None, evidence: Beginnable, partition: int, ts: float) -> bool:
+        """Have whichever of them knows nothing of the partition begin with it; give whether any did.
 
         ``ts`` is the time of the partition's first record. Raises InputError for what does not belong to its state,
-        once the others have begun.
+        once the other has begun.
         """
+        states = {"evidence": evidence} | ({"windows": windows} if windows is not None else {})
         # Trained over one partition: every partition's sources are in it, and each begins with a copy.
         place = 0 if self.partitions.keys() == {0} else partition
         kept = self.partitions.get(place, {}) if self.suits(ts) else {}

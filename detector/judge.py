@@ -27,7 +27,7 @@ from detector.features.windows import WindowCounts
 from detector.memory import Memory
 from detector.models.bundle import LoadedModel
 from detector.records.flow import FlowBatch
-from detector.state.events import StateBegun
+from detector.state.events import StateBegun, StateUnfit
 from detector.transport.base import OutRecord, RawBatch
 from detector.verdict import Verdict
 
@@ -128,7 +128,8 @@ class Judge:
     def _matrix(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
         partitions = raw.partitions[flows.rows]
         for partition, why_not in self.memory.begin(flows.frame, partitions).items():
-            self._tell(StateBegun(partition, self.model.version, why_not))
+            version = self.model.version
+            self._tell(StateBegun(partition, version) if why_not is None else StateUnfit(partition, version, why_not))
         return self.model.extractor.transform(flows.frame, partitions, self.memory)
 
     def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
 from detector.alerts.incidents import IncidentBook
-from detector.beginning import Beginnable, Beginning, first_times
+from detector.beginning import Beginning, first_times
 from detector.errors import InputError
 from detector.features.windows import WindowState
 from detector.features.windows_keys import Arrivals, arrivals_of
@@ -65,24 +65,21 @@ class Memory:
         if self.windows:
             self._parts["windows"] = self.windows
 
-    def begin(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> dict[int, str]:
+    def begin(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> dict[int, str | None]:
         """Have partitions that nothing is known of begin with what training ended with, before these flows of theirs.
 
-        Gives, by partition, why it could not; the empty text where it could. Those that it does not suit are left out.
+        Gives, by partition, why it could not; None where it could. Those that it does not suit are left out.
         """
-        beginning, told = self._beginning, dict[int, str]()
+        beginning, told = self._beginning, dict[int, str | None]()
         if beginning is None:
             return told
-        states: dict[str, Beginnable] = {"evidence": self.evidence}
-        if self.windows:
-            states["windows"] = self.windows
         for partition, ts in first_times(frame["ts"].to_numpy(), partitions).items():
             if partition in self._begun:
                 continue
             self._begun.add(partition)
             try:
-                if beginning.begin(states, partition, ts):
-                    told[partition] = ""
+                if beginning.begin(self.windows, self.evidence, partition, ts):
+                    told[partition] = None
             except InputError as error:
                 told[partition] = str(error)
         return told

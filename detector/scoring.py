@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
 from detector.alerts.suspect import suspect
-from detector.beginning import Beginnable, first_times
+from detector.beginning import first_times
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.errors import BundleError, InputError
 from detector.features.replay import features_of, fresh_windows
@@ -57,12 +57,9 @@ def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = Non
 def _begin(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> None:
     if model.beginning is None:
         return
-    states: dict[str, Beginnable] = {"evidence": evidence}
-    if windows:
-        states["windows"] = windows
     for partition, ts in first_times(data.frame["ts"].to_numpy(), _partitions(model, data)).items():
         try:
-            model.beginning.begin(states, partition, ts)
+            model.beginning.begin(windows, evidence, partition, ts)
         except InputError as error:
             raise BundleError(
                 f"model {model.name} {model.version}: {error}: the state that its training ended with is not for this"

@@ -25,7 +25,7 @@ from detector.models.bundle import LoadedModel, read_bundle
 from detector.partitioner import partitions_of
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring import score_flows
-from detector.state.events import StateBegun
+from detector.state.events import StateUnfit
 from detector.transport.base import Envelope, RawBatch
 from tests.bundles import bundle, ordinary_flows
 from training.simulator.scenario import DEFAULT_START
@@ -98,7 +98,7 @@ def test_known_partitions_stay_as_they_are() -> None:
     one.extractor.transform(flows, partitions, memory)
     kept = memory.freeze(0)()
     memory.adopt(one)
-    assert memory.begin(flows, partitions) == {0: ""}, "evidence has not seen it, and begins"
+    assert memory.begin(flows, partitions) == {0: None}, "evidence has not seen it, and begins"
     assert memory.freeze(0)()["windows"] == kept["windows"]
     memory.drop([0])
     memory.restore(0, kept)
@@ -112,7 +112,7 @@ def test_trained_over_one_partition_every_partition_begins() -> None:
     windows = fresh_windows(one.extractor)
     features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows, np.zeros(1_500, np.int32))
     memory = Memory(replace(one, beginning=ended_with(windows, EvidenceState())))
-    assert memory.begin(flows, partitions_of(flows["src_ip"], PARTITIONS)) == dict.fromkeys(range(PARTITIONS), "")
+    assert memory.begin(flows, partitions_of(flows["src_ip"], PARTITIONS)) == dict.fromkeys(range(PARTITIONS))
     assert memory.windows is not None
     assert len({memory.windows.snapshot(partition) for partition in range(PARTITIONS)}) > 1, "each has its own clock"
     assert min(len(memory.windows.snapshot(partition)) for partition in range(PARTITIONS)) > 10_000
@@ -157,9 +157,9 @@ def test_state_that_does_not_fit_is_told() -> None:
     )
     verdict = judge.judge(raw, FlowBatch(flows.with_columns(pl.Series(ROW, range(10), pl.UInt32))))
     assert verdict.scored == 10
-    (begun,) = [event for event in told if isinstance(event, StateBegun)]
-    assert (begun.partition, begun.model_version) == (0, one.version)
-    assert "window state" in begun.why_not
+    (unfit,) = [event for event in told if isinstance(event, StateUnfit)]
+    assert (unfit.partition, unfit.model_version) == (0, one.version)
+    assert "window state" in unfit.why
 
 
 class Nothing:

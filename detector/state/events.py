@@ -57,16 +57,25 @@ class StateBegun:
 
     partition: int
     model_version: str
-    why_not: str
-    """Why it begins empty instead; the empty text if it does not."""
 
     def record(self, metrics: Metrics, log: Log) -> None:
         """Count it."""
-        metrics.state_restores.labels("unfit" if self.why_not else "begun").inc()
-        if self.why_not:
-            log.warning("state.unfit", partition=self.partition, version=self.model_version, why=self.why_not)
-        else:
-            log.info("state.begun", partition=self.partition, version=self.model_version)
+        metrics.state_restores.labels("begun").inc()
+        log.info("state.begun", partition=self.partition, version=self.model_version)
+
+
+@dataclass(frozen=True, slots=True)
+class StateUnfit:
+    """What its model's training ended with is not for this build: the partition begins empty."""
+
+    partition: int
+    model_version: str
+    why: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; a person may want to train anew."""
+        metrics.state_restores.labels("unfit").inc()
+        log.warning("state.unfit", partition=self.partition, version=self.model_version, why=self.why)
 
 
 @dataclass(frozen=True, slots=True)
