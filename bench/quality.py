@@ -41,18 +41,19 @@ from bench.quality_sets import (
 )
 from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed
 from detector.alerts.evidence import EvidenceState, evidence_keys
-from detector.alerts.suspect import calibrate_incidents, suspect
-from detector.alerts.suspicion import Suspicion
+from detector.alerts.suspect import surprises_of, suspect
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.windows import default_windows
 from detector.models.calibration import Calibration
 from detector.partitioner import partitions_of
+from training.estimators import DROPPED
 from training.found import BUDGETS, attacks_found, found_at
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID
+from training.single_flows import fit_single_flows
 from training.split import split_by_time
-from training.train import Recipe, spec_for
+from training.train import Passing, Recipe, learnt_incidents, spec_for
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 DIRECTION = ("src_private", "dst_private", "same_network")
@@ -103,9 +104,10 @@ class Matrices:
         return cls(spec.names, features_of(extractor, flows, partitions=came_by), single, came_by)
 
     def only(self, columns: Sequence[int]) -> Matrices:
-        """With these columns alone."""
+        """With these columns alone, given in their order."""
         names = tuple(self.names[column] for column in columns)
-        return Matrices(names, np.ascontiguousarray(self.windowed[:, columns]), self.single, self.partitions)
+        single = sum(column < self.single for column in columns)
+        return Matrices(names, np.ascontiguousarray(self.windowed[:, columns]), single, self.partitions)
 
 
 def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, seed: int) -> Told:
@@ -114,16 +116,22 @@ def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, see
     model = system.fit(matrix[rows.train], seed, contaminated=contaminated, names=matrices.names)
     held = model.score(matrix[rows.held_out])
     times = case.flows["ts"].gather(rows.held_out)
-    calibration, state = Calibration.fit(held, float(times[-1] - times[0])), EvidenceState()
+    seconds = float(times[-1] - times[0])
+    calibration, state, single = Calibration.fit(held, seconds), EvidenceState(), None
+    if matrices.single < matrix.shape[1]:
+        drop = DROPPED if contaminated else 0.0
+        parts = matrix[rows.train], matrix[rows.held_out]
+        single = fit_single_flows(*parts, seconds, matrices.single, seed=seed, drop=drop)
 
-    def passing(of: NDArray[np.intp], scores: NDArray[np.float64]) -> Suspicion:
-        return suspect(case.flows[of], scores, calibration, state, matrices.partitions[of])
+    def passing(of: NDArray[np.intp], scores: NDArray[np.float64]) -> Passing:
+        return Passing(of, surprises_of(matrix[of], scores, calibration, single))
 
-    passing(rows.train, model.score(matrix[rows.train]))
-    came_by = matrices.partitions[rows.held_out]
-    incidents = calibrate_incidents(case.flows[rows.held_out], held, calibration, state, came_by)
+    earlier, held_out = passing(rows.train, model.score(matrix[rows.train])), passing(rows.held_out, held)
+    incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions)
     scores = model.score(matrix[rows.test])
-    rates = None if incidents is None else incidents.rates(passing(rows.test, scores))
+    tested = passing(rows.test, scores).surprises
+    found = suspect(case.flows[rows.test], tested, state, matrices.partitions[rows.test])
+    rates = None if incidents is None else incidents.rates(found)
     return told(case, rows, scores, rates)
 
 

@@ -16,6 +16,7 @@ from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letter
 from detector.alerts.decide import Budget, Decision, decide, decide_incidents
 from detector.alerts.events import IncidentsTold
+from detector.alerts.explain import explain
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import clocks
 from detector.alerts.score_record import score_records
@@ -70,7 +71,7 @@ class Judge:
         self._swap()
         matrix = self._features(raw, flows)
         scores = self._score(flows, matrix)
-        decision = self._decide(raw, flows, scores)
+        decision = self._decide(raw, flows, matrix, scores)
         dead_letters = [dead_letter(raw, reject) for reject in flows.rejects]
         self._tell_of_rejects(flows)
         return Verdict(
@@ -90,7 +91,7 @@ class Judge:
         self._swap()
         matrix = self._matrix(raw, flows)
         scores = self.model.model.score(matrix)
-        self._alerts(raw, flows, matrix, scores, self._decision(raw, flows, scores))
+        self._alerts(raw, flows, matrix, scores, self._decision(raw, flows, matrix, scores))
         self.memory.incidents.pass_time(clocks(raw, flows))
         self.memory.incidents.take()
 
@@ -142,18 +143,22 @@ class Judge:
 
     # --- decide ---------------------------------------------------------------------------------------------------
 
-    def _decide(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> Decision:
+    def _decide(
+        self, raw: RawBatch, flows: FlowBatch, matrix: NDArray[np.float32], scores: NDArray[np.float64]
+    ) -> Decision:
         started = time.perf_counter()
-        decision = self._decision(raw, flows, scores)
+        decision = self._decision(raw, flows, matrix, scores)
         self._tell(events.BatchDecided(len(scores), len(decision.rows), time.perf_counter() - started))
         return decision
 
-    def _decision(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> Decision:
+    def _decision(
+        self, raw: RawBatch, flows: FlowBatch, matrix: NDArray[np.float32], scores: NDArray[np.float64]
+    ) -> Decision:
         model, budget = self.model, self._budget
         if model.incidents is None or budget.incidents_per_day is None or budget.alerts_per_hour is not None:
             return decide(scores, model.calibration, budget)
         keys, partitions = self.memory.evidence_keys(flows.frame), raw.partitions[flows.rows]
-        suspicion = suspect(flows.frame, scores, model.calibration, self.memory.evidence, partitions, keys)
+        suspicion = suspect(flows.frame, model.surprises(matrix, scores), self.memory.evidence, partitions, keys)
         return decide_incidents(scores, suspicion, model.calibration, model.incidents, budget.incidents_per_day)
 
     def _alerts(
@@ -167,8 +172,8 @@ class Judge:
         """Explain and write the few rows that are alerts."""
         if not len(decision.rows):
             return []
-        attribution = self.model.model.explain(matrix[decision.rows])
-        return self._writer.write(raw, flows, matrix, scores, decision, attribution, self.model, self.memory.incidents)
+        why = explain(self.model, matrix, decision)
+        return self._writer.write(raw, flows, matrix, scores, decision, why, self.model, self.memory.incidents)
 
     def _incidents(self, raw: RawBatch, flows: FlowBatch) -> list[OutRecord]:
         """What is to be told of incidents, after this batch's alerts and by its time."""

@@ -75,11 +75,12 @@ def _partitions(model: LoadedModel, data: Dataset) -> NDArray[np.int32]:
 
 def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> Scored:
     frame, came_by = data.frame, data.partitions
-    scores = model.model.score(features_of(model.extractor, frame, windows, came_by))
+    matrix = features_of(model.extractor, frame, windows, came_by)
+    scores = model.model.score(matrix)
     p_values = model.calibration.p_values(scores)
     if model.incidents is None:
         return Scored(scores, p_values, None)
-    found = suspect(frame, scores, model.calibration, evidence, _partitions(model, data))
+    found = suspect(frame, model.surprises(matrix, scores), evidence, _partitions(model, data))
     return Scored(scores, p_values, model.incidents.rates(found))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceState, evidence_keys
+from detector.alerts.evidence import EvidenceState, Surprises, evidence_keys
 from detector.features.extra import EXTRA
 from detector.features.extractor import FeatureExtractor
 from detector.features.replay import fresh_windows
@@ -29,5 +29,6 @@ def warm_flows(extractor: FeatureExtractor, model: Model) -> NDArray[np.float32]
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     partitions = np.zeros(2, dtype=np.int32)
     matrix = extractor.transform(frame, partitions, fresh_windows(extractor))
-    EvidenceState().update(evidence_keys(frame), frame["ts"].to_numpy(), model.score(matrix), partitions)
+    scores = model.score(matrix)
+    EvidenceState().update(evidence_keys(frame), frame["ts"].to_numpy(), Surprises(scores, scores), partitions)
     return matrix

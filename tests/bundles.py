@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from detector.alerts.evidence import EvidenceState
-from detector.alerts.suspect import calibrate_incidents
+from detector.alerts.suspect import calibrate_incidents, surprises_of
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import default_windows
@@ -21,6 +21,7 @@ from detector.partitioner import partitions_of
 from detector.records.flow import SCHEMA
 from training.estimators import fit_estimator
 from training.simulator.scenario import DEFAULT_START
+from training.single_flows import fit_single_flows
 from training.train import ended_with
 
 START = datetime(2026, 11, 24, 3, 45, tzinfo=UTC)
@@ -66,18 +67,18 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, parti
     model = fit_estimator("isolation-forest", matrix[:1_000], seed=number, params={"n_estimators": 20})
     scores = model.score(matrix[1_000:])
     calibration = Calibration.fit(scores, 500.0)
-    incidents = (
-        calibrate_incidents(
-            flows[1_000:], scores, calibration, evidence, partitions_of(flows[1_000:]["src_ip"], partitions)
-        )
-        if windows
-        else None
-    )
+    single, incidents = None, None
+    if windows:
+        width = spec.single_flows
+        single = fit_single_flows(matrix[:1_000], matrix[1_000:], 500.0, width, seed=number, drop=0.0)
+        surprises, came_by = surprises_of(matrix[1_000:], scores, calibration, single), flows[1_000:]["src_ip"]
+        incidents = calibrate_incidents(flows[1_000:], surprises, evidence, partitions_of(came_by, partitions))
     return build_bundle(
         name=name,
         extractor=extractor,
         model=model,
         calibration=calibration,
+        single=single,
         incidents=incidents,
         beginning=ended_with(state, evidence) if windows else None,
         self_test_rows=matrix,

@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceState
+from detector.alerts.evidence import EvidenceState, Surprises
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import calibrate_incidents, suspect
+from detector.alerts.suspect import calibrate_incidents, surprises_of, suspect
 from detector.beginning import MAX_BYTES, Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
@@ -34,13 +34,15 @@ from detector.models.bundle import build_bundle
 from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
 from detector.models.manifest import TrainingData
+from detector.models.single_flows import SingleFlows
 from detector.models.usual import UsualRange
 from detector.partitioner import partitions_of
 from detector.records.flow import LABEL
 from training.card import RATES, CardFacts, card
-from training.estimators import fit_estimator
+from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth
 from training.quality import Quality, measure
+from training.single_flows import fit_single_flows
 from training.split import split_by_time
 
 Tell = Callable[[str], None]
@@ -76,6 +78,11 @@ class Recipe:
     """Of the topic that will be read: windows are computed over each by itself."""
 
     @property
+    def drop(self) -> float:
+        """Share of rows, the oddest, that the model of single flows is trained without: none that are known benign."""
+        return 0.0 if self.train_on.attacks_per_normal == 0 else float(self.params.get("drop", DROPPED))
+
+    @property
     def fitting(self) -> Mapping[str, Any]:
         """The estimator's parameters: where attacks are known not to be among the rows, an ensemble drops none."""
         clean = self.kind == Ensemble.kind and self.train_on.attacks_per_normal == 0
@@ -90,6 +97,8 @@ class Trained:
     extractor: FeatureExtractor
     model: Model
     calibration: Calibration
+    single: SingleFlows | None
+    """What evidence is made of; None where no features are windowed."""
     incidents: IncidentCalibration | None
     beginning: Beginning | None
     """The windows and the evidence after the last flow; None where flows have no addresses, or it is too large."""
@@ -111,6 +120,7 @@ class Trained:
             extractor=self.extractor,
             model=self.model,
             calibration=self.calibration,
+            single=self.single,
             incidents=self.incidents,
             beginning=self.beginning,
             self_test_rows=self.self_test_rows,
@@ -140,7 +150,7 @@ class Passing(NamedTuple):
     """Flows of a frame that pass through evidence, in order of time."""
 
     rows: NDArray[np.intp]
-    scores: NDArray[np.float64]
+    surprises: Surprises
 
 
 def train(
@@ -168,17 +178,26 @@ def train(
     tell(f"calibrating on {len(split.held_out):,} later flows")
     held_scores = model.score(matrix[split.held_out])
     calibration = Calibration.fit(held_scores, split.held_out_seconds)
+    single = None
+    if windows is not None:
+        late, width = matrix[split.held_out], extractor.spec.single_flows
+        single = fit_single_flows(seen, late, split.held_out_seconds, width, seed=recipe.seed, drop=recipe.drop)
     evidence, incidents = EvidenceState(), None
     if has_addresses(frame[split.held_out]):
-        earlier, held_out = Passing(chosen, model.score(seen)), Passing(split.held_out, held_scores)
+
+        def passing(rows: NDArray[np.intp], scores: NDArray[np.float64]) -> Passing:
+            return Passing(rows, surprises_of(matrix[rows], scores, calibration, single))
+
+        earlier, held_out = passing(chosen, model.score(seen)), passing(split.held_out, held_scores)
         came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
-        incidents = _incidents(frame, earlier, held_out, calibration, evidence, came_by)
+        incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by)
     quality = _measured(frame, matrix, truth, chosen, names, recipe, tell)
     return Trained(
         recipe=recipe,
         extractor=extractor,
         model=model,
         calibration=calibration,
+        single=single,
         incidents=incidents,
         beginning=ended_with(windows, evidence, tell),
         usual=UsualRange.fit(seen),
@@ -199,17 +218,12 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
     return build_spec(families, extra=extra, partitions=recipe.partitions)
 
 
-def _incidents(  # noqa: PLR0917  (rows of one frame, and what is known of them)
-    frame: pl.DataFrame,
-    earlier: Passing,
-    held_out: Passing,
-    calibration: Calibration,
-    state: EvidenceState,
-    came_by: NDArray[np.int32],
+def learnt_incidents(
+    frame: pl.DataFrame, earlier: Passing, held_out: Passing, state: EvidenceState, came_by: NDArray[np.int32]
 ) -> IncidentCalibration | None:
     """Calibrate on the held-out flows, after those trained on; None where they span no time. Both go into ``state``."""
-    suspect(frame[earlier.rows], earlier.scores, calibration, state, came_by[earlier.rows])
-    return calibrate_incidents(frame[held_out.rows], held_out.scores, calibration, state, came_by[held_out.rows])
+    suspect(frame[earlier.rows], earlier.surprises, state, came_by[earlier.rows])
+    return calibrate_incidents(frame[held_out.rows], held_out.surprises, state, came_by[held_out.rows])
 
 
 def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None) -> Beginning | None:

@@ -19,13 +19,12 @@ from detector.alerts.community_id import community_id, protocol_number
 from detector.alerts.content import Content
 from detector.alerts.decide import Decision
 from detector.alerts.ecs import ecs
-from detector.alerts.explain import explained, readable, sentence, since_when
+from detector.alerts.explain import SINCE, Explanations, explained, readable, sentence
 from detector.alerts.identity import record_ids
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.ocsf import ocsf
 from detector.alerts.suspicion import WAYS
 from detector.errors import ConfigurationError
-from detector.models.base import Attribution
 from detector.models.bundle import LoadedModel
 from detector.records.flow import COLUMNS, FlowBatch
 from detector.transport.base import OutRecord, RawBatch
@@ -60,17 +59,17 @@ class AlertWriter:
         matrix: NDArray[np.float32],
         scores: NDArray[np.float64],
         decision: Decision,
-        attribution: Attribution,
+        explanations: Explanations,
         model: LoadedModel,
         incidents: IncidentBook | None = None,
     ) -> list[OutRecord]:
-        """Write the alerts of a batch, keyed by source address; ``attribution`` is of ``decision.rows`` alone.
+        """Write the alerts of a batch, keyed by source address; ``explanations`` are of ``decision.rows`` alone.
 
         ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``. Each alert is
         put into ``incidents`` and carries the id of its own.
         """
         contents = build_alerts(
-            raw, flows, matrix, scores, decision, attribution, model, top_features=self._top_features
+            raw, flows, matrix, scores, decision, explanations, model, top_features=self._top_features
         )
         if incidents is not None:
             for content in contents:
@@ -87,7 +86,7 @@ def build_alerts(  # noqa: PLR0917 - as above
     matrix: NDArray[np.float32],
     scores: NDArray[np.float64],
     decision: Decision,
-    attribution: Attribution,
+    explanations: Explanations,
     model: LoadedModel,
     *,
     top_features: int = 5,
@@ -99,7 +98,7 @@ def build_alerts(  # noqa: PLR0917 - as above
     places = flows.rows[rows]
     names = model.extractor.spec.names
     values = _readable_rows(matrix[rows])
-    features = explained(names, values, attribution, model.usual, top_features)
+    features = explained(names, values, explanations.contributions, model.usual, top_features)
     origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
     positions = zip(raw.partitions[places].tolist(), raw.offsets[places].tolist(), strict=True)
     columns = zip(
@@ -112,8 +111,11 @@ def build_alerts(  # noqa: PLR0917 - as above
         decision.severity.tolist(),
         features,
         values,
-        attribution.output.tolist(),
+        explanations.quantities,
+        explanations.bases,
+        explanations.outputs,
         _suspicions(decision),
+        _ways(decision),
         strict=True,
     )
     return [
@@ -122,8 +124,6 @@ def build_alerts(  # noqa: PLR0917 - as above
             *each,
             threshold=decision.threshold,
             model=origin,
-            quantity=attribution.quantity,
-            base=attribution.base,
         )
         for each in columns
     ]
@@ -140,13 +140,14 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     severity: int,
     features: list[dict[str, Any]],
     vector: list[float],
+    quantity: str,
+    base: float,
     output: float,
     suspicion: dict[str, float] | None,
+    way: str,
     *,
     threshold: float,
     model: dict[str, str],
-    quantity: str,
-    base: float,
 ) -> Content:
     flow = {name: value for name, value in columns.items() if _is_told(value)}
     src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
@@ -162,7 +163,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         score=score,
         p_value=p_value,
         threshold=threshold,
-        why=sentence(src_ip, target, features, p_value, since_when(score, threshold, suspicion)),
+        why=sentence(src_ip, target, features, p_value, SINCE[way]),
         title=f"Unusual flow: {src_ip} to {target}",
         flow=flow,
         ip_version=6 if ipv6 else 4,
@@ -184,6 +185,13 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     names = (*WAYS, "false_incidents_per_day")
     values = np.stack([*decision.suspicion.values(), decision.rates], axis=1).tolist()
     return [dict(zip(names, each, strict=True)) for each in values]
+
+
+def _ways(decision: Decision) -> list[str]:
+    """By what each alert is oddest."""
+    if decision.ways is None:
+        return ["surprise"] * len(decision.rows)
+    return [WAYS[place] for place in decision.ways.tolist()]
 
 
 def _is_told(value: object) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspicion import Suspicion
+from detector.alerts.suspicion import WAYS, Suspicion
 from detector.models.calibration import Calibration
 
 MOST_SURPRISE = 100.0
@@ -84,6 +84,13 @@ class Decision:
     """Of the same rows, where incidents are what the budget counts."""
     rates: NDArray[np.float64] | None = None
     """False incidents per day that raise each row, likewise."""
+    ways: NDArray[np.intp] | None = None
+    """The place in WAYS of that by which each row is oddest, likewise."""
+
+    @property
+    def by_evidence(self) -> NDArray[np.bool_]:
+        """Which rows are oddest by their evidence."""
+        return np.zeros(len(self.rows), np.bool_) if self.ways is None else self.ways == WAYS.index("evidence")
 
     def severities(self) -> dict[str, int]:
         """How many alerts of each severity; those that did not occur are left out."""
@@ -125,6 +132,7 @@ def decide_incidents(
         score_at(least["surprise"], calibration),
         suspicion.take(rows),
         rates,
+        incidents.ways(suspicion.take(rows)),
     )
 
 

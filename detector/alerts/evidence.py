@@ -3,16 +3,17 @@
 A flow's *surprise* is −ln p of its score, continued beyond the highest held-out score. Two damped CUSUMs (Page 1954)
 add it up, of what a source does *again* and of what it does *anew*::
 
-    E ← min(BOUND, max(0, E·2^(−Δt / half-life) + min(surprise, LARGEST) − DRIFT − habit))
+    E ← min(BOUND, max(0, E·2^(−Δt / half-life) + min(surprise, LARGEST) − drift − habit))
 
-*Evidence* is that of a flow's target: its source, destination and destination port. *Breadth* is that of flows to
-targets never seen before, by source and port (one port of many hosts) and by source and destination (many ports of one
-host); a flow's is the larger of the two, and 0 for a known target: a scanner's usual traffic has no part in its scan.
+*Evidence* is that of a flow's target: its source, destination and destination port; it adds up what flows look like one
+by one (:mod:`detector.models.single_flows`). *Breadth* is that of flows to targets never seen before, by source and
+port (one port of many hosts) and by source and destination (many ports of one host), of all that is known of them; a
+flow's is the larger of the two, and 0 for a known target: a scanner's usual traffic has no part in its scan.
 
-Both rise where flows are, on average, odder than p = e^(−DRIFT), and fade where they stop. A benign flow's surprise is
+Both rise where flows are, on average, odder than p = e^(−drift), and fade where they stop. A benign flow's surprise is
 1 on average, so that benign evidence mostly stays 0. A target that is always odd, such as a monitor's polls, has a
 *habit*: its mean surprise over time, of a day's half-life, begun at 0, that counts :data:`HABIT_WEIGHT` times. What
-begins today has none yet. One flow alone brings either to LARGEST − DRIFT: what is odd at once is surprise's business.
+begins today has none yet. One flow alone brings either to LARGEST − drift: what is odd at once is surprise's business.
 
 Same promises as :mod:`detector.features.windows`: any batches, a state per partition that can be taken out and put
 back, bounded memory, and time that no single record can move.
@@ -47,8 +48,8 @@ from detector.features.windows_table import (
     prefetch,
 )
 
-DRIFT = 2.0
-"""What a flow's surprise must exceed to count, in nats: p below 0.14."""
+DRIFT, BREADTH_DRIFT = 1.5, 2.0
+"""What a flow's surprise must exceed to count, in nats: p below 0.22, and 0.14."""
 
 HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
 
@@ -76,8 +77,8 @@ _EVIDENCE, _HABIT = 4, 5
 """Words of a row, a cache line, and the places of its evidence and its habit among its numbers."""
 
 _DEFINED_BY = (
-    DRIFT, HALF_LIFE_S, BREADTH_HALF_LIFE_S, LARGEST, HABIT_HALF_LIFE_S, HABIT_WEIGHT, LONGEST_GAP_S, BOUND,
-    LATE_S, AHEAD_S,
+    DRIFT, BREADTH_DRIFT, HALF_LIFE_S, BREADTH_HALF_LIFE_S, LARGEST, HABIT_HALF_LIFE_S, HABIT_WEIGHT, LONGEST_GAP_S,
+    BOUND, LATE_S, AHEAD_S,
 )  # fmt: skip
 
 _ENVELOPE = Envelope(
@@ -85,6 +86,15 @@ _ENVELOPE = Envelope(
     b"OFE\x02",
     hashlib.sha256(struct.pack(f"<{len(_DEFINED_BY)}d", *_DEFINED_BY)).digest()[:DIGEST_BYTES],
 )
+
+
+class Surprises(NamedTuple):
+    """−ln p of each flow's scores; shape (rows,) each."""
+
+    overall: NDArray[np.float64]
+    """By all that is known of it: what breadth adds up."""
+    single: NDArray[np.float64]
+    """By the flow alone: what evidence adds up."""
 
 
 class EvidenceKeys(NamedTuple):
@@ -140,13 +150,13 @@ class EvidenceState:
         self,
         keys: EvidenceKeys,
         ts: NDArray[np.float64],
-        surprise: NDArray[np.float64],
+        surprises: Surprises,
         partitions: NDArray[np.int32] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Take flows in record order; give the evidence of each one's target with it, and its breadth, (rows,) each.
 
-        ``ts`` is in seconds since 1970, ``surprise`` of ``decide.surprise_of``; None for ``partitions`` means that all
-        are of partition 0.
+        ``ts`` is in seconds since 1970, ``surprises`` are of ``decide.surprise_of``; None for ``partitions`` means that
+        all are of partition 0.
         """
         evidence, breadth = np.empty(len(ts)), np.empty(len(ts))
         if not len(ts):
@@ -159,7 +169,7 @@ class EvidenceState:
             table = roomy(table, 3 * len(rows), self._limit)
             self._partitions[partition] = table, clock
             before = int(table.meta[EVICTED])
-            _accumulate(table, clock, rows, *keys, times, surprise, evidence, breadth)
+            _accumulate(table, clock, rows, *keys, times, *surprises, evidence, breadth)
             self._evicted += int(table.meta[EVICTED]) - before
         return evidence, breadth
 
@@ -231,8 +241,8 @@ def _fill_keys(  # noqa: PLR0917  (a kernel takes its arrays one by one)
 
 @kernel
 def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
-    table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, ts: Any, surprise: Any, evidence: Any,
-    breadth: Any,
+    table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, ts: Any, overall: Any, single: Any,
+    evidence: Any, breadth: Any,
 ) -> None:  # fmt: skip
     """Pass over records ``rows`` of one partition, in that order; fills ``evidence[rows]`` and ``breadth[rows]``."""
     for n in range(len(rows)):
@@ -246,7 +256,7 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         if void:
             table.tags[:] = 0
             table.meta[USED] = 0
-        odd = min(surprise[i], LARGEST)
+        odd = min(single[i], LARGEST)
         row, fresh = claim(table, targets[i])
         gap = _gap(table, row, fresh, now)
         habit = np.float64(table.numbers[row, _HABIT])
@@ -255,12 +265,13 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         table.numbers[row, _HABIT] = min(max(habit + share * (odd - habit), 0.0), LARGEST)
         breadth[i] = 0.0
         if fresh:
+            more = min(overall[i], LARGEST) - BREADTH_DRIFT
             row, new = claim(table, ports[i])
             gap = _gap(table, row, new, now)
-            by_port = _added(table, row, gap / BREADTH_HALF_LIFE_S, odd - DRIFT)
+            by_port = _added(table, row, gap / BREADTH_HALF_LIFE_S, more)
             row, new = claim(table, pairs[i])
             gap = _gap(table, row, new, now)
-            breadth[i] = max(by_port, _added(table, row, gap / BREADTH_HALF_LIFE_S, odd - DRIFT))
+            breadth[i] = max(by_port, _added(table, row, gap / BREADTH_HALF_LIFE_S, more))
 
 
 @kernel

@@ -6,15 +6,17 @@ bundle (``detector.models.usual``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.decide import Decision
 from detector.models.base import Attribution
+from detector.models.bundle import LoadedModel
 from detector.models.usual import UsualRange
 
 NAMED = 3
@@ -22,6 +24,42 @@ NAMED = 3
 
 Deviation = Literal["high", "low", "usual"]
 """Where a value lies against its usual range; ``usual`` for one that is odd only together with others."""
+
+
+@dataclass(slots=True)
+class Explanations:
+    """Why each of some alerts is one, additive as an attribution is; lists of one length, in the alerts' order."""
+
+    quantities: list[str]
+    bases: list[float]
+    outputs: list[float]
+    contributions: NDArray[np.float64]
+    """Shape (alerts, features)."""
+
+    @classmethod
+    def of(cls, attribution: Attribution) -> Self:
+        """All of one model."""
+        count = len(attribution.output)
+        outputs = attribution.output.tolist()
+        return cls([attribution.quantity] * count, [attribution.base] * count, outputs, attribution.contributions)
+
+    def replace(self, places: NDArray[np.intp], attribution: Attribution) -> None:
+        """Have the alerts at ``places`` explained by another model."""
+        self.contributions = self.contributions.copy()
+        self.contributions[places] = attribution.contributions
+        for place, output in zip(places.tolist(), attribution.output.tolist(), strict=True):
+            self.quantities[place], self.bases[place], self.outputs[place] = (
+                attribution.quantity, attribution.base, output,
+            )  # fmt: skip
+
+
+def explain(model: LoadedModel, matrix: NDArray[np.float32], decision: Decision) -> Explanations:
+    """Explain the alerts among the rows of ``matrix``: those that evidence raised by what it is made of."""
+    rows = matrix[decision.rows]
+    found = Explanations.of(model.model.explain(rows))
+    if model.single is not None and len(places := np.flatnonzero(decision.by_evidence)):
+        found.replace(places, model.single.explain(rows[places]))
+    return found
 
 
 def readable(values: NDArray[np.float32]) -> list[float]:
@@ -45,14 +83,13 @@ def deviation(value: float, low: float, high: float) -> Deviation:
 
 
 def explained(
-    names: tuple[str, ...], values: list[list[float]], attribution: Attribution, usual: UsualRange, count: int
+    names: tuple[str, ...], values: list[list[float]], contributions: NDArray[np.float64], usual: UsualRange, count: int
 ) -> list[list[dict[str, Any]]]:
     """For each alert its top features: ``name``, ``value``, ``contribution`` and the usual range.
 
-    ``values`` is alerts × features, readable; ``attribution`` is of the same rows.
+    ``values`` is alerts × features, readable; ``contributions`` are theirs.
     """
-    tops = top_features(attribution.contributions, count)
-    contributions = attribution.contributions.tolist()
+    tops = top_features(contributions, count)
     low, high = readable(usual.low), readable(usual.high)
     return [
         [
@@ -66,23 +103,22 @@ def explained(
             }
             for column in columns
         ]
-        for row, given, columns in zip(values, contributions, tops, strict=True)
+        for row, given, columns in zip(values, contributions.tolist(), tops, strict=True)
     ]
 
 
 def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float, since: str = "") -> str:
-    """Say it in one sentence; ``share`` is the p-value, ``since`` (of ``since_when``) what weighed more."""
+    """Say it in one sentence; ``share`` is the p-value, ``since`` (of ``SINCE``) what weighed more."""
     reasons = "; ".join(_phrase(feature) for feature in features[:NAMED])
     return f"{src_ip} to {target} is odder than all but {_share(share)} of usual flows{since}: {reasons}."
 
 
-def since_when(score: float, threshold: float, suspicion: Mapping[str, float] | None) -> str:
-    """What to say of a flow that is raised, though by itself it would not be; empty for others."""
-    if score >= threshold or suspicion is None:
-        return ""
-    if suspicion["breadth"] > suspicion["evidence"]:
-        return ", the latest of many odd ones from there to new targets"
-    return " and has been odd for a while"
+SINCE = {
+    "surprise": "",
+    "evidence": " and has been odd for a while",
+    "breadth": ", the latest of many odd ones from there to new targets",
+}
+"""What to say of a flow by the way in which it is oddest: what came before it."""
 
 
 def _phrase(feature: dict[str, Any]) -> str:

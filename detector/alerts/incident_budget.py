@@ -92,11 +92,18 @@ class IncidentCalibration:
 
     def rates(self, suspicion: Suspicion) -> NDArray[np.float64]:
         """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
-        depths = [_depth(way, getattr(self, way), getattr(suspicion, way)) for way in WAYS]
-        depth: NDArray[np.float64] = np.minimum.reduce(depths)
+        depth: NDArray[np.float64] = np.minimum.reduce(self._depths(suspicion))
         within = np.interp(depth, np.arange(1.0, len(self.incidents) + 1.0), self.incidents.astype(np.float64))
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
         return rates / self.days
+
+    def ways(self, suspicion: Suspicion) -> NDArray[np.intp]:
+        """The place among WAYS of that by which each flow is oddest (rows,); the first of several."""
+        ways: NDArray[np.intp] = np.argmin(self._depths(suspicion), axis=0)
+        return ways
+
+    def _depths(self, suspicion: Suspicion) -> list[NDArray[np.float64]]:
+        return [_depth(way, getattr(self, way), getattr(suspicion, way)) for way in WAYS]
 
     def thresholds(self, incidents_per_day: float) -> dict[str, float]:
         """The surprise, evidence and breadth, by name, from which a flow is raised at this budget."""

@@ -7,34 +7,40 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.decide import surprise_of
-from detector.alerts.evidence import EvidenceKeys, EvidenceState, evidence_keys
+from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.errors import InputError
 from detector.models.calibration import Calibration
+from detector.models.single_flows import SingleFlows
 
 
-def suspect(  # noqa: PLR0917 - a batch is its arrays, one by one
+def surprises_of(
+    matrix: NDArray[np.float32], scores: NDArray[np.float64], calibration: Calibration, single: SingleFlows | None
+) -> Surprises:
+    """How surprising flows are by their ``scores`` (rows,), and one by one; the same where no features are windowed."""
+    overall = surprise_of(scores, calibration)
+    return Surprises(overall, overall if single is None else surprise_of(single.score(matrix), single.calibration))
+
+
+def suspect(
     frame: pl.DataFrame,
-    scores: NDArray[np.float64],
-    calibration: Calibration,
+    surprises: Surprises,
     state: EvidenceState,
     partitions: NDArray[np.int32] | None = None,
     keys: EvidenceKeys | None = None,
 ) -> Suspicion:
-    """Weigh flows in record order, with their ``scores`` (rows,), and add them to ``state``.
+    """Weigh flows in record order, and add them to ``state``.
 
     ``keys`` are their ``evidence_keys``, where they are known already.
     """
-    surprise = surprise_of(scores, calibration)
     keys = evidence_keys(frame) if keys is None else keys
-    return Suspicion(surprise, *state.update(keys, frame["ts"].to_numpy(), surprise, partitions))
+    return Suspicion(surprises.overall, *state.update(keys, frame["ts"].to_numpy(), surprises, partitions))
 
 
 def calibrate_incidents(
     frame: pl.DataFrame,
-    scores: NDArray[np.float64],
-    calibration: Calibration,
+    surprises: Surprises,
     state: EvidenceState,
     partitions: NDArray[np.int32] | None = None,
 ) -> IncidentCalibration | None:
@@ -42,7 +48,7 @@ def calibrate_incidents(
 
     ``state`` has seen the flows before them, as a daemon's has: what is new, and what is a habit, is told by it.
     """
-    suspicion = suspect(frame, scores, calibration, state, partitions)
+    suspicion = suspect(frame, surprises, state, partitions)
     try:
         return IncidentCalibration.fit(evidence_keys(frame).targets, frame["ts"].to_numpy(), suspicion)
     except InputError:

@@ -20,11 +20,7 @@ from detector.features.encoders import Encoders
 from detector.features.extra import EXTRA, extra_features, fill_extra, is_extra
 from detector.features.flows import Flows
 from detector.features.perflow import FAMILIES, Family
-from detector.features.spec import Feature, FeatureSpec
-
-WINDOWS = "windows"
-"""The family of the windowed features: computed by ``detector.features.windows``, not by a row of ``FAMILIES``."""
-
+from detector.features.spec import WINDOWS, Feature, FeatureSpec
 
 _PARTS = ("", EXTRA, WINDOWS)
 

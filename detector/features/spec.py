@@ -12,6 +12,9 @@ from typing import Any
 
 import msgspec
 
+WINDOWS = "windows"
+"""The family of the windowed features: computed by ``detector.features.windows``, and last among a matrix's columns."""
+
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One column of the matrix: ``name`` is unique, ``family`` names the code that computes it."""
@@ -33,6 +36,11 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def names(self) -> tuple[str, ...]:
         """The names of the columns, in order."""
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def single_flows(self) -> int:
+        """How many columns, the first ones, are told by a flow alone."""
+        return sum(feature.family != WINDOWS for feature in self.features)
 
     @property
     def hash(self) -> str:

@@ -1,7 +1,7 @@
 """The bundle: a model as a few files without code in them, checked in full before anything of it is used.
 
 ``model.json`` is the manifest (``detector.models.manifest``), ``arrays.safetensors`` everything that was learnt, with
-names by part (``features.``, ``model.``, ``calibration.``, ``usual.``, ``incidents.``, ``self_test.``),
+names by part (``features.``, ``model.``, ``single.``, ``calibration.``, ``usual.``, ``incidents.``, ``self_test.``),
 ``beginning.msgpack`` the state that training ended with (``detector.beginning``). Other files, such as ``card.html``,
 are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
 
@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from detector.alerts.evidence import Surprises
 from detector.alerts.incident_budget import IncidentCalibration
+from detector.alerts.suspect import surprises_of
 from detector.beginning import Beginning
 from detector.errors import BundleError, ConfigurationError
 from detector.features.extractor import FeatureExtractor
+from detector.features.spec import FeatureSpec
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Model
 from detector.models.calibration import Calibration
@@ -41,6 +44,7 @@ from detector.models.manifest import (
     decode_manifest,
     is_plain_name,
 )
+from detector.models.single_flows import SingleFlows
 from detector.models.usual import UsualRange
 
 MANIFEST = "model.json"
@@ -60,7 +64,7 @@ SELF_TEST_TOLERANCE = 1e-9
 
 LIBRARIES = ("oddflow", "numpy", "numba", "polars", "scikit-learn", "pyod")
 
-_PARTS = ("features", "model", "calibration", "usual", "incidents", "self_test")
+_PARTS = ("features", "model", "single", "calibration", "usual", "incidents", "self_test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class LoadedModel:
     incidents: IncidentCalibration | None
     """None where the flows that it was calibrated on had no times."""
     self_test_rows: NDArray[np.float32]
+    single: SingleFlows | None = None
+    """None where no features are windowed: the model itself sees single flows then."""
     beginning: Beginning | None = None
     """None where training kept no state: of flows without addresses, or more of it than a bundle holds."""
 
@@ -93,9 +99,13 @@ class LoadedModel:
         """sha256 in hex that stands for every byte of the bundle."""
         return self.manifest.digest
 
+    def surprises(self, matrix: NDArray[np.float32], scores: NDArray[np.float64]) -> Surprises:
+        """How surprising flows are, of which ``scores`` are the model's own."""
+        return surprises_of(matrix, scores, self.calibration, self.single)
+
     def warm(self) -> None:
         """Compile every kernel that it needs, so that the first batch does not wait."""
-        self.calibration.p_values(self.model.score(self.self_test_rows))
+        self.surprises(self.self_test_rows, self.model.score(self.self_test_rows))
         self.model.score(self.self_test_rows[:1])
         self.model.explain(self.self_test_rows[:1])
 
@@ -110,6 +120,7 @@ def build_bundle(
     training: TrainingData,
     usual: UsualRange | None = None,
     incidents: IncidentCalibration | None = None,
+    single: SingleFlows | None = None,
     beginning: Beginning | None = None,
     parameters: Mapping[str, Any] | None = None,
     seeds: Mapping[str, int] | None = None,
@@ -130,10 +141,11 @@ def build_bundle(
     parts: dict[str, Mapping[str, NDArray[Any]]] = {
         "features": extractor.to_arrays(),
         "model": model.to_arrays(),
+        "single": single.to_arrays() if single else {},
         "calibration": calibration.to_arrays(),
         "usual": (usual or UsualRange.fit(self_test_rows)).to_arrays(),
         "incidents": incidents.to_arrays() if incidents else {},
-        "self_test": {"rows": rows, "scores": model.score(rows)},
+        "self_test": {"rows": rows, **_self_test_scores(model, single, rows)},
     }
     arrays = save(
         {f"{part}.{key}": np.ascontiguousarray(array) for part in parts for key, array in parts[part].items()}
@@ -203,10 +215,11 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
         calibration=calibration,
         usual=UsualRange.from_arrays(parts["usual"], width),
         incidents=IncidentCalibration.from_arrays(parts["incidents"]) if parts["incidents"] else None,
-        self_test_rows=_self_test_rows(parts["self_test"], width),
+        self_test_rows=_self_test_rows(parts["self_test"], width, single=bool(parts["single"])),
+        single=_single_flows(manifest.features, parts["single"]),
         beginning=Beginning.decode(files[BEGINNING]) if BEGINNING in files else None,
     )
-    _self_test(loaded, parts["self_test"]["scores"])
+    _self_test(loaded, parts["self_test"])
     return loaded
 
 
@@ -233,8 +246,21 @@ def _read_arrays(files: Mapping[str, bytes]) -> dict[str, dict[str, NDArray[Any]
     return parts
 
 
-def _self_test_rows(arrays: Mapping[str, NDArray[Any]], width: int) -> NDArray[np.float32]:
-    check_names(arrays, ("rows", "scores"), "self_test")
+def _single_flows(spec: FeatureSpec, arrays: Mapping[str, NDArray[Any]]) -> SingleFlows | None:
+    if bool(arrays) != bool(spec.windows and spec.single_flows):
+        raise broken("single flows", "there is a model of them where features are windowed, and only there")
+    return SingleFlows.from_arrays(arrays, spec.single_flows) if arrays else None
+
+
+def _self_test_scores(
+    model: Model, single: SingleFlows | None, rows: NDArray[np.float32]
+) -> dict[str, NDArray[np.float64]]:
+    scores = {"scores": model.score(rows)}
+    return scores if single is None else {**scores, "single": single.score(rows)}
+
+
+def _self_test_rows(arrays: Mapping[str, NDArray[Any]], width: int, *, single: bool) -> NDArray[np.float32]:
+    check_names(arrays, ("rows", "scores", "single") if single else ("rows", "scores"), "self_test")
     limit = float(np.finfo(np.float32).max)
     rows = take(arrays, "rows", "self_test", dtype=np.float32, shape=(None, width), low=-limit, high=limit)
     if len(rows) > SELF_TEST_ROWS:
@@ -242,16 +268,18 @@ def _self_test_rows(arrays: Mapping[str, NDArray[Any]], width: int) -> NDArray[n
     return rows
 
 
-def _self_test(loaded: LoadedModel, expected: NDArray[Any]) -> None:
+def _self_test(loaded: LoadedModel, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Score the rows that came along and compare. Raises BundleError if this build scores them differently."""
-    scores = loaded.model.score(loaded.self_test_rows)
-    if expected.dtype != np.float64 or expected.shape != scores.shape or not bool(np.isfinite(scores).all()):
-        raise broken("self_test", "the scores are not one number per row")
-    off = np.abs(scores - expected) > SELF_TEST_TOLERANCE * np.maximum(1.0, np.abs(expected))
-    if bool(off.any()) or not bool(np.isfinite(expected).all()):
-        raise BundleError(
-            f"reading model {loaded.name} {loaded.version}: its self-test rows score differently here; train it again"
-        )
+    for name, scores in _self_test_scores(loaded.model, loaded.single, loaded.self_test_rows).items():
+        expected = arrays[name]
+        if expected.dtype != np.float64 or expected.shape != scores.shape or not bool(np.isfinite(scores).all()):
+            raise broken("self_test", f"its {name} are not one number per row")
+        off = np.abs(scores - expected) > SELF_TEST_TOLERANCE * np.maximum(1.0, np.abs(expected))
+        if bool(off.any()) or not bool(np.isfinite(expected).all()):
+            raise BundleError(
+                f"reading model {loaded.name} {loaded.version}: its self-test rows score differently here;"
+                " train it again"
+            )
 
 
 def _library_versions() -> dict[str, str]:

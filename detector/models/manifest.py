@@ -15,7 +15,8 @@ import msgspec
 from detector.errors import BundleError
 from detector.features.spec import FeatureSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: evidence is made of a model of single flows, which is in the bundle where there are windows."""
 
 MAX_MANIFEST_BYTES = 4 << 20
 

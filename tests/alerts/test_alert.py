@@ -20,18 +20,18 @@ from detector.alerts import alert as module
 from detector.alerts.alert import AlertWriter, build_alerts
 from detector.alerts.decide import Budget, Decision, decide
 from detector.alerts.ecs import RISK
-from detector.alerts.explain import top_features, words
+from detector.alerts.explain import Explanations, explain, top_features, words
 from detector.alerts.identity import NAMESPACE, record_ids
 from detector.alerts.incident import RULES
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
-from detector.alerts.suspicion import Suspicion
+from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import ConfigurationError
-from detector.models.base import Attribution
+from detector.models.bundle import read_bundle
 from detector.records.flow import ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch
-from tests.bundles import loaded, ordinary_flows
+from tests.bundles import bundle, loaded, ordinary_flows
 from tests.features.flows import flows, frames
 
 SCHEMAS = Path(module.__file__).parent
@@ -52,7 +52,7 @@ class Judged(NamedTuple):
     matrix: Any
     scores: Any
     decision: Decision
-    attribution: Attribution
+    explanations: Explanations
 
 
 def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int = 100) -> Judged:
@@ -71,7 +71,7 @@ def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int 
     matrix = model.extractor.transform(frame)
     scores = model.model.score(matrix)
     decision = decide(scores, model.calibration, budget or Budget(0.3))
-    return Judged(raw, batch, matrix, scores, decision, model.model.explain(matrix[decision.rows]))
+    return Judged(raw, batch, matrix, scores, decision, explain(model, matrix, decision))
 
 
 def written(frame: pl.DataFrame, shape: str = "ocsf", **options: Any) -> list[dict[str, Any]]:
@@ -195,10 +195,10 @@ def test_explanations_add_up() -> None:
     """Base and all contributions give the explained quantity; those shown are the largest, with their usual ranges."""
     batch = judged(flows(*ODD))
     document = odd_documents()[0]["unmapped"]["oddflow"]
-    total = document["explanation"]["base"] + batch.attribution.contributions[0].sum()
+    total = document["explanation"]["base"] + batch.explanations.contributions[0].sum()
     assert total == pytest.approx(document["explanation"]["output"])
     shown = [feature["contribution"] for feature in document["features"]]
-    assert shown == sorted(batch.attribution.contributions[0].tolist(), reverse=True)[: len(shown)]
+    assert shown == sorted(batch.explanations.contributions[0].tolist(), reverse=True)[: len(shown)]
     for feature in document["features"]:
         low, high = feature["usual_low"], feature["usual_high"]
         side = "high" if feature["value"] > high else "low" if feature["value"] < low else "usual"
@@ -297,10 +297,13 @@ def test_documented_rules_are_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("breadth", "words"),
-    [(0.0, " and has been odd for a while: "), (90.0, ", the latest of many odd ones from there to new targets: ")],
+    ("way", "words"),
+    [
+        ("evidence", " and has been odd for a while: "),
+        ("breadth", ", the latest of many odd ones from there to new targets: "),
+    ],
 )
-def test_what_the_past_raised_says_so(breadth: float, words: str) -> None:
+def test_what_the_past_raised_says_so(way: str, words: str) -> None:
     """A flow that evidence or breadth raised tells both, and the sentence says what came before it."""
     batch = judged(flows(*ODD))
     rows = np.arange(4)
@@ -309,17 +312,33 @@ def test_what_the_past_raised_says_so(breadth: float, words: str) -> None:
         np.full(4, 0.04),
         np.full(4, 3),
         threshold=2.0,
-        suspicion=Suspicion(np.full(4, 3.2), np.full(4, 31.0), np.full(4, breadth)),
+        suspicion=Suspicion(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
         rates=np.full(4, 2.5),
+        ways=np.full(4, WAYS.index(way)),
     )
-    attribution = loaded().model.explain(batch.matrix)
-    records = AlertWriter().write(batch.raw, batch.flows, batch.matrix, batch.scores, decision, attribution, loaded())
+    why = explain(loaded(), batch.matrix, decision)
+    records = AlertWriter().write(batch.raw, batch.flows, batch.matrix, batch.scores, decision, why, loaded())
     document = json.loads(records[0].value or b"")
     Draft202012Validator(schema("alert")).validate(document)
     assert document["unmapped"]["oddflow"]["suspicion"] == {
         "surprise": 3.2,
         "evidence": 31.0,
-        "breadth": breadth,
+        "breadth": 90.0,
         "false_incidents_per_day": 2.5,
     }
     assert f" is odder than all but 4 % of usual flows{words}" in document["message"]
+
+
+def test_evidence_is_explained_by_what_it_is_made_of() -> None:
+    """An alert by evidence names features of single flows and adds up to their score; others are as the model says."""
+    model = read_bundle(bundle(windows=True))
+    assert model.single is not None
+    matrix = model.self_test_rows[:4]
+    ways = np.array([WAYS.index(way) for way in ("surprise", "evidence", "breadth", "evidence")])
+    decision = Decision(np.arange(4), np.full(4, 0.04), np.full(4, 3), 2.0, ways=ways)
+    why, own, single = explain(model, matrix, decision), model.model.explain(matrix), model.single.explain(matrix)
+    assert why.quantities == [(single if by else own).quantity for by in decision.by_evidence]
+    for place, part in enumerate((own, single, own, single)):
+        assert np.array_equal(why.contributions[place], part.contributions[place])
+        assert why.bases[place] + why.contributions[place].sum() == pytest.approx(why.outputs[place])
+    assert not why.contributions[1, model.extractor.spec.single_flows :].any()

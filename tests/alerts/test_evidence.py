@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.evidence import (
     BOUND,
+    BREADTH_DRIFT,
     BREADTH_HALF_LIFE_S,
     DRIFT,
     HABIT_HALF_LIFE_S,
@@ -21,6 +22,7 @@ from detector.alerts.evidence import (
     LONGEST_GAP_S,
     EvidenceKeys,
     EvidenceState,
+    Surprises,
     evidence_keys,
     keys_of_arrivals,
 )
@@ -28,12 +30,17 @@ from detector.errors import InputError
 from detector.features.windows_keys import arrivals_of
 from tests.features.flows import flows
 
-Rows = tuple[EvidenceKeys, NDArray[Any], NDArray[Any]]
+Rows = tuple[EvidenceKeys, NDArray[Any], Surprises]
 
 
 def one_target(count: int, number: int = 9) -> EvidenceKeys:
     """The keys of flows from one source to one target."""
     return EvidenceKeys(*(np.full(count, number + way, np.uint64) for way in range(3)))
+
+
+def both(values: Any) -> Surprises:
+    """Flows that are as surprising by themselves as by all that is known."""
+    return Surprises(np.asarray(values, np.float64), np.asarray(values, np.float64))
 
 
 def rows(count: int, *, keys: int = 5, seed: int = 0) -> Rows:
@@ -44,11 +51,11 @@ def rows(count: int, *, keys: int = 5, seed: int = 0) -> Rows:
     return (
         EvidenceKeys(hashes[0, chosen], hashes[1, chosen // 3], hashes[2, chosen % 3]),
         1.7e9 + np.cumsum(rng.exponential(60, count)),
-        rng.exponential(4, count),
+        Surprises(rng.exponential(4, count), rng.exponential(4, count)),
     )
 
 
-def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprise: NDArray[np.float64]) -> NDArray[np.float64]:
+def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprises: Surprises) -> NDArray[np.float64]:
     """The definition, in plain Python: evidence and breadth."""
     held: dict[int, tuple[float, float]] = {}
     habits: dict[int, float] = {}
@@ -59,12 +66,14 @@ def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprise: NDArray[np.
         held[key] = now, min(max(value * 0.5 ** ((now - then) / half_life) + more, 0.0), BOUND)
         return held[key][1]
 
-    for target, port, pair, now, raw in zip(*(each.tolist() for each in (*keys, ts, surprise)), strict=True):
-        odd, habit, seen = min(raw, LARGEST), habits.get(target, 0.0), target in held
+    columns = (each.tolist() for each in (*keys, ts, *surprises))
+    for target, port, pair, now, overall, single in zip(*columns, strict=True):
+        odd, habit, seen = min(single, LARGEST), habits.get(target, 0.0), target in held
         gap = now - held.get(target, (now, 0.0))[0]
         evidence = added(target, now, HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
         habits[target] = habit + (1 - 0.5 ** (min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)) * (odd - habit)
-        breadths = [added(key, now, BREADTH_HALF_LIFE_S, odd - DRIFT) for key in (port, pair)] if not seen else [0.0]
+        more = min(overall, LARGEST) - BREADTH_DRIFT
+        breadths = [added(key, now, BREADTH_HALF_LIFE_S, more) for key in (port, pair)] if not seen else [0.0]
         out.append((evidence, max(breadths)))
     return np.array(out).T
 
@@ -84,47 +93,48 @@ def test_agrees_with_reference(seed: int, keys: int) -> None:
 @given(st.integers(0, 80), st.integers(0, 99), st.sampled_from([4, 1000]))
 def test_batches_and_restarts_change_nothing(cut: int, seed: int, bound: int) -> None:
     """Split anywhere, with the state written down and read back there, the values are the same, evictions or not."""
-    keys, ts, surprise = rows(80, keys=30, seed=seed)
+    keys, ts, surprises = rows(80, keys=30, seed=seed)
     partitions = np.arange(80, dtype=np.int32) % 3
     whole, before, after = (EvidenceState(bound) for _ in range(3))
-    expected = whole.update(keys, ts, surprise, partitions)
-    first = before.update(EvidenceKeys(*(k[:cut] for k in keys)), ts[:cut], surprise[:cut], partitions[:cut])
+    expected = whole.update(keys, ts, surprises, partitions)
+    early, late = Surprises(*(s[:cut] for s in surprises)), Surprises(*(s[cut:] for s in surprises))
+    first = before.update(EvidenceKeys(*(k[:cut] for k in keys)), ts[:cut], early, partitions[:cut])
     for partition in range(3):
         after.restore(partition, before.snapshot(partition))
-    second = after.update(EvidenceKeys(*(k[cut:] for k in keys)), ts[cut:], surprise[cut:], partitions[cut:])
+    second = after.update(EvidenceKeys(*(k[cut:] for k in keys)), ts[cut:], late, partitions[cut:])
     assert np.array_equal(np.concatenate([first, second], axis=1), expected)
     assert [after.snapshot(p) for p in range(3)] == [whole.snapshot(p) for p in range(3)]
 
 
 def test_partitions_are_apart() -> None:
     """The same key in two partitions has evidence of its own in each."""
-    ts, surprise = np.full(4, 1.7e9), np.full(4, DRIFT + 2)
-    evidence, _ = EvidenceState().update(one_target(4), ts, surprise, np.array([0, 1, 0, 1], np.int32))
+    ts, surprises = np.full(4, 1.7e9), both(np.full(4, DRIFT + 2))
+    evidence, _ = EvidenceState().update(one_target(4), ts, surprises, np.array([0, 1, 0, 1], np.int32))
     assert evidence.tolist() == pytest.approx([2, 2, 4, 4])
 
 
 def test_quiet_and_long_outweighs_one_burst() -> None:
     """A hundred flows that are a little odd give more evidence than one that could not be odder; all have a bound."""
     ts = np.linspace(1.7e9, 1.7e9 + 2970.0, 100, dtype=np.float64)
-    quiet, _ = EvidenceState().update(one_target(100), ts, np.full(100, DRIFT + 1.5))
-    burst, _ = EvidenceState().update(one_target(1), ts[:1], np.array([1e9]))
+    quiet, _ = EvidenceState().update(one_target(100), ts, both(np.full(100, DRIFT + 1.5)))
+    burst, _ = EvidenceState().update(one_target(1), ts[:1], both([1e9]))
     assert burst[0] == pytest.approx(LARGEST - DRIFT)
     assert burst[0] < quiet[-1] <= BOUND
-    flood, _ = EvidenceState().update(one_target(2000), np.full(2000, 1.7e9), np.full(2000, 1e9))
+    flood, _ = EvidenceState().update(one_target(2000), np.full(2000, 1.7e9), both(np.full(2000, 1e9)))
     assert flood.max() == BOUND
 
 
 def test_evidence_fades() -> None:
     """Half of it is left after a half-life, and none is below zero."""
     times = np.array([1.7e9, 1.7e9 + HALF_LIFE_S, 1.7e9 + 2 * HALF_LIFE_S])
-    evidence, _ = EvidenceState().update(one_target(3), times, np.array([10.0, DRIFT, 0.0]))
-    assert evidence.tolist() == pytest.approx([8, 4, 0], abs=0.2)  # a habit of ten minutes is hardly one
+    evidence, _ = EvidenceState().update(one_target(3), times, both([DRIFT + 8, DRIFT, 0.0]))
+    assert evidence.tolist() == pytest.approx([8, 4, 0.5], abs=0.2)  # a habit of ten minutes is hardly one
 
 
 def test_habit_is_no_evidence() -> None:
     """A target that polls at the same surprise for two days has none in the end, and much in its first hour."""
     ts = np.arange(1.7e9, 1.7e9 + 2 * 86_400.0, 60.0)
-    evidence, _ = EvidenceState().update(one_target(len(ts)), ts, np.full(len(ts), 5.0))
+    evidence, _ = EvidenceState().update(one_target(len(ts)), ts, both(np.full(len(ts), 5.0)))
     assert evidence[60] > 30
     assert evidence[-1] == 0
 
@@ -132,24 +142,25 @@ def test_habit_is_no_evidence() -> None:
 def test_new_targets_of_a_source_add_up() -> None:
     """Many ports of a host, and one port of many hosts, have breadth; going back to known targets has none."""
     count = np.arange(50, dtype=np.uint64)
-    ts, surprise = np.linspace(1.7e9, 1.7e9 + 50, 50), np.full(50, DRIFT + 1)
+    ts = np.linspace(1.7e9, 1.7e9 + 50, 50)
+    surprises = both(np.full(50, BREADTH_DRIFT + 1))
     apart = 1000 + count, 2000 + count, 3000 + count
     vertical = EvidenceKeys(apart[0], apart[1], np.full(50, 7, np.uint64))
     horizontal = EvidenceKeys(apart[0], np.full(50, 7, np.uint64), apart[2])
     for scan in (vertical, horizontal):
         state = EvidenceState()
-        evidence, breadth = state.update(scan, ts, surprise)
+        evidence, breadth = state.update(scan, ts, surprises)
         assert evidence.max() < 2
         assert breadth[-1] > 40
-        assert state.update(scan, ts, surprise)[1].max() == 0
-    assert EvidenceState().update(EvidenceKeys(*apart), ts, surprise)[1].max() < 2
+        assert state.update(scan, ts, surprises)[1].max() == 0
+    assert EvidenceState().update(EvidenceKeys(*apart), ts, surprises)[1].max() < 2
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.8e9, -np.inf, np.nan])
 def test_absurd_time_fades_nothing(wrong: float) -> None:
     """A record from a wrong time counts as happening now."""
     times = np.array([1.7e9, wrong, 1.7e9])
-    evidence, _ = EvidenceState().update(one_target(3), times, np.full(3, DRIFT + 1))
+    evidence, _ = EvidenceState().update(one_target(3), times, both(np.full(3, DRIFT + 1)))
     assert evidence.tolist() == pytest.approx([1, 2, 3])
 
 

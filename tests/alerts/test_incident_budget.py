@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.alerts.incident_budget import DAY_S, IncidentCalibration
-from detector.alerts.suspicion import Suspicion
+from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import BundleError, InputError
 
 
@@ -82,6 +82,15 @@ def test_thresholds_agree_with_rates() -> None:
         for way, value in least.items():
             assert learnt.rates(odd(**{way: value}))[0] <= budget * 1.35
         assert learnt.rates(odd(**{way: value - 0.3 for way, value in least.items()}))[0] > budget * 0.9
+
+
+def test_way_is_that_of_least_rate() -> None:
+    """A flow's way is the one by which alone it would be raised as soon."""
+    learnt = IncidentCalibration.fit(**calm_day())
+    for place, way in enumerate(WAYS):
+        flow = odd(**{name: 9.0 if name == way else 0.1 for name in WAYS})
+        assert learnt.ways(flow).tolist() == [place]
+        assert learnt.rates(odd(**{way: 9.0})) == learnt.rates(flow)
 
 
 def test_arrays_round_trip() -> None:
