@@ -41,17 +41,16 @@ from bench.quality_sets import (
 )
 from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed
 from detector.alerts.evidence import EvidenceState, evidence_keys
-from detector.alerts.suspect import surprises_of, suspect
+from detector.alerts.suspect import suspect
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.windows import default_windows
-from detector.models.calibration import Calibration
 from detector.partitioner import partitions_of
 from training.estimators import DROPPED
 from training.found import BUDGETS, attacks_found, found_at
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID
-from training.single_flows import fit_single_flows
+from training.single_flows import calibrated
 from training.split import split_by_time
 from training.train import Passing, Recipe, learnt_incidents, spec_for
 
@@ -113,26 +112,18 @@ class Matrices:
 def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, seed: int) -> Told:
     """Train, calibrate and test as the product does."""
     matrix, contaminated = matrices.windowed, bool(case.attacks[rows.train].any())
-    model = system.fit(matrix[rows.train], seed, contaminated=contaminated, names=matrices.names)
-    held = model.score(matrix[rows.held_out])
+    seen, late, width = matrix[rows.train], matrix[rows.held_out], matrices.single
+    model = system.fit(seen, seed, contaminated=contaminated, names=matrices.names, single=width)
     times = case.flows["ts"].gather(rows.held_out)
-    seconds = float(times[-1] - times[0])
-    calibration, state, single = Calibration.fit(held, seconds), EvidenceState(), None
-    if matrices.single < matrix.shape[1]:
-        drop = DROPPED if contaminated else 0.0
-        parts = matrix[rows.train], matrix[rows.held_out]
-        single = fit_single_flows(*parts, seconds, matrices.single, seed=seed, drop=drop)
-
-    def passing(of: NDArray[np.intp], scores: NDArray[np.float64]) -> Passing:
-        return Passing(of, surprises_of(matrix[of], scores, calibration, single))
-
-    earlier, held_out = passing(rows.train, model.score(matrix[rows.train])), passing(rows.held_out, held)
+    seconds, drop, state = float(times[-1] - times[0]), DROPPED if contaminated else 0.0, EvidenceState()
+    views = calibrated(model, seen, late, seconds, width, seed=seed, drop=drop)
+    earlier = Passing(rows.train, views.surprises(views.score(seen)))
+    held_out = Passing(rows.held_out, views.surprises(views.held_out))
     incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions)
-    scores = model.score(matrix[rows.test])
-    tested = passing(rows.test, scores).surprises
-    found = suspect(case.flows[rows.test], tested, state, matrices.partitions[rows.test])
+    scores = views.score(matrix[rows.test])
+    found = suspect(case.flows[rows.test], views.surprises(scores), state, matrices.partitions[rows.test])
     rates = None if incidents is None else incidents.rates(found)
-    return told(case, rows, scores, rates)
+    return told(case, rows, scores.overall, rates)
 
 
 def of_rival(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], system: System, seed: int) -> Told:

@@ -48,13 +48,21 @@ class Ours:
     kind: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
-    def fit(self, train: Matrix, seed: int, *, contaminated: bool, names: Sequence[str] | None = None) -> Model:
+    def fit(
+        self,
+        train: Matrix,
+        seed: int,
+        *,
+        contaminated: bool,
+        names: Sequence[str] | None = None,
+        single: int | None = None,
+    ) -> Model:
         """Fit it to rows, as ``oddflow train`` would where attacks may be among them, or cannot be."""
         among = TrainOn.parse("all" if contaminated else "normal")
         params = Recipe(kind=self.kind, params=self.params, train_on=among).fitting
         if self.kind == IsolationForest.kind:
             params = {**params, "max_samples": min(FOREST["max_samples"], len(train))}
-        return fit_estimator(self.kind, train, seed=seed, params=params, names=names)
+        return fit_estimator(self.kind, train, seed=seed, params=params, names=names, single=single)
 
 
 OURS = {"oddflow": Ours(Ensemble.kind), "oddflow-forest": Ours(IsolationForest.kind, FOREST)}

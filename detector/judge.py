@@ -27,6 +27,7 @@ from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.memory import Memory
 from detector.models.bundle import LoadedModel
+from detector.models.single_flows import Scores
 from detector.records.flow import FlowBatch
 from detector.state.events import StateBegun, StateUnfit
 from detector.transport.base import OutRecord, RawBatch
@@ -71,16 +72,16 @@ class Judge:
         self._swap()
         matrix = self._features(raw, flows)
         scores = self._score(flows, matrix)
-        decision = self._decide(raw, flows, matrix, scores)
+        decision = self._decide(raw, flows, scores)
         dead_letters = [dead_letter(raw, reject) for reject in flows.rejects]
         self._tell_of_rejects(flows)
         return Verdict(
-            scored=len(scores),
+            scored=len(scores.overall),
             model_version=self.model.version,
-            alerts=self._alerts(raw, flows, matrix, scores, decision),
+            alerts=self._alerts(raw, flows, matrix, scores.overall, decision),
             incidents=self._incidents(raw, flows),
             dead_letters=dead_letters,
-            scores=score_records(raw, flows, scores, self.model) if self._write_scores else [],
+            scores=score_records(raw, flows, scores.overall, self.model) if self._write_scores else [],
             passed_over=flows.passed_over,
             severities=decision.severities(),
             alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
@@ -90,8 +91,8 @@ class Judge:
         """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""
         self._swap()
         matrix = self._matrix(raw, flows)
-        scores = self.model.model.score(matrix)
-        self._alerts(raw, flows, matrix, scores, self._decision(raw, flows, matrix, scores))
+        scores = self.model.score(matrix)
+        self._alerts(raw, flows, matrix, scores.overall, self._decision(raw, flows, scores))
         self.memory.incidents.pass_time(clocks(raw, flows))
         self.memory.incidents.take()
 
@@ -133,33 +134,30 @@ class Judge:
             self._tell(StateBegun(partition, version) if why_not is None else StateUnfit(partition, version, why_not))
         return self.model.extractor.transform(flows.frame, partitions, self.memory)
 
-    def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> Scores:
         started = time.perf_counter()
-        scores = self.model.model.score(matrix)
-        self._tell(events.BatchScored(len(matrix), time.perf_counter() - started, scores, self.model.version))
-        if report := self._drift.look(flows.frame, matrix, scores):
+        scores = self.model.score(matrix)
+        seconds = time.perf_counter() - started
+        self._tell(events.BatchScored(len(matrix), seconds, scores.overall, self.model.version))
+        if report := self._drift.look(flows.frame, matrix, scores.overall):
             self._tell(DriftSeen(report))
         return scores
 
     # --- decide ---------------------------------------------------------------------------------------------------
 
-    def _decide(
-        self, raw: RawBatch, flows: FlowBatch, matrix: NDArray[np.float32], scores: NDArray[np.float64]
-    ) -> Decision:
+    def _decide(self, raw: RawBatch, flows: FlowBatch, scores: Scores) -> Decision:
         started = time.perf_counter()
-        decision = self._decision(raw, flows, matrix, scores)
-        self._tell(events.BatchDecided(len(scores), len(decision.rows), time.perf_counter() - started))
+        decision = self._decision(raw, flows, scores)
+        self._tell(events.BatchDecided(len(scores.overall), len(decision.rows), time.perf_counter() - started))
         return decision
 
-    def _decision(
-        self, raw: RawBatch, flows: FlowBatch, matrix: NDArray[np.float32], scores: NDArray[np.float64]
-    ) -> Decision:
+    def _decision(self, raw: RawBatch, flows: FlowBatch, scores: Scores) -> Decision:
         model, budget = self.model, self._budget
         if model.incidents is None or budget.incidents_per_day is None or budget.alerts_per_hour is not None:
-            return decide(scores, model.calibration, budget)
+            return decide(scores.overall, model.calibration, budget)
         keys, partitions = self.memory.evidence_keys(flows.frame), raw.partitions[flows.rows]
-        suspicion = suspect(flows.frame, model.surprises(matrix, scores), self.memory.evidence, partitions, keys)
-        return decide_incidents(scores, suspicion, model.calibration, model.incidents, budget.incidents_per_day)
+        suspicion = suspect(flows.frame, model.surprises(scores), self.memory.evidence, partitions, keys)
+        return decide_incidents(scores.overall, suspicion, model.calibration, model.incidents, budget.incidents_per_day)
 
     def _alerts(
         self,

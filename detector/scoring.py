@@ -75,13 +75,12 @@ def _partitions(model: LoadedModel, data: Dataset) -> NDArray[np.int32]:
 
 def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> Scored:
     frame, came_by = data.frame, data.partitions
-    matrix = features_of(model.extractor, frame, windows, came_by)
-    scores = model.model.score(matrix)
-    p_values = model.calibration.p_values(scores)
+    scores = model.score(features_of(model.extractor, frame, windows, came_by))
+    p_values = model.calibration.p_values(scores.overall)
     if model.incidents is None:
-        return Scored(scores, p_values, None)
-    found = suspect(frame, model.surprises(matrix, scores), evidence, _partitions(model, data))
-    return Scored(scores, p_values, model.incidents.rates(found))
+        return Scored(scores.overall, p_values, None)
+    found = suspect(frame, model.surprises(scores), evidence, _partitions(model, data))
+    return Scored(scores.overall, p_values, model.incidents.rates(found))
 
 
 def score_table(model: LoadedModel, data: Dataset, scored: Scored) -> pl.DataFrame:

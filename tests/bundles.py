@@ -10,18 +10,17 @@ import numpy as np
 import polars as pl
 
 from detector.alerts.evidence import EvidenceState
-from detector.alerts.suspect import calibrate_incidents, surprises_of
+from detector.alerts.suspect import calibrate_incidents
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import default_windows
 from detector.models.bundle import LoadedModel, build_bundle, read_bundle
-from detector.models.calibration import Calibration
 from detector.models.manifest import TrainingData, decode_manifest
 from detector.partitioner import partitions_of
 from detector.records.flow import SCHEMA
 from training.estimators import fit_estimator
 from training.simulator.scenario import DEFAULT_START
-from training.single_flows import fit_single_flows
+from training.single_flows import calibrated
 from training.train import ended_with
 
 START = datetime(2026, 11, 24, 3, 45, tzinfo=UTC)
@@ -65,20 +64,17 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, parti
     state, evidence = fresh_windows(extractor), EvidenceState()
     matrix = features_of(extractor, flows, state)
     model = fit_estimator("isolation-forest", matrix[:1_000], seed=number, params={"n_estimators": 20})
-    scores = model.score(matrix[1_000:])
-    calibration = Calibration.fit(scores, 500.0)
-    single, incidents = None, None
+    views = calibrated(model, matrix[:1_000], matrix[1_000:], 500.0, spec.single_flows, seed=number, drop=0.0)
+    incidents = None
     if windows:
-        width = spec.single_flows
-        single = fit_single_flows(matrix[:1_000], matrix[1_000:], 500.0, width, seed=number, drop=0.0)
-        surprises, came_by = surprises_of(matrix[1_000:], scores, calibration, single), flows[1_000:]["src_ip"]
+        surprises, came_by = views.surprises(views.held_out), flows[1_000:]["src_ip"]
         incidents = calibrate_incidents(flows[1_000:], surprises, evidence, partitions_of(came_by, partitions))
     return build_bundle(
         name=name,
         extractor=extractor,
         model=model,
-        calibration=calibration,
-        single=single,
+        calibration=views.calibration,
+        single=views.single,
         incidents=incidents,
         beginning=ended_with(state, evidence) if windows else None,
         self_test_rows=matrix,

@@ -1,6 +1,7 @@
 """Training an ensemble: its members on the same rows, then what their scores mean.
 
-Parameters: ``members``, names of :data:`MEMBERS` with commas between; ``sharpness`` (``detector.models.ensemble``);
+Parameters: ``members``, names of :data:`MEMBERS` with commas between; ``single_weight``, how much the clusters of
+single flows count beside each of the others, which count 1; ``sharpness`` (``detector.models.ensemble``);
 ``segments``, names of features with commas between, by which populations are told; ``segment_rows``, how many rows a
 segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it;
 ``folds``, into how many stretches of time rows are cut, so that tables are learnt from scores of rows that a member
@@ -22,7 +23,7 @@ from sklearn.ensemble import IsolationForest as ScikitForest
 from detector.models.base import Model
 from detector.models.clusters import KMeans
 from detector.models.components import Pca
-from detector.models.ensemble import LARGEST_SHARPNESS, Ensemble
+from detector.models.ensemble import LARGEST_SHARPNESS, LARGEST_WEIGHT, SINGLE, Ensemble
 from detector.models.ensemble import MEMBERS as KNOWN
 from detector.models.forest import IsolationForest
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
@@ -48,6 +49,7 @@ MEMBERS = {
     "hbos": Hbos.kind,
     "ecod": Ecod.kind,
     "pca": Pca.kind,
+    "single": SINGLE,
 }
 """What members are called in parameters."""
 
@@ -55,7 +57,8 @@ OWN = {"forest": frozenset(ScikitForest().get_params()), "clusters": frozenset(M
 """Parameters that may be given without the member's name."""
 
 SETTINGS: dict[str, Any] = {
-    "members": "forest,clusters",
+    "members": "forest,clusters,single",
+    "single_weight": 0.5,
     "sharpness": 0.0,
     "segments": "",
     "segment_rows": 2000,
@@ -73,31 +76,52 @@ MOST_VALUES = 12
 """A column that takes so many values at most is cut between each two of them, another into thirds."""
 
 
-def fit_ensemble(
-    matrix: Matrix, seed: int, params: dict[str, Any], fit: Fit, names: Sequence[str] | None = None
+def fit_ensemble(  # noqa: PLR0917 - one recipe
+    matrix: Matrix,
+    seed: int,
+    params: dict[str, Any],
+    fit: Fit,
+    names: Sequence[str] | None = None,
+    single: int | None = None,
 ) -> Ensemble:
-    """Train on rows × features, whose ``names`` are needed only for segments. Raises ValueError for what cannot be."""
+    """Train on rows × features, whose ``names`` are needed only for segments.
+
+    The first ``single`` columns are told by a flow alone (None: all); where that is all of them, there is no member for
+    them. Raises ValueError for what cannot be.
+    """
     settings = {**SETTINGS, **params}
     sharpness, blend = float(settings.pop("sharpness")), float(settings.pop("blend"))
     if not 0 <= sharpness <= LARGEST_SHARPNESS:
         raise ValueError(f"sharpness {sharpness:g} is not from 0 to {LARGEST_SHARPNESS:g}")
     fewest, by = int(settings.pop("segment_rows")), _listed(settings.pop("segments"))
-    folds = int(settings.pop("folds"))
+    folds, weight = int(settings.pop("folds")), float(settings.pop("single_weight"))
+    if not 1 / LARGEST_WEIGHT <= weight <= LARGEST_WEIGHT:
+        raise ValueError(f"single_weight {weight:g} is not from {1 / LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}")
     if fewest < 2 or blend < 0:
         raise ValueError("segment_rows is at least 2, blend at least 0")
+    width = matrix.shape[1]
+    views = {SINGLE: single or width}
     chosen = _members(settings.pop("members"))
     theirs = _by_member(settings, chosen)
-    members = {kind: fit(kind, matrix, seed, theirs[name]) for name, kind in chosen.items()}
+    if views[SINGLE] == width and len(chosen) > 1:
+        chosen.pop("single", None)
+
+    def fit_member(name: str, rows: Matrix) -> Model:
+        seen = np.ascontiguousarray(rows[:, : views.get(chosen[name], width)])
+        return fit(KNOWN[chosen[name]].kind, seen, seed, theirs[name])
+
+    members = {kind: fit_member(name, matrix) for name, kind in chosen.items()}
     segments = fit_segments(matrix, _places(by, names), fewest) if by else None
     tables = 1 if segments is None else segments.n_tables
     asked = matrix[:: -(-len(matrix) // TABLE_ROWS)]
     places = None if segments is None else segments.tables(asked).astype(np.int64)
     tails = {}
     for name, kind in chosen.items():
-        refit = partial(fit, kind, seed=seed, params=theirs[name])
-        scores = unseen_scores(asked, folds, members[kind], refit)
+        seen = np.ascontiguousarray(asked[:, : members[kind].n_features])
+        scores = unseen_scores(seen, folds, members[kind], partial(fit_member, name))
         tails[kind] = fit_tails(scores, places, tables, blend)
-    return Ensemble(members, tails, segments, sharpness, matrix.shape[1])
+    weights = np.array([weight if kind == SINGLE else 1.0 for kind in members])
+    return Ensemble(members, weights, tails, segments, sharpness, width)
 
 
 def unseen_scores(matrix: Matrix, folds: int, model: Model, refit: Callable[..., Model]) -> NDArray[np.float64]:
@@ -109,7 +133,7 @@ def unseen_scores(matrix: Matrix, folds: int, model: Model, refit: Callable[...,
         return model.score(matrix)
     scores = np.empty(len(matrix))
     for stretch in np.array_split(np.arange(len(matrix)), folds):
-        scores[stretch] = refit(matrix=np.delete(matrix, stretch, axis=0)).score(matrix[stretch])
+        scores[stretch] = refit(np.delete(matrix, stretch, axis=0)).score(matrix[stretch])
     return scores
 
 
@@ -148,7 +172,7 @@ def _listed(given: str | Sequence[str]) -> list[str]:
 
 
 def _members(given: str | Sequence[str]) -> dict[str, str]:
-    """Kinds by name, in the order in which the model combines them."""
+    """Members by name, in the order in which the model combines them."""
     wanted = _listed(given)
     for name in wanted:
         if name not in MEMBERS:

@@ -34,12 +34,15 @@ def fit_estimator(
     seed: int,
     params: Mapping[str, Any] | None = None,
     names: Sequence[str] | None = None,
+    single: int | None = None,
 ) -> Model:
     """Train a model of ``kind`` on the rows of ``matrix`` (rows × features, finite).
 
     ``params`` are the estimator's own, by its library's names, and ``drop``: the share of rows, the oddest by a forest
     trained on all, that the model is trained without. A forest, since each of its trees sees few rows: where attacks
-    are among them, clusters would learn them by heart. ``names`` are the features', for parameters that name some.
+    are among them, clusters would learn them by heart. ``names`` are the features', for parameters that name some; the
+    first ``single`` of them (None: all) are told by a flow alone.
+
     Raises ConfigurationError for a kind or a parameter that there isn't, InputError for rows that nothing can be
     learnt from.
     """
@@ -54,7 +57,7 @@ def fit_estimator(
         with threadpool_limits(1):
             if share:
                 matrix = matrix[_usual(_fit_forest(matrix, seed, {}).score(matrix), share)]
-            return _fit(kind, matrix, seed, settings, names)
+            return _fit(kind, matrix, seed, settings, names, single)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error
 
@@ -67,11 +70,16 @@ def _usual(scores: NDArray[np.float64], share: float) -> NDArray[np.intp]:
     return np.sort(np.argsort(scores, kind="stable")[:kept])
 
 
-def _fit(
-    kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any], names: Sequence[str] | None = None
+def _fit(  # noqa: PLR0917 - one recipe
+    kind: str,
+    matrix: NDArray[np.float32],
+    seed: int,
+    params: dict[str, Any],
+    names: Sequence[str] | None = None,
+    single: int | None = None,
 ) -> Model:
     if kind == Ensemble.kind:
-        return fit_ensemble(matrix, seed, params, _fit, names)
+        return fit_ensemble(matrix, seed, params, _fit, names, single)
     return TRAINERS[kind](matrix, seed, params)
 
 

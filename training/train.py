@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceState, Surprises
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import calibrate_incidents, surprises_of, suspect
+from detector.alerts.suspect import calibrate_incidents, suspect
 from detector.beginning import MAX_BYTES, Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
@@ -42,7 +42,7 @@ from training.card import RATES, CardFacts, card
 from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth
 from training.quality import Quality, measure
-from training.single_flows import fit_single_flows
+from training.single_flows import calibrated
 from training.split import split_by_time
 
 Tell = Callable[[str], None]
@@ -174,30 +174,24 @@ def train(
     tell(f"training {recipe.kind} on {len(chosen):,} flows")
     seen = matrix[chosen]
     names = extractor.spec.names
-    model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.fitting, names=names)
+    width = extractor.spec.single_flows
+    model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.fitting, names=names, single=width)
     tell(f"calibrating on {len(split.held_out):,} later flows")
-    held_scores = model.score(matrix[split.held_out])
-    calibration = Calibration.fit(held_scores, split.held_out_seconds)
-    single = None
-    if windows is not None:
-        late, width = matrix[split.held_out], extractor.spec.single_flows
-        single = fit_single_flows(seen, late, split.held_out_seconds, width, seed=recipe.seed, drop=recipe.drop)
+    late = matrix[split.held_out]
+    views = calibrated(model, seen, late, split.held_out_seconds, width, seed=recipe.seed, drop=recipe.drop)
     evidence, incidents = EvidenceState(), None
     if has_addresses(frame[split.held_out]):
-
-        def passing(rows: NDArray[np.intp], scores: NDArray[np.float64]) -> Passing:
-            return Passing(rows, surprises_of(matrix[rows], scores, calibration, single))
-
-        earlier, held_out = passing(chosen, model.score(seen)), passing(split.held_out, held_scores)
+        earlier = Passing(chosen, views.surprises(views.score(seen)))
+        held_out = Passing(split.held_out, views.surprises(views.held_out))
         came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
         incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by)
-    quality = _measured(frame, matrix, truth, chosen, names, recipe, tell)
+    quality = _measured(frame, matrix, truth, chosen, extractor.spec, recipe, tell)
     return Trained(
         recipe=recipe,
         extractor=extractor,
         model=model,
-        calibration=calibration,
-        single=single,
+        calibration=views.calibration,
+        single=views.single,
         incidents=incidents,
         beginning=ended_with(windows, evidence, tell),
         usual=UsualRange.fit(seen),
@@ -244,7 +238,7 @@ def _measured(  # noqa: PLR0917  (what is measured, row by row)
     matrix: NDArray[np.float32],
     truth: Truth,
     chosen: NDArray[np.intp],
-    names: tuple[str, ...],
+    spec: FeatureSpec,
     recipe: Recipe,
     tell: Tell,
 ) -> Quality:
@@ -253,7 +247,10 @@ def _measured(  # noqa: PLR0917  (what is measured, row by row)
     tell(f"measuring on labels: {recipe.folds} trainings on parts")
 
     def fit(rows: NDArray[np.intp], fold: int) -> Model:
-        return fit_estimator(recipe.kind, matrix[rows], seed=recipe.seed + fold, params=recipe.fitting, names=names)
+        seed, params = recipe.seed + fold, recipe.fitting
+        return fit_estimator(
+            recipe.kind, matrix[rows], seed=seed, params=params, names=spec.names, single=spec.single_flows
+        )
 
     return measure(matrix, truth, frame[LABEL], chosen, recipe.folds, fit)
 

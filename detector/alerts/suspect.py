@@ -12,15 +12,15 @@ from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.errors import InputError
 from detector.models.calibration import Calibration
-from detector.models.single_flows import SingleFlows
+from detector.models.single_flows import Scores, SingleFlows
 
 
-def surprises_of(
-    matrix: NDArray[np.float32], scores: NDArray[np.float64], calibration: Calibration, single: SingleFlows | None
-) -> Surprises:
-    """How surprising flows are by their ``scores`` (rows,), and one by one; the same where no features are windowed."""
-    overall = surprise_of(scores, calibration)
-    return Surprises(overall, overall if single is None else surprise_of(single.score(matrix), single.calibration))
+def surprises_of(scores: Scores, calibration: Calibration, single: SingleFlows | None) -> Surprises:
+    """How surprising flows are by all that is known of them, and one by one; the same without ``single``."""
+    overall = surprise_of(scores.overall, calibration)
+    if single is None or scores.single is None:
+        return Surprises(overall, overall)
+    return Surprises(overall, surprise_of(scores.single, single.calibration))
 
 
 def suspect(

@@ -44,7 +44,7 @@ from detector.models.manifest import (
     decode_manifest,
     is_plain_name,
 )
-from detector.models.single_flows import SingleFlows
+from detector.models.single_flows import Scores, SingleFlows, scores_by
 from detector.models.usual import UsualRange
 
 MANIFEST = "model.json"
@@ -99,14 +99,18 @@ class LoadedModel:
         """sha256 in hex that stands for every byte of the bundle."""
         return self.manifest.digest
 
-    def surprises(self, matrix: NDArray[np.float32], scores: NDArray[np.float64]) -> Surprises:
-        """How surprising flows are, of which ``scores`` are the model's own."""
-        return surprises_of(matrix, scores, self.calibration, self.single)
+    def score(self, matrix: NDArray[np.float32]) -> Scores:
+        """Score rows (rows × features) by the model, and by that of single flows where there is one."""
+        return scores_by(self.model, None if self.single is None else self.single.model, matrix)
+
+    def surprises(self, scores: Scores) -> Surprises:
+        """How surprising flows of these scores are."""
+        return surprises_of(scores, self.calibration, self.single)
 
     def warm(self) -> None:
         """Compile every kernel that it needs, so that the first batch does not wait."""
-        self.surprises(self.self_test_rows, self.model.score(self.self_test_rows))
-        self.model.score(self.self_test_rows[:1])
+        self.surprises(self.score(self.self_test_rows))
+        self.score(self.self_test_rows[:1])
         self.model.explain(self.self_test_rows[:1])
 
 
@@ -141,7 +145,7 @@ def build_bundle(
     parts: dict[str, Mapping[str, NDArray[Any]]] = {
         "features": extractor.to_arrays(),
         "model": model.to_arrays(),
-        "single": single.to_arrays() if single else {},
+        "single": single.to_arrays(model) if single else {},
         "calibration": calibration.to_arrays(),
         "usual": (usual or UsualRange.fit(self_test_rows)).to_arrays(),
         "incidents": incidents.to_arrays() if incidents else {},
@@ -208,15 +212,16 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
     calibration = Calibration.from_arrays(parts["calibration"])
     if manifest.calibration != CalibrationInfo(calibration.rows, calibration.seconds):
         raise BundleError("reading model: the calibration is not the one in its manifest; train the model again")
+    model = KINDS[manifest.kind].from_arrays(parts["model"], width)
     loaded = LoadedModel(
         manifest=manifest,
         extractor=FeatureExtractor.from_arrays(manifest.features, parts["features"]),
-        model=KINDS[manifest.kind].from_arrays(parts["model"], width),
+        model=model,
         calibration=calibration,
         usual=UsualRange.from_arrays(parts["usual"], width),
         incidents=IncidentCalibration.from_arrays(parts["incidents"]) if parts["incidents"] else None,
         self_test_rows=_self_test_rows(parts["self_test"], width, single=bool(parts["single"])),
-        single=_single_flows(manifest.features, parts["single"]),
+        single=_single_flows(manifest.features, parts["single"], model),
         beginning=Beginning.decode(files[BEGINNING]) if BEGINNING in files else None,
     )
     _self_test(loaded, parts["self_test"])
@@ -246,17 +251,17 @@ def _read_arrays(files: Mapping[str, bytes]) -> dict[str, dict[str, NDArray[Any]
     return parts
 
 
-def _single_flows(spec: FeatureSpec, arrays: Mapping[str, NDArray[Any]]) -> SingleFlows | None:
+def _single_flows(spec: FeatureSpec, arrays: Mapping[str, NDArray[Any]], model: Model) -> SingleFlows | None:
     if bool(arrays) != bool(spec.windows and spec.single_flows):
         raise broken("single flows", "there is a model of them where features are windowed, and only there")
-    return SingleFlows.from_arrays(arrays, spec.single_flows) if arrays else None
+    return SingleFlows.from_arrays(arrays, spec.single_flows, model) if arrays else None
 
 
 def _self_test_scores(
     model: Model, single: SingleFlows | None, rows: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float64]]:
-    scores = {"scores": model.score(rows)}
-    return scores if single is None else {**scores, "single": single.score(rows)}
+    scores = scores_by(model, None if single is None else single.model, rows)
+    return {"scores": scores.overall, **({} if scores.single is None else {"single": scores.single})}
 
 
 def _self_test_rows(arrays: Mapping[str, NDArray[Any]], width: int, *, single: bool) -> NDArray[np.float32]:

@@ -121,6 +121,10 @@ def nearest_weighted(  # noqa: PLR0917 - a kernel takes its arrays one by one
         sums[:] = 0.0
         add_squares(values, points, weights, 0, first, sums)
         nearest = least(sums)
+        if first == n_features:
+            out[row] = sums[nearest]
+            places[row] = nearest
+            continue
         bound = finished(values, points, weights, first, nearest, sums[nearest], np.float32(np.inf))
         left = 0
         for point in range(n_points):

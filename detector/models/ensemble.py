@@ -4,9 +4,10 @@ Members see different things: a forest what few splits set apart, clusters what 
 Their scores have no common unit, so each is turned into −log p by a table of what it gave training rows
 (``detector.models.tails``), for all rows or for those of the row's segment (``detector.models.segments``).
 
-With sharpness 0 the score is the mean of the members' −log p: Fisher's combination of p-values (1932), divided by how
-many there are. With sharpness 1 it is minus the log of the harmonic mean of the p-values (Wilson, PNAS 2019), and the
-greater, the more the most surprised member has its way: ``log(mean(exp(sharpness · −log p))) / sharpness``.
+With sharpness 0 the score is the members' mean −log p, by their weights: Fisher's combination of p-values (1932),
+divided by how many there are. With sharpness 1 it is minus the log of the harmonic mean of the p-values (Wilson, PNAS
+2019), and the greater, the more the most surprised member has its way: ``log(mean(exp(sharpness · −log p))) /
+sharpness``.
 """
 
 from __future__ import annotations
@@ -29,8 +30,16 @@ from detector.models.spreads import SpreadKMeans
 from detector.models.steps import Ecod, Hbos
 from detector.models.tails import TailTables
 
-MEMBERS: dict[str, type[Model]] = {kind.kind: kind for kind in (IsolationForest, KMeans, SpreadKMeans, Hbos, Ecod, Pca)}
-"""The kinds that can be members, each once at most, in the order in which they are combined."""
+SINGLE = "single-flows"
+"""The member that sees what a flow alone tells, without windows: :mod:`detector.models.single_flows`."""
+
+MEMBERS: dict[str, type[Model]] = {
+    **{kind.kind: kind for kind in (IsolationForest, KMeans, SpreadKMeans, Hbos, Ecod, Pca)},
+    SINGLE: SpreadKMeans,
+}
+"""What can be a member, each once at most, in the order in which they are combined."""
+
+LARGEST_WEIGHT = 1e6
 
 LARGEST_SHARPNESS = 100.0
 
@@ -42,9 +51,11 @@ class Ensemble:
     kind: ClassVar[str] = "ensemble"
 
     members: Mapping[str, Model]
-    """By kind, in the order of :data:`MEMBERS`."""
+    """By name, in the order of :data:`MEMBERS`. Each sees the first columns, as many as it has features."""
+    weights: NDArray[np.float64]
+    """Shape (members,): how much each counts, beside the others."""
     tails: Mapping[str, TailTables]
-    """By kind, too."""
+    """By name, too."""
     segments: Segments | None
     """None: all rows are held against one table."""
     sharpness: float
@@ -52,10 +63,16 @@ class Ensemble:
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score rows (rows × features, float32): combined −log p in nats, higher is more anomalous."""
+        return self.score_with_members(matrix)[0]
+
+    def score_with_members(
+        self, matrix: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+        """Score rows, and give what each member scores them by itself."""
         rows = as_rows(matrix, self.n_features)
         tables = self._tables(rows)
-        surprises = [self.tails[kind].surprise(member.score(rows), tables) for kind, member in self.members.items()]
-        return self._combined(surprises)
+        scores = {name: member.score(_seen(rows, member)) for name, member in self.members.items()}
+        return self._combined([self.tails[name].surprise(of, tables) for name, of in scores.items()]), scores
 
     def explain(self, matrix: NDArray[np.float32]) -> Attribution:
         """Attribute each row's score: each member's part in it to features as that member does.
@@ -68,17 +85,18 @@ class Ensemble:
         tables = self._tables(rows)
         surprises, usual, overall, reasons = [], [], [], []
         for kind, member in self.members.items():
-            why = member.explain(rows)
+            why = member.explain(_seen(rows, member))
             tails = self.tails[kind]
             base = np.full(len(rows), score_of(member, np.array([why.base]))[0])
-            surprises.append(tails.surprise(member.score(rows), tables))
+            surprises.append(tails.surprise(member.score(_seen(rows, member)), tables))
             usual.append(tails.surprise(base, tables))
             overall.append(tails.surprise(base[:1], np.zeros(len(base[:1]), dtype=np.int32)))
             reasons.append(why)
         contributions = np.zeros(rows.shape, dtype=np.float64)
         for why, part in zip(reasons, self._parts(surprises, usual), strict=True):
             away = why.output - why.base
-            contributions += why.contributions * (part / np.where(away == 0, np.inf, away))[:, None]
+            width = why.contributions.shape[1]
+            contributions[:, :width] += why.contributions * (part / np.where(away == 0, np.inf, away))[:, None]
         score = self._combined(surprises)
         base_score = float(self._combined(overall)[0]) if len(rows) else 0.0
         if self.segments is not None:
@@ -92,19 +110,19 @@ class Ensemble:
 
     def _combined(self, surprises: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Combine the members' −log p, one array (rows,) each, in their order."""
+        shares = (self.weights / self.weights.sum()).tolist()
         if self.sharpness == 0:
-            total = surprises[0].copy()
-            for surprise in surprises[1:]:
-                total += surprise
-            total /= len(surprises)
+            total = np.zeros(len(surprises[0]))
+            for surprise, share in zip(surprises, shares, strict=True):
+                total += surprise * share
             return total
         highest = surprises[0]
         for surprise in surprises[1:]:
             highest = np.maximum(highest, surprise)
         total = np.zeros(len(highest))
-        for surprise in surprises:
-            total += np.exp(self.sharpness * (surprise - highest))
-        combined: NDArray[np.float64] = highest + np.log(total / len(surprises)) / self.sharpness
+        for surprise, share in zip(surprises, shares, strict=True):
+            total += np.exp(self.sharpness * (surprise - highest)) * share
+        combined: NDArray[np.float64] = highest + np.log(total) / self.sharpness
         return combined
 
     def _parts(
@@ -124,8 +142,9 @@ class Ensemble:
         return parts
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything needed to restore it: arrays named ``members.KIND.…``, ``tails.KIND.…`` and ``segments.…``."""
-        arrays: dict[str, NDArray[Any]] = {"sharpness": np.array([self.sharpness])}
+        """Everything needed to restore it: arrays named ``members.NAME.…``, ``tails.NAME.…`` and ``segments.…``."""
+        widths = np.array([member.n_features for member in self.members.values()], dtype=np.int64)
+        arrays = {"sharpness": np.array([self.sharpness]), "weights": self.weights, "widths": widths}
         for kind, member in self.members.items():
             arrays |= {f"members.{kind}.{name}": array for name, array in member.to_arrays().items()}
             arrays |= {f"tails.{kind}.{name}": array for name, array in self.tails[kind].to_arrays().items()}
@@ -138,27 +157,32 @@ class Ensemble:
         """Restore it, members and all; raises BundleError for anything off."""
         part = f"model ({cls.kind})"
         parts = _by_part(arrays)
-        check_names(parts.pop("", {}), ("sharpness",), part)
+        check_names(parts.pop("", {}), ("sharpness", "weights", "widths"), part)
         sharpness = take(arrays, "sharpness", part, dtype=np.float64, shape=(1,), low=0.0, high=LARGEST_SHARPNESS)
         own = parts.pop("segments", None)
         segments = None if own is None else Segments.from_arrays(own, n_features, f"{part}: segments")
+        present = [name for name in MEMBERS if f"members.{name}" in parts or f"tails.{name}" in parts]
+        shape, low, high = (len(present),), 1 / LARGEST_WEIGHT, LARGEST_WEIGHT
+        if not present:
+            raise broken(part, "every member is missing")
+        weights = take(arrays, "weights", part, dtype=np.float64, shape=shape, low=low, high=high)
+        widths = take(arrays, "widths", part, dtype=np.int64, shape=shape, low=1, high=n_features)
         members: dict[str, Model] = {}
         tails: dict[str, TailTables] = {}
-        for kind, member in MEMBERS.items():
-            theirs, tables = parts.pop(f"members.{kind}", None), parts.pop(f"tails.{kind}", None)
-            if theirs is None and tables is None:
-                continue
-            members[kind] = member.from_arrays(theirs or {}, n_features)
-            tails[kind] = TailTables.from_arrays(
-                tables or {}, 1 if segments is None else segments.n_tables, f"{part}: tails of {kind}"
-            )
+        for name, width in zip(present, widths.tolist(), strict=True):
+            members[name] = MEMBERS[name].from_arrays(parts.pop(f"members.{name}", {}), width)
+            tables = 1 if segments is None else segments.n_tables
+            tails[name] = TailTables.from_arrays(parts.pop(f"tails.{name}", {}), tables, f"{part}: tails of {name}")
         if parts:
             raise broken(
                 part, f"array {next(iter(parts))}.{next(iter(next(iter(parts.values()))))} does not belong to it"
             )
-        if not members:
-            raise broken(part, "every member is missing")
-        return cls(members, tails, segments, float(sharpness[0]), n_features)
+        return cls(members, weights, tails, segments, float(sharpness[0]), n_features)
+
+
+def _seen(rows: NDArray[np.float32], member: Model) -> NDArray[np.float32]:
+    """The columns that a member sees."""
+    return rows if member.n_features == rows.shape[1] else np.ascontiguousarray(rows[:, : member.n_features])
 
 
 def score_of(member: Model, output: NDArray[np.float64]) -> NDArray[np.float64]:

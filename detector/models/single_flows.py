@@ -1,22 +1,52 @@
 """What flows look like one by one: a second, small model, of the features that no window is behind.
 
-It is what evidence is made of. Evidence adds up over time by itself: of scores that windows have a part in it would add
-up the same past twice, and a quiet attack, such as a beacon among its host's other traffic, is usual by most of what
-that host did before.
+It is what evidence is made of, and a member of an ensemble. Evidence adds up over time by itself: of scores that
+windows have a part in it would add up the same past twice, and a quiet attack, such as a beacon among its host's other
+traffic, is usual by most of what that host did before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.models.arrays import broken
-from detector.models.base import Arrays, Attribution
+from detector.models.base import Arrays, Attribution, Model
 from detector.models.calibration import Calibration
+from detector.models.ensemble import SINGLE, Ensemble
 from detector.models.spreads import SpreadKMeans
+
+
+class Scores(NamedTuple):
+    """What flows score; shape (rows,) each, higher is more anomalous."""
+
+    overall: NDArray[np.float64]
+    """By the model."""
+    single: NDArray[np.float64] | None
+    """By the model of single flows; None where there is none."""
+
+
+def kept_by(model: Model) -> SpreadKMeans | None:
+    """The clusters of single flows that a model holds as a member."""
+    member = model.members.get(SINGLE) if isinstance(model, Ensemble) else None
+    return member if isinstance(member, SpreadKMeans) else None
+
+
+def scores_by(model: Model, single: SpreadKMeans | None, matrix: NDArray[np.float32]) -> Scores:
+    """Score rows (rows × features) by both; once where ``model`` holds the other."""
+    if single is None:
+        return Scores(model.score(matrix), None)
+    if isinstance(model, Ensemble) and kept_by(model) is single:
+        overall, members = model.score_with_members(matrix)
+        return Scores(overall, members[SINGLE])
+    return Scores(model.score(matrix), single.score(_seen(matrix, single)))
+
+
+def _seen(matrix: NDArray[np.float32], single: SpreadKMeans) -> NDArray[np.float32]:
+    return np.ascontiguousarray(matrix[:, : single.n_features])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +57,33 @@ class SingleFlows:
     """Of the first columns of the matrix: windowed features come last."""
     calibration: Calibration
 
-    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Score rows of the whole matrix (rows × features); higher is more anomalous."""
-        return self.model.score(self._view(matrix))
-
     def explain(self, matrix: NDArray[np.float32]) -> Attribution:
         """Attribute each row's score to features of the whole matrix; those that it does not see contribute 0."""
-        seen = self.model.explain(self._view(matrix))
+        seen = self.model.explain(_seen(matrix, self.model))
         contributions = np.zeros(matrix.shape, dtype=np.float64)
         contributions[:, : self.model.n_features] = seen.contributions
         return Attribution(seen.quantity, seen.base, seen.output, contributions)
 
-    def _view(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.ascontiguousarray(matrix[:, : self.model.n_features])
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything needed to restore it: arrays named ``model.…`` and ``calibration.…``."""
-        parts = {"model": self.model.to_arrays(), "calibration": self.calibration.to_arrays()}
+    def to_arrays(self, model: Model) -> dict[str, NDArray[Any]]:
+        """Everything needed to restore it beside ``model``: arrays named ``calibration.…`` and, unless held by that,
+        ``model.…``.
+        """
+        own = {} if kept_by(model) is self.model else self.model.to_arrays()
+        parts = {"model": own, "calibration": self.calibration.to_arrays()}
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, n_features: int) -> Self:
-        """Restore it, of so many columns; raises BundleError for anything off."""
+    def from_arrays(cls, arrays: Arrays, n_features: int, model: Model) -> Self:
+        """Restore it, of so many columns, beside ``model``; raises BundleError for anything off."""
         parts: dict[str, dict[str, NDArray[Any]]] = {"model": {}, "calibration": {}}
         for name, array in arrays.items():
             part, _, own = name.partition(".")
             if part not in parts:
                 raise broken("single flows", f"array {name} does not belong to it")
             parts[part][own] = array
-        return cls(SpreadKMeans.from_arrays(parts["model"], n_features), Calibration.from_arrays(parts["calibration"]))
+        single = kept_by(model)
+        if single is not None and (parts["model"] or single.n_features != n_features):
+            raise broken("single flows", "the model holds another one")
+        if single is None:
+            single = SpreadKMeans.from_arrays(parts["model"], n_features)
+        return cls(single, Calibration.from_arrays(parts["calibration"]))

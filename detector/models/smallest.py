@@ -33,6 +33,7 @@ def smallest_ensemble(n_features: int) -> Ensemble:
     tails = TailTables(np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1))
     return Ensemble(
         members={member.kind: member for member in members},
+        weights=np.ones(len(members)),
         tails={member.kind: tails for member in members},
         segments=None,
         sharpness=0.0,

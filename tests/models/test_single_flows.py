@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from detector.dataset import Dataset
 from detector.errors import BundleError
 from detector.models.bundle import ARRAYS, LoadedModel, read_bundle, seal_bundle
+from detector.models.ensemble import SINGLE, Ensemble
 from detector.models.manifest import decode_manifest
 from detector.models.single_flows import SingleFlows
+from detector.records.flow import SCHEMA
 from tests.bundles import bundle, loaded
+from training.simulator.scenario import Scenario
+from training.train import Recipe, train
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -33,7 +40,10 @@ def test_windows_change_nothing_of_it() -> None:
     other = rows.copy()
     other[:, count:] = 7.0
     assert 0 < count < rows.shape[1]
-    assert np.array_equal(single.score(rows), single.score(other))
+    alone = [model.score(each).single for each in (rows, other)]
+    assert alone[0] is not None
+    assert alone[1] is not None
+    assert np.array_equal(alone[0], alone[1])
     why = single.explain(other)
     assert not why.contributions[:, count:].any()
     assert (why.contributions.sum(axis=1) + why.base).tolist() == pytest.approx(why.output.tolist())
@@ -41,14 +51,16 @@ def test_windows_change_nothing_of_it() -> None:
 
 def test_surprises_are_of_both_views() -> None:
     """Flows surprise by all that is known and one by one; without windows both are the same."""
-    model, single = windowed()
+    model, _ = windowed()
     rows = model.self_test_rows
-    found = model.surprises(rows, model.model.score(rows))
+    scores = model.score(rows)
+    found = model.surprises(scores)
+    assert scores.single is not None
     assert not np.array_equal(found.overall, found.single)
-    assert found.single.argmax() == single.score(rows).argmax()
+    assert found.single.argmax() == scores.single.argmax()
     plain = loaded()
     assert plain.single is None
-    same = plain.surprises(plain.self_test_rows, plain.model.score(plain.self_test_rows))
+    same = plain.surprises(plain.score(plain.self_test_rows))
     assert same.overall is same.single
 
 
@@ -84,3 +96,34 @@ def test_one_that_does_not_belong_is_refused(change: Callable[[Arrays], None]) -
     sealed = seal_bundle(decode_manifest(changed.pop("model.json")), changed)
     with pytest.raises(BundleError, match=r"single flows|kmeans-spread|self-test"):
         read_bundle(sealed)
+
+
+@cache
+def of_kind(kind: str) -> tuple[LoadedModel, Arrays]:
+    """A model of simulated traffic with windows, from its bundle, and the bundle's arrays."""
+    flows = pl.concat([*Scenario(seed=3, hosts=30, duration_s=1_800.0, attacks=()).frames()]).select(*SCHEMA)
+    trained = train(flows, Recipe(kind=kind, params={"n_estimators": 10}, folds=0))
+    files = trained.bundle("flows", Dataset(flows, "zeek", ("conn.log",), "", {}, {}))
+    return read_bundle(files), load(files[ARRAYS])
+
+
+def test_an_ensemble_holds_it() -> None:
+    """An ensemble's own member is what evidence is made of: it is in the bundle once, and scores once."""
+    model, arrays = of_kind("ensemble")
+    assert isinstance(model.model, Ensemble)
+    assert model.single is not None
+    assert model.single.model is model.model.members[SINGLE]
+    assert not any(name.startswith("single.model") for name in arrays)
+    scores = model.score(model.self_test_rows)
+    width = model.extractor.spec.single_flows
+    alone = model.single.model.score(np.ascontiguousarray(model.self_test_rows[:, :width]))
+    assert scores.single is not None
+    assert np.array_equal(scores.single, alone)
+    assert np.array_equal(scores.overall, model.model.score(model.self_test_rows))
+
+
+def test_a_forest_has_one_beside_it() -> None:
+    """A model that holds none has one of its own in the bundle, and its scores are as they are without."""
+    model, arrays = of_kind("isolation-forest")
+    assert any(name.startswith("single.model") for name in arrays)
+    assert np.array_equal(model.score(model.self_test_rows).overall, model.model.score(model.self_test_rows))
