@@ -37,28 +37,29 @@ class Explanations:
     """Shape (alerts, features)."""
 
     @classmethod
-    def of(cls, attribution: Attribution) -> Self:
-        """All of one model."""
-        count = len(attribution.output)
-        outputs = attribution.output.tolist()
-        return cls([attribution.quantity] * count, [attribution.base] * count, outputs, attribution.contributions)
+    def blank(cls, alerts: int, features: int) -> Self:
+        """Room for so many."""
+        return cls([""] * alerts, [0.0] * alerts, [0.0] * alerts, np.zeros((alerts, features)))
 
-    def replace(self, places: NDArray[np.intp], attribution: Attribution) -> None:
-        """Have the alerts at ``places`` explained by another model."""
-        self.contributions = self.contributions.copy()
+    def put(self, places: NDArray[np.intp], attribution: Attribution) -> None:
+        """Have the alerts at ``places`` explained by a model's attribution of them."""
         self.contributions[places] = attribution.contributions
         for place, output in zip(places.tolist(), attribution.output.tolist(), strict=True):
-            self.quantities[place], self.bases[place], self.outputs[place] = (
-                attribution.quantity, attribution.base, output,
-            )  # fmt: skip
+            self.quantities[place] = attribution.quantity
+            self.bases[place] = attribution.base
+            self.outputs[place] = output
 
 
 def explain(model: LoadedModel, matrix: NDArray[np.float32], decision: Decision) -> Explanations:
     """Explain the alerts among the rows of ``matrix``: those that evidence raised by what it is made of."""
     rows = matrix[decision.rows]
-    found = Explanations.of(model.model.explain(rows))
-    if model.single is not None and len(places := np.flatnonzero(decision.by_evidence)):
-        found.replace(places, model.single.explain(rows[places]))
+    found = Explanations.blank(*rows.shape)
+    by_single = np.flatnonzero(decision.by_evidence) if model.single else np.empty(0, np.intp)
+    others = np.setdiff1d(np.arange(len(rows)), by_single)
+    if len(others):
+        found.put(others, model.model.explain(rows[others]))
+    if model.single and len(by_single):
+        found.put(by_single, model.single.explain(rows[by_single]))
     return found
 
 

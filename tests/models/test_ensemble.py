@@ -51,6 +51,27 @@ def test_parts_of_any_members_add_up(members: str, sharpness: float) -> None:
     check_explanation(ensemble({"members": members, "sharpness": sharpness}, 400), training_rows(400, seed=3))
 
 
+@pytest.mark.parametrize("sharpness", [0.0, 1.0])
+def test_single_flows_are_a_member_of_their_own(sharpness: float) -> None:
+    """Told which columns a flow alone tells, an ensemble has clusters of these, at the weight that they are given."""
+    rows, asked = training_rows(600), training_rows(200, seed=4)
+
+    def trained(weight: float, single: int | None = 5) -> Ensemble:
+        params = {"single_weight": weight, "sharpness": sharpness}
+        model = fit_estimator("ensemble", rows, seed=1, params=params, single=single)
+        assert isinstance(model, Ensemble)
+        return model
+
+    light, heavy = trained(1e-6), trained(1e6)
+    assert (light.members[SINGLE].n_features, list(light.weights)) == (5, [1.0, 1.0, 1e-6])
+    overall, members = heavy.score_with_members(asked)
+    assert np.array_equal(np.argsort(members[SINGLE], kind="stable")[-20:], np.argsort(overall, kind="stable")[-20:])
+    without = trained(0.25, None)
+    assert SINGLE not in without.members
+    assert light.score(asked) == pytest.approx(without.score(asked), abs=1e-4)
+    check_explanation(trained(0.25), asked)
+
+
 def test_it_does_not_saturate() -> None:
     """Ten times the largest value scores above that value, and a hundred times above ten times."""
     model, rows = ensemble({}), training_rows(1_000)
@@ -144,6 +165,7 @@ def test_segments_with_few_rows_have_none() -> None:
         ({"kmeans_n_clusters": 3}, "kmeans_n_clusters is no parameter"),
         ({"clusters_trim": 0.5}, "trim 0.5"),
         ({"forest_wings": 2}, "wings"),
+        ({"single_weight": 0}, "single_weight 0 is not from"),
         ({"drop": 1}, "drop 1"),
     ],
 )
@@ -180,6 +202,10 @@ def swapped(arrays: dict[str, np.ndarray[Any, Any]], **changes: Any) -> dict[str
     [
         ({"members__oak__centres": np.zeros(1)}, "members.oak.centres does not belong"),
         ({"sharpness": np.array([-1.0])}, "sharpness has values outside"),
+        ({"weights": np.zeros(3)}, "weights has values outside"),
+        ({"weights": np.ones(2)}, "weights has shape"),
+        ({"widths": np.array([8, 8, 9])}, "widths has values outside"),
+        ({"widths": np.array([8, 7, 8])}, "has shape"),
         ({"segments__columns": np.array([2, 8])}, "columns has values outside"),
         ({"segments__columns": np.array([2])}, "starts has shape"),
         ({"segments__cells": np.zeros(6, dtype=np.int32)}, "scores has shape"),
