@@ -46,7 +46,6 @@ from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.windows import default_windows
 from detector.partitioner import partitions_of
-from training.estimators import DROPPED
 from training.found import BUDGETS, attacks_found, found_at
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID
@@ -115,13 +114,14 @@ def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, see
     seen, late, width = matrix[rows.train], matrix[rows.held_out], matrices.single
     model = system.fit(seen, seed, contaminated=contaminated, names=matrices.names, single=width)
     times = case.flows["ts"].gather(rows.held_out)
-    seconds, drop, state = float(times[-1] - times[0]), DROPPED if contaminated else 0.0, EvidenceState()
-    views = calibrated(model, seen, late, seconds, width, seed=seed, drop=drop)
-    earlier = Passing(rows.train, views.surprises(views.score(seen)))
-    held_out = Passing(rows.held_out, views.surprises(views.held_out))
+    seconds, drop = float(times[-1] - times[0]), system.recipe(contaminated=contaminated).drop
+    judging, held_scores = calibrated(model, seen, late, seconds, width, seed=seed, drop=drop)
+    earlier = Passing(rows.train, judging.surprises(judging.score(seen)))
+    held_out = Passing(rows.held_out, judging.surprises(held_scores))
+    state = EvidenceState()
     incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions)
-    scores = views.score(matrix[rows.test])
-    found = suspect(case.flows[rows.test], views.surprises(scores), state, matrices.partitions[rows.test])
+    scores = judging.score(matrix[rows.test])
+    found = suspect(case.flows[rows.test], judging.surprises(scores), state, matrices.partitions[rows.test])
     rates = None if incidents is None else incidents.rates(found)
     return told(case, rows, scores.overall, rates)
 

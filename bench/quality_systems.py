@@ -48,6 +48,11 @@ class Ours:
     kind: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
+    def recipe(self, *, contaminated: bool) -> Recipe:
+        """As ``oddflow train`` has it where attacks may be among the rows, or cannot be."""
+        among = TrainOn.parse("all" if contaminated else "normal")
+        return Recipe(kind=self.kind, params=self.params, train_on=among)
+
     def fit(
         self,
         train: Matrix,
@@ -58,8 +63,7 @@ class Ours:
         single: int | None = None,
     ) -> Model:
         """Fit it to rows, as ``oddflow train`` would where attacks may be among them, or cannot be."""
-        among = TrainOn.parse("all" if contaminated else "normal")
-        params = Recipe(kind=self.kind, params=self.params, train_on=among).fitting
+        params = self.recipe(contaminated=contaminated).fitting
         if self.kind == IsolationForest.kind:
             params = {**params, "max_samples": min(FOREST["max_samples"], len(train))}
         return fit_estimator(self.kind, train, seed=seed, params=params, names=names, single=single)

@@ -64,17 +64,19 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, parti
     state, evidence = fresh_windows(extractor), EvidenceState()
     matrix = features_of(extractor, flows, state)
     model = fit_estimator("isolation-forest", matrix[:1_000], seed=number, params={"n_estimators": 20})
-    views = calibrated(model, matrix[:1_000], matrix[1_000:], 500.0, spec.single_flows, seed=number, drop=0.0)
+    judging, held_scores = calibrated(
+        model, matrix[:1_000], matrix[1_000:], 500.0, spec.single_flows, seed=number, drop=0.0
+    )
     incidents = None
     if windows:
-        surprises, came_by = views.surprises(views.held_out), flows[1_000:]["src_ip"]
+        surprises, came_by = judging.surprises(held_scores), flows[1_000:]["src_ip"]
         incidents = calibrate_incidents(flows[1_000:], surprises, evidence, partitions_of(came_by, partitions))
     return build_bundle(
         name=name,
         extractor=extractor,
         model=model,
-        calibration=views.calibration,
-        single=views.single,
+        calibration=judging.calibration,
+        single=judging.single,
         incidents=incidents,
         beginning=ended_with(state, evidence) if windows else None,
         self_test_rows=matrix,

@@ -26,6 +26,7 @@ from detector.models.components import Pca
 from detector.models.ensemble import LARGEST_SHARPNESS, LARGEST_WEIGHT, SINGLE, Ensemble
 from detector.models.ensemble import MEMBERS as KNOWN
 from detector.models.forest import IsolationForest
+from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
 from detector.models.spreads import SpreadKMeans
 from detector.models.steps import Ecod, Hbos
@@ -100,15 +101,15 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     if fewest < 2 or blend < 0:
         raise ValueError("segment_rows is at least 2, blend at least 0")
     width = matrix.shape[1]
-    views = {SINGLE: single or width}
+    own = single or width
     chosen = _members(settings.pop("members"))
     theirs = _by_member(settings, chosen)
-    if views[SINGLE] == width and len(chosen) > 1:
+    if own == width and len(chosen) > 1:
         chosen.pop("single", None)
 
     def fit_member(name: str, rows: Matrix) -> Model:
-        seen = np.ascontiguousarray(rows[:, : views.get(chosen[name], width)])
-        return fit(KNOWN[chosen[name]].kind, seen, seed, theirs[name])
+        kind = chosen[name]
+        return fit(KNOWN[kind].kind, first_columns(rows, own if kind == SINGLE else width), seed, theirs[name])
 
     members = {kind: fit_member(name, matrix) for name, kind in chosen.items()}
     segments = fit_segments(matrix, _places(by, names), fewest) if by else None
@@ -117,7 +118,7 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     places = None if segments is None else segments.tables(asked).astype(np.int64)
     tails = {}
     for name, kind in chosen.items():
-        seen = np.ascontiguousarray(asked[:, : members[kind].n_features])
+        seen = first_columns(asked, members[kind].n_features)
         scores = unseen_scores(seen, folds, members[kind], partial(fit_member, name))
         tails[kind] = fit_tails(scores, places, tables, blend)
     weights = np.array([weight if kind == SINGLE else 1.0 for kind in members])

@@ -178,11 +178,13 @@ def train(
     model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.fitting, names=names, single=width)
     tell(f"calibrating on {len(split.held_out):,} later flows")
     late = matrix[split.held_out]
-    views = calibrated(model, seen, late, split.held_out_seconds, width, seed=recipe.seed, drop=recipe.drop)
+    judging, held_scores = calibrated(
+        model, seen, late, split.held_out_seconds, width, seed=recipe.seed, drop=recipe.drop
+    )
     evidence, incidents = EvidenceState(), None
     if has_addresses(frame[split.held_out]):
-        earlier = Passing(chosen, views.surprises(views.score(seen)))
-        held_out = Passing(split.held_out, views.surprises(views.held_out))
+        earlier = Passing(chosen, judging.surprises(judging.score(seen)))
+        held_out = Passing(split.held_out, judging.surprises(held_scores))
         came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
         incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by)
     quality = _measured(frame, matrix, truth, chosen, extractor.spec, recipe, tell)
@@ -190,8 +192,8 @@ def train(
         recipe=recipe,
         extractor=extractor,
         model=model,
-        calibration=views.calibration,
-        single=views.single,
+        calibration=judging.calibration,
+        single=judging.single,
         incidents=incidents,
         beginning=ended_with(windows, evidence, tell),
         usual=UsualRange.fit(seen),

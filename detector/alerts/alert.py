@@ -118,15 +118,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         _ways(decision),
         strict=True,
     )
-    return [
-        _content(
-            raw.topic,
-            *each,
-            threshold=decision.threshold,
-            model=origin,
-        )
-        for each in columns
-    ]
+    return [_content(raw.topic, *each, threshold=decision.threshold, model=origin) for each in columns]
 
 
 def _content(  # noqa: PLR0917 - the columns of one alert

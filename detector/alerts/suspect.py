@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -11,16 +13,30 @@ from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evi
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.errors import InputError
+from detector.models.base import Model
 from detector.models.calibration import Calibration
-from detector.models.single_flows import Scores, SingleFlows
+from detector.models.single_flows import Scores, SingleFlows, scores_by
 
 
-def surprises_of(scores: Scores, calibration: Calibration, single: SingleFlows | None) -> Surprises:
-    """How surprising flows are by all that is known of them, and one by one; the same without ``single``."""
-    overall = surprise_of(scores.overall, calibration)
-    if single is None or scores.single is None:
-        return Surprises(overall, overall)
-    return Surprises(overall, surprise_of(scores.single, single.calibration))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibratedModel:
+    """A model, that of single flows beside it, and what held-out flows scored by each."""
+
+    model: Model
+    calibration: Calibration
+    single: SingleFlows | None
+    """None where no features are windowed: the model itself sees single flows then."""
+
+    def score(self, matrix: NDArray[np.float32]) -> Scores:
+        """Score rows (rows × features) by the model, and by that of single flows where there is one."""
+        return scores_by(self.model, None if self.single is None else self.single.model, matrix)
+
+    def surprises(self, scores: Scores) -> Surprises:
+        """How surprising flows of these scores are, by all that is known of them and one by one."""
+        overall = surprise_of(scores.overall, self.calibration)
+        if self.single is None or scores.single is None:
+            return Surprises(overall, overall)
+        return Surprises(overall, surprise_of(scores.single, self.single.calibration))
 
 
 def suspect(

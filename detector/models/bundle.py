@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from detector.alerts.evidence import Surprises
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import surprises_of
+from detector.alerts.suspect import CalibratedModel
 from detector.beginning import Beginning
 from detector.errors import BundleError, ConfigurationError
 from detector.features.extractor import FeatureExtractor
@@ -44,7 +43,7 @@ from detector.models.manifest import (
     decode_manifest,
     is_plain_name,
 )
-from detector.models.single_flows import Scores, SingleFlows, scores_by
+from detector.models.single_flows import SingleFlows, scores_by
 from detector.models.usual import UsualRange
 
 MANIFEST = "model.json"
@@ -67,20 +66,16 @@ LIBRARIES = ("oddflow", "numpy", "numba", "polars", "scikit-learn", "pyod")
 _PARTS = ("features", "model", "single", "calibration", "usual", "incidents", "self_test")
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel(CalibratedModel):
     """A verified bundle, ready to score."""
 
     manifest: Manifest
     extractor: FeatureExtractor
-    model: Model
-    calibration: Calibration
     usual: UsualRange
     incidents: IncidentCalibration | None
     """None where the flows that it was calibrated on had no times."""
     self_test_rows: NDArray[np.float32]
-    single: SingleFlows | None = None
-    """None where no features are windowed: the model itself sees single flows then."""
     beginning: Beginning | None = None
     """None where training kept no state: of flows without addresses, or more of it than a bundle holds."""
 
@@ -98,14 +93,6 @@ class LoadedModel:
     def digest(self) -> str:
         """sha256 in hex that stands for every byte of the bundle."""
         return self.manifest.digest
-
-    def score(self, matrix: NDArray[np.float32]) -> Scores:
-        """Score rows (rows × features) by the model, and by that of single flows where there is one."""
-        return scores_by(self.model, None if self.single is None else self.single.model, matrix)
-
-    def surprises(self, scores: Scores) -> Surprises:
-        """How surprising flows of these scores are."""
-        return surprises_of(scores, self.calibration, self.single)
 
     def warm(self) -> None:
         """Compile every kernel that it needs, so that the first batch does not wait."""

@@ -24,7 +24,7 @@ from detector.models.base import Arrays, Attribution, Model
 from detector.models.clusters import KMeans
 from detector.models.components import Pca
 from detector.models.forest import IsolationForest
-from detector.models.rows import as_rows
+from detector.models.rows import as_rows, first_columns
 from detector.models.segments import Segments
 from detector.models.spreads import SpreadKMeans
 from detector.models.steps import Ecod, Hbos
@@ -71,7 +71,7 @@ class Ensemble:
         """Score rows, and give what each member scores them by itself."""
         rows = as_rows(matrix, self.n_features)
         tables = self._tables(rows)
-        scores = {name: member.score(_seen(rows, member)) for name, member in self.members.items()}
+        scores = {name: member.score(first_columns(rows, member.n_features)) for name, member in self.members.items()}
         return self._combined([self.tails[name].surprise(of, tables) for name, of in scores.items()]), scores
 
     def explain(self, matrix: NDArray[np.float32]) -> Attribution:
@@ -85,18 +85,20 @@ class Ensemble:
         tables = self._tables(rows)
         surprises, usual, overall, reasons = [], [], [], []
         for kind, member in self.members.items():
-            why = member.explain(_seen(rows, member))
+            seen = first_columns(rows, member.n_features)
+            why = member.explain(seen)
             tails = self.tails[kind]
             base = np.full(len(rows), score_of(member, np.array([why.base]))[0])
-            surprises.append(tails.surprise(member.score(_seen(rows, member)), tables))
+            surprises.append(tails.surprise(member.score(seen), tables))
             usual.append(tails.surprise(base, tables))
             overall.append(tails.surprise(base[:1], np.zeros(len(base[:1]), dtype=np.int32)))
             reasons.append(why)
         contributions = np.zeros(rows.shape, dtype=np.float64)
         for why, part in zip(reasons, self._parts(surprises, usual), strict=True):
             away = why.output - why.base
-            width = why.contributions.shape[1]
-            contributions[:, :width] += why.contributions * (part / np.where(away == 0, np.inf, away))[:, None]
+            contributions[:, : why.contributions.shape[1]] += (
+                why.contributions * (part / np.where(away == 0, np.inf, away))[:, None]
+            )
         score = self._combined(surprises)
         base_score = float(self._combined(overall)[0]) if len(rows) else 0.0
         if self.segments is not None:
@@ -178,11 +180,6 @@ class Ensemble:
                 part, f"array {next(iter(parts))}.{next(iter(next(iter(parts.values()))))} does not belong to it"
             )
         return cls(members, weights, tails, segments, float(sharpness[0]), n_features)
-
-
-def _seen(rows: NDArray[np.float32], member: Model) -> NDArray[np.float32]:
-    """The columns that a member sees."""
-    return rows if member.n_features == rows.shape[1] else np.ascontiguousarray(rows[:, : member.n_features])
 
 
 def score_of(member: Model, output: NDArray[np.float64]) -> NDArray[np.float64]:

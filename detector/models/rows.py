@@ -1,4 +1,4 @@
-"""The one place where a matrix is held against what kernels expect, so that they are compiled for one type only."""
+"""The one place where a matrix is brought to what kernels expect, so that they are compiled for one type only."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def as_rows(matrix: NDArray[np.float32], n_features: int) -> NDArray[np.float32]
     if matrix.dtype == np.float32 and matrix.flags.carray:  # C order, aligned and writeable
         return matrix
     return np.require(matrix, np.float32, ("C", "A", "W"))
+
+
+def first_columns(matrix: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Give the first ``count`` columns of ``matrix`` in C order: those of single flows, since windows come last."""
+    return np.ascontiguousarray(matrix[:, :count])

@@ -17,6 +17,7 @@ from detector.models.arrays import broken
 from detector.models.base import Arrays, Attribution, Model
 from detector.models.calibration import Calibration
 from detector.models.ensemble import SINGLE, Ensemble
+from detector.models.rows import first_columns
 from detector.models.spreads import SpreadKMeans
 
 
@@ -42,11 +43,7 @@ def scores_by(model: Model, single: SpreadKMeans | None, matrix: NDArray[np.floa
     if isinstance(model, Ensemble) and kept_by(model) is single:
         overall, members = model.score_with_members(matrix)
         return Scores(overall, members[SINGLE])
-    return Scores(model.score(matrix), single.score(_seen(matrix, single)))
-
-
-def _seen(matrix: NDArray[np.float32], single: SpreadKMeans) -> NDArray[np.float32]:
-    return np.ascontiguousarray(matrix[:, : single.n_features])
+    return Scores(model.score(matrix), single.score(first_columns(matrix, single.n_features)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class SingleFlows:
 
     def explain(self, matrix: NDArray[np.float32]) -> Attribution:
         """Attribute each row's score to features of the whole matrix; those that it does not see contribute 0."""
-        seen = self.model.explain(_seen(matrix, self.model))
+        seen = self.model.explain(first_columns(matrix, self.model.n_features))
         contributions = np.zeros(matrix.shape, dtype=np.float64)
         contributions[:, : self.model.n_features] = seen.contributions
         return Attribution(seen.quantity, seen.base, seen.output, contributions)
