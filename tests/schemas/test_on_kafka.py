@@ -93,10 +93,15 @@ def protobuf_serializer(client: SchemaRegistryClient) -> Any:
 SERIALIZERS = {"avro": avro_serializer, "protobuf": protobuf_serializer}
 
 
+def client_of(registry: str) -> SchemaRegistryClient:
+    """Confluent's client, which asks again instead of waiting without end for an answer that was lost."""
+    return SchemaRegistryClient({"url": registry, "timeout": 20})
+
+
 def serialized(encoding: str, registry: str, topic: str) -> list[bytes]:
     """The records as Confluent's serializer writes them, their schema registered."""
     context = SerializationContext(topic, MessageField.VALUE)
-    with SchemaRegistryClient({"url": registry}) as client:
+    with client_of(registry) as client:
         serialize = SERIALIZERS[encoding](client)
         return [bytes(serialize(record, context)) for record in records()]
 
@@ -211,7 +216,7 @@ def test_a_real_registry_knows_its_own_errors(real_registry: str) -> None:
     from detector.events import silent  # noqa: PLC0415
     from detector.schemas.registry import SchemaRegistry  # noqa: PLC0415
 
-    with SchemaRegistryClient({"url": real_registry}) as client:
+    with client_of(real_registry) as client:
         deep = client.register_schema("deep", Schema('{"type": "fixed", "name": "net.Address", "size": 4}', "AVRO"))
     asked = SchemaRegistry({"url": real_registry}, tell=silent, abandon=Flag(), patience_s=5.0)
     asked.check()
