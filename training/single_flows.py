@@ -17,6 +17,7 @@ from detector.models.rows import first_columns
 from detector.models.single_flows import Scores, SingleFlows, kept_by, scores_by
 from detector.models.spreads import SpreadKMeans
 from training.estimators import fit_estimator
+from training.steadiness import steadied
 
 Matrix = NDArray[np.float32]
 
@@ -26,10 +27,13 @@ def calibrated(
 ) -> tuple[CalibratedModel, Scores]:
     """Calibrate ``model`` on rows ``held_out``, which span so many ``seconds``; give what they scored, too.
 
+    Members of an ensemble that they surprise more than they should count less (``training.steadiness``).
+
     Where windows are beyond the first ``width`` columns, a model of single flows sees these: the model's own where it
     holds one, else trained on rows ``seen``, but for a share ``drop`` of them, the oddest. Raises InputError for rows
     that nothing can be learnt from.
     """
+    model = steadied(model, held_out)
     single = kept_by(model)
     if single is None and width < seen.shape[1]:
         rows = first_columns(seen, width)

@@ -44,6 +44,7 @@ from training.labels import TrainOn, Truth
 from training.quality import Quality, measure
 from training.single_flows import calibrated
 from training.split import split_by_time
+from training.steadiness import shares
 
 Tell = Callable[[str], None]
 
@@ -79,14 +80,17 @@ class Recipe:
 
     @property
     def drop(self) -> float:
-        """Share of rows, the oddest, that the model of single flows is trained without: none that are known benign."""
-        return 0.0 if self.train_on.attacks_per_normal == 0 else float(self.params.get("drop", DROPPED))
+        """Share of rows, the oddest, that an ensemble and the model of single flows are trained without.
+
+        None unless told, where attacks are known not to be among the rows.
+        """
+        clean = self.train_on.attacks_per_normal == 0
+        return float(self.params.get("drop", 0.0 if clean else DROPPED))
 
     @property
     def fitting(self) -> Mapping[str, Any]:
-        """The estimator's parameters: where attacks are known not to be among the rows, an ensemble drops none."""
-        clean = self.kind == Ensemble.kind and self.train_on.attacks_per_normal == 0
-        return {"drop": 0.0, **self.params} if clean else self.params
+        """The estimator's parameters."""
+        return {**self.params, "drop": self.drop} if self.kind == Ensemble.kind else self.params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +185,8 @@ def train(
     judging, held_scores = calibrated(
         model, seen, late, split.held_out_seconds, width, seed=recipe.seed, drop=recipe.drop
     )
+    if judging.model is not model:
+        tell(f"counting less the members that later flows surprise too much: {shares(judging.model)}")
     evidence, incidents = EvidenceState(), None
     if has_addresses(frame[split.held_out]):
         earlier = Passing(chosen, judging.surprises(judging.score(seen)))
@@ -191,7 +197,7 @@ def train(
     return Trained(
         recipe=recipe,
         extractor=extractor,
-        model=model,
+        model=judging.model,
         calibration=judging.calibration,
         single=judging.single,
         incidents=incidents,

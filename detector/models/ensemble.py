@@ -69,10 +69,20 @@ class Ensemble:
         self, matrix: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
         """Score rows, and give what each member scores them by itself."""
+        scores, surprises = self._judged(matrix)
+        return self._combined(surprises), scores
+
+    def surprises(self, matrix: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """Give −log p of rows (rows × features, float32) by each member, in nats; shape (rows,) each."""
+        scores, surprises = self._judged(matrix)
+        return dict(zip(scores, surprises, strict=True))
+
+    def _judged(self, matrix: NDArray[np.float32]) -> tuple[dict[str, NDArray[np.float64]], list[NDArray[np.float64]]]:
+        """Score rows by each member, and say how surprising each score is, in the members' order."""
         rows = as_rows(matrix, self.n_features)
         tables = self._tables(rows)
         scores = {name: member.score(first_columns(rows, member.n_features)) for name, member in self.members.items()}
-        return self._combined([self.tails[name].surprise(of, tables) for name, of in scores.items()]), scores
+        return scores, [self.tails[name].surprise(of, tables) for name, of in scores.items()]
 
     def explain(self, matrix: NDArray[np.float32]) -> Attribution:
         """Attribute each row's score: each member's part in it to features as that member does.

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from training.demo.jars import default_cache
@@ -20,6 +21,9 @@ SHA256 = "8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63"
 
 READY_S = 120.0
 """Usually 10 s."""
+
+ASKED_FIRST = ("subjects", "associations/resources/-/none?resourceType=topic&associationType=value")
+"""What Confluent's clients ask before all else, and it must have answered once."""
 
 
 class UnavailableError(Exception):
@@ -84,11 +88,21 @@ def apicurio(log: Path) -> Iterator[str]:
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + READY_S
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/subjects", timeout=5):  # noqa: S310 - our own address
-                return
-        except (urllib.error.URLError, OSError):
+    until, unanswered = time.monotonic() + READY_S, list(ASKED_FIRST)
+    while unanswered and time.monotonic() < until and process.poll() is None:
+        if _answers(f"{url}/{unanswered[0]}"):
+            unanswered.pop(0)
+        else:
             time.sleep(0.2)
-    raise UnavailableError(f"starting {ARTIFACT} {VERSION}: {log.read_text(errors='replace')[-500:]}")
+    if unanswered:
+        raise UnavailableError(f"starting {ARTIFACT} {VERSION}: {log.read_text(errors='replace')[-500:]}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own address
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code == HTTPStatus.NOT_FOUND
+    except (urllib.error.URLError, OSError):
+        return False

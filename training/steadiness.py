@@ -1,0 +1,53 @@
+"""Letting members of an ensemble count less whose scores do not last.
+
+A member's −log p is told by rows of its training's time. Where traffic changes, later benign rows surprise it more
+than rows of that time did, and most false alerts would be its own. So the rows that a model is calibrated on, which
+come after those that it was trained on, tell how much: a steady member is surprised by 1 nat in the mean; one that is
+surprised by twice as much counts a quarter of what it would.
+
+Surprises are cut at :data:`ENOUGH` before they are averaged: a few attacks among those rows must not cost the member
+that sees them its weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.base import Model
+from detector.models.ensemble import LARGEST_WEIGHT, Ensemble
+from training.reductions import spread_rows
+
+ENOUGH = 3.0
+"""In nats: what a row in twenty reaches."""
+
+STEADY = 1.0 - float(np.exp(-ENOUGH))
+"""The mean of −log p, cut at ENOUGH, where p is uniform."""
+
+
+def steadied(model: Model, later: NDArray[np.float32]) -> Model:
+    """Give ``model`` with its members' weights by how much they are surprised by ``later`` rows (rows × features).
+
+    A model that has no members, or only steady ones, is given as it is.
+    """
+    if not isinstance(model, Ensemble) or not len(later):
+        return model
+    excess = np.array([excess_of(surprise) for surprise in model.surprises(spread_rows(later)).values()])
+    if not (excess > 1).any():
+        return model
+    return replace(model, weights=np.maximum(model.weights / excess**2, 1 / LARGEST_WEIGHT))
+
+
+def shares(model: Model) -> str:
+    """How much each member of an ensemble counts, in words; empty for other models."""
+    if not isinstance(model, Ensemble):
+        return ""
+    parts = zip(model.members, model.weights / model.weights.sum(), strict=True)
+    return ", ".join(f"{name} {share:.0%}" for name, share in parts)
+
+
+def excess_of(surprise: NDArray[np.float64]) -> float:
+    """How many times as surprising as they should be rows are, by their −log p (rows,); at least 1."""
+    return max(1.0, float(np.minimum(surprise, ENOUGH).mean()) / STEADY)
