@@ -57,7 +57,8 @@ def test_single_flows_are_a_member_of_their_own(sharpness: float) -> None:
     rows, asked = training_rows(600), training_rows(200, seed=4)
 
     def trained(weight: float, single: int | None = 5) -> Ensemble:
-        params = {"single_weight": weight, "sharpness": sharpness}
+        small = {"forest_n_estimators": 20, "clusters_n_clusters": 16}
+        params = {**small, "single_weight": weight, "sharpness": sharpness}
         model = fit_estimator("ensemble", rows, seed=1, params=params, single=single)
         assert isinstance(model, Ensemble)
         return model

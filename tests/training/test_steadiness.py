@@ -17,10 +17,13 @@ from training.estimators import fit_estimator
 from training.steadiness import excess_of, shares, steadied
 
 
+SMALL = {"drop": 0.0, "forest_n_estimators": 20, "clusters_n_clusters": 16, "single_n_clusters": 16}
+
+
 @cache
 def fitted() -> Ensemble:
-    """An ensemble with clusters of the first five of eight columns."""
-    model = fit_estimator("ensemble", training_rows(1_500), seed=1, params={"drop": 0.0}, single=5)
+    """A small ensemble with clusters of the first five of eight columns."""
+    model = fit_estimator("ensemble", training_rows(1_500), seed=1, params=SMALL, single=5)
     assert isinstance(model, Ensemble)
     return model
 
@@ -60,8 +63,7 @@ def test_models_without_members_are_left_alone() -> None:
 @pytest.mark.parametrize("weight", [1e-6, 1e6])
 def test_any_weight_can_be_stored_after(weight: float) -> None:
     """However light a member was, the model can be restored from its arrays."""
-    params = {"drop": 0.0, "single_weight": weight}
-    model = fit_estimator("ensemble", training_rows(600), seed=1, params=params, single=5)
+    model = fit_estimator("ensemble", training_rows(600), seed=1, params={**SMALL, "single_weight": weight}, single=5)
     less = steadied(model, training_rows(500, seed=2) * 50)
     assert less is not model
     assert np.array_equal(
