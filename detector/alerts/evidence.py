@@ -15,6 +15,10 @@ Both rise where flows are, on average, odder than p = e^(−drift), and fade whe
 *habit*: its mean surprise over time, of a day's half-life, begun at 0, that counts :data:`HABIT_WEIGHT` times. What
 begins today has none yet. One flow alone brings either to LARGEST − drift: what is odd at once is surprise's business.
 
+A flow's *own* surprise is that of all that is known of it. To a target that is known for :data:`KNOWN_S` it is no more
+than that of the flow alone: when a server is scanned or flooded, what windows tell of it makes every flow of its usual
+clients odd, and those are not the attack.
+
 Same promises as :mod:`detector.features.windows`: any batches, a state per partition that can be taken out and put
 back, bounded memory, and time that no single record can move.
 """
@@ -31,6 +35,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.suspicion import WAYS, Suspicion
 from detector.features.windows_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
 from detector.features.windows_kernel import CLOCK, CLOCK_FIELDS, FAR, NEAR, STARTED, halved, happened_at, mixed
 from detector.features.windows_keys import Arrivals, hashes_of
@@ -66,6 +71,9 @@ LONGEST_GAP_S = 3600.0
 BOUND = 10_000.0
 """The most of either: far above what benign targets reach, lest they tie, and yet a flood's fades within hours."""
 
+KNOWN_S = 3600.0
+"""A target whose first flow was so long ago is known."""
+
 KEYS = 524_288
 """Keys kept per partition, targets and breadths, the least recently used of a bucket evicted beyond it: 48 MiB."""
 
@@ -78,12 +86,12 @@ _EVIDENCE, _HABIT = 4, 5
 
 _DEFINED_BY = (
     DRIFT, BREADTH_DRIFT, HALF_LIFE_S, BREADTH_HALF_LIFE_S, LARGEST, HABIT_HALF_LIFE_S, HABIT_WEIGHT, LONGEST_GAP_S,
-    BOUND, LATE_S, AHEAD_S,
+    BOUND, LATE_S, AHEAD_S, KNOWN_S,
 )  # fmt: skip
 
 _ENVELOPE = Envelope(
     "evidence",
-    b"OFE\x02",
+    b"OFE\x03",
     hashlib.sha256(struct.pack(f"<{len(_DEFINED_BY)}d", *_DEFINED_BY)).digest()[:DIGEST_BYTES],
 )
 
@@ -92,9 +100,9 @@ class Surprises(NamedTuple):
     """−ln p of each flow's scores; shape (rows,) each."""
 
     overall: NDArray[np.float64]
-    """By all that is known of it: what breadth adds up."""
+    """By all that is known of it: what breadth adds up, and a flow's own."""
     single: NDArray[np.float64]
-    """By the flow alone: what evidence adds up."""
+    """By the flow alone: what evidence adds up, and the most of a flow's own where its target is known."""
 
 
 class EvidenceKeys(NamedTuple):
@@ -152,15 +160,15 @@ class EvidenceState:
         ts: NDArray[np.float64],
         surprises: Surprises,
         partitions: NDArray[np.int32] | None = None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Take flows in record order; give the evidence of each one's target with it, and its breadth, (rows,) each.
+    ) -> Suspicion:
+        """Take flows in record order; give each one's own surprise, the evidence of its target with it, its breadth.
 
         ``ts`` is in seconds since 1970, ``surprises`` are of ``decide.surprise_of``; None for ``partitions`` means that
         all are of partition 0.
         """
-        evidence, breadth = np.empty(len(ts)), np.empty(len(ts))
+        found = Suspicion(*(np.empty(len(ts)) for _ in WAYS))
         if not len(ts):
-            return evidence, breadth
+            return found
         times = np.clip(np.nan_to_num(ts), -1e11, 1e11)
         parts = np.zeros(len(ts), np.int32) if partitions is None else partitions
         for partition in np.unique(parts).tolist():
@@ -169,9 +177,9 @@ class EvidenceState:
             table = roomy(table, 3 * len(rows), self._limit)
             self._partitions[partition] = table, clock
             before = int(table.meta[EVICTED])
-            _accumulate(table, clock, rows, *keys, times, *surprises, evidence, breadth)
+            _accumulate(table, clock, rows, *keys, times, *surprises, *found.values())
             self._evicted += int(table.meta[EVICTED]) - before
-        return evidence, breadth
+        return found
 
     def freeze(self, partition: int) -> Callable[[], bytes]:
         """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
@@ -242,9 +250,9 @@ def _fill_keys(  # noqa: PLR0917  (a kernel takes its arrays one by one)
 @kernel
 def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, ts: Any, overall: Any, single: Any,
-    evidence: Any, breadth: Any,
+    surprise: Any, evidence: Any, breadth: Any,
 ) -> None:  # fmt: skip
-    """Pass over records ``rows`` of one partition, in that order; fills ``evidence[rows]`` and ``breadth[rows]``."""
+    """Pass over records ``rows`` of one partition, in that order; fills ``surprise``, ``evidence``, ``breadth`` there."""
     for n in range(len(rows)):
         if n + FAR < len(rows):
             ask_for_bucket(table.tags, targets[rows[n + FAR]])
@@ -259,6 +267,10 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         odd = min(single[i], LARGEST)
         row, fresh = claim(table, targets[i])
         gap = _gap(table, row, fresh, now)
+        if fresh:
+            table.moments[row, 1] = now
+        known = now - table.moments[row, 1] >= KNOWN_S
+        surprise[i] = min(overall[i], single[i]) if known else overall[i]
         habit = np.float64(table.numbers[row, _HABIT])
         evidence[i] = _added(table, row, gap / HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
         share = 1.0 - halved(min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)

@@ -51,7 +51,7 @@ def suspect(
     ``keys`` are their ``evidence_keys``, where they are known already.
     """
     keys = evidence_keys(frame) if keys is None else keys
-    return Suspicion(surprises.overall, *state.update(keys, frame["ts"].to_numpy(), surprises, partitions))
+    return state.update(keys, frame["ts"].to_numpy(), surprises, partitions)
 
 
 def calibrate_incidents(

@@ -14,7 +14,7 @@ class Suspicion:
     """How odd flows are; shape (rows,) each, in nats."""
 
     surprise: NDArray[np.float64]
-    """Of each flow by itself: −ln p."""
+    """Of each flow by itself: −ln p; to a known target at most that of the flow alone."""
     evidence: NDArray[np.float64]
     """Of its target, with it: see :mod:`detector.alerts.evidence`."""
     breadth: NDArray[np.float64]

@@ -18,6 +18,7 @@ from detector.alerts.evidence import (
     HABIT_HALF_LIFE_S,
     HABIT_WEIGHT,
     HALF_LIFE_S,
+    KNOWN_S,
     LARGEST,
     LONGEST_GAP_S,
     EvidenceKeys,
@@ -56,8 +57,9 @@ def rows(count: int, *, keys: int = 5, seed: int = 0) -> Rows:
 
 
 def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprises: Surprises) -> NDArray[np.float64]:
-    """The definition, in plain Python: evidence and breadth."""
+    """The definition, in plain Python: surprise, evidence and breadth."""
     held: dict[int, tuple[float, float]] = {}
+    begun: dict[int, float] = {}
     habits: dict[int, float] = {}
     out = []
 
@@ -74,7 +76,8 @@ def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprises: Surprises)
         habits[target] = habit + (1 - 0.5 ** (min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)) * (odd - habit)
         more = min(overall, LARGEST) - BREADTH_DRIFT
         breadths = [added(key, now, BREADTH_HALF_LIFE_S, more) for key in (port, pair)] if not seen else [0.0]
-        out.append((evidence, max(breadths)))
+        own = min(overall, single) if now - begun.setdefault(target, now) >= KNOWN_S else overall
+        out.append((own, evidence, max(breadths)))
     return np.array(out).T
 
 
@@ -84,7 +87,7 @@ def test_agrees_with_reference(seed: int, keys: int) -> None:
     """Evidence and breadth are what the definition, in plain Python, gives."""
     some = rows(500, keys=keys, seed=seed)
     found = EvidenceState().update(*some)
-    for values, expected in zip(found, reference(*some), strict=True):
+    for values, expected in zip(found.values(), reference(*some), strict=True):
         assert values.tolist() == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-3)
         assert values.max() > 0
 
@@ -102,39 +105,39 @@ def test_batches_and_restarts_change_nothing(cut: int, seed: int, bound: int) ->
     for partition in range(3):
         after.restore(partition, before.snapshot(partition))
     second = after.update(EvidenceKeys(*(k[cut:] for k in keys)), ts[cut:], late, partitions[cut:])
-    assert np.array_equal(np.concatenate([first, second], axis=1), expected)
+    assert np.array_equal(np.concatenate([first.values(), second.values()], axis=1), expected.values())
     assert [after.snapshot(p) for p in range(3)] == [whole.snapshot(p) for p in range(3)]
 
 
 def test_partitions_are_apart() -> None:
     """The same key in two partitions has evidence of its own in each."""
     ts, surprises = np.full(4, 1.7e9), both(np.full(4, DRIFT + 2))
-    evidence, _ = EvidenceState().update(one_target(4), ts, surprises, np.array([0, 1, 0, 1], np.int32))
+    evidence = EvidenceState().update(one_target(4), ts, surprises, np.array([0, 1, 0, 1], np.int32)).evidence
     assert evidence.tolist() == pytest.approx([2, 2, 4, 4])
 
 
 def test_quiet_and_long_outweighs_one_burst() -> None:
     """A hundred flows that are a little odd give more evidence than one that could not be odder; all have a bound."""
     ts = np.linspace(1.7e9, 1.7e9 + 2970.0, 100, dtype=np.float64)
-    quiet, _ = EvidenceState().update(one_target(100), ts, both(np.full(100, DRIFT + 1.5)))
-    burst, _ = EvidenceState().update(one_target(1), ts[:1], both([1e9]))
+    quiet = EvidenceState().update(one_target(100), ts, both(np.full(100, DRIFT + 1.5))).evidence
+    burst = EvidenceState().update(one_target(1), ts[:1], both([1e9])).evidence
     assert burst[0] == pytest.approx(LARGEST - DRIFT)
     assert burst[0] < quiet[-1] <= BOUND
-    flood, _ = EvidenceState().update(one_target(2000), np.full(2000, 1.7e9), both(np.full(2000, 1e9)))
+    flood = EvidenceState().update(one_target(2000), np.full(2000, 1.7e9), both(np.full(2000, 1e9))).evidence
     assert flood.max() == BOUND
 
 
 def test_evidence_fades() -> None:
     """Half of it is left after a half-life, and none is below zero."""
     times = np.array([1.7e9, 1.7e9 + HALF_LIFE_S, 1.7e9 + 2 * HALF_LIFE_S])
-    evidence, _ = EvidenceState().update(one_target(3), times, both([DRIFT + 8, DRIFT, 0.0]))
+    evidence = EvidenceState().update(one_target(3), times, both([DRIFT + 8, DRIFT, 0.0])).evidence
     assert evidence.tolist() == pytest.approx([8, 4, 0.5], abs=0.2)  # a habit of ten minutes is hardly one
 
 
 def test_habit_is_no_evidence() -> None:
     """A target that polls at the same surprise for two days has none in the end, and much in its first hour."""
     ts = np.arange(1.7e9, 1.7e9 + 2 * 86_400.0, 60.0)
-    evidence, _ = EvidenceState().update(one_target(len(ts)), ts, both(np.full(len(ts), 5.0)))
+    evidence = EvidenceState().update(one_target(len(ts)), ts, both(np.full(len(ts), 5.0))).evidence
     assert evidence[60] > 30
     assert evidence[-1] == 0
 
@@ -149,18 +152,28 @@ def test_new_targets_of_a_source_add_up() -> None:
     horizontal = EvidenceKeys(apart[0], np.full(50, 7, np.uint64), apart[2])
     for scan in (vertical, horizontal):
         state = EvidenceState()
-        evidence, breadth = state.update(scan, ts, surprises)
-        assert evidence.max() < 2
-        assert breadth[-1] > 40
-        assert state.update(scan, ts, surprises)[1].max() == 0
-    assert EvidenceState().update(EvidenceKeys(*apart), ts, surprises)[1].max() < 2
+        found = state.update(scan, ts, surprises)
+        assert found.evidence.max() < 2
+        assert found.breadth[-1] > 40
+        assert state.update(scan, ts, surprises).breadth.max() == 0
+    assert EvidenceState().update(EvidenceKeys(*apart), ts, surprises).breadth.max() < 2
+
+
+def test_a_known_target_is_as_odd_as_its_flow_alone() -> None:
+    """What windows tell of a server under attack makes no alert of a client known for an hour; of a new one it does."""
+    ts = 1.7e9 + np.arange(0.0, KNOWN_S + 1_801.0, 600.0)
+    surprises = Surprises(np.full(10, 9.0), np.array([*[1.0] * 8, 8.0, 12.0]))
+    known = EvidenceState().update(one_target(10), ts, surprises).surprise
+    new = EvidenceState().update(EvidenceKeys(*(np.arange(1, 11, dtype=np.uint64) for _ in range(3))), ts, surprises)
+    assert known.tolist() == [9, 9, 9, 9, 9, 9, 1, 1, 8, 9]
+    assert new.surprise.tolist() == surprises.overall.tolist()
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.8e9, -np.inf, np.nan])
 def test_absurd_time_fades_nothing(wrong: float) -> None:
     """A record from a wrong time counts as happening now."""
     times = np.array([1.7e9, wrong, 1.7e9])
-    evidence, _ = EvidenceState().update(one_target(3), times, both(np.full(3, DRIFT + 1)))
+    evidence = EvidenceState().update(one_target(3), times, both(np.full(3, DRIFT + 1))).evidence
     assert evidence.tolist() == pytest.approx([1, 2, 3])
 
 
