@@ -252,7 +252,7 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, ts: Any, overall: Any, single: Any,
     surprise: Any, evidence: Any, breadth: Any,
 ) -> None:  # fmt: skip
-    """Pass over records ``rows`` of one partition, in that order; fills ``surprise``, ``evidence``, ``breadth`` there."""
+    """Pass over records ``rows`` of one partition, in that order; fill the last three, (rows of all,) each, there."""
     for n in range(len(rows)):
         if n + FAR < len(rows):
             ask_for_bucket(table.tags, targets[rows[n + FAR]])
