@@ -71,8 +71,8 @@ LONGEST_GAP_S = 3600.0
 BOUND = 10_000.0
 """The most of either: far above what benign targets reach, lest they tie, and yet a flood's fades within hours."""
 
-KNOWN_S = 3600.0
-"""A target whose first flow was so long ago is known."""
+KNOWN_S = 6 * 3600.0
+"""A target whose first flow was so long ago is known: so long an attack on one is raised by all that is known of it."""
 
 KEYS = 524_288
 """Keys kept per partition, targets and breadths, the least recently used of a bucket evicted beyond it: 48 MiB."""

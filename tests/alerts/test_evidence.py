@@ -160,13 +160,16 @@ def test_new_targets_of_a_source_add_up() -> None:
 
 
 def test_a_known_target_is_as_odd_as_its_flow_alone() -> None:
-    """What windows tell of a server under attack makes no alert of a client known for an hour; of a new one it does."""
-    ts = 1.7e9 + np.arange(0.0, KNOWN_S + 1_801.0, 600.0)
-    surprises = Surprises(np.full(10, 9.0), np.array([*[1.0] * 8, 8.0, 12.0]))
-    known = EvidenceState().update(one_target(10), ts, surprises).surprise
-    new = EvidenceState().update(EvidenceKeys(*(np.arange(1, 11, dtype=np.uint64) for _ in range(3))), ts, surprises)
-    assert known.tolist() == [9, 9, 9, 9, 9, 9, 1, 1, 8, 9]
-    assert new.surprise.tolist() == surprises.overall.tolist()
+    """What windows tell of a server under attack makes no alert of a client known for long; of a new one it does."""
+    unknown = round(KNOWN_S / 600)
+    count = unknown + 4
+    ts = 1.7e9 + 600.0 * np.arange(count)
+    surprises = Surprises(np.full(count, 9.0), np.array([*[1.0] * (count - 2), 8.0, 12.0]))
+    known = EvidenceState().update(one_target(count), ts, surprises).surprise
+    apart = np.arange(1, count + 1, dtype=np.uint64)
+    new = EvidenceState().update(EvidenceKeys(apart, apart, apart), ts, surprises).surprise
+    assert known.tolist() == [*[9] * unknown, 1, 1, 8, 9]
+    assert new.tolist() == surprises.overall.tolist()
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.8e9, -np.inf, np.nan])
