@@ -163,7 +163,7 @@ def test_a_known_target_is_as_odd_as_its_flow_alone() -> None:
     """What windows tell of a server under attack makes no alert of a client known for long; of a new one it does."""
     unknown = round(KNOWN_S / 600)
     count = unknown + 4
-    ts = 1.7e9 + 600.0 * np.arange(count)
+    ts = 1.7e9 + np.arange(count, dtype=np.float64) * 600.0
     surprises = Surprises(np.full(count, 9.0), np.array([*[1.0] * (count - 2), 8.0, 12.0]))
     known = EvidenceState().update(one_target(count), ts, surprises).surprise
     apart = np.arange(1, count + 1, dtype=np.uint64)
