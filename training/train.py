@@ -84,13 +84,16 @@ class Recipe:
 
         None unless told, where attacks are known not to be among the rows.
         """
-        clean = self.train_on.attacks_per_normal == 0
-        return float(self.params.get("drop", 0.0 if clean else DROPPED))
+        return float(self.params.get("drop", self._usual_drop))
 
     @property
     def fitting(self) -> Mapping[str, Any]:
         """The estimator's parameters."""
-        return {**self.params, "drop": self.drop} if self.kind == Ensemble.kind else self.params
+        return {"drop": self._usual_drop, **self.params} if self.kind == Ensemble.kind else self.params
+
+    @property
+    def _usual_drop(self) -> float:
+        return 0.0 if self.train_on.attacks_per_normal == 0 else DROPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
