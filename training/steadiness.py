@@ -44,7 +44,7 @@ def shares(model: Model) -> str:
     """How much each member of an ensemble counts, in words; empty for other models."""
     if not isinstance(model, Ensemble):
         return ""
-    parts = zip(model.members, model.weights / model.weights.sum(), strict=True)
+    parts = zip(model.members, model.shares, strict=True)
     return ", ".join(f"{name} {share:.0%}" for name, share in parts)
 
 

@@ -79,7 +79,7 @@ class Decision:
     severity: NDArray[np.int64]
     """Values of :class:`Severity`."""
     threshold: float
-    """The score from which a row is an alert by itself."""
+    """The score from which a row is an alert by itself; of a flow to a known target it may be more, and yet be none."""
     suspicion: Suspicion | None = None
     """Of the same rows, where incidents are what the budget counts."""
     rates: NDArray[np.float64] | None = None

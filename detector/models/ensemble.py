@@ -61,6 +61,12 @@ class Ensemble:
     sharpness: float
     n_features: int
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """How much each member counts, of 1; shape (members,)."""
+        shares: NDArray[np.float64] = self.weights / self.weights.sum()
+        return shares
+
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score rows (rows × features, float32): combined −log p in nats, higher is more anomalous."""
         return self.score_with_members(matrix)[0]
@@ -122,7 +128,7 @@ class Ensemble:
 
     def _combined(self, surprises: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Combine the members' −log p, one array (rows,) each, in their order."""
-        shares = (self.weights / self.weights.sum()).tolist()
+        shares = self.shares.tolist()
         if self.sharpness == 0:
             total = np.zeros(len(surprises[0]))
             for surprise, share in zip(surprises, shares, strict=True):
