@@ -40,6 +40,7 @@ from bench.quality_sets import (
     simulated_days,
 )
 from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed
+from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceState, evidence_keys
 from detector.alerts.suspect import suspect
 from detector.features.extractor import FeatureExtractor, build_spec
@@ -122,7 +123,7 @@ def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, see
     incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions)
     scores = judging.score(matrix[rows.test])
     found = suspect(case.flows[rows.test], judging.surprises(scores), state, matrices.partitions[rows.test])
-    rates = None if incidents is None else incidents.rates(found)
+    rates = None if incidents is None else incidents.rates(found, directions_of(case.flows[rows.test]))
     return told(case, rows, scores.overall, rates)
 
 

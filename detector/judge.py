@@ -157,7 +157,8 @@ class Judge:
             return decide(scores.overall, model.calibration, budget)
         keys, partitions = self.memory.evidence_keys(flows.frame), raw.partitions[flows.rows]
         suspicion = suspect(flows.frame, model.surprises(scores), self.memory.evidence, partitions, keys)
-        return decide_incidents(scores.overall, suspicion, model.calibration, model.incidents, budget.incidents_per_day)
+        per_day = budget.incidents_per_day
+        return decide_incidents(flows.frame, scores.overall, suspicion, model.calibration, model.incidents, per_day)
 
     def _alerts(
         self,

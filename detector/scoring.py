@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
 from detector.alerts.suspect import suspect
@@ -80,7 +81,7 @@ def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evide
     if model.incidents is None:
         return Scored(scores.overall, p_values, None)
     found = suspect(frame, model.surprises(scores), evidence, _partitions(model, data))
-    return Scored(scores.overall, p_values, model.incidents.rates(found))
+    return Scored(scores.overall, p_values, model.incidents.rates(found, directions_of(frame)))
 
 
 def score_table(model: LoadedModel, data: Dataset, scored: Scored) -> pl.DataFrame:

@@ -109,6 +109,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         scores[rows].tolist(),
         decision.p_values.tolist(),
         decision.severity.tolist(),
+        decision.thresholds.tolist(),
         features,
         values,
         explanations.quantities,
@@ -118,7 +119,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         _ways(decision),
         strict=True,
     )
-    return [_content(raw.topic, *each, threshold=decision.threshold, model=origin) for each in columns]
+    return [_content(raw.topic, *each, model=origin) for each in columns]
 
 
 def _content(  # noqa: PLR0917 - the columns of one alert
@@ -130,6 +131,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     score: float,
     p_value: float,
     severity: int,
+    threshold: float,
     features: list[dict[str, Any]],
     vector: list[float],
     quantity: str,
@@ -138,7 +140,6 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     suspicion: dict[str, float] | None,
     way: str,
     *,
-    threshold: float,
     model: dict[str, str],
 ) -> Content:
     flow = {name: value for name, value in columns.items() if _is_told(value)}

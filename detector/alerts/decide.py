@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.directions import directions_of
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.models.calibration import Calibration
@@ -78,8 +80,8 @@ class Decision:
     p_values: NDArray[np.float64]
     severity: NDArray[np.int64]
     """Values of :class:`Severity`."""
-    threshold: float
-    """The score from which a row is an alert by itself; of a flow to a known target it may be more, and yet be none."""
+    thresholds: NDArray[np.float64]
+    """The score from which each is an alert by itself; a flow to a known target may score more, and yet be none."""
     suspicion: Suspicion | None = None
     """Of the same rows, where incidents are what the budget counts."""
     rates: NDArray[np.float64] | None = None
@@ -103,36 +105,40 @@ def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget
     threshold = budget.threshold(calibration)
     rows = np.flatnonzero(scores >= threshold)
     if not len(rows):
-        return Decision(rows, np.empty(0), np.empty(0, dtype=np.int64), threshold)
+        return Decision(rows, np.empty(0), np.empty(0, dtype=np.int64), np.empty(0))
     chosen = scores[rows]
     p_values = calibration.p_values(chosen)
-    return Decision(rows, p_values, severity(chosen, p_values, calibration, budget.share(calibration)), threshold)
+    grades = severity(chosen, p_values, calibration, budget.share(calibration))
+    return Decision(rows, p_values, grades, np.full(len(rows), threshold))
 
 
-def decide_incidents(
+def decide_incidents(  # noqa: PLR0917 - what is decided, and by what
+    frame: pl.DataFrame,
     scores: NDArray[np.float64],
     suspicion: Suspicion,
     calibration: Calibration,
     incidents: IncidentCalibration,
     per_day: float,
 ) -> Decision:
-    """Choose the alerts among flows (rows,) at a budget of ``per_day`` false incidents."""
+    """Choose the alerts among the flows of ``frame`` at a budget of ``per_day`` false incidents."""
     least = incidents.thresholds(per_day)
-    # All that can be raised, cheaply; the rate, which decides, is told of these alone.
-    reached = [getattr(suspicion, way) >= value for way, value in least.items()]
+    # All that can be raised, cheaply; direction and rate, which decides, are told of these alone.
+    reached = [getattr(suspicion, way) >= values.min() for way, values in least.items()]
     likely = np.flatnonzero(np.logical_or.reduce(reached))
-    rates = incidents.rates(suspicion.take(likely))
+    directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely]), suspicion.take(likely)
+    rates = incidents.rates(few, directions)
     raised = rates <= per_day
-    rows, rates = likely[raised], rates[raised]
+    rows, rates, few, directions = likely[raised], rates[raised], few.take(np.flatnonzero(raised)), directions[raised]
     steps = np.clip(np.floor(np.log10(per_day / rates)), 0, Severity.CRITICAL - Severity.LOW)
+    own = np.array([score_at(surprise, calibration) for surprise in least["surprise"]])
     return Decision(
         rows,
         calibration.p_values(scores[rows]),
         Severity.LOW + steps.astype(np.int64),
-        score_at(least["surprise"], calibration),
-        suspicion.take(rows),
+        own[directions],
+        few,
         rates,
-        incidents.ways(suspicion.take(rows)),
+        incidents.ways(few, directions),
     )
 
 

@@ -1,12 +1,17 @@
 """A budget of false incidents, and how many of them each flow's surprise, evidence and breadth would cost.
 
 An *incident* is a distinct key (source, destination, destination port) that is raised within a day. On calibration
-time that was not trained on and is taken for benign, each key has its highest surprise, evidence and breadth. At depth
-d the d keys with the highest of each are raised, 3·d at most.
+time that was not trained on and is taken for benign, each key has its highest surprise, evidence and breadth, in each
+direction (:mod:`detector.alerts.directions`). At depth d the d keys with the highest of each, in each direction, are
+raised: 12·d at most.
 
-So the three have equal shares of the budget: a pair that is noisy for hours, and tops the evidence, costs one incident,
-and leaves the thresholds of surprise and breadth, which find scans, where they were. A flow's *rate* says it in one
-number: with a budget of so many false incidents per day it is just raised. ``raised = rates <= budget``.
+So each way to be raised has an equal share of the budget, and so has each direction: a pair that is noisy for hours,
+and tops the evidence, costs one incident, and leaves the thresholds of surprise and breadth, which find scans, where
+they were; what hosts do on the Internet, where each day has many odd targets, does not set the threshold for what they
+do among themselves. A direction of fewer than :data:`LEAST_KEYS` keys is held against the keys of all.
+
+A flow's *rate* says it in one number: with a budget of so many false incidents per day it is just raised.
+``raised = rates <= budget``.
 
 Beyond the highest key of calibration, rates fall exponentially with surprise, which is −ln p, and as a power of
 evidence and breadth, which are sums and grow with whatever goes on: as steeply as the highest :data:`TAIL_KEYS` do.
@@ -14,12 +19,13 @@ evidence and breadth, which are sums and grow with whatever goes on: as steeply 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.alerts.directions import DIRECTIONS
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
@@ -29,6 +35,9 @@ DAY_S = 86_400.0
 
 KEPT = 4096
 """Keys kept of each ranking; rates beyond are told as those of the last."""
+
+LEAST_KEYS = 50
+"""A direction that has fewer is held against the keys of all."""
 
 TAIL_KEYS = 10
 
@@ -47,16 +56,21 @@ _PART = "incident budget"
 
 @dataclass(frozen=True, slots=True)
 class IncidentCalibration:
-    """What the oddest benign keys reach. ``rates`` and the budget are in false incidents per day of event time."""
+    """What the oddest benign keys reach. ``rates`` and the budget are in false incidents per day of event time.
+
+    Tables: the first is of all keys, each further one of those of one direction.
+    """
 
     surprise: NDArray[np.float64]
-    """Highest surprise of the oddest keys, descending."""
+    """Highest surprise of the oddest keys, descending; shape (tables, keys), after a direction's last key 0."""
     evidence: NDArray[np.float64]
-    """Highest evidence of the keys with most, descending, as many."""
+    """Highest evidence of the keys with most, likewise."""
     breadth: NDArray[np.float64]
-    """Highest breadth of the keys with most, descending, as many."""
+    """Highest breadth of the keys with most, likewise."""
+    tables: NDArray[np.int64]
+    """Shape (directions,): the table that flows of each direction are held against."""
     incidents: NDArray[np.int64]
-    """How many distinct keys are raised at depth 1, 2, …; as many."""
+    """How many distinct keys are raised at depth 1, 2, …; shape (keys,)."""
     seconds: float
     """Event time of the calibration."""
 
@@ -64,6 +78,7 @@ class IncidentCalibration:
     def fit(
         cls,
         keys: NDArray[np.uint64],
+        directions: NDArray[np.int64],
         ts: NDArray[np.float64],
         suspicion: Suspicion,
         seconds: float | None = None,
@@ -79,79 +94,90 @@ class IncidentCalibration:
             raise InputError("calibrating incidents: the held-out flows span no time; give flows with times")
         days = np.floor((ts - ts.min()) / DAY_S).astype(np.uint64)
         # A key on another day is another incident: an analyst meets it again.
-        _, number = np.unique(keys ^ (days * np.uint64(0x9E3779B97F4A7C15)), return_inverse=True)
-        tops = [_highest(number, values) for values in suspicion.values()]
-        order = [np.argsort(-top, kind="stable")[:KEPT] for top in tops]
-        surprise, evidence, breadth = (top[places] for top, places in zip(tops, order, strict=True))
-        return cls(surprise, evidence, breadth, _distinct(order, len(tops[0])), span)
+        distinct, number = np.unique(keys ^ (days * np.uint64(0x9E3779B97F4A7C15)), return_inverse=True)
+        tables, members = np.zeros(len(DIRECTIONS), np.int64), [np.arange(len(keys))]
+        for place in range(len(DIRECTIONS)):
+            rows = np.flatnonzero(directions == place)
+            if len(np.unique(number[rows])) >= LEAST_KEYS:
+                tables[place] = len(members)
+                members.append(rows)
+        tops = {
+            way: np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
+            for way, values in zip(WAYS, suspicion.values(), strict=True)
+        }
+        bare = cls(**tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
+        depths = np.full(len(distinct), np.inf)
+        np.minimum.at(depths, number, bare._depths(suspicion, directions).min(axis=0))
+        raised = np.searchsorted(np.sort(depths), np.arange(1.0, tops["surprise"].shape[1] + 1.0), side="right")
+        return replace(bare, incidents=np.maximum(raised, 1).astype(np.int64))
 
     @property
     def days(self) -> float:
         """Event time of the calibration in days."""
         return self.seconds / DAY_S
 
-    def rates(self, suspicion: Suspicion) -> NDArray[np.float64]:
+    def rates(self, suspicion: Suspicion, directions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
-        depth: NDArray[np.float64] = np.minimum.reduce(self._depths(suspicion))
+        depth: NDArray[np.float64] = self._depths(suspicion, directions).min(axis=0)
         within = np.interp(depth, np.arange(1.0, len(self.incidents) + 1.0), self.incidents.astype(np.float64))
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
         return rates / self.days
 
-    def ways(self, suspicion: Suspicion) -> NDArray[np.intp]:
+    def ways(self, suspicion: Suspicion, directions: NDArray[np.int64]) -> NDArray[np.intp]:
         """The place among WAYS of that by which each flow is oddest (rows,); the first of several."""
-        ways: NDArray[np.intp] = np.argmin(self._depths(suspicion), axis=0)
+        ways: NDArray[np.intp] = np.argmin(self._depths(suspicion, directions), axis=0)
         return ways
 
-    def _depths(self, suspicion: Suspicion) -> list[NDArray[np.float64]]:
-        return [_depth(way, getattr(self, way), getattr(suspicion, way)) for way in WAYS]
+    def _depths(self, suspicion: Suspicion, directions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How many keys of its table reach each flow's value; shape (ways, rows)."""
+        tables = self.tables[directions]
+        depths = np.empty((len(WAYS), len(tables)))
+        for table in np.unique(tables).tolist():
+            rows = np.flatnonzero(tables == table)
+            for place, way in enumerate(WAYS):
+                depths[place, rows] = _depth(way, getattr(self, way)[table], getattr(suspicion, way)[rows])
+        return depths
 
-    def thresholds(self, incidents_per_day: float) -> dict[str, float]:
-        """The surprise, evidence and breadth, by name, from which a flow is raised at this budget."""
+    def thresholds(self, incidents_per_day: float) -> dict[str, NDArray[np.float64]]:
+        """The surprise, evidence and breadth, by name, from which a flow of each direction is raised at this budget."""
         allowed = incidents_per_day * self.days
         depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
-        return {way: _value(way, getattr(self, way), depth) for way in WAYS}
+        return {way: np.array([_value(way, tops, depth) for tops in getattr(self, way)])[self.tables] for way in WAYS}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""
         ranked = {way: getattr(self, way) for way in WAYS}
-        return {**ranked, "incidents": self.incidents, "seconds": np.array([self.seconds])}
+        return {**ranked, "tables": self.tables, "incidents": self.incidents, "seconds": np.array([self.seconds])}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """Restore it; raises BundleError for anything off."""
-        check_names(arrays, (*WAYS, "incidents", "seconds"), _PART)
+        check_names(arrays, (*WAYS, "tables", "incidents", "seconds"), _PART)
         high = float(np.finfo(float).max)
-        surprise = take(arrays, "surprise", _PART, dtype=np.float64, shape=(None,), low=0.0, high=high)
-        count = len(surprise)
+        surprise = take(arrays, "surprise", _PART, dtype=np.float64, shape=(None, None), low=0.0, high=high)
+        shape, count = surprise.shape, surprise.shape[1]
         if count > KEPT:
             raise broken(_PART, f"{count} keys are more than {KEPT}")
         evidence, breadth = (
-            take(arrays, way, _PART, dtype=np.float64, shape=(count,), low=0.0, high=high) for way in WAYS[1:]
+            take(arrays, way, _PART, dtype=np.float64, shape=shape, low=0.0, high=high) for way in WAYS[1:]
         )
-        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=len(WAYS) * count)
+        tables = take(arrays, "tables", _PART, dtype=np.int64, shape=(len(DIRECTIONS),), low=0, high=shape[0] - 1)
+        most = len(WAYS) * len(DIRECTIONS) * KEPT
+        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=most)
         seconds = take(arrays, "seconds", _PART, dtype=np.float64, shape=(1,), low=1e-6, high=1e12)
-        if any(bool(np.any(np.diff(values) > 0)) for values in (surprise, evidence, breadth)):
+        if any(bool(np.any(np.diff(values, axis=1) > 0)) for values in (surprise, evidence, breadth)):
             raise broken(_PART, "its keys do not descend")
-        if bool(np.any(np.diff(incidents) < 0)) or bool(np.any(incidents < np.arange(1, count + 1))):
+        if bool(np.any(np.diff(incidents) < 0)):
             raise broken(_PART, "its incidents do not rise with depth")
-        return cls(surprise, evidence, breadth, incidents, float(seconds[0]))
+        return cls(surprise, evidence, breadth, tables, incidents, float(seconds[0]))
 
 
-def _highest(number: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The highest value of each key."""
-    tops = np.zeros(int(number.max()) + 1)
+def _highest(number: NDArray[np.intp], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """The highest value of each of ``count`` keys, in descending order, KEPT at most; 0 of a key that has none."""
+    tops = np.zeros(count)
     np.maximum.at(tops, number, values)
-    return tops
-
-
-def _distinct(orders: list[NDArray[np.intp]], keys: int) -> NDArray[np.int64]:
-    """How many keys are among the first d of any order, for each d from 1."""
-    most = len(orders[0])
-    met = np.full(keys, most, np.int64)
-    for order in orders:
-        np.minimum.at(met, order, np.arange(len(order)))
-    counts: NDArray[np.int64] = np.cumsum(np.bincount(met[met < most], minlength=most)).astype(np.int64)
-    return counts
+    highest: NDArray[np.float64] = np.sort(tops)[::-1][:KEPT].copy()
+    return highest
 
 
 def _tail_unit(way: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -168,8 +194,8 @@ def _scale(way: str, tops: NDArray[np.float64]) -> float:
 def _depth(way: str, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many keys reach each value, between keys in proportion; beyond the first by the tail, below 1."""
     # The shallowest depth of a tied value is where all that tie are raised.
-    distinct, first = np.unique(-tops, return_index=True)
-    reached = np.append(first[1:], len(tops)).astype(np.float64)
+    last = np.append(np.flatnonzero(tops[1:] != tops[:-1]), len(tops) - 1)
+    distinct, reached = -tops[last], last + 1.0
     depth = np.interp(-values, distinct, reached)
     beyond = values > tops[0]
     above = _tail_unit(way, values[beyond]) - _tail_unit(way, tops[:1])

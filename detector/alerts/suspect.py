@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.decide import surprise_of
+from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import Suspicion
@@ -66,6 +67,8 @@ def calibrate_incidents(
     """
     suspicion = suspect(frame, surprises, state, partitions)
     try:
-        return IncidentCalibration.fit(evidence_keys(frame).targets, frame["ts"].to_numpy(), suspicion)
+        return IncidentCalibration.fit(
+            evidence_keys(frame).targets, directions_of(frame), frame["ts"].to_numpy(), suspicion
+        )
     except InputError:
         return None

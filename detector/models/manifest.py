@@ -15,7 +15,7 @@ import msgspec
 from detector.errors import BundleError
 from detector.features.spec import FeatureSpec
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """2: evidence is made of a model of single flows, which is in the bundle where there are windows."""
 
 MAX_MANIFEST_BYTES = 4 << 20

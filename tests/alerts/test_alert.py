@@ -311,7 +311,7 @@ def test_what_the_past_raised_says_so(way: str, words: str) -> None:
         rows,
         np.full(4, 0.04),
         np.full(4, 3),
-        threshold=2.0,
+        thresholds=np.full(4, 2.0),
         suspicion=Suspicion(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
         rates=np.full(4, 2.5),
         ways=np.full(4, WAYS.index(way)),
@@ -335,7 +335,7 @@ def test_evidence_is_explained_by_what_it_is_made_of() -> None:
     assert model.single is not None
     matrix = model.self_test_rows[:4]
     ways = np.array([WAYS.index(way) for way in ("surprise", "evidence", "breadth", "evidence")])
-    decision = Decision(np.arange(4), np.full(4, 0.04), np.full(4, 3), 2.0, ways=ways)
+    decision = Decision(np.arange(4), np.full(4, 0.04), np.full(4, 3), np.full(4, 2.0), ways=ways)
     why, own, single = explain(model, matrix, decision), model.model.explain(matrix), model.single.explain(matrix)
     assert why.quantities == [(single if by else own).quantity for by in decision.by_evidence]
     for place, part in enumerate((own, single, own, single)):

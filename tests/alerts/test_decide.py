@@ -27,7 +27,7 @@ def test_alerts_are_the_rows_at_or_beyond_the_threshold() -> None:
     threshold = CALIBRATION.threshold(0.001)
     scores = np.array([threshold, 0.1, np.nextafter(threshold, 0), threshold + 1])
     decision = decide(scores, CALIBRATION, Budget(0.001))
-    assert (decision.rows.tolist(), decision.threshold) == ([0, 3], threshold)
+    assert (decision.rows.tolist(), decision.thresholds.tolist()) == ([0, 3], [threshold, threshold])
     assert decision.p_values[0] <= 0.001 + 1 / 20_001
 
 

@@ -219,7 +219,7 @@ def test_hostile_arrays_are_refused(why: str) -> None:
     [
         {"kind": "svm"},
         {"kind": "kmeans"},
-        {"format_version": 1},
+        {"format_version": 2},
         {"name": "../flows"},
         {"version": ""},
         {"features_hash": "0" * 64},
