@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letter
-from detector.alerts.decide import Budget, Decision, decide, decide_incidents
+from detector.alerts.decide import Budget, Decision, decide
 from detector.alerts.events import IncidentsTold
 from detector.alerts.explain import explain
 from detector.alerts.incident_document import write_incidents
@@ -61,6 +61,7 @@ class Judge:
         self._drift = DriftMonitor(model)
         self._incoming = incoming
         self._budget = budget
+        self._rule = budget.rule(model.calibration, model.incidents)
         self._writer = writer
         self._write_scores = write_scores
         self._write_incidents = write_incidents
@@ -114,6 +115,7 @@ class Judge:
         self.model = new
         self.memory.adopt(new)
         self._drift = DriftMonitor(new)
+        self._rule = self._budget.rule(new.calibration, new.incidents)
         self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
 
     # --- features and score ---------------------------------------------------------------------------------------
@@ -152,13 +154,11 @@ class Judge:
         return decision
 
     def _decision(self, raw: RawBatch, flows: FlowBatch, scores: Scores) -> Decision:
-        model, budget = self.model, self._budget
-        if model.incidents is None or budget.incidents_per_day is None or budget.alerts_per_hour is not None:
-            return decide(scores.overall, model.calibration, budget)
+        if self._rule is None:
+            return decide(scores.overall, self.model.calibration, self._budget)
         keys, partitions = self.memory.evidence_keys(flows.frame), raw.partitions[flows.rows]
-        suspicion = suspect(flows.frame, model.surprises(scores), self.memory.evidence, partitions, keys)
-        per_day = budget.incidents_per_day
-        return decide_incidents(flows.frame, scores.overall, suspicion, model.calibration, model.incidents, per_day)
+        suspicion = suspect(flows.frame, self.model.surprises(scores), self.memory.evidence, partitions, keys)
+        return self._rule.decide(flows.frame, scores.overall, suspicion)
 
     def _alerts(
         self,

@@ -15,8 +15,10 @@ that an alert states is never a continued one.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -65,6 +67,12 @@ class Budget:
             return calibration.threshold(self.false_positive_rate)
         return calibration.threshold_per_hour(self.alerts_per_hour)
 
+    def rule(self, calibration: Calibration, incidents: IncidentCalibration | None) -> IncidentRule | None:
+        """How false incidents are counted for a model so calibrated; None where something else is."""
+        if incidents is None or self.incidents_per_day is None or self.alerts_per_hour is not None:
+            return None
+        return IncidentRule.of(calibration, incidents, self.incidents_per_day)
+
     def share(self, calibration: Calibration) -> float:
         """The budget as a share of rows, whichever way it was given."""
         if self.alerts_per_hour is None:
@@ -112,34 +120,44 @@ def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget
     return Decision(rows, p_values, grades, np.full(len(rows), threshold))
 
 
-def decide_incidents(  # noqa: PLR0917 - what is decided, and by what
-    frame: pl.DataFrame,
-    scores: NDArray[np.float64],
-    suspicion: Suspicion,
-    calibration: Calibration,
-    incidents: IncidentCalibration,
-    per_day: float,
-) -> Decision:
-    """Choose the alerts among the flows of ``frame`` at a budget of ``per_day`` false incidents."""
-    least = incidents.thresholds(per_day)
-    # All that can be raised, cheaply; direction and rate, which decides, are told of these alone.
-    reached = [getattr(suspicion, way) >= values.min() for way, values in least.items()]
-    likely = np.flatnonzero(np.logical_or.reduce(reached))
-    directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely]), suspicion.take(likely)
-    rates = incidents.rates(few, directions)
-    raised = rates <= per_day
-    rows, rates, few, directions = likely[raised], rates[raised], few.take(np.flatnonzero(raised)), directions[raised]
-    steps = np.clip(np.floor(np.log10(per_day / rates)), 0, Severity.CRITICAL - Severity.LOW)
-    own = np.array([score_at(surprise, calibration) for surprise in least["surprise"]])
-    return Decision(
-        rows,
-        calibration.p_values(scores[rows]),
-        Severity.LOW + steps.astype(np.int64),
-        own[directions],
-        few,
-        rates,
-        incidents.ways(few, directions),
-    )
+@dataclass(frozen=True, slots=True)
+class IncidentRule:
+    """Which flows are alerts at a budget of false incidents, for one model: worked out once, asked for every batch."""
+
+    calibration: Calibration
+    incidents: IncidentCalibration
+    per_day: float
+    least: Mapping[str, float]
+    """The surprise, evidence and breadth below which no flow is raised, whatever its direction."""
+    scores: NDArray[np.float64]
+    """The score from which a flow of each direction is raised by its surprise; shape (directions,)."""
+
+    @classmethod
+    def of(cls, calibration: Calibration, incidents: IncidentCalibration, per_day: float) -> Self:
+        """Work it out for ``per_day`` false incidents."""
+        thresholds = incidents.thresholds(per_day)
+        scores = np.array([score_at(surprise, calibration) for surprise in thresholds["surprise"]])
+        return cls(calibration, incidents, per_day, {way: float(of.min()) for way, of in thresholds.items()}, scores)
+
+    def decide(self, frame: pl.DataFrame, scores: NDArray[np.float64], suspicion: Suspicion) -> Decision:
+        """Choose the alerts among the flows of ``frame``; ``scores`` and ``suspicion`` are theirs."""
+        # All that can be raised, cheaply; direction and rate, which decides, are told of these alone.
+        reached = [getattr(suspicion, way) >= value for way, value in self.least.items()]
+        likely = np.flatnonzero(np.logical_or.reduce(reached))
+        directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely]), suspicion.take(likely)
+        rates = self.incidents.rates(few, directions)
+        raised = np.flatnonzero(rates <= self.per_day)
+        rows, rates, directions, few = likely[raised], rates[raised], directions[raised], few.take(raised)
+        steps = np.clip(np.floor(np.log10(self.per_day / rates)), 0, Severity.CRITICAL - Severity.LOW)
+        return Decision(
+            rows,
+            self.calibration.p_values(scores[rows]),
+            Severity.LOW + steps.astype(np.int64),
+            self.scores[directions],
+            few,
+            rates,
+            self.incidents.ways(few, directions),
+        )
 
 
 def severity(

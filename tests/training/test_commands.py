@@ -46,8 +46,10 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registry(flows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with a model trained on those flows."""
     folder = tmp_path_factory.mktemp("registry")
-    given = ("--data", str(flows), *FORMAT, "--registry", str(folder), "--train-on", "normal", "--folds", "3")
-    code, out, err = run("train", *given, "--json")
+    given = ("--data", str(flows), *FORMAT, "--registry", str(folder), "--train-on", "normal", "--folds", "2")
+    code, out, err = run(
+        "train", *given, "--param", "clusters_n_clusters=32", "--param", "single_n_clusters=32", "--json"
+    )
     assert code == 0, err
     assert json.loads(out)["promoted"]
     return folder
@@ -122,7 +124,8 @@ def test_same_seed_same_model(flows: Path, tmp_path: Path) -> None:
     for number, seed in enumerate(("7", "7", "8")):
         folder = str(tmp_path / str(number))
         given = ("--data", str(flows), *FORMAT, "--registry", folder, "--seed", seed, "--folds", "0")
-        assert run("train", *given, "--param", "n_estimators=10", "--json")[0] == 0
+        small = ("n_estimators=10", "clusters_n_clusters=8", "single_n_clusters=8")
+        assert run("train", *given, *(word for each in small for word in ("--param", each)))[0] == 0
         shelf = Registry(folder)
         arrays.append(shelf.fetch("flows", shelf.resolve("flows"))["arrays.safetensors"])
     assert arrays[0] == arrays[1] != arrays[2]
@@ -130,8 +133,8 @@ def test_same_seed_same_model(flows: Path, tmp_path: Path) -> None:
 
 def test_no_promote(flows: Path, tmp_path: Path) -> None:
     """A model that is not to be promoted is published, and nothing follows it."""
-    given = ("--data", str(flows), *FORMAT, "--registry", str(tmp_path), "--folds", "0", "--no-promote")
-    assert run("train", *given)[0] == 0
+    given = ("--data", str(flows), *FORMAT, "--registry", str(tmp_path), "--kind", "isolation-forest", "--folds", "0")
+    assert run("train", *given, "--no-promote")[0] == 0
     shelf = Registry(str(tmp_path))
     assert (len(shelf.versions("flows")), shelf.aliases("flows")) == (1, {})
 
