@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.alerts.decide import Budget, Severity, decide, tail_scale
+from detector.alerts.decide import Budget, IncidentRule, Severity, decide, tail_scale
+from detector.alerts.directions import directions_of
+from detector.alerts.incident_budget import DAY_S, IncidentCalibration
+from detector.alerts.suspicion import Suspicion
 from detector.errors import ConfigurationError
 from detector.models.calibration import Calibration
 
@@ -83,3 +89,40 @@ def test_a_budget_by_the_hour_needs_time() -> None:
     timeless = Calibration.fit(BENIGN, 0.0)
     with pytest.raises(ConfigurationError, match=r"set alerts\.false_positive_rate"):
         decide(BENIGN, timeless, Budget(alerts_per_hour=1.0))
+
+
+def day_of_two_directions() -> tuple[pl.DataFrame, Suspicion, IncidentCalibration]:
+    """A day of benign flows, each of a target of its own: those that go out are far odder than those that stay in."""
+    rng = np.random.default_rng(3)
+    count, nothing = 600, np.zeros(600)
+    out = np.arange(count) % 2 == 0
+    frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": np.where(out, "198.51.100.1", "10.0.0.2").tolist()})
+    suspicion = Suspicion(rng.exponential(1.0, count) + np.where(out, 10.0, 0.0), nothing, nothing)
+    keys, ts = np.arange(count, dtype=np.uint64), np.linspace(0.0, DAY_S - 1.0, count)
+    return frame, suspicion, IncidentCalibration.fit(keys, directions_of(frame), ts, suspicion, seconds=DAY_S)
+
+
+def test_each_direction_has_a_threshold_of_its_own() -> None:
+    """What is odd among inside hosts is raised, though flows that go out are as odd all day and are not."""
+    frame, suspicion, incidents = day_of_two_directions()
+    decision = IncidentRule.of(CALIBRATION, incidents, 10.0).decide(frame, np.zeros(len(frame)), suspicion)
+    inside = decision.rows[decision.rows % 2 == 1]
+    assert 0 < len(inside) < len(decision.rows) <= 10
+    assert suspicion.surprise[inside].max() < 10.0 <= suspicion.surprise[::2].min()
+    by_row = dict(zip((decision.rows % 2).tolist(), decision.thresholds.tolist(), strict=True))
+    assert by_row[1] < by_row[0]
+
+
+@given(st.integers(0, 600), st.integers(0, 600))
+def test_incidents_do_not_depend_on_the_batch(first: int, second: int) -> None:
+    """Batches cut anywhere, empty ones too, raise the same flows with the same severities."""
+    frame, suspicion, incidents = day_of_two_directions()
+    rule, scores = IncidentRule.of(CALIBRATION, incidents, 30.0), np.zeros(len(frame))
+    whole = rule.decide(frame, scores, suspicion)
+    cuts = [0, *sorted((first, second)), len(frame)]
+    rows, grades = [], []
+    for begin, end in itertools.pairwise(cuts):
+        part = rule.decide(frame[begin:end], scores[begin:end], suspicion.take(np.arange(begin, end)))
+        rows += (part.rows + begin).tolist()
+        grades += part.severity.tolist()
+    assert (rows, grades) == (whole.rows.tolist(), whole.severity.tolist())
