@@ -49,6 +49,10 @@ class CardFacts:
     """The score that alerts begin at, by false-positive rate."""
     constant: Sequence[str] = field(default=())
     """Features that had one value throughout the training rows."""
+    members: str = ""
+    """How much each member of an ensemble counts; empty for other kinds."""
+    directions: Sequence[str] = field(default=())
+    """Directions of flows that have thresholds of their own where false incidents are counted."""
 
 
 def card(manifest: Manifest, facts: CardFacts) -> str:
@@ -61,7 +65,7 @@ def card(manifest: Manifest, facts: CardFacts) -> str:
         *_section("How good it is", _quality(manifest, facts)),
         *_section("Calibration", _calibration(manifest, facts)),
         *_section("Where it is weak", _list(weaknesses(manifest, facts.found, facts.constant))),
-        *_section("How it was made", _made(manifest)),
+        *_section("How it was made", _made(manifest, facts)),
         *_section("Features", f"<p>{escape(', '.join(manifest.features.names))}</p>"),
     ]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
@@ -140,12 +144,19 @@ def _calibration(manifest: Manifest, facts: CardFacts) -> str:
         f" and which are not labelled as attacks. The smallest p-value it can give is {1 / (held.rows + 1):.2g}.</p>"
     )
     rows = [(f"{rate:g} of benign flows", f"{score:.6g}") for rate, score in facts.thresholds.items()]
-    return text + _table(("Alert budget", "Alerts from score"), rows)
+    budget = "<p>Where false incidents are counted, all flows are held against the same thresholds.</p>"
+    if facts.directions:
+        budget = (
+            "<p>Where false incidents are counted, flows have thresholds of their own by where they go"
+            f" ({escape(', '.join(facts.directions))}); any others are held against those of all.</p>"
+        )
+    return text + _table(("Alert budget", "Alerts from score"), rows) + budget
 
 
-def _made(manifest: Manifest) -> str:
+def _made(manifest: Manifest, facts: CardFacts) -> str:
     return _pairs(
         {
+            **({"Members": facts.members} if facts.members else {}),
             "Parameters": ", ".join(f"{name}={value}" for name, value in manifest.parameters.items()) or "as they come",
             "Seeds": ", ".join(f"{name} {seed}" for name, seed in manifest.seeds.items()),
             "Libraries": ", ".join(f"{name} {version}" for name, version in manifest.libraries.items()),

@@ -116,6 +116,11 @@ class IncidentCalibration:
         """Event time of the calibration in days."""
         return self.seconds / DAY_S
 
+    @property
+    def apart(self) -> list[str]:
+        """The directions that have a table of their own."""
+        return [name for name, table in zip(DIRECTIONS, self.tables.tolist(), strict=True) if table]
+
     def rates(self, suspicion: Suspicion, directions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
         depth: NDArray[np.float64] = self._depths(suspicion, directions).min(axis=0)

@@ -16,6 +16,7 @@ from detector.models.bundle import read_bundle
 from detector.registry.registry import Registry
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
+from training.steadiness import shares
 
 FORMAT = ("--format", "zeek-json")
 
@@ -78,6 +79,15 @@ def test_card_is_plain(registry: Path) -> None:
     page = shelf.fetch("flows", shelf.resolve("flows"))["card.html"].decode()
     assert [part for part in ("Trained on", "Calibration", "Where it is weak", "ROC AUC") if part not in page] == []
     assert "<script" not in page
+
+
+def test_card_tells_what_counts(registry: Path) -> None:
+    """The card tells how much each member counts, and for which directions thresholds are told apart."""
+    champion, shelf = loaded(registry), Registry(str(registry))
+    page = shelf.fetch("flows", shelf.resolve("flows"))["card.html"].decode()
+    assert f"<td class=quiet>Members</td><td><code>{shares(champion.model)}</code></td>" in page
+    assert champion.incidents.apart
+    assert f"({', '.join(champion.incidents.apart)})" in page
 
 
 def test_evaluate_measures(registry: Path, flows: Path) -> None:
