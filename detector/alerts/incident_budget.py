@@ -53,6 +53,9 @@ LEAST_SUM = 12.0
 
 _PART = "incident budget"
 
+_MOST = len(WAYS) * len(DIRECTIONS)
+"""Keys that are raised per depth, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentCalibration:
@@ -108,8 +111,10 @@ class IncidentCalibration:
         bare = cls(**tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
         depths = np.full(len(distinct), np.inf)
         np.minimum.at(depths, number, bare._depths(suspicion, directions).min(axis=0))
-        raised = np.searchsorted(np.sort(depths), np.arange(1.0, tops["surprise"].shape[1] + 1.0), side="right")
-        return replace(bare, incidents=np.maximum(raised, 1).astype(np.int64))
+        depth = np.arange(1, tops["surprise"].shape[1] + 1)
+        raised = np.searchsorted(np.sort(depths), depth, side="right")
+        # Keys that tie, and all beyond the last that is kept, share one depth: a table has no more than d at depth d.
+        return replace(bare, incidents=np.clip(raised, depth, _MOST * depth).astype(np.int64))
 
     @property
     def days(self) -> float:
@@ -167,12 +172,11 @@ class IncidentCalibration:
             take(arrays, way, _PART, dtype=np.float64, shape=shape, low=0.0, high=high) for way in WAYS[1:]
         )
         tables = take(arrays, "tables", _PART, dtype=np.int64, shape=(len(DIRECTIONS),), low=0, high=shape[0] - 1)
-        most = len(WAYS) * len(DIRECTIONS) * KEPT
-        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=most)
+        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=_MOST * count)
         seconds = take(arrays, "seconds", _PART, dtype=np.float64, shape=(1,), low=1e-6, high=1e12)
         if any(bool(np.any(np.diff(values, axis=1) > 0)) for values in (surprise, evidence, breadth)):
             raise broken(_PART, "its keys do not descend")
-        if bool(np.any(np.diff(incidents) < 0)):
+        if bool(np.any(np.diff(incidents) < 0)) or bool(np.any(incidents < np.arange(1, count + 1))):
             raise broken(_PART, "its incidents do not rise with depth")
         return cls(surprise, evidence, breadth, tables, incidents, float(seconds[0]))
 

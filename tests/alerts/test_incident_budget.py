@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.alerts.directions import DIRECTIONS
-from detector.alerts.incident_budget import DAY_S, LEAST_KEYS, IncidentCalibration
+from detector.alerts.incident_budget import DAY_S, KEPT, LEAST_KEYS, IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import BundleError, InputError
 
@@ -145,6 +145,13 @@ def test_arrays_round_trip() -> None:
     assert np.array_equal(again.rates(*flows), learnt.rates(*flows))
 
 
+def test_more_keys_than_are_kept_round_trip() -> None:
+    """A day of far more targets than rankings keep gives arrays that are taken back."""
+    learnt = IncidentCalibration.fit(**calm_day(keys=100_000, flows=200_000))
+    assert len(learnt.incidents) == KEPT
+    assert np.array_equal(IncidentCalibration.from_arrays(learnt.to_arrays()).incidents, learnt.incidents)
+
+
 @pytest.mark.parametrize(
     ("name", "array"),
     [
@@ -158,8 +165,8 @@ def test_arrays_round_trip() -> None:
         ("tables", np.array([0, 0, 0])),
         ("tables", np.array([0, 0, 0, -1])),
         ("incidents", np.array([2, 1])),
-        ("incidents", np.array([0, 1])),
-        ("incidents", np.array([1, 10**6])),
+        ("incidents", np.array([1, 1])),
+        ("incidents", np.array([1, 99])),
         ("incidents", np.array([1.0, 2.0])),
         ("seconds", np.array([0.0])),
         ("surprise", None),
