@@ -8,11 +8,14 @@ Parameters besides scikit-learn's own: ``trim``, the share of rows beyond the ra
 from the middle a feature can be, in ranges; ``shrink``, of how many rows' weight the spread over all clusters is in
 each cluster's own; ``least_spread``, in ranges; ``fewest``, rows below which a cluster is left out: a handful of odd
 rows must not make themselves usual; ``folds``, into how many stretches of time rows are cut to tell how much they
-change with time (0: not told).
+change with time (0: not told); ``remoteness``, what share of the squared distance from its centre to the nearest
+twentieth of all rows a cluster of fewer adds to distances (0: none), up to ``doubtful`` training rows; of n times as
+many an nth: the more rows there are, the surer is a small cluster.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +36,12 @@ SETTINGS: dict[str, Any] = {
     "least_spread": 0.03,
     "fewest": 1,
     "folds": 3,
+    "remoteness": 0.1,
+    "doubtful": 10_000,
 }
+
+NEAR = 0.05
+"""Of all rows: what so many are near is usual for sure."""
 
 DRIFT_ROWS = 30_000
 """So many rows, evenly spread, are enough to tell how much rows change with time."""
@@ -49,18 +57,23 @@ def fit_spread_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> Spre
     settings = {**SETTINGS, **params}
     scaling = range_scaling(matrix, float(settings.pop("trim")), float(settings.pop("clip")))
     shrink, least, fewest = (float(settings.pop(name)) for name in ("shrink", "least_spread", "fewest"))
-    folds = int(settings.pop("folds"))
+    folds, doubtful = int(settings.pop("folds")), int(settings.pop("doubtful"))
+    share = float(settings.pop("remoteness"))
     if shrink < 0 or least**2 < 1 / LARGEST_WEIGHT:
         raise ValueError(f"shrink {shrink:g} must be from 0, least_spread {least:g} above a millionth")
+    if doubtful < 1 or not 0 <= share <= 1:
+        raise ValueError(f"doubtful {doubtful} must be from 1, remoteness {share:g} must be from 0 to 1")
     scaled = scaling.apply(matrix)
     clusters = _clusters(scaled, seed, settings)
     labels, centres = clusters.labels_, clusters.cluster_centers_
     counts = np.bincount(labels, minlength=len(centres))
     spread = _spreads(scaled, labels, centres, counts, shrink) * _drift(scaled, seed, settings, folds) + least**2
     kept = counts >= min(fewest, counts.max())
-    model = SpreadKMeans(scaling, _columns(centres[kept]), _columns(1.0 / spread[kept]), np.zeros(matrix.shape[1]))
-    expected = model.squares(spread_rows(matrix)).mean(axis=0)
-    return SpreadKMeans(scaling, model.centres, model.weights, expected)
+    centres, weights, counts = centres[kept], 1.0 / spread[kept], counts[kept]
+    remoteness = share * min(1.0, doubtful / len(matrix)) * _to_many(centres, weights, counts)
+    none = np.zeros(matrix.shape[1])
+    model = SpreadKMeans(scaling, _columns(centres), _columns(weights), _columns(remoteness), none)
+    return replace(model, expected=model.squares(spread_rows(matrix)).mean(axis=0))
 
 
 def _clusters(scaled: NDArray[np.float64], seed: int, settings: dict[str, Any]) -> MiniBatchKMeans:
@@ -117,6 +130,24 @@ def _spreads(
     sums[filled] = np.add.reduceat(squares[order], np.searchsorted(labels[order], filled), axis=0)
     spreads: NDArray[np.float64] = (sums + shrink * squares.mean(axis=0)) / np.maximum(counts + shrink, 1.0)[:, None]
     return spreads
+
+
+def _to_many(
+    centres: NDArray[np.float64], weights: NDArray[np.float64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Each feature's part of the mean squared distance from each centre to the nearest :data:`NEAR` of the rows.
+
+    Rows are taken to be at their cluster's centre, distances in its spreads: 0 where a cluster has as many of its own.
+    Shape (centres, features), as ``centres`` and ``weights`` have.
+    """
+    found, many = np.empty(centres.shape), NEAR * counts.sum()
+    for place, centre in enumerate(centres):
+        squares = (centre - centres) ** 2 * weights
+        nearest = np.argsort(squares.sum(axis=1), kind="stable")
+        before = np.cumsum(counts[nearest]) - counts[nearest]
+        near = np.clip(many - before, 0.0, counts[nearest])
+        found[place] = near @ squares[nearest] / near.sum()
+    return found
 
 
 def _columns(points: NDArray[np.float64]) -> NDArray[np.float32]:

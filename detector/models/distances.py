@@ -102,10 +102,13 @@ def nearest_weighted(  # noqa: PLR0917 - a kernel takes its arrays one by one
     clip: float,
     points: NDArray[np.float32],
     weights: NDArray[np.float32],
+    begins: NDArray[np.float32],
     out: NDArray[np.float64],
     places: NDArray[np.int32],
 ) -> None:
     """Give the least weighted squared distance of each scaled row into ``out``, and to which point into ``places``.
+
+    Each point's sum begins with its own of ``begins`` (points,), at least 0.
 
     In float32, in which twice as many points are done at once; callers' bounds leave no sum infinite. Each point's sum
     is taken feature by feature in their order, whichever way it is taken, so that what is left out changes no bit.
@@ -118,7 +121,7 @@ def nearest_weighted(  # noqa: PLR0917 - a kernel takes its arrays one by one
         for feature in range(n_features):
             scaled = (matrix[row, feature] - centre[feature]) / scale[feature]
             values[feature] = np.float32(min(max(scaled, -clip), clip))
-        sums[:] = 0.0
+        sums[:] = begins
         add_squares(values, points, weights, 0, first, sums)
         nearest = least(sums)
         if first == n_features:

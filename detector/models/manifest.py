@@ -15,8 +15,8 @@ import msgspec
 from detector.errors import BundleError
 from detector.features.spec import FeatureSpec
 
-FORMAT_VERSION = 3
-"""2: evidence is made of a model of single flows, which is in the bundle where there are windows."""
+FORMAT_VERSION = 4
+"""4: clusters have a remoteness; 3: the alert budget is shared by direction; 2: evidence is made of single flows."""
 
 MAX_MANIFEST_BYTES = 4 << 20
 

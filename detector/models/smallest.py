@@ -22,10 +22,11 @@ def smallest_ensemble(n_features: int) -> Ensemble:
     """One split, one centre, one component, one cut a feature; of every kind that can be a member."""
     scaling = Scaling(np.zeros(n_features), np.ones(n_features), 1.0)
     none, point = np.zeros(n_features), np.zeros((n_features, 1))
+    single = point.astype(np.float32)
     members: tuple[Model, ...] = (
         _forest(n_features),
         KMeans(scaling, point, none),
-        SpreadKMeans(scaling, point.astype(np.float32), np.ones((n_features, 1), dtype=np.float32), none),
+        SpreadKMeans(scaling, single, single, single, none),
         _steps(Hbos, scaling),
         _steps(Ecod, scaling),
         Pca(scaling, point, np.ones(1), none),

@@ -3,6 +3,9 @@
 Plain k-means takes a feature that hardly varies within a cluster for as telling as one that spans it. Here a distance
 along a feature counts in that cluster's own spread (the diagonal of Mahalanobis' distance, 1936), so that what is odd
 *for such flows* counts, however small it is beside what others do. The score is the least such distance.
+
+A cluster of few rows that stands far from all others may be something odd that was learnt by heart. So to the squared
+distance from a centre its *remoteness* is added: a share of the squared distance from there to where many rows are.
 """
 
 from __future__ import annotations
@@ -42,6 +45,8 @@ class SpreadKMeans:
     """Shape (features, centres), in scales."""
     weights: NDArray[np.float32]
     """The same shape: 1 / spread², per scale²."""
+    remoteness: NDArray[np.float32]
+    """The same shape: what each feature adds to the squared distance from a centre; 0 where many rows are near it."""
     expected: NDArray[np.float64]
     """Shape (features,): the mean over the training rows of each feature's part of the squared distance."""
 
@@ -72,6 +77,7 @@ class SpreadKMeans:
         squares: NDArray[np.float64] = self.scaling.apply(rows) - self.centres.T[nearest]
         squares *= squares
         squares *= self.weights.T[nearest]
+        squares += self.remoteness.T[nearest]
         # The kernel added up in float32: shared out over the parts, so that they give the very score.
         total = squares.sum(axis=1)
         squares *= (least / np.where(total > 0, total, 1.0))[:, None]
@@ -80,7 +86,9 @@ class SpreadKMeans:
     def _nearest(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         squares, places = np.empty(len(rows), dtype=np.float64), np.empty(len(rows), dtype=np.int32)
         scale = self.scaling
-        nearest_weighted(rows, scale.centre, scale.scale, scale.clip, self.centres, self.weights, squares, places)
+        begins = self.remoteness.sum(axis=0, dtype=np.float32)
+        points = self.centres, self.weights, begins
+        nearest_weighted(rows, scale.centre, scale.scale, scale.clip, *points, squares, places)
         return squares, places
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -89,6 +97,7 @@ class SpreadKMeans:
             **self.scaling.to_arrays(),
             "centres": self.centres,
             "weights": self.weights,
+            "remoteness": self.remoteness,
             "expected": self.expected,
         }
 
@@ -96,14 +105,15 @@ class SpreadKMeans:
     def from_arrays(cls, arrays: Arrays, n_features: int) -> Self:
         """Restore it; raises BundleError for anything off."""
         part = f"model ({cls.kind})"
-        check_names(arrays, (*scaling.NAMES, "centres", "weights", "expected"), part)
+        check_names(arrays, (*scaling.NAMES, "centres", "weights", "remoteness", "expected"), part)
         centres = take(arrays, "centres", part, dtype=np.float32, shape=(n_features, None), low=-LARGEST, high=LARGEST)
         if centres.shape[1] > MAX_CENTRES:
             raise broken(part, f"{centres.shape[1]} centres are more than {MAX_CENTRES}")
         shape = (n_features, centres.shape[1])
         weights = take(arrays, "weights", part, dtype=np.float32, shape=shape, low=0.0, high=LARGEST_WEIGHT)
+        remoteness = take(arrays, "remoteness", part, dtype=np.float32, shape=shape, low=0.0, high=LARGEST_SQUARE)
         expected = take(arrays, "expected", part, dtype=np.float64, shape=(n_features,), low=0.0, high=LARGEST_SQUARE)
         scale = Scaling.from_arrays(arrays, n_features, part)
         if scale.clip > LARGEST:
             raise broken(part, f"a clip of {scale.clip:g} is more than {LARGEST:g}")
-        return cls(scale, centres, weights, expected)
+        return cls(scale, centres, weights, remoteness, expected)

@@ -23,9 +23,10 @@ def test_nearest_point_is_the_one_of_the_full_sums(features: int, points: int, a
     centres = np.round(rng.normal(scale=apart, size=(features, points))).astype(np.float32)
     weights = rng.integers(1, 4, (features, points)).astype(np.float32)
     rows = rng.normal(scale=max(apart, 1.0), size=(20, features)).astype(np.float32)
+    begins = rng.integers(0, 3, points).astype(np.float32)
     out, places = np.empty(20), np.empty(20, np.int32)
-    nearest_weighted(rows, np.zeros(features), np.ones(features), 1e5, centres, weights, out, places)
-    sums = np.zeros((20, points), np.float32)
+    nearest_weighted(rows, np.zeros(features), np.ones(features), 1e5, centres, weights, begins, out, places)
+    sums = np.tile(begins, (20, 1))
     for feature in range(features):
         away = rows[:, feature, None] - centres[feature]
         sums += away * away * weights[feature]
@@ -38,6 +39,6 @@ def test_equal_points_are_told_by_the_first(far: float) -> None:
     """Of points that are alike the first is named, whether few or many are left."""
     centres = np.tile(np.array([[far], [0.0]], np.float32).repeat(70, axis=0), (1, 12))
     out, places = np.empty(1), np.empty(1, np.int32)
-    row = np.zeros((1, 140), np.float32)
-    nearest_weighted(row, np.zeros(140), np.ones(140), 1e5, centres, np.ones_like(centres), out, places)
+    row, begins = np.zeros((1, 140), np.float32), np.zeros(12, np.float32)
+    nearest_weighted(row, np.zeros(140), np.ones(140), 1e5, centres, np.ones_like(centres), begins, out, places)
     assert places.tolist() == [0]
