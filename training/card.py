@@ -49,6 +49,8 @@ class CardFacts:
     """The score that alerts begin at, by false-positive rate."""
     constant: Sequence[str] = field(default=())
     """Features that had one value throughout the training rows."""
+    dropped: float = 0.0
+    """Share of the training rows that the model was fitted without, as the oddest: attacks may be among them."""
     members: str = ""
     """How much each member of an ensemble counts; empty for other kinds."""
     directions: Sequence[str] = field(default=())
@@ -105,6 +107,7 @@ def _trained_on(manifest: Manifest, facts: CardFacts) -> str:
     rows = {
         "Flows read": f"{training.rows_read:,} ({training.format})",
         "Flows trained on": f"{training.rows:,} ({training.train_on}), the earlier part",
+        "Of these, left out as the oddest": f"{facts.dropped:.3g} of them" if facts.dropped else "none",
         "From": ", ".join(training.sources),
         "Period": f"{moment(training.start)} to {moment(training.end)}, {length}",
         "Labels": _counts(facts.labels),

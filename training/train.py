@@ -150,6 +150,7 @@ class Trained:
             folds=self.quality.folds,
             thresholds={rate: self.calibration.threshold(rate) for rate in RATES},
             constant=[name for name, varies in zip(names, self.varying, strict=True) if not varies],
+            dropped=float(self.recipe.fitting.get("drop", 0.0)),
             members=shares(self.model),
             directions=[] if self.incidents is None else self.incidents.apart,
         )

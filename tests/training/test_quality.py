@@ -17,7 +17,7 @@ from detector.models.base import Model
 from detector.models.bundle import read_bundle
 from detector.models.manifest import Figure
 from training.card import CardFacts, card
-from training.estimators import fit_estimator
+from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth
 from training.metrics import figures
 from training.quality import found_by_label, measure, stretches
@@ -81,6 +81,15 @@ def test_card_escapes_what_came_from_data(shared_data: Path) -> None:
     page = card(manifest, facts)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(("among", "told"), [("all", f"{DROPPED:g} of them"), ("normal", "none")])
+def test_card_tells_what_was_left_out(shared_data: Path, among: str, told: str) -> None:
+    """A card says what share of the rows was left out as the oddest: none where they are labelled benign."""
+    data = read_dataset([shared_data / "zeek" / "stratosphere-008-mixed.conn.log.labeled.gz"], "zeek", labels=True)
+    recipe = Recipe(train_on=TrainOn.parse(among), folds=0, windows=None, params={"members": "forest"})
+    page = train(data.frame, recipe).bundle("flows", data)["card.html"].decode()
+    assert f"left out as the oddest</td><td><code>{told}</code>" in page
 
 
 @pytest.mark.slow
