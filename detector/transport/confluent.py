@@ -65,7 +65,6 @@ class ConfluentSource:
         self._mean_bytes = _FIRST_GUESS_BYTES
         self._last_rejection = ""
         self._commits = Commits()
-        self._lag: dict[int, int] = {}
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -235,14 +234,9 @@ class ConfluentSource:
         self._held = set(self._assigned)
 
     def lag(self) -> dict[int, int]:
-        """Records not yet read, by assigned partition, as of the last fetch. No request is made.
-
-        While a commit is not answered librdkafka can hold back whoever asks for a position, for as long: then as known.
-        """
+        """Records not yet read, by assigned partition, as of the last fetch. No request is made."""
         if self._consumer is None or not self._assigned:
             return {}
-        if self._commits.pending:
-            return {number: behind for number, behind in self._lag.items() if number in self._assigned}
         places = self._consumer.position([TopicPartition(self._topic, number) for number in sorted(self._assigned)])
         found = {}
         for place in places:
@@ -250,7 +244,6 @@ class ConfluentSource:
             at = place.offset if place.offset >= 0 else self._committed.get(place.partition, max(low, 0))
             if high >= 0:
                 found[place.partition] = max(high - at, 0)
-        self._lag = found
         return found
 
     # --- what librdkafka tells, from within consume ---------------------------------------------------------------

@@ -36,11 +36,6 @@ class Commits:
     def __init__(self) -> None:
         self._pending: Thread | None = None
 
-    @property
-    def pending(self) -> bool:
-        """Whether one that was waited for long enough is still not answered."""
-        return self._pending is not None and self._pending.is_alive()
-
     def commit(
         self, consumer: Consumer, offsets: list[TopicPartition], deadline: Deadline, *, rebalancing: bool
     ) -> None:
@@ -52,7 +47,7 @@ class Commits:
             raise kind(f"committing offsets: {said(error)}")
 
     def _wait_for_pending(self, deadline: Deadline, *, rebalancing: bool) -> None:
-        while self._pending is not None and self.pending:
+        while self._pending is not None and self._pending.is_alive():
             if rebalancing or deadline.passed:
                 raise BrokerError("committing offsets: an earlier commit is still not answered")
             self._pending.join(min(_LOOK_S, deadline.remaining_s))
