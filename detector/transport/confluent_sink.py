@@ -38,6 +38,7 @@ class ConfluentSink:
         self._refused: list[tuple[Channel, OutRecord]] = []
         self._refusal = ""
         self._fatal = False
+        self._all_down = False
         self._stopping = Flag()
 
     def start(self) -> None:
@@ -62,6 +63,7 @@ class ConfluentSink:
     def _produce(self, channel: Channel, record: OutRecord) -> None:
         def acknowledged(error: KafkaError | None, _: Message) -> None:
             if error is None:
+                self._all_down = False
                 self._connection.worked()
             else:
                 self._refuse(channel, record, error)
@@ -78,6 +80,7 @@ class ConfluentSink:
                         f"sending to topic {self._topics[channel]!r}: stopped with a full buffer"
                     ) from None
                 self._open().poll(0.1)
+                self._tell_if_down()
             except KafkaException as error:
                 self._refuse(channel, record, error.args[0])
                 return
@@ -102,6 +105,7 @@ class ConfluentSink:
             self._produce(channel, record)
         waiting = self._open().flush(deadline.remaining_s)
         if unacknowledged := waiting + len(self._refused):
+            self._tell_if_down()
             why = self._refusal if self._refused else (self._connection.reason or "no answer in time")
             raise BrokerError(
                 f"sending to Kafka at {servers(self._properties)}: {unacknowledged} not acknowledged: {why}"
@@ -128,7 +132,11 @@ class ConfluentSink:
     def _on_error(self, error: KafkaError) -> None:
         self._connection.complained(said(error))
         self._fatal = self._fatal or error.fatal()
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        self._all_down = self._all_down or error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+
+    def _tell_if_down(self) -> None:
+        """Tell that brokers are away where records wait for them: the client's own word may be an hour old by now."""
+        if self._all_down:
             self._connection.failed()
 
     def _open(self) -> Producer:
