@@ -15,10 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from confluent_kafka.schema_registry.confluent import meta_pb2
-from confluent_kafka.schema_registry.confluent.type import decimal_pb2, variant_pb2
-from confluent_kafka.schema_registry.confluent.types import decimal_pb2 as older_decimal_pb2
 from google.protobuf import descriptor_pb2
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import DecodeError
 
 from detector.errors import ConfigurationError
@@ -27,9 +25,46 @@ from detector.records.encoded import UnusableSchemaError
 TIMEOUT_S = 30.0
 """A schema takes a few hundredths of a second."""
 
+
+def _one_message(
+    name: str, message: str, fields: Mapping[str, FieldDescriptorProto.Type.ValueType]
+) -> FileDescriptorProto:
+    """A file of the package ``confluent.type`` with one message of these fields, numbered from 1."""
+    file = FileDescriptorProto(name=name, package="confluent.type", syntax="proto3")
+    held = file.message_type.add(name=message)
+    for number, (field, kind) in enumerate(fields.items(), 1):
+        held.field.add(name=field, number=number, type=kind, label=FieldDescriptorProto.LABEL_OPTIONAL)
+    return file
+
+
+_BYTES, _UINT32, _INT32 = (
+    FieldDescriptorProto.TYPE_BYTES,
+    FieldDescriptorProto.TYPE_UINT32,
+    FieldDescriptorProto.TYPE_INT32,
+)
+
+_DECIMAL = _one_message(
+    "confluent/type/decimal.proto", "Decimal", {"value": _BYTES, "precision": _UINT32, "scale": _INT32}
+)
+_VARIANT = _one_message("confluent/type/variant.proto", "Variant", {"metadata": _BYTES, "value": _BYTES})
+_OLDER_DECIMAL = FileDescriptorProto(
+    name="confluent/types/decimal.proto",
+    package="confluent.type",
+    syntax="proto3",
+    dependency=[_DECIMAL.name],
+    public_dependency=[0],
+)
+"""Confluent's client has these by both names from 2.16 on only."""
+
 _BUILT_IN = {
-    each.DESCRIPTOR.name: FileDescriptorProto.FromString(each.DESCRIPTOR.serialized_pb)
-    for each in (descriptor_pb2, meta_pb2, decimal_pb2, variant_pb2, older_decimal_pb2)
+    each.name: each
+    for each in (
+        FileDescriptorProto.FromString(descriptor_pb2.DESCRIPTOR.serialized_pb),
+        FileDescriptorProto.FromString(meta_pb2.DESCRIPTOR.serialized_pb),
+        _DECIMAL,
+        _VARIANT,
+        _OLDER_DECIMAL,
+    )
 }
 """What Confluent's registry knows without being told, each after those that it imports."""
 

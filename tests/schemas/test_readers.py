@@ -134,6 +134,15 @@ def test_a_schema_is_compiled_with_what_it_imports() -> None:
     assert protobuf(FLOW, net__address_proto=ADDRESS).read(PAYLOAD) == READ
 
 
+@pytest.mark.parametrize("folder", ["type", "types"])
+def test_confluent_s_own_types_are_known(folder: str) -> None:
+    """A registry does not give the files of Confluent's own types: they are known, by their older name too."""
+    seven = {"value": b"\x07", "precision": 1, "scale": 0}
+    known = f'import "confluent/{folder}/decimal.proto";'
+    text = f'syntax = "proto3"; {known} message Flow {{ confluent.type.Decimal sum = 1; }}'
+    assert protobuf(text).read(b"\0\x0a\x05\x0a\x01\x07\x10\x01") == {"sum": seven}
+
+
 def test_descriptors_in_base64_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Descriptors need no compiler; nor do those of the files that they refer to."""
     plain = FLOW.replace('import "confluent/meta.proto";', "")
