@@ -59,7 +59,7 @@ OWN = {"forest": frozenset(ScikitForest().get_params()), "clusters": frozenset(M
 
 SETTINGS: dict[str, Any] = {
     "members": "forest,clusters,single",
-    "single_weight": 0.5,
+    "single_weight": 0.25,
     "sharpness": 0.0,
     "segments": "",
     "segment_rows": 2000,
