@@ -50,7 +50,7 @@ class Ours:
 
     def recipe(self, *, contaminated: bool) -> Recipe:
         """As ``oddflow train`` has it where attacks may be among the rows, or cannot be."""
-        among = TrainOn.parse("all" if contaminated else "normal")
+        among = TrainOn.parse("normal+0.01" if contaminated else "normal")
         return Recipe(kind=self.kind, params=self.params, train_on=among)
 
     def fit(

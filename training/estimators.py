@@ -23,7 +23,7 @@ from training.ensembles import fit_ensemble
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
 from training.spreads import fit_spread_kmeans
 
-DROPPED = 0.03
+DROPPED = 0.01
 """Share of rows that an ensemble is trained without, unless ``drop`` says otherwise: nobody's traffic is clean."""
 
 
