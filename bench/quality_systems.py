@@ -19,6 +19,7 @@ from pyod.models.knn import KNN
 from sklearn.ensemble import IsolationForest as ScikitForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+from bench.quality_sets import CONTAMINATION
 from detector.models.base import Model
 from detector.models.ensemble import Ensemble
 from detector.models.forest import IsolationForest
@@ -49,8 +50,8 @@ class Ours:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def recipe(self, *, contaminated: bool) -> Recipe:
-        """As ``oddflow train`` has it where attacks may be among the rows, or cannot be."""
-        among = TrainOn.parse("normal+0.01" if contaminated else "normal")
+        """As ``oddflow train`` has it where attacks are known to be among the rows, or not to be."""
+        among = TrainOn.parse(f"normal+{CONTAMINATION:g}" if contaminated else "normal")
         return Recipe(kind=self.kind, params=self.params, train_on=among)
 
     def fit(
@@ -62,7 +63,7 @@ class Ours:
         names: Sequence[str] | None = None,
         single: int | None = None,
     ) -> Model:
-        """Fit it to rows, as ``oddflow train`` would where attacks may be among them, or cannot be."""
+        """Fit it to rows, as ``oddflow train`` would where attacks are known to be among them, or not to be."""
         params = self.recipe(contaminated=contaminated).fitting
         if self.kind == IsolationForest.kind:
             params = {**params, "max_samples": min(FOREST["max_samples"], len(train))}

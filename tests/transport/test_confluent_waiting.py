@@ -17,7 +17,7 @@ NOBODY = {"bootstrap.servers": "localhost:9", "group.id": "g"}
 
 
 def test_a_commit_that_waits_holds_nothing_back() -> None:
-    """A client that let others wait for it would stand still for good: the group is joined again only within poll."""
+    """A client that let others wait would stand still for minutes: the group is joined again only within poll."""
     source = ConfluentSource(topic="flows", properties=NOBODY)
     source._consumer, source._assigned = Consumer({**NOBODY, "log_level": 0}), {0}  # as after a start
     with pytest.raises(BrokerError, match="not answered in time"):
@@ -44,7 +44,7 @@ def test_a_sink_tells_of_a_loss_where_records_wait() -> None:
     """That brokers were down is heard late where nothing was sent: no loss, until something waits for them."""
     told: list[Event] = []
     sink = ConfluentSink(topics={}, properties={}, tell=told.append)
-    producer = sink._producer = Waiting(0)  # type: ignore[assignment] # no broker is asked
+    producer = sink._producer = Waiting(0)  # type: ignore[assignment] # in a client's place: no broker is asked
     sink._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down"))
     sink.flush(Deadline.after(0.0))
     assert told == []
