@@ -155,6 +155,7 @@ class KafkaPythonSource:
     def _fetch(self, count: int, timeout_s: float) -> list[_Record]:
         consumer = self._open()
         self._moved.clear()
+        _end_joining(consumer)
         try:
             found = consumer.poll(timeout_ms=timeout_s * 1000, max_records=count)
         except errors.KafkaError as error:
@@ -310,6 +311,18 @@ def _commit(consumer: Any, positions: Mapping[Any, Any], deadline: Deadline) -> 
                 raise
         else:
             return
+
+
+def _end_joining(consumer: Any) -> None:
+    """Have a join that was begun ended by the next poll.
+
+    A join that the topic's metadata gave rise to and that is answered between two polls is forgotten by kafka-python
+    3.0: its coordinator's ``need_rejoin`` looks at the metadata, which is right again, and not at the join. It sends no
+    heartbeat any more, and the group drops the member, which goes on reading.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001 - nothing public tells or asks it
+    if coordinator.rejoining:
+        coordinator.request_rejoin()
 
 
 class _Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]

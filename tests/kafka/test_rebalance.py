@@ -10,6 +10,8 @@ from threading import Event as Flag
 from threading import Thread
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
@@ -36,10 +38,12 @@ class Member:
         self.lost: list[int] = []
         self._done: dict[int, int] = {}
         self._leaving = Flag()
+        self._timeout_s = 0.1
         self._thread = Thread(target=self._run, name="member", daemon=True)
 
-    def keep_reading(self) -> None:
+    def keep_reading(self, timeout_s: float = 0.1) -> None:
         """Read in a thread of its own, until it leaves: a rebalance needs every member to be polling."""
+        self._timeout_s = timeout_s
         self._thread.start()
 
     def leave(self) -> None:
@@ -51,7 +55,7 @@ class Member:
 
     def _run(self) -> None:
         while not self._leaving.is_set():
-            self.read()
+            self.read(timeout_s=self._timeout_s)
 
     def on_assigned(self, partitions: Iterable[int]) -> None:
         """Note them."""
@@ -138,6 +142,25 @@ def test_a_second_member_takes_its_share(kafka: str, join: tuple[str, Join], fir
     wait_for(lambda: len(one.seen) + len(two.seen) >= len(expected))
     assert total([one, two]) == dict.fromkeys(expected, 1)
     assert all(two.seen[place] for place in expected if place[0] in two.held and place[1] >= 1_000)
+
+
+@pytest.mark.parametrize(
+    ("client", "refresh"),
+    [("confluent", "topic.metadata.refresh.interval.ms"), ("kafka-python", "metadata.max.age.ms")],
+)
+def test_a_topic_that_grows_is_shared_again(kafka: str, join: tuple[str, Join], client: str, refresh: str) -> None:
+    """A member takes a topic's new partitions in polls shorter than a join, and shares them with the next one."""
+    name, start = join
+    one = start(client, **{refresh: 200})
+    one.keep_reading(timeout_s=0.001)
+    wait_for(lambda: one.held == set(range(PARTITIONS)))
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_partitions([NewPartitions(name, 2 * PARTITIONS)])[name].result(PATIENCE_S)
+    wait_for(lambda: one.held == set(range(2 * PARTITIONS)), PATIENCE_S)
+    two = start(client)
+    two.keep_reading()
+    wait_for(lambda: len(one.held) == len(two.held) == PARTITIONS, PATIENCE_S)
+    assert sorted([*one.held, *two.held]) == list(range(2 * PARTITIONS))
 
 
 @pytest.mark.parametrize("client", ["confluent", "kafka-python"])
