@@ -120,7 +120,7 @@ def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, see
     earlier = Passing(rows.train, judging.surprises(judging.score(seen)))
     held_out = Passing(rows.held_out, judging.surprises(held_scores))
     state = EvidenceState()
-    incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions)
+    _, incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions)
     scores = judging.score(matrix[rows.test])
     found = suspect(case.flows[rows.test], judging.surprises(scores), state, matrices.partitions[rows.test])
     rates = None if incidents is None else incidents.rates(found, directions_of(case.flows[rows.test]))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from detector.alerts.evidence import EvidenceState
-from detector.alerts.suspect import calibrate_incidents
+from detector.alerts.suspect import calibrate_incidents, suspect
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import default_windows
@@ -69,8 +69,9 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, parti
     )
     incidents = None
     if windows:
-        surprises, came_by = judging.surprises(held_scores), flows[1_000:]["src_ip"]
-        incidents = calibrate_incidents(flows[1_000:], surprises, evidence, partitions_of(came_by, partitions))
+        later, surprises = flows[1_000:], judging.surprises(held_scores)
+        suspicion = suspect(later, surprises, evidence, partitions_of(later["src_ip"], partitions))
+        incidents = calibrate_incidents(later, suspicion)
     return build_bundle(
         name=name,
         extractor=extractor,

@@ -32,6 +32,9 @@ from detector.cli.data import (
 from detector.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from detector.dataset import Dataset
     from training.publish import Published
 
 ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli"}
@@ -139,7 +142,7 @@ def train(
         steps("publishing")
         files = trained.bundle(settings.model.name, read, parent)
         published = publish(shelf, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
-    _tell_published(published, read.rejects, read.first_reject, as_json)
+    _tell_published(published, trained.oddest, read, as_json)
 
 
 def evaluate(
@@ -208,7 +211,9 @@ def parameters(given: list[str]) -> dict[str, Any]:
     return found
 
 
-def _tell_published(published: Published, rejects: int, first_reject: str, as_json: bool) -> None:
+def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: Dataset, as_json: bool) -> None:
+    from training.oddest import as_rows, as_text  # noqa: PLC0415 - --help needs none of it
+
     manifest = published.model.manifest
     if as_json:
         quality = {
@@ -221,18 +226,21 @@ def _tell_published(published: Published, rejects: int, first_reject: str, as_js
             "kind": manifest.kind,
             "rows": manifest.training.rows,
             "rows_read": manifest.training.rows_read,
-            "rejected": rejects,
+            "rejected": read.rejects,
             "calibration_rows": manifest.calibration.rows,
             "promoted": published.promoted,
             "previous": published.previous,
             "quality": quality,
+            "oddest_of_calibration": [] if stand_out is None else as_rows(stand_out),
         }
         typer.echo(json.dumps(told, indent=2))
         return
-    if rejects:
-        typer.echo(f"{rejects:,} records could not be used; the first: {first_reject}", err=True)
+    if read.rejects:
+        typer.echo(f"{read.rejects:,} records could not be used; the first: {read.first_reject}", err=True)
     for name, each in manifest.quality.items():
         typer.echo(f"{name}: {each.value:.4f} ({each.low:.4f} to {each.high:.4f})")
     was = f", in place of {published.previous}" if published.previous else ""
     done = f"published and promoted{was}" if published.promoted else "published, not promoted"
     typer.echo(f"{manifest.name} {manifest.version}: {done}")
+    if stand_out is not None and len(stand_out):
+        typer.echo(as_text(stand_out))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from detector.alerts.evidence import EvidenceState, Surprises
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspect import calibrate_incidents, suspect
+from detector.alerts.suspicion import Suspicion
 from detector.beginning import MAX_BYTES, Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
@@ -41,6 +42,7 @@ from detector.records.flow import LABEL
 from training.card import RATES, CardFacts, card
 from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth
+from training.oddest import oddest
 from training.quality import Quality, measure
 from training.single_flows import calibrated
 from training.split import split_by_time
@@ -120,6 +122,9 @@ class Trained:
     self_test_rows: NDArray[np.float32]
     labels: Mapping[str, int]
     """Rows by label in the whole frame."""
+    oddest: pl.DataFrame | None
+    """What thresholds stand on, of ``training.oddest``; None where incidents are not what counts. Not in the bundle: it
+    names addresses."""
     varying: NDArray[np.bool_]
     """Which features took more than one value among the rows trained on."""
 
@@ -197,12 +202,13 @@ def train(
     )
     if judging.model is not model:
         tell(f"counting less the members that later flows surprise too much: {shares(judging.model)}")
-    evidence, incidents = EvidenceState(), None
+    evidence, incidents, stand_out = EvidenceState(), None, None
     if has_addresses(frame[split.held_out]):
         earlier = Passing(chosen, judging.surprises(judging.score(seen)))
         held_out = Passing(split.held_out, judging.surprises(held_scores))
         came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
-        incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by)
+        suspicion, incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by)
+        stand_out = None if incidents is None else oddest(frame[split.held_out], suspicion, incidents)
     quality = _measured(frame, matrix, truth, chosen, extractor.spec, recipe, tell)
     return Trained(
         recipe=recipe,
@@ -217,6 +223,7 @@ def train(
         training_rows=chosen,
         self_test_rows=_sample(seen, recipe.seed),
         labels=label_counts(frame),
+        oddest=stand_out,
         varying=np.asarray(seen.min(axis=0) < seen.max(axis=0)),
     )
 
@@ -232,10 +239,15 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
 
 def learnt_incidents(
     frame: pl.DataFrame, earlier: Passing, held_out: Passing, state: EvidenceState, came_by: NDArray[np.int32]
-) -> IncidentCalibration | None:
-    """Calibrate on the held-out flows, after those trained on; None where they span no time. Both go into ``state``."""
+) -> tuple[Suspicion, IncidentCalibration | None]:
+    """Weigh the held-out flows, after those trained on, and calibrate on them; None where they span no time.
+
+    Both go into ``state``.
+    """
     suspect(frame[earlier.rows], earlier.surprises, state, came_by[earlier.rows])
-    return calibrate_incidents(frame[held_out.rows], held_out.surprises, state, came_by[held_out.rows])
+    later = frame[held_out.rows]
+    suspicion = suspect(later, held_out.surprises, state, came_by[held_out.rows])
+    return suspicion, calibrate_incidents(later, suspicion)
 
 
 def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None) -> Beginning | None:

@@ -55,17 +55,12 @@ def suspect(
     return state.update(keys, frame["ts"].to_numpy(), surprises, partitions)
 
 
-def calibrate_incidents(
-    frame: pl.DataFrame,
-    surprises: Surprises,
-    state: EvidenceState,
-    partitions: NDArray[np.int32] | None = None,
-) -> IncidentCalibration | None:
+def calibrate_incidents(frame: pl.DataFrame, suspicion: Suspicion) -> IncidentCalibration | None:
     """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time.
 
-    ``state`` has seen the flows before them, as a daemon's has: what is new, and what is a habit, is told by it.
+    Whatever weighed them has seen the flows before them, as a daemon's has: what is new, and what is a habit, is told
+    by it.
     """
-    suspicion = suspect(frame, surprises, state, partitions)
     try:
         return IncidentCalibration.fit(
             evidence_keys(frame).targets, directions_of(frame), frame["ts"].to_numpy(), suspicion

@@ -1,0 +1,97 @@
+"""What calibration finds oddest is told by who stands out, so that an attack among it can be labelled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.directions import directions_of
+from detector.alerts.evidence import evidence_keys
+from detector.alerts.incident_budget import DAY_S, IncidentCalibration
+from detector.alerts.suspicion import Suspicion
+from tests.training.test_commands import FORMAT, run, write
+from training.oddest import DEEP, as_rows, oddest
+
+ROWS = 400
+
+
+def calibration(surprise: NDArray[np.float64], **columns: list[str] | list[int]) -> pl.DataFrame:
+    """Who stands out among a day of flows of this surprise; each of its own hosts unless told."""
+    hosts: dict[str, list[str] | list[int]] = {
+        "src_ip": [f"10.0.{n // 250}.{n % 250}" for n in range(ROWS)],
+        "dst_ip": [f"203.0.{n // 250}.{n % 250}" for n in range(ROWS)],
+        "dst_port": [443] * ROWS,
+    }
+    ts = np.linspace(0.0, DAY_S, ROWS)
+    frame = pl.DataFrame({"ts": ts, **hosts, **columns}, schema_overrides={"dst_port": pl.Int32})
+    suspicion = Suspicion(surprise, np.zeros(ROWS), np.zeros(ROWS))
+    incidents = IncidentCalibration.fit(evidence_keys(frame).targets, directions_of(frame), ts, suspicion)
+    return oddest(frame, suspicion, incidents)
+
+
+def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:
+    """Of hosts that each have one odd flow, the oddest are told, with their time, target and way."""
+    found = calibration(np.arange(ROWS) / 40.0)
+    assert found["src_ip"].to_list() == [f"10.0.1.{149 - n}" for n in range(DEEP)]
+    assert found["false_incidents_per_day"].is_sorted()
+    assert found.row(0, named=True) == {
+        "src_ip": "10.0.1.149",
+        "dst_ip": "203.0.1.149",
+        "dst_port": 443,
+        "targets": 1,
+        "flows": 1,
+        "first": DAY_S,
+        "way": "surprise",
+        "false_incidents_per_day": 1.0,
+    }
+
+
+def test_a_scan_is_told_by_its_source_and_a_flood_by_its_destination() -> None:
+    """Three hosts that one source tries are one line; so are three sources of one destination."""
+    surprise = np.where(np.arange(ROWS) < DEEP, 9.0, 1.0)
+    hosts = [f"10.0.{n // 250}.{n % 250}" for n in range(ROWS)]
+    scan = as_rows(
+        calibration(
+            surprise, src_ip=["10.9.9.9"] * DEEP + hosts[DEEP:], dst_port=[*range(DEEP), *[443] * (ROWS - DEEP)]
+        )
+    )
+    flood = as_rows(calibration(surprise, dst_ip=["10.9.9.9"] * DEEP + hosts[DEEP:]))
+    assert [(row["src_ip"], row["dst_ip"], row["dst_port"], row["targets"]) for row in scan] == [
+        ("10.9.9.9", None, None, DEEP)
+    ]
+    assert [(row["src_ip"], row["dst_ip"], row["dst_port"], row["targets"]) for row in flood] == [
+        (None, "10.9.9.9", 443, DEEP)
+    ]
+    assert scan[0]["first"] == "1970-01-01T00:00:00+00:00"
+
+
+def test_where_nothing_stands_out_nothing_is_said() -> None:
+    """Of flows that are all alike none is told."""
+    assert not len(calibration(np.zeros(ROWS)))
+
+
+def test_train_tells_an_attack_that_nobody_labelled(tmp_path: Path) -> None:
+    """A scan in unlabelled traffic stands in what train tells, for people and for programs, and not in the bundle."""
+    flows = write(tmp_path / "flows.json", 6, ("horizontal-scan",), labels=False)
+    scanner = _scanner(tmp_path)
+    given = ("train", "--data", str(flows), *FORMAT, "--registry", str(tmp_path / "registry"))
+    small = ("--param", "clusters_n_clusters=16", "--param", "single_n_clusters=16")
+    code, out, err = run(*given, *small)
+    assert code == 0, err
+    assert f"  {scanner} to several, port " in out
+    assert "--attacker ADDRESS" in out
+    told = json.loads(run(*given, *small, "--json")[1])["oddest_of_calibration"]
+    assert scanner in [row["src_ip"] for row in told]
+    files = [path for path in (tmp_path / "registry").rglob("*") if path.is_file()]
+    assert [path.name for path in files if scanner.encode() in path.read_bytes()] == []
+
+
+def _scanner(folder: Path) -> str:
+    labelled = write(folder / "labelled.json", 6, ("horizontal-scan",))
+    records = map(json.loads, labelled.read_bytes().splitlines())
+    (source,) = {record["id.orig_h"] for record in records if record["label"] != "Benign"}
+    return str(source)

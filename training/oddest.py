@@ -1,0 +1,99 @@
+"""The oddest of the flows that calibrate: what thresholds stand on, to be looked at before anyone relies on them.
+
+Calibration takes its flows for benign. Attacks among them that nobody labelled are what it finds oddest, and hold
+every later one of their strength below the thresholds: docs/quality.md has how much that costs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from detector.alerts.directions import directions_of
+from detector.alerts.incident_budget import IncidentCalibration
+from detector.alerts.suspicion import WAYS, Suspicion
+
+DEEP = 3
+"""So many targets, the oddest by each way and in each direction, are looked at."""
+
+MOST = 20
+"""Sources or destinations that are told, the oddest first."""
+
+
+def oddest(frame: pl.DataFrame, suspicion: Suspicion, incidents: IncidentCalibration) -> pl.DataFrame:
+    """Who stands out among calibration flows (rows in order of time), by whichever of source or destination is in more.
+
+    One row for each, :data:`MOST` at most: ``src_ip`` and ``dst_ip``, null where there are several; ``dst_port``
+    likewise; ``targets`` and ``flows`` raised; ``first``, seconds since 1970; ``way`` of the oddest flow and its
+    ``false_incidents_per_day``, the budget that just raises it.
+    """
+    directions = directions_of(frame)
+    rates = incidents.rates(suspicion, directions)
+    ways = np.array(WAYS)[incidents.ways(suspicion, directions)]
+    deepest = incidents.incidents[:DEEP][-1] / incidents.days
+    target = pl.struct("src_ip", "dst_ip", "dst_port")
+    raised = (
+        frame.select("ts", "src_ip", "dst_ip", "dst_port")
+        .with_columns(pl.Series("rate", rates), pl.Series("way", ways, pl.String))
+        .filter(pl.col("rate") <= deepest)
+        .with_columns(
+            target.n_unique().over("src_ip").alias("of_source"),
+            target.n_unique().over("dst_ip").alias("of_destination"),
+        )
+        .with_columns((pl.col("of_source") >= pl.col("of_destination")).alias("by_source"))
+        .with_columns(pl.when("by_source").then("src_ip").otherwise("dst_ip").alias("who"))
+    )
+    return (
+        raised.group_by("by_source", "who")
+        .agg(
+            *(_only(name) for name in ("src_ip", "dst_ip", "dst_port")),
+            target.n_unique().alias("targets"),
+            pl.len().alias("flows"),
+            pl.col("ts").min().alias("first"),
+            pl.col("way").sort_by("rate", maintain_order=True).first(),
+            pl.col("rate").min().alias("false_incidents_per_day"),
+        )
+        .sort("false_incidents_per_day", "first", "who")
+        .drop("by_source", "who")
+        .head(MOST)
+    )
+
+
+def as_rows(found: pl.DataFrame) -> list[dict[str, Any]]:
+    """The same for a program: times in ISO 8601."""
+    return [{**row, "first": _at(row["first"])} for row in found.rows(named=True)]
+
+
+def as_text(found: pl.DataFrame) -> str:
+    """The same for a person."""
+    lines = [
+        "the oddest of what it was calibrated on, and took for benign:",
+        *(f"  {_at(row['first'])}  {_who(row)}, odd by {row['way']}" for row in found.rows(named=True)),
+        "  an attack among them makes it blind to others as odd: train again with --attacker ADDRESS --train-on normal",
+    ]
+    return "\n".join(lines)
+
+
+def _only(name: str) -> pl.Expr:
+    return pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name)
+
+
+def _who(row: dict[str, Any]) -> str:
+    source, destination = row["src_ip"] or "several", row["dst_ip"] or "several"
+    port = (
+        f"port {row['dst_port']}"
+        if row["dst_port"] is not None
+        else "several ports"
+        if row["targets"] > 1
+        else "no port"
+    )
+    count = f" ({row['targets']:,} targets)" if row["targets"] > 1 else ""
+    flows = "1 flow" if row["flows"] == 1 else f"{row['flows']:,} flows"
+    return f"{source} to {destination}, {port}{count}: {flows}"
+
+
+def _at(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
