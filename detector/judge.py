@@ -61,7 +61,7 @@ class Judge:
         self._drift = DriftMonitor(model)
         self._incoming = incoming
         self._budget = budget
-        self._rule = budget.rule(model.calibration, model.incidents)
+        self._rule = budget.rule(model.calibration, model.incidents, model.extractor.inside)
         self._writer = writer
         self._write_scores = write_scores
         self._write_incidents = write_incidents
@@ -115,7 +115,7 @@ class Judge:
         self.model = new
         self.memory.adopt(new)
         self._drift = DriftMonitor(new)
-        self._rule = self._budget.rule(new.calibration, new.incidents)
+        self._rule = self._budget.rule(new.calibration, new.incidents, new.extractor.inside)
         self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
 
     # --- features and score ---------------------------------------------------------------------------------------

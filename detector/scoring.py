@@ -81,7 +81,8 @@ def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evide
     if model.incidents is None:
         return Scored(scores.overall, p_values, None)
     found = suspect(frame, model.surprises(scores), evidence, _partitions(model, data))
-    return Scored(scores.overall, p_values, model.incidents.rates(found, directions_of(frame)))
+    directions = directions_of(frame, model.extractor.inside)
+    return Scored(scores.overall, p_values, model.incidents.rates(found, directions))
 
 
 def score_table(model: LoadedModel, data: Dataset, scored: Scored) -> pl.DataFrame:

@@ -110,6 +110,7 @@ def _trained_on(manifest: Manifest, facts: CardFacts) -> str:
         "Of these, left out as the oddest": f"{facts.dropped:.3g} of them" if facts.dropped else "none",
         "From": ", ".join(training.sources),
         "Period": f"{moment(training.start)} to {moment(training.end)}, {length}",
+        "Inside": ", ".join(("private addresses", *manifest.features.inside)),
         "Labels": _counts(facts.labels),
         "Records that could not be used": _counts(facts.rejected) or "none",
         "Records passed over": _counts(facts.passed_over) or "none",

@@ -87,6 +87,13 @@ def train(
         int | None,
         typer.Option(min=1, help="Partitions of the topic that the daemon will read. Default: those of --topic, or 1."),
     ] = None,
+    inside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="A network with public addresses that is inside, as private ones are, in CIDR. Repeatable.",
+        ),
+    ] = None,
     attacker: AttackerOption = None,
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Put it in charge at once.")] = True,
     config: ConfigOption = None,
@@ -103,6 +110,8 @@ def train(
       oddflow train --topic flows --from 2026-11-23T00:00:00Z --bootstrap-servers kafka:9092 --registry s3://models
 
       oddflow train --data labelled.log --format zeek --registry registry --train-on normal --param n_estimators=200
+
+      oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 --inside 2001:db8::/32
     """
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
@@ -129,6 +138,7 @@ def train(
         folds=folds,
         windows=default_windows() if windows else None,
         partitions=partitions or 1,
+        inside=networks(inside or []),
     )
     shelf = Registry(settings.model.registry)
     parent = champion_of(shelf, settings.model.name)
@@ -209,6 +219,16 @@ def parameters(given: list[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             found[name] = value
     return found
+
+
+def networks(given: list[str]) -> tuple[str, ...]:
+    """Read ``--inside`` flags. Raises ConfigurationError for text that is no network."""
+    from detector.features.networks import canonical  # noqa: PLC0415 - --help needs none of it
+
+    try:
+        return canonical(given)
+    except ValueError as error:
+        raise ConfigurationError(f"--inside: {error}") from error
 
 
 def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: Dataset, as_json: bool) -> None:

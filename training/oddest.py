@@ -15,6 +15,7 @@ import polars as pl
 from detector.alerts.directions import directions_of
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
+from detector.features.networks import NOWHERE, Networks
 
 DEEP = 3
 """So many targets, the oddest by each way and in each direction, are looked at."""
@@ -23,14 +24,16 @@ MOST = 20
 """Sources or destinations that are told, the oddest first."""
 
 
-def oddest(frame: pl.DataFrame, suspicion: Suspicion, incidents: IncidentCalibration) -> pl.DataFrame:
+def oddest(
+    frame: pl.DataFrame, suspicion: Suspicion, incidents: IncidentCalibration, inside: Networks = NOWHERE
+) -> pl.DataFrame:
     """Who stands out among calibration flows (rows in order of time), by whichever of source or destination is in more.
 
     One row for each, :data:`MOST` at most: ``src_ip`` and ``dst_ip``, null where there are several; ``dst_port``
     likewise; ``targets`` and ``flows`` raised; ``first``, seconds since 1970; ``way`` of the oddest flow and its
     ``false_incidents_per_day``, the budget that just raises it.
     """
-    directions = directions_of(frame)
+    directions = directions_of(frame, inside)
     rates = incidents.rates(suspicion, directions)
     ways = np.array(WAYS)[incidents.ways(suspicion, directions)]
     deepest = incidents.incidents[:DEEP][-1] / incidents.days

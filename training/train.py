@@ -26,6 +26,7 @@ from detector.beginning import MAX_BYTES, Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
+from detector.features.networks import NOWHERE, Networks
 from detector.features.perflow import FAMILIES
 from detector.features.replay import features_of, fresh_windows
 from detector.features.spec import FeatureSpec
@@ -82,6 +83,8 @@ class Recipe:
     """Parameters of the windowed features; None: none."""
     partitions: int = 1
     """Of the topic that will be read: windows are computed over each by itself."""
+    inside: tuple[str, ...] = ()
+    """Networks in CIDR that are inside though their addresses are public."""
 
     @property
     def drop(self) -> float:
@@ -207,8 +210,9 @@ def train(
         earlier = Passing(chosen, judging.surprises(judging.score(seen)))
         held_out = Passing(split.held_out, judging.surprises(held_scores))
         came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
-        suspicion, incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by)
-        stand_out = None if incidents is None else oddest(frame[split.held_out], suspicion, incidents)
+        inside = extractor.inside
+        suspicion, incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by, inside)
+        stand_out = None if incidents is None else oddest(frame[split.held_out], suspicion, incidents, inside)
     quality = _measured(frame, matrix, truth, chosen, extractor.spec, recipe, tell)
     return Trained(
         recipe=recipe,
@@ -232,13 +236,18 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
     """List the features that the flows allow: sets without addresses have neither address features nor windows."""
     extra = extra_columns(frame)
     if has_addresses(frame):
-        return build_spec(extra=extra, windows=recipe.windows, partitions=recipe.partitions)
+        return build_spec(extra=extra, windows=recipe.windows, partitions=recipe.partitions, inside=recipe.inside)
     families = [name for name in FAMILIES if name not in ADDRESS_FAMILIES]
     return build_spec(families, extra=extra, partitions=recipe.partitions)
 
 
-def learnt_incidents(
-    frame: pl.DataFrame, earlier: Passing, held_out: Passing, state: EvidenceState, came_by: NDArray[np.int32]
+def learnt_incidents(  # noqa: PLR0917 - what passes, and through what
+    frame: pl.DataFrame,
+    earlier: Passing,
+    held_out: Passing,
+    state: EvidenceState,
+    came_by: NDArray[np.int32],
+    inside: Networks = NOWHERE,
 ) -> tuple[Suspicion, IncidentCalibration | None]:
     """Weigh the held-out flows, after those trained on, and calibrate on them; None where they span no time.
 
@@ -247,7 +256,7 @@ def learnt_incidents(
     suspect(frame[earlier.rows], earlier.surprises, state, came_by[earlier.rows])
     later = frame[held_out.rows]
     suspicion = suspect(later, held_out.surprises, state, came_by[held_out.rows])
-    return suspicion, calibrate_incidents(later, suspicion)
+    return suspicion, calibrate_incidents(later, suspicion, inside)
 
 
 def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None) -> Beginning | None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from detector.alerts.directions import directions_of
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
+from detector.features.networks import NOWHERE, Networks
 from detector.models.calibration import Calibration
 
 MOST_SURPRISE = 100.0
@@ -67,11 +68,13 @@ class Budget:
             return calibration.threshold(self.false_positive_rate)
         return calibration.threshold_per_hour(self.alerts_per_hour)
 
-    def rule(self, calibration: Calibration, incidents: IncidentCalibration | None) -> IncidentRule | None:
+    def rule(
+        self, calibration: Calibration, incidents: IncidentCalibration | None, inside: Networks = NOWHERE
+    ) -> IncidentRule | None:
         """How false incidents are counted for a model so calibrated; None where something else is."""
         if incidents is None or self.incidents_per_day is None or self.alerts_per_hour is not None:
             return None
-        return IncidentRule.of(calibration, incidents, self.incidents_per_day)
+        return IncidentRule.of(calibration, incidents, self.incidents_per_day, inside)
 
     def share(self, calibration: Calibration) -> float:
         """The budget as a share of rows, whichever way it was given."""
@@ -131,20 +134,25 @@ class IncidentRule:
     """The surprise, evidence and breadth below which no flow is raised, whatever its direction."""
     scores: NDArray[np.float64]
     """The score from which a flow of each direction is raised by its surprise; shape (directions,)."""
+    inside: Networks
+    """Beside private addresses; the model's."""
 
     @classmethod
-    def of(cls, calibration: Calibration, incidents: IncidentCalibration, per_day: float) -> Self:
+    def of(
+        cls, calibration: Calibration, incidents: IncidentCalibration, per_day: float, inside: Networks = NOWHERE
+    ) -> Self:
         """Work it out for ``per_day`` false incidents."""
         thresholds = incidents.thresholds(per_day)
         scores = np.array([score_at(surprise, calibration) for surprise in thresholds["surprise"]])
-        return cls(calibration, incidents, per_day, {way: float(of.min()) for way, of in thresholds.items()}, scores)
+        least = {way: float(of.min()) for way, of in thresholds.items()}
+        return cls(calibration, incidents, per_day, least, scores, inside)
 
     def decide(self, frame: pl.DataFrame, scores: NDArray[np.float64], suspicion: Suspicion) -> Decision:
         """Choose the alerts among the flows of ``frame``; ``scores`` and ``suspicion`` are theirs."""
         # All that can be raised, cheaply; direction and rate, which decides, are told of these alone.
         reached = [getattr(suspicion, way) >= value for way, value in self.least.items()]
         likely = np.flatnonzero(np.logical_or.reduce(reached))
-        directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely]), suspicion.take(likely)
+        directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely], self.inside), suspicion.take(likely)
         rates = self.incidents.rates(few, directions)
         raised = np.flatnonzero(rates <= self.per_day)
         rows, rates, directions, few = likely[raised], rates[raised], directions[raised], few.take(raised)

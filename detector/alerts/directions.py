@@ -1,7 +1,7 @@
 """From which side to which a flow goes, told by its addresses: four populations, of which each is odd in its own way.
 
-An address is *inside* if it is private (``detector.features.addresses``); so is what never leaves a network, multicast
-and broadcast.
+An address is *inside* if it is private (``detector.features.addresses``) or of a network that is said to be; so is what
+never leaves a network, multicast and broadcast.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.features.addresses import BROADCAST, MULTICAST, PRIVATE, read_addresses
+from detector.features.networks import NOWHERE, Networks
 
 DIRECTIONS = ("transit", "outbound", "inbound", "internal")
 """By number: from outside to outside, from inside, from outside to inside, from inside to inside."""
@@ -18,9 +19,9 @@ DIRECTIONS = ("transit", "outbound", "inbound", "internal")
 _INSIDE = PRIVATE | MULTICAST | BROADCAST
 
 
-def directions_of(frame: pl.DataFrame) -> NDArray[np.int64]:
+def directions_of(frame: pl.DataFrame, inside: Networks = NOWHERE) -> NDArray[np.int64]:
     """Give the place in :data:`DIRECTIONS` of each flow; shape (rows,)."""
     source, destination = (
-        (read_addresses(frame[name]).kinds & _INSIDE > 0).astype(np.int64) for name in ("src_ip", "dst_ip")
+        (read_addresses(frame[name], inside).kinds & _INSIDE > 0).astype(np.int64) for name in ("src_ip", "dst_ip")
     )
     return source + 2 * destination

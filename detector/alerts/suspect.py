@@ -14,6 +14,7 @@ from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evi
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.errors import InputError
+from detector.features.networks import NOWHERE, Networks
 from detector.models.base import Model
 from detector.models.calibration import Calibration
 from detector.models.single_flows import Scores, SingleFlows, scores_by
@@ -55,15 +56,17 @@ def suspect(
     return state.update(keys, frame["ts"].to_numpy(), surprises, partitions)
 
 
-def calibrate_incidents(frame: pl.DataFrame, suspicion: Suspicion) -> IncidentCalibration | None:
+def calibrate_incidents(
+    frame: pl.DataFrame, suspicion: Suspicion, inside: Networks = NOWHERE
+) -> IncidentCalibration | None:
     """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time.
 
-    Whatever weighed them has seen the flows before them, as a daemon's has: what is new, and what is a habit, is told
-    by it.
+    ``inside`` is what counts as inside beside private addresses. Whatever weighed the flows has seen those before them,
+    as a daemon's has: what is new, and what is a habit, is told by it.
     """
     try:
         return IncidentCalibration.fit(
-            evidence_keys(frame).targets, directions_of(frame), frame["ts"].to_numpy(), suspicion
+            evidence_keys(frame).targets, directions_of(frame, inside), frame["ts"].to_numpy(), suspicion
         )
     except InputError:
         return None

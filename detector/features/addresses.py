@@ -14,16 +14,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.features.networks import NOWHERE, Networks
 from detector.features.texts import text_of
 from detector.models.compiled import njit
 
 PRIVATE = 1
-"""RFC 1918, shared (RFC 6598), loopback, link-local, "this network", unique local IPv6 (RFC 4193)."""
+"""RFC 1918, shared (RFC 6598), loopback, link-local, "this network", unique local IPv6 (RFC 4193); and what is said to
+be inside."""
 MULTICAST = 2
 BROADCAST = 4
-"""255.255.255.255, or a private address that ends in .255: masks are not in a flow record, and most are /24."""
+"""255.255.255.255, or a private IPv4 address that ends in .255: masks are not in a flow record, and most are /24."""
 
 NO_NETWORK = -1
+
+MAPPED = 0xFFFF
+"""The sixth group of an IPv4 address in IPv6's clothes, ``::ffff:10.0.0.1`` (RFC 4291)."""
 
 Integer = int | np.int64
 """What numba's integers look like to a type checker."""
@@ -40,33 +45,63 @@ class Addresses(NamedTuple):
     """The /16 of an IPv4 address, the /48 of an IPv6 one (what one site is given); :data:`NO_NETWORK` if unreadable."""
 
 
-def read_addresses(column: pl.Series) -> Addresses:
-    """Read a String column; nulls count as unreadable."""
+def read_addresses(column: pl.Series, inside: Networks = NOWHERE) -> Addresses:
+    """Read a String column; nulls count as unreadable. Addresses of ``inside`` count as private."""
     text = text_of(column)
     kinds = np.empty(len(column), dtype=np.uint8)
     networks = np.empty(len(column), dtype=np.int64)
-    _read(text.data, text.offsets, kinds, networks)
+    _read(text.data, text.offsets, inside, kinds, networks)
     return Addresses(kinds, networks)
 
 
 @njit(cache=True, nogil=True)
 def _read(
-    blob: NDArray[np.uint8], offsets: NDArray[np.int64], kinds: NDArray[np.uint8], networks: NDArray[np.int64]
+    blob: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    inside: Networks,
+    kinds: NDArray[np.uint8],
+    networks: NDArray[np.int64],
 ) -> None:
     groups = np.zeros(8, dtype=np.int64)
     for i in range(kinds.shape[0]):
         kinds[i], networks[i] = _read_one(blob, offsets[i], offsets[i + 1], groups)
+        if len(inside.high) > 0 and kinds[i] == 0 and networks[i] != NO_NETWORK and _is_among(groups, inside):
+            kinds[i] = _kind_inside(groups)
 
 
 @njit(cache=True, nogil=True)
 def _read_one(
     blob: NDArray[np.uint8], start: Integer, end: Integer, groups: NDArray[np.int64]
 ) -> tuple[Integer, Integer]:
+    """Give kind and network; where it is an address, ``groups`` are those of its IPv6 form."""
     for at in range(start, end):
         if blob[at] == _COLON:
             return _kind_of_ipv6(groups) if _parse_ipv6(blob, start, end, groups) else (0, NO_NETWORK)
     address = _parse_ipv4(blob, start, end)
-    return _kind_of_ipv4(address) if address >= 0 else (0, NO_NETWORK)
+    if address < 0:
+        return 0, NO_NETWORK
+    groups[:5] = 0
+    groups[5], groups[6], groups[7] = MAPPED, address >> 16, address & 0xFFFF
+    return _kind_of_ipv4(address)
+
+
+@njit(cache=True, nogil=True)
+def _is_among(groups: NDArray[np.int64], inside: Networks) -> bool:
+    high, low = np.uint64(0), np.uint64(0)
+    for k in range(4):
+        high = high << np.uint64(16) | np.uint64(groups[k])
+        low = low << np.uint64(16) | np.uint64(groups[4 + k])
+    for n in range(len(inside.high)):
+        if high & inside.high_mask[n] == inside.high[n] and low & inside.low_mask[n] == inside.low[n]:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _kind_inside(groups: NDArray[np.int64]) -> Integer:
+    """That of an address that is inside by its network alone."""
+    mapped = groups[5] == MAPPED and not groups[:5].any()
+    return PRIVATE | BROADCAST if mapped and groups[7] & 0xFF == 0xFF else PRIVATE
 
 
 @njit(cache=True, nogil=True)
@@ -194,7 +229,7 @@ def _kind_of_ipv6(groups: NDArray[np.int64]) -> tuple[Integer, Integer]:
     zeros = 0
     while zeros < 7 and groups[zeros] == 0:
         zeros += 1
-    if zeros == 5 and groups[5] == 0xFFFF:  # ::ffff:10.0.0.1, an IPv4 address in IPv6's clothes
+    if zeros == 5 and groups[5] == MAPPED:
         return _kind_of_ipv4(groups[6] << 16 | groups[7])
     reserved = zeros == 7 and groups[7] <= 1  # :: and ::1
     if reserved or first >> 9 == 0x7E or first >> 6 == 0x3FA:  # fc00::/7, fe80::/10

@@ -19,6 +19,7 @@ from detector.errors import BundleError
 from detector.features.encoders import Encoders
 from detector.features.extra import EXTRA, extra_features, fill_extra, is_extra
 from detector.features.flows import Flows
+from detector.features.networks import canonical, networks_of
 from detector.features.perflow import FAMILIES, Family
 from detector.features.spec import WINDOWS, Feature, FeatureSpec
 
@@ -46,10 +47,12 @@ def build_spec(
     extra: Sequence[str] = (),
     windows: Mapping[str, Any] | None = None,
     partitions: int = 1,
+    inside: Iterable[str] = (),
 ) -> FeatureSpec:
     """List the features of ``families`` (None: all), less those left out.
 
-    ``extra`` are columns beyond the canonical ones that become features as they are.
+    ``extra`` are columns beyond the canonical ones that become features as they are; ``inside`` are networks that
+    count as private (ValueError for text that is none).
     ``windows`` are the parameters of the windowed features; empty or None for a spec without any.
     """
     names = list(FAMILIES) if families is None else list(families)
@@ -58,7 +61,7 @@ def build_spec(
     features += extra_features(extra)
     features += _window_features(windows or {})
     kept = tuple(feature for feature in features if feature.name not in dropped)
-    return FeatureSpec(kept, partitions=partitions, windows=dict(windows or {}))
+    return FeatureSpec(kept, partitions=partitions, inside=canonical(inside), windows=dict(windows or {}))
 
 
 class FeatureExtractor:
@@ -68,6 +71,7 @@ class FeatureExtractor:
         _check_spec(spec)
         self.spec = spec
         self.encoders = encoders
+        self.inside = networks_of(spec.inside)
         self._families = _families_of(spec)
         self._full = [feature.name for family in self._families for feature in family.features]
         self._per_flow = [feature.name for feature in spec.features if feature.family in FAMILIES]
@@ -109,7 +113,7 @@ class FeatureExtractor:
         return out
 
     def _fill(self, frame: pl.DataFrame, out: NDArray[np.float32]) -> None:
-        flows = Flows(frame, self.encoders)
+        flows = Flows(frame, self.encoders, self.inside)
         start = 0
         for family in self._families:
             end = start + len(family.columns)
@@ -158,6 +162,12 @@ def _check_spec(spec: FeatureSpec) -> None:
         raise _refused("its own, extra and windowed features are not in this order")
     if not spec.features or len(set(spec.names)) != len(spec.features):
         raise _refused("it has no features, or one of them twice")
+    try:
+        sorted_once = canonical(spec.inside)
+    except ValueError as error:
+        raise _refused(f"inside: {error}") from error
+    if spec.inside != sorted_once:
+        raise _refused(f"inside is {', '.join(spec.inside)}, and not {', '.join(sorted_once)}")
     if spec.partitions < 1:
         raise _refused(f"partitions is {spec.partitions}, not at least 1")
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detector.features.addresses import Addresses, read_addresses
 from detector.features.encoders import Encoders, ports_of
+from detector.features.networks import NOWHERE, Networks
 
 T = TypeVar("T")
 
@@ -21,9 +22,10 @@ class Flows:
     Asks the frame for named columns only: neither labels nor row numbers can reach a feature through it.
     """
 
-    def __init__(self, frame: pl.DataFrame, encoders: Encoders) -> None:
+    def __init__(self, frame: pl.DataFrame, encoders: Encoders, inside: Networks = NOWHERE) -> None:
         self._frame = frame
         self._encoders = encoders
+        self._inside = inside
         self._made: dict[Hashable, object] = {}
 
     def numbers(self, column: str) -> NDArray[np.float64]:
@@ -45,7 +47,7 @@ class Flows:
 
     def addresses(self, column: str) -> Addresses:
         """A column of addresses by kind and network."""
-        return self._once(("addresses", column), lambda: read_addresses(self._frame[column]))
+        return self._once(("addresses", column), lambda: read_addresses(self._frame[column], self._inside))
 
     def ports(self, column: str) -> NDArray[np.int64]:
         """A column of ports; :data:`PORTS` where there is none, out of range, or the protocol has none."""

@@ -30,6 +30,8 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: tuple[Feature, ...]
     partitions: int = 1
     """Partitions of the topic that windowed features are computed over; training splits files alike."""
+    inside: tuple[str, ...] = ()
+    """Networks in CIDR whose addresses are inside, as private ones are; sorted, each once."""
     windows: dict[str, Any] = {}  # filled by the windowed features: keys, half-lives, bounds
 
     @property

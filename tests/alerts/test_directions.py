@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from detector.alerts.directions import DIRECTIONS, directions_of
+from detector.features.networks import networks_of
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,14 @@ def test_direction_is_told_by_the_addresses(src: str, dst: str, direction: str) 
     """Private addresses, multicast and broadcast are inside; whatever cannot be read is outside."""
     frame = pl.DataFrame({"src_ip": [src], "dst_ip": [dst]})
     assert [DIRECTIONS[place] for place in directions_of(frame).tolist()] == [direction]
+
+
+def test_public_addresses_may_be_inside() -> None:
+    """Flows of a network that is said to be inside go out, come in, or stay."""
+    ours, theirs = "198.51.100.7", "203.0.113.1"
+    frame = pl.DataFrame({"src_ip": [ours, theirs, ours, theirs], "dst_ip": [theirs, ours, "10.0.0.1", theirs]})
+    found = directions_of(frame, networks_of(["198.51.100.0/24"]))
+    assert [DIRECTIONS[place] for place in found.tolist()] == ["outbound", "inbound", "internal", "transit"]
 
 
 def test_no_flows_have_no_directions() -> None:

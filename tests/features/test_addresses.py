@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.features.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVATE, read_addresses
+from detector.features.networks import canonical, networks_of
 
 
 def kind_and_network(text: str | None) -> tuple[int, int]:
@@ -99,3 +100,73 @@ def test_any_text_is_survived(texts: list[str | None]) -> None:
     """Whatever the text, each row gets a kind and a network, as it would by itself."""
     kinds, networks = read_addresses(pl.Series(texts, dtype=pl.String))
     assert list(zip(kinds.tolist(), networks.tolist(), strict=True)) == [kind_and_network(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("198.51.100.7", PRIVATE),
+        ("::ffff:198.51.100.7", PRIVATE),
+        ("198.51.100.255", PRIVATE | BROADCAST),
+        ("198.51.101.7", 0),
+        ("2001:db8:1::7", PRIVATE),
+        ("2001:db8:2::7", 0),
+        ("10.0.0.1", PRIVATE),
+        ("224.0.0.251", MULTICAST),
+        ("localhost", 0),
+        (None, 0),
+    ],
+)
+def test_networks_that_are_inside_count_as_private(text: str | None, kind: int) -> None:
+    """Addresses of the networks given are private, too; all others are what they were."""
+    inside = networks_of(["198.51.100.0/24", "2001:db8:1::/48"])
+    assert read_addresses(pl.Series([text], dtype=pl.String), inside).kinds.tolist() == [kind]
+
+
+networks = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
+    lambda address: st.integers(0, address.max_prefixlen).map(
+        lambda bits: ipaddress.ip_network(f"{address}/{bits}", strict=False)
+    )
+)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(networks, max_size=5), st.lists(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)), max_size=5))
+def test_being_inside_is_as_the_library_says(
+    given: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
+    addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address],
+) -> None:
+    """An address whose kind is none otherwise is private exactly if it is in one of the networks."""
+    asked = [*addresses, *(network.network_address for network in given), *(network[-1] for network in given)]
+    column = pl.Series([str(address) for address in asked], dtype=pl.String)
+    plain = read_addresses(column).kinds
+    found = read_addresses(column, networks_of(map(str, given))).kinds
+    for address, before, after in zip(asked, plain.tolist(), found.tolist(), strict=True):
+        wanted = bool(before & PRIVATE) or (before == 0 and any(_among(address, network) for network in given))
+        assert bool(after & PRIVATE) == wanted
+
+
+def _among(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: ipaddress.IPv4Network | ipaddress.IPv6Network
+) -> bool:
+    """Whether it is in the network, an IPv4 address in either of its forms."""
+    forms = [address]
+    if isinstance(address, ipaddress.IPv4Address):
+        forms.append(ipaddress.IPv6Address((0xFFFF << 32) | int(address)))
+    elif address.ipv4_mapped is not None:
+        forms.append(address.ipv4_mapped)
+    return any(form in network for form in forms)
+
+
+def test_networks_are_listed_once_in_one_spelling() -> None:
+    """However they are given, the same networks are the same list."""
+    given = ["2001:DB8:1::/48", "198.51.100.0/24", "192.0.2.1", "198.51.100.0/24"]
+    assert canonical(given) == ("192.0.2.1/32", "198.51.100.0/24", "2001:db8:1::/48")
+
+
+@pytest.mark.parametrize("text", ["", "198.51.100.7/24", "198.51.100.0/33", "example.org"])
+def test_text_that_is_no_network_is_named(text: str) -> None:
+    """The error says which text it was, and what to give."""
+    with pytest.raises(ValueError, match=r"give a network such as 198\.51\.100\.0/24") as caught:
+        networks_of([text])
+    assert repr(text) in str(caught.value) or text in str(caught.value)

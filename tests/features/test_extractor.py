@@ -131,6 +131,14 @@ def test_places() -> None:
     assert [found[name] for name in names] == [1.0, 1.0, 0.0, 1.0, 1.0]
 
 
+def test_networks_of_the_spec_are_inside() -> None:
+    """A public address counts as private where the spec says that its network is inside."""
+    frame = flows({"src_ip": "198.51.100.7", "dst_ip": "203.0.113.1"})
+    extractor = FeatureExtractor(build_spec(inside=["198.51.100.0/24"]), TRAINED.encoders)
+    found = dict(zip(extractor.spec.names, extractor.transform(frame)[0].tolist(), strict=True))
+    assert (found["src_private"], found["dst_private"]) == (1.0, 0.0)
+
+
 def test_features_can_be_left_out() -> None:
     """A spec without some features gives the other columns as they were."""
     frame = flows({}, {"dst_port": 22})
@@ -148,6 +156,11 @@ def test_features_can_be_left_out() -> None:
         (FeatureSpec(()), "no features"),
         (FeatureSpec((Feature("is_tcp", "protocol"),) * 2), "twice"),
         (FeatureSpec((Feature("is_tcp", "protocol"),), partitions=0), "partitions"),
+        (FeatureSpec((Feature("is_tcp", "protocol"),), inside=("here",)), "inside: 'here'"),
+        (
+            FeatureSpec((Feature("is_tcp", "protocol"),), inside=("9.0.0.0/8", "8.0.0.0/8")),
+            "and not 8.0.0.0/8, 9.0.0.0/8",
+        ),
     ],
 )
 def test_features_of_another_build_are_refused(spec: FeatureSpec, names: str) -> None:
@@ -157,14 +170,15 @@ def test_features_of_another_build_are_refused(spec: FeatureSpec, names: str) ->
 
 
 def test_hash_covers_order_and_revision() -> None:
-    """Another order, revision or number of partitions is another hash."""
+    """Another order, revision, number of partitions or inside is another hash."""
     spec = build_spec()
     others = [
         msgspec.structs.replace(spec, features=spec.features[::-1]),
         msgspec.structs.replace(spec, partitions=4),
+        msgspec.structs.replace(spec, inside=("198.51.100.0/24",)),
         msgspec.structs.replace(spec, features=(Feature(spec.names[0], "volumes", 2), *spec.features[1:])),
     ]
-    assert len({spec.hash, *(other.hash for other in others)}) == 4
+    assert len({spec.hash, *(other.hash for other in others)}) == 5
 
 
 def with_extra(values: list[float | None]) -> pl.DataFrame:

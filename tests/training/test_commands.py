@@ -141,6 +141,23 @@ def test_same_seed_same_model(flows: Path, tmp_path: Path) -> None:
     assert arrays[0] == arrays[1] != arrays[2]
 
 
+def test_public_addresses_can_be_inside(flows: Path, tmp_path: Path) -> None:
+    """Where the inside has public addresses, directions are told apart if it is named, in the bundle and its card."""
+    public = tmp_path / "public.json"
+    public.write_bytes(flows.read_bytes().replace(b'"10.0.', b'"198.18.'))
+    given = ("--data", str(public), *FORMAT, "--kind", "isolation-forest", "--folds", "0")
+    apart = {}
+    for number, more in enumerate(((), ("--inside", "198.18.0.0/15"))):
+        folder = tmp_path / str(number)
+        assert run("train", *given, "--registry", str(folder), *more)[0] == 0
+        apart[more] = set(loaded(folder).incidents.apart)
+        shelf = Registry(str(folder))
+        page = shelf.fetch("flows", shelf.resolve("flows"))["card.html"].decode()
+        assert f"<code>{', '.join(('private addresses', *more[1:]))}</code>" in page
+    assert "outbound" not in apart[()]
+    assert {"outbound", "internal"} <= apart["--inside", "198.18.0.0/15"]
+
+
 def test_no_promote(flows: Path, tmp_path: Path) -> None:
     """A model that is not to be promoted is published, and nothing follows it."""
     given = ("--data", str(flows), *FORMAT, "--registry", str(tmp_path), "--kind", "isolation-forest", "--folds", "0")
@@ -178,6 +195,7 @@ def bad_files(folder: Path, flows: Path) -> dict[str, Path]:
         ("few", ("--kind", "forest"), 2, "isolation-forest"),
         ("few", ("--topic", "flows"), 2, "give one of them"),
         ("few", ("--attacker", "10.99.0.1"), 3, "no flow has this address"),
+        ("few", ("--inside", "198.51.100.7/24"), 2, "give a network such as 198.51.100.0/24"),
     ],
 )
 def test_bad_input(  # noqa: PLR0917 - a row of the table
