@@ -193,7 +193,7 @@ def train(
     extractor = FeatureExtractor.fit(frame[chosen], spec_for(frame, recipe))
     windows = fresh_windows(extractor)
     matrix = features_of(extractor, frame, windows, partitions)
-    tell(f"training {recipe.kind} on {len(chosen):,} flows")
+    tell(f"training {recipe.kind} on {len(chosen):,} flows{_attacks_among(truth, chosen, recipe)}")
     seen = matrix[chosen]
     names = extractor.spec.names
     width = extractor.spec.single_flows
@@ -230,6 +230,14 @@ def train(
         oddest=stand_out,
         varying=np.asarray(seen.min(axis=0) < seen.max(axis=0)),
     )
+
+
+def _attacks_among(truth: Truth, chosen: NDArray[np.intp], recipe: Recipe) -> str:
+    """What is said of labelled attacks among the rows chosen, where nobody asked for them."""
+    count = int(truth.attack[chosen].sum())
+    if not count or recipe.train_on.attacks_per_normal is not None:
+        return ""
+    return f", of which {count:,} are labelled attacks: --train-on normal leaves these out"
 
 
 def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:

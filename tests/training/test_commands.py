@@ -158,6 +158,15 @@ def test_public_addresses_can_be_inside(flows: Path, tmp_path: Path) -> None:
     assert {"outbound", "internal"} <= apart["--inside", "198.18.0.0/15"]
 
 
+@pytest.mark.parametrize(("train_on", "told"), [("all", True), ("normal", False), ("normal+0.01", False)])
+def test_labelled_attacks_among_the_rows_are_told(flows: Path, tmp_path: Path, train_on: str, told: bool) -> None:
+    """Who trains on attacks that are labelled, without having asked for them, is told how to leave them out."""
+    given = ("--data", str(flows), *FORMAT, "--registry", str(tmp_path), "--kind", "isolation-forest", "--folds", "0")
+    code, _, err = run("train", *given, "--train-on", train_on)
+    words = " ".join(err.split())
+    assert (code, "are labelled attacks: --train-on normal leaves these out" in words) == (0, told), err
+
+
 def test_no_promote(flows: Path, tmp_path: Path) -> None:
     """A model that is not to be promoted is published, and nothing follows it."""
     given = ("--data", str(flows), *FORMAT, "--registry", str(tmp_path), "--kind", "isolation-forest", "--folds", "0")
