@@ -8,7 +8,9 @@ add it up, of what a source does *again* and of what it does *anew*::
 *Evidence* is that of a flow's target: its source, destination and destination port; it adds up what flows look like one
 by one (:mod:`detector.models.single_flows`). *Breadth* is that of flows to targets never seen before, by source and
 port (one port of many hosts) and by source and destination (many ports of one host), of all that is known of them; a
-flow's is the larger of the two, and 0 for a known target: a scanner's usual traffic has no part in its scan.
+flow's is the larger of the two. Later flows to a target that is *young*, of less than breadth's half-life, add nothing
+and have what is left of it: they are of the same scan. To an older one it is 0: a scanner's usual traffic has no part
+in its scan.
 
 Both rise where flows are, on average, odder than p = e^(−drift), and fade where they stop. A benign flow's surprise is
 1 on average, so that benign evidence mostly stays 0. A target that is always odd, such as a monitor's polls, has a
@@ -275,7 +277,6 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         evidence[i] = _added(table, row, gap / HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
         share = 1.0 - halved(min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)
         table.numbers[row, _HABIT] = min(max(habit + share * (odd - habit), 0.0), LARGEST)
-        breadth[i] = 0.0
         if fresh:
             more = min(overall[i], LARGEST) - BREADTH_DRIFT
             row, new = claim(table, ports[i])
@@ -284,6 +285,10 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
             row, new = claim(table, pairs[i])
             gap = _gap(table, row, new, now)
             breadth[i] = max(by_port, _added(table, row, gap / BREADTH_HALF_LIFE_S, more))
+        elif now - table.moments[row, 1] < BREADTH_HALF_LIFE_S:
+            breadth[i] = max(_left(table, ports[i], now), _left(table, pairs[i], now))
+        else:
+            breadth[i] = 0.0
 
 
 @kernel
@@ -292,6 +297,15 @@ def _gap(table: Any, row: Any, fresh: Any, now: Any) -> Any:
     last = now if fresh else table.moments[row, 0]
     table.moments[row, 0] = max(now, last)
     return max(0.0, now - last)
+
+
+@kernel
+def _left(table: Any, key: Any, now: Any) -> Any:
+    """What is left of the key's breadth; 0 if it was never seen, or had to make room."""
+    row = find(table, key)
+    if row < 0:
+        return 0.0
+    return table.numbers[row, _EVIDENCE] * halved(max(0.0, now - table.moments[row, 0]) / BREADTH_HALF_LIFE_S)
 
 
 @kernel

@@ -63,6 +63,10 @@ def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprises: Surprises)
     habits: dict[int, float] = {}
     out = []
 
+    def left(key: int, now: float) -> float:
+        then, value = held[key]
+        return float(value * 0.5 ** ((now - then) / BREADTH_HALF_LIFE_S))
+
     def added(key: int, now: float, half_life: float, more: float) -> float:
         then, value = held.get(key, (now, 0.0))
         held[key] = now, min(max(value * 0.5 ** ((now - then) / half_life) + more, 0.0), BOUND)
@@ -75,9 +79,12 @@ def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprises: Surprises)
         evidence = added(target, now, HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
         habits[target] = habit + (1 - 0.5 ** (min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)) * (odd - habit)
         more = min(overall, LARGEST) - BREADTH_DRIFT
-        breadths = [added(key, now, BREADTH_HALF_LIFE_S, more) for key in (port, pair)] if not seen else [0.0]
-        own = min(overall, single) if now - begun.setdefault(target, now) >= KNOWN_S else overall
-        out.append((own, evidence, max(breadths)))
+        age = now - begun.setdefault(target, now)
+        if not seen:
+            breadth = max(added(key, now, BREADTH_HALF_LIFE_S, more) for key in (port, pair))
+        else:
+            breadth = max(left(key, now) for key in (port, pair)) if age < BREADTH_HALF_LIFE_S else 0.0
+        out.append((min(overall, single) if age >= KNOWN_S else overall, evidence, breadth))
     return np.array(out).T
 
 
@@ -143,7 +150,7 @@ def test_habit_is_no_evidence() -> None:
 
 
 def test_new_targets_of_a_source_add_up() -> None:
-    """Many ports of a host, and one port of many hosts, have breadth; going back to known targets has none."""
+    """Many ports of a host, and one port of many hosts, have breadth; going back to targets begun long ago has none."""
     count = np.arange(50, dtype=np.uint64)
     ts = np.linspace(1.7e9, 1.7e9 + 50, 50)
     surprises = both(np.full(50, BREADTH_DRIFT + 1))
@@ -155,7 +162,9 @@ def test_new_targets_of_a_source_add_up() -> None:
         found = state.update(scan, ts, surprises)
         assert found.evidence.max() < 2
         assert found.breadth[-1] > 40
-        assert state.update(scan, ts, surprises).breadth.max() == 0
+        again = state.update(scan, ts + 60, surprises).breadth
+        assert 0.7 * found.breadth[-1] < again.min() <= again.max() < found.breadth[-1]
+        assert state.update(scan, ts + BREADTH_HALF_LIFE_S + 60, surprises).breadth.max() == 0
     assert EvidenceState().update(EvidenceKeys(*apart), ts, surprises).breadth.max() < 2
 
 
