@@ -6,9 +6,11 @@ add it up, of what a source does *again* and of what it does *anew*::
     E ← min(BOUND, max(0, E·2^(−Δt / half-life) + min(surprise, LARGEST) − drift − habit))
 
 *Evidence* is that of a flow's target: its source, destination and destination port; it adds up what flows look like one
-by one (:mod:`detector.models.single_flows`). *Breadth* is that of flows to targets never seen before, by source and
-port (one port of many hosts) and by source and destination (many ports of one host), of all that is known of them; a
-flow's is the larger of the two. Later flows to a target that is *young*, of less than breadth's half-life, add nothing
+by one (:mod:`detector.models.single_flows`). *Breadth* is that of flows to targets never seen before, of all that is
+known of them: by source and port (one port of many hosts), by source and destination (many ports of one host), and by
+destination and port (one service, from many sources: a flood, or a scan that is shared out). A flow's is the largest.
+Of the third only flows count, and only they have it, that are very odd themselves: a service's usual crowd is none, and
+no part of what is done to it. Later flows to a target that is *young*, of less than breadth's half-life, add nothing
 and have what is left of it: they are of the same scan. To an older one it is 0: a scanner's usual traffic has no part
 in its scan.
 
@@ -58,6 +60,9 @@ from detector.features.windows_table import (
 DRIFT, BREADTH_DRIFT = 1.5, 2.0
 """What a flow's surprise must exceed to count, in nats: p below 0.22, and 0.14."""
 
+CROWD_DRIFT = 7.0
+"""Likewise, for what many sources send to one service: p below 0.0009."""
+
 HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
 
 LARGEST = 12.0
@@ -88,7 +93,7 @@ _EVIDENCE, _HABIT = 4, 5
 
 _DEFINED_BY = (
     DRIFT, BREADTH_DRIFT, HALF_LIFE_S, BREADTH_HALF_LIFE_S, LARGEST, HABIT_HALF_LIFE_S, HABIT_WEIGHT, LONGEST_GAP_S,
-    BOUND, LATE_S, AHEAD_S, KNOWN_S,
+    BOUND, LATE_S, AHEAD_S, KNOWN_S, CROWD_DRIFT,
 )  # fmt: skip
 
 _ENVELOPE = Envelope(
@@ -116,6 +121,8 @@ class EvidenceKeys(NamedTuple):
     """Source and destination port."""
     pairs: NDArray[np.uint64]
     """Source and destination."""
+    services: NDArray[np.uint64]
+    """Destination and destination port."""
 
 
 def evidence_keys(frame: pl.DataFrame) -> EvidenceKeys:
@@ -176,7 +183,7 @@ class EvidenceState:
         for partition in np.unique(parts).tolist():
             rows = np.flatnonzero(parts == partition)
             table, clock = self._partitions.get(partition) or self._fresh()
-            table = roomy(table, 3 * len(rows), self._limit)
+            table = roomy(table, 4 * len(rows), self._limit)
             self._partitions[partition] = table, clock
             before = int(table.meta[EVICTED])
             _accumulate(table, clock, rows, *keys, times, *surprises, *found.values())
@@ -238,7 +245,7 @@ def _keys(sources: Any, destinations: Any, ports: Any) -> EvidenceKeys:
 
 @kernel
 def _fill_keys(  # noqa: PLR0917  (a kernel takes its arrays one by one)
-    sources: Any, destinations: Any, ports: Any, target_keys: Any, port_keys: Any, pair_keys: Any
+    sources: Any, destinations: Any, ports: Any, target_keys: Any, port_keys: Any, pair_keys: Any, service_keys: Any
 ) -> None:
     for i in range(len(sources)):
         source = mixed(sources[i]) * np.uint64(0x9E3779B97F4A7C15)
@@ -247,12 +254,13 @@ def _fill_keys(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         target_keys[i] = mixed(pair ^ port)
         port_keys[i] = mixed(source ^ port)
         pair_keys[i] = pair
+        service_keys[i] = mixed(mixed(destinations[i]) * np.uint64(0xD6E8FEB86659FD93) ^ port)
 
 
 @kernel
 def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
-    table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, ts: Any, overall: Any, single: Any,
-    surprise: Any, evidence: Any, breadth: Any,
+    table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, services: Any, ts: Any, overall: Any,
+    single: Any, surprise: Any, evidence: Any, breadth: Any,
 ) -> None:  # fmt: skip
     """Pass over records ``rows`` of one partition, in that order; fill the last three, (rows of all,) each, there."""
     for n in range(len(rows)):
@@ -277,18 +285,23 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         evidence[i] = _added(table, row, gap / HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
         share = 1.0 - halved(min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)
         table.numbers[row, _HABIT] = min(max(habit + share * (odd - habit), 0.0), LARGEST)
+        whole, broad = min(overall[i], LARGEST), 0.0
         if fresh:
-            more = min(overall[i], LARGEST) - BREADTH_DRIFT
-            row, new = claim(table, ports[i])
-            gap = _gap(table, row, new, now)
-            by_port = _added(table, row, gap / BREADTH_HALF_LIFE_S, more)
-            row, new = claim(table, pairs[i])
-            gap = _gap(table, row, new, now)
-            breadth[i] = max(by_port, _added(table, row, gap / BREADTH_HALF_LIFE_S, more))
+            broad = max(broad, _begun(table, ports[i], now, whole - BREADTH_DRIFT))
+            broad = max(broad, _begun(table, pairs[i], now, whole - BREADTH_DRIFT))
+            by_many = _begun(table, services[i], now, whole - CROWD_DRIFT)
+            broad = max(broad, by_many) if whole > CROWD_DRIFT else broad
         elif now - table.moments[row, 1] < BREADTH_HALF_LIFE_S:
-            breadth[i] = max(_left(table, ports[i], now), _left(table, pairs[i], now))
-        else:
-            breadth[i] = 0.0
+            broad = max(_left(table, ports[i], now), _left(table, pairs[i], now))
+            broad = max(broad, _left(table, services[i], now)) if whole > CROWD_DRIFT else broad
+        breadth[i] = broad
+
+
+@kernel
+def _begun(table: Any, key: Any, now: Any, more: Any) -> Any:
+    """Add a new target's part to the key's breadth, and give it."""
+    row, fresh = claim(table, key)
+    return _added(table, row, _gap(table, row, fresh, now) / BREADTH_HALF_LIFE_S, more)
 
 
 @kernel

@@ -14,6 +14,7 @@ from detector.alerts.evidence import (
     BOUND,
     BREADTH_DRIFT,
     BREADTH_HALF_LIFE_S,
+    CROWD_DRIFT,
     DRIFT,
     HABIT_HALF_LIFE_S,
     HABIT_WEIGHT,
@@ -36,7 +37,7 @@ Rows = tuple[EvidenceKeys, NDArray[Any], Surprises]
 
 def one_target(count: int, number: int = 9) -> EvidenceKeys:
     """The keys of flows from one source to one target."""
-    return EvidenceKeys(*(np.full(count, number + way, np.uint64) for way in range(3)))
+    return EvidenceKeys(*(np.full(count, number + way, np.uint64) for way in range(4)))
 
 
 def both(values: Any) -> Surprises:
@@ -45,12 +46,12 @@ def both(values: Any) -> Surprises:
 
 
 def rows(count: int, *, keys: int = 5, seed: int = 0) -> Rows:
-    """Keys, times in order and surprise of flows; a third as many pairs and ports as targets."""
+    """Keys, times in order and surprise of flows; a third as many pairs, ports and services as targets."""
     rng = np.random.default_rng(seed)
-    hashes = rng.integers(1, 1 << 62, (3, keys)).astype(np.uint64)
+    hashes = rng.integers(1, 1 << 62, (4, keys)).astype(np.uint64)
     chosen = rng.integers(0, keys, count)
     return (
-        EvidenceKeys(hashes[0, chosen], hashes[1, chosen // 3], hashes[2, chosen % 3]),
+        EvidenceKeys(hashes[0, chosen], hashes[1, chosen // 3], hashes[2, chosen % 3], hashes[3, chosen // 2]),
         1.7e9 + np.cumsum(rng.exponential(60, count)),
         Surprises(rng.exponential(4, count), rng.exponential(4, count)),
     )
@@ -73,18 +74,19 @@ def reference(keys: EvidenceKeys, ts: NDArray[np.float64], surprises: Surprises)
         return held[key][1]
 
     columns = (each.tolist() for each in (*keys, ts, *surprises))
-    for target, port, pair, now, overall, single in zip(*columns, strict=True):
+    for target, port, pair, service, now, overall, single in zip(*columns, strict=True):
         odd, habit, seen = min(single, LARGEST), habits.get(target, 0.0), target in held
         gap = now - held.get(target, (now, 0.0))[0]
         evidence = added(target, now, HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
         habits[target] = habit + (1 - 0.5 ** (min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)) * (odd - habit)
-        more = min(overall, LARGEST) - BREADTH_DRIFT
-        age = now - begun.setdefault(target, now)
-        if not seen:
-            breadth = max(added(key, now, BREADTH_HALF_LIFE_S, more) for key in (port, pair))
-        else:
-            breadth = max(left(key, now) for key in (port, pair)) if age < BREADTH_HALF_LIFE_S else 0.0
-        out.append((min(overall, single) if age >= KNOWN_S else overall, evidence, breadth))
+        age, whole = now - begun.setdefault(target, now), min(overall, LARGEST)
+        drifts = {port: BREADTH_DRIFT, pair: BREADTH_DRIFT, service: CROWD_DRIFT}
+        broad = [0.0]
+        for key, drift in drifts.items():
+            part = left(key, now) if seen else added(key, now, BREADTH_HALF_LIFE_S, whole - drift)
+            if age < BREADTH_HALF_LIFE_S and (key != service or whole > CROWD_DRIFT):
+                broad.append(part)
+        out.append((min(overall, single) if age >= KNOWN_S else overall, evidence, max(broad)))
     return np.array(out).T
 
 
@@ -154,9 +156,10 @@ def test_new_targets_of_a_source_add_up() -> None:
     count = np.arange(50, dtype=np.uint64)
     ts = np.linspace(1.7e9, 1.7e9 + 50, 50)
     surprises = both(np.full(50, BREADTH_DRIFT + 1))
-    apart = 1000 + count, 2000 + count, 3000 + count
-    vertical = EvidenceKeys(apart[0], apart[1], np.full(50, 7, np.uint64))
-    horizontal = EvidenceKeys(apart[0], np.full(50, 7, np.uint64), apart[2])
+    one = np.full(50, 7, np.uint64)
+    apart = 1000 + count, 2000 + count, 3000 + count, 4000 + count
+    vertical = EvidenceKeys(apart[0], apart[1], one, apart[3])
+    horizontal = EvidenceKeys(apart[0], one, apart[2], apart[3])
     for scan in (vertical, horizontal):
         state = EvidenceState()
         found = state.update(scan, ts, surprises)
@@ -168,6 +171,18 @@ def test_new_targets_of_a_source_add_up() -> None:
     assert EvidenceState().update(EvidenceKeys(*apart), ts, surprises).breadth.max() < 2
 
 
+def test_new_sources_of_a_service_add_up() -> None:
+    """Many sources of one service have breadth where each is very odd; a usual crowd has none, nor part in theirs."""
+    count = np.arange(100, dtype=np.uint64)
+    keys = EvidenceKeys(1000 + count, 2000 + count, 3000 + count, np.full(100, 7, np.uint64))
+    ts, usual = np.linspace(1.7e9, 1.7e9 + 50, 100), count % 10 == 9
+    flood = EvidenceState().update(keys, ts, both(np.where(usual, BREADTH_DRIFT, CROWD_DRIFT + 2))).breadth
+    crowd = EvidenceState().update(keys, ts, both(np.full(100, CROWD_DRIFT - 1))).breadth
+    assert flood[~usual][-1] > 60
+    assert flood[usual].max() == 0
+    assert crowd.max() < CROWD_DRIFT
+
+
 def test_a_known_target_is_as_odd_as_its_flow_alone() -> None:
     """What windows tell of a server under attack makes no alert of a client known for long; of a new one it does."""
     unknown = round(KNOWN_S / 600)
@@ -176,7 +191,7 @@ def test_a_known_target_is_as_odd_as_its_flow_alone() -> None:
     surprises = Surprises(np.full(count, 9.0), np.array([*[1.0] * (count - 2), 8.0, 12.0]))
     known = EvidenceState().update(one_target(count), ts, surprises).surprise
     apart = np.arange(1, count + 1, dtype=np.uint64)
-    new = EvidenceState().update(EvidenceKeys(apart, apart, apart), ts, surprises).surprise
+    new = EvidenceState().update(EvidenceKeys(apart, apart, apart, apart), ts, surprises).surprise
     assert known.tolist() == [*[9] * unknown, 1, 1, 8, 9]
     assert new.tolist() == surprises.overall.tolist()
 
@@ -222,5 +237,5 @@ def test_keys_are_source_destination_and_port() -> None:
     )
     keys = evidence_keys(frame)
     assert len(set(keys.targets[:3].tolist())) == 1
-    assert [len(set(each.tolist())) for each in keys] == [4, 3, 3]
+    assert [len(set(each.tolist())) for each in keys] == [4, 3, 3, 3]
     assert all(np.array_equal(a, b) for a, b in zip(keys, keys_of_arrivals(arrivals_of(frame)), strict=True))
