@@ -86,13 +86,9 @@ def _only(name: str) -> pl.Expr:
 
 def _who(row: dict[str, Any]) -> str:
     source, destination = row["src_ip"] or "several", row["dst_ip"] or "several"
-    port = (
-        f"port {row['dst_port']}"
-        if row["dst_port"] is not None
-        else "several ports"
-        if row["targets"] > 1
-        else "no port"
-    )
+    port = "several ports" if row["targets"] > 1 else "no port"
+    if row["dst_port"] is not None:
+        port = f"port {row['dst_port']}"
     count = f" ({row['targets']:,} targets)" if row["targets"] > 1 else ""
     flows = "1 flow" if row["flows"] == 1 else f"{row['flows']:,} flows"
     return f"{source} to {destination}, {port}{count}: {flows}"

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.networks import NOWHERE, Networks
+from detector.features.networks import MAPPED, NOWHERE, Networks
 from detector.features.texts import text_of
 from detector.models.compiled import njit
 
@@ -26,9 +26,6 @@ BROADCAST = 4
 """255.255.255.255, or a private IPv4 address that ends in .255: masks are not in a flow record, and most are /24."""
 
 NO_NETWORK = -1
-
-MAPPED = 0xFFFF
-"""The sixth group of an IPv4 address in IPv6's clothes, ``::ffff:10.0.0.1`` (RFC 4291)."""
 
 Integer = int | np.int64
 """What numba's integers look like to a type checker."""
@@ -101,7 +98,7 @@ def _is_among(groups: NDArray[np.int64], inside: Networks) -> bool:
 def _kind_inside(groups: NDArray[np.int64]) -> Integer:
     """That of an address that is inside by its network alone."""
     mapped = groups[5] == MAPPED and not groups[:5].any()
-    return PRIVATE | BROADCAST if mapped and groups[7] & 0xFF == 0xFF else PRIVATE
+    return _private_ipv4(groups[7]) if mapped else PRIVATE
 
 
 @njit(cache=True, nogil=True)
@@ -142,7 +139,13 @@ def _kind_of_ipv4(address: Integer) -> tuple[Integer, Integer]:
     )
     if not private:
         return 0, network
-    return (PRIVATE | BROADCAST if address & 0xFF == 0xFF else PRIVATE), network
+    return _private_ipv4(address), network
+
+
+@njit(cache=True, nogil=True)
+def _private_ipv4(address: Integer) -> Integer:
+    """The kind of a private IPv4 address; its last octet is enough."""
+    return PRIVATE | BROADCAST if address & 0xFF == 0xFF else PRIVATE
 
 
 @njit(cache=True, nogil=True)

@@ -9,8 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_MAPPED = 96
-"""Bits before an IPv4 address in its IPv6 form, ``::ffff:a.b.c.d`` (RFC 4291)."""
+MAPPED = 0xFFFF
+"""The sixth group of an IPv4 address in its IPv6 form, ``::ffff:a.b.c.d`` (RFC 4291)."""
+
+_BEFORE_IPV4 = 96
+"""Bits before it there."""
 
 
 class Networks(NamedTuple):
@@ -44,8 +47,8 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 def _halves(text: str) -> tuple[int, int, int, int]:
     network = _network(text)
     mapped = network.version == 4
-    address = int(network.network_address) | (0xFFFF << 32 if mapped else 0)
-    bits = network.prefixlen + (_MAPPED if mapped else 0)
+    address = int(network.network_address) | (MAPPED << 32 if mapped else 0)
+    bits = network.prefixlen + (_BEFORE_IPV4 if mapped else 0)
     mask = (1 << 128) - (1 << 128 - bits)
     half = (1 << 64) - 1
     return address >> 64, address & half, mask >> 64, mask & half
