@@ -35,9 +35,11 @@ class Cells:
     rows: NDArray[np.int32]
     """The place of each record among the values, ascending."""
 
-    def text(self, field: int, index: int) -> str:
-        """The cell as text, for messages."""
-        return bytes(self.data[self.begins[field, index] : self.ends[field, index]]).decode()
+    def texts(self, field: int, indices: NDArray[np.intp]) -> list[str]:
+        """One field's cells as text, for the few that kernels leave to Python; all at once, since it may be each."""
+        data = self.data.data
+        spans = zip(self.begins[field, indices].tolist(), self.ends[field, indices].tolist(), strict=True)
+        return [str(data[begin:end], "utf-8") for begin, end in spans]
 
     def keep(self, mask: NDArray[np.bool_]) -> Cells:
         """Only the records where ``mask`` is true."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
@@ -87,7 +88,7 @@ class RecordDecoder:
             passed_over.update(others)
         frame, faults = self._map(cells)
         rejects = [*intake.rejects, *reading.rejects, *faults]
-        rejects.sort(key=lambda reject: reject.row)
+        rejects.sort(key=itemgetter(0))
         return FlowBatch(frame, rejects, passed_over)
 
     def _map(self, cells: Cells) -> tuple[pl.DataFrame, list[Reject]]:

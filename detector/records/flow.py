@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -74,9 +74,11 @@ class RejectReason(StrEnum):
     BAD_SCHEMA = "bad_schema"
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One record that cannot be used: its place among the values, the reason, and a detail naming the field."""
+class Reject(NamedTuple):
+    """One record that cannot be used: its place among the values, the reason, and a detail naming the field.
+
+    A tuple, since a broken exporter makes one of every record that it sends.
+    """
 
     row: int
     reason: RejectReason

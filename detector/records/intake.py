@@ -23,19 +23,22 @@ class Intake:
     Value ``rows[i]`` is ``data[begins[i]:ends[i]]``, less a byte-order mark before it; it is UTF-8, and not empty.
     """
 
+    joined: bytes
     data: NDArray[np.uint8]
+    """The same bytes, as kernels take them."""
     begins: NDArray[np.int32]
     ends: NDArray[np.int32]
     rows: NDArray[np.int32]
     rejects: list[Reject]
 
-    def value(self, index: int) -> bytes:
-        """The bytes of value ``rows[index]``."""
-        return self.data[self.begins[index] : self.ends[index]].tobytes()
+    def values(self, indices: NDArray[np.intp]) -> list[bytes]:
+        """The bytes of the values ``rows[indices]``."""
+        spans = zip(self.begins[indices].tolist(), self.ends[indices].tolist(), strict=True)
+        return [self.joined[begin:end] for begin, end in spans]
 
     def choose(self, mask: NDArray[np.bool_]) -> Intake:
         """Only the values where ``mask`` is true, without the rejects."""
-        return Intake(self.data, self.begins[mask], self.ends[mask], self.rows[mask], [])
+        return Intake(self.joined, self.data, self.begins[mask], self.ends[mask], self.rows[mask], [])
 
 
 def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_BYTES) -> Intake:
@@ -61,6 +64,7 @@ def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_B
     kept = np.ones(len(present), dtype=np.bool_)
     kept[list(rejects)] = False
     return Intake(
+        joined,
         np.frombuffer(joined, dtype=np.uint8),
         begins[kept].astype(np.int32),
         ends[kept].astype(np.int32),

@@ -70,11 +70,13 @@ class JsonReader:
         rejects: list[Reject] = []
         aside: list[bytes] = []
         position = cells.data.size
-        for index in np.flatnonzero(doubtful).tolist():
-            cells.kinds[:, index] = Kind.ABSENT
-            outcome = self.parse(intake.value(index))
+        indices = np.flatnonzero(doubtful)
+        cells.kinds[:, indices] = Kind.ABSENT
+        rows = intake.rows[indices].tolist()
+        for index, row, value in zip(indices.tolist(), rows, intake.values(indices), strict=True):
+            outcome = self.parse(value)
             if not isinstance(outcome, list):
-                rejects.append(Reject(int(intake.rows[index]), *outcome))
+                rejects.append(Reject(row, *outcome))
                 continue
             doubtful[index] = False
             for number, kind, text in outcome:

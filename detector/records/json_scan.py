@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import byte_at, equal_bytes, skip_digits, skip_plain
+from detector.records.memory import byte_at, equal_bytes, hash_bytes, skip_digits, skip_plain
 from detector.records.words import ABSENT, CHILD, CODE, WordTable, build_words, find_word
 
 _DEPTH = 16
@@ -31,12 +31,12 @@ _TEXT, _NUMBER, _TRUE, _FALSE, _NESTED, _NOTHING = (
 )
 
 # Names seen, by number: where one began and its length up to the value, the object it was in, what it is wanted as,
-# what is inside it, and which came next. Number 0 is the beginning of a record; the last one is for all that find no
-# place of their own.
-_SEEN = 128
+# what is inside it, and which came next. Number 0 is the beginning of a record. Any other number is where the name's
+# hash points or one of the next few: the last of them is written over, so that names without end cost no more.
+_SEEN = 512
+_PROBES = 4
 _BEGIN, _SIZE, _NODE, _FIELD, _CHILD, _NEXT = range(6)
 _SEEN_COLUMNS = 6
-_COUNT = _BEGIN  # of number 0
 
 _SIMPLE_ESCAPE = np.array([chr(c) in '"\\/bfnrt' for c in range(256)])
 _HEX = np.array([chr(c) in "0123456789abcdefABCDEF" for c in range(256)])
@@ -84,8 +84,7 @@ def scan_records(  # noqa: C901, PLR0917 - one loop, and a kernel takes its arra
     nodes = np.zeros(_DEPTH, dtype=np.int32)
     # A producer writes its fields in one order. So each name is first held against the one that came next after the
     # same name before: if its bytes, from the quote to the value, are the same, so is what they mean.
-    seen = np.full((_SEEN, _SEEN_COLUMNS), ABSENT, dtype=np.int32)
-    seen[0, _COUNT] = 1
+    seen = np.full((1 + _SEEN + _PROBES, _SEEN_COLUMNS), ABSENT, dtype=np.int32)
     for row in range(begins.size):
         at = _skip_space(data, begins[row])
         depth, field, node, last = -1, -1, 0, 0
@@ -146,20 +145,22 @@ def _learn_name(  # noqa: PLR0917 - as above
     at, end = _scan_name(data, at)
     if at < 0:
         return -1
-    count = int(seen[0, _COUNT])
-    # A short list, asked only when the order of fields changed.
-    for index in range(1, count):
-        if _is_seen(data, seen, index, begin, at - begin, node):
-            return index
-    count = min(count, _SEEN - 1)
-    seen[count, _BEGIN], seen[count, _SIZE], seen[count, _NODE] = begin, at - begin, node
-    seen[count, _FIELD], seen[count, _CHILD], seen[count, _NEXT] = -1, -1, -1
+    # Asked only when the order of fields changed.
+    place = 1 + (hash_bytes(data, begin, at - begin) & (_SEEN - 1))
+    last = place + _PROBES - 1
+    while place < last and seen[place, _SIZE] >= 0:
+        if _is_seen(data, seen, place, begin, at - begin, node):
+            return place
+        place += 1
+    if _is_seen(data, seen, place, begin, at - begin, node):
+        return place
+    seen[place, _BEGIN], seen[place, _SIZE], seen[place, _NODE] = begin, at - begin, node
+    seen[place, _FIELD], seen[place, _CHILD], seen[place, _NEXT] = -1, -1, -1
     if node >= 0:
         index = find_word(letters, entries, slots, data, begin + 1, end, node)
         if index >= 0:
-            seen[count, _FIELD], seen[count, _CHILD] = entries[index, CODE], entries[index, CHILD]
-    seen[0, _COUNT] = min(count + 1, _SEEN - 1)
-    return count
+            seen[place, _FIELD], seen[place, _CHILD] = entries[index, CODE], entries[index, CHILD]
+    return place
 
 
 @njit(cache=True, nogil=True, forceinline=True)

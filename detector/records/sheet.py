@@ -6,7 +6,7 @@ be absent, never malformed: a number that cannot be read is a broken record, not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,10 @@ MOST = int(np.iinfo(np.int64).max)
 MOST_PORT = 65535
 
 _LONGEST_QUOTE = 60
+_QUOTED_BYTES = 4 * (_LONGEST_QUOTE + 1)
+"""Enough for a character more than is quoted."""
+
+_ABSENT, _NESTED = int(Kind.ABSENT), int(Kind.NESTED)
 
 
 class Sheet:
@@ -96,8 +100,8 @@ class Sheet:
         """A port, from 0 to 65535, in digits or as ``0x…``; null where absent."""
         values, status = self._whole(name, MOST_PORT)
         if _any_bad(status):
-            for index in np.flatnonzero(status == UNREADABLE).tolist():
-                port = _read_hex_port(self.cells.text(self._fields[name], index))
+            for index, word in self._texts(name, status == UNREADABLE):
+                port = _read_hex_port(word)
                 if port is not None:
                     values[index], status[index] = port, GOOD
             bad = (status == OUT_OF_RANGE) | (status == UNREADABLE)
@@ -178,7 +182,7 @@ class Sheet:
         bad = self._fault != 0
         if not bad.any():
             return frame, []
-        return frame.filter(pl.Series(~bad)), [self._reject(index) for index in np.flatnonzero(bad).tolist()]
+        return frame.filter(pl.Series(~bad)), self._rejects(np.flatnonzero(bad))
 
     def _cells(self, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]:
         field = self._fields[name]
@@ -190,20 +194,25 @@ class Sheet:
     def _whole(self, name: str, most: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         values, status = self._new(np.int64)
         read_counts(*self._cells(name), most, values, status)
-        for index in np.flatnonzero(status == UNFINISHED).tolist() if _any_bad(status) else ():
-            number = float(self.cells.text(self._fields[name], index))
+        for index, text in self._texts(name, status == UNFINISHED) if _any_bad(status) else ():
+            number = float(text)
             whole = number.is_integer() and 0 <= number <= min(most, 2**53)
             status[index] = GOOD if whole else OUT_OF_RANGE
             values[index] = int(number) if whole else 0
         return values, status
 
     def _finish(self, name: str, values: NDArray[np.float64], status: NDArray[np.uint8], per_second: float) -> None:
-        for index in np.flatnonzero(status == UNFINISHED).tolist():
+        for index, text in self._texts(name, status == UNFINISHED):
             try:
-                values[index] = float(self.cells.text(self._fields[name], index)) / per_second
+                values[index] = float(text) / per_second
                 status[index] = GOOD
             except ValueError:
                 status[index] = UNREADABLE
+
+    def _texts(self, name: str, mask: NDArray[np.bool_]) -> Iterator[tuple[int, str]]:
+        """The places and texts of a field's cells where ``mask`` is true: what a kernel has not read."""
+        indices = np.flatnonzero(mask)
+        return zip(indices.tolist(), self.cells.texts(self._fields[name], indices), strict=True)
 
     def _blame_common(self, name: str, status: NDArray[np.uint8], expected: str, *, required: bool) -> None:
         self._blame(name, status == WRONG_TYPE, RejectReason.WRONG_TYPE, f"is not {expected}")
@@ -220,20 +229,27 @@ class Sheet:
             self._complaints.append((name, reason, phrase))
             self._fault[mask & (self._fault == 0)] = len(self._complaints)
 
-    def _reject(self, index: int) -> Reject:
-        name, reason, phrase = self._complaints[self._fault[index] - 1]
-        return Reject(int(self.cells.rows[index]), reason, f"{name}: {self._quote(name, index)}{phrase}")
+    def _rejects(self, indices: NDArray[np.intp]) -> list[Reject]:
+        """What was wrong first with each of these records; all at once, since it may be every record."""
+        faults = self._fault[indices] - 1
+        fields = np.array([self._fields.get(name, 0) for name, _, _ in self._complaints])[faults]
+        named = np.array([name in self._fields for name, _, _ in self._complaints])[faults]
+        kinds = np.where(named, self.cells.kinds[fields, indices], Kind.ABSENT)
+        begins, ends = self.cells.begins[fields, indices], self.cells.ends[fields, indices]
+        data = self.cells.data.data
+        rejects: list[Reject] = []
+        for row, fault, kind, begin, end in zip(
+            *(column.tolist() for column in (self.cells.rows[indices], faults, kinds, begins, ends)), strict=True
+        ):
+            name, reason, phrase = self._complaints[fault]
+            quote = "" if kind == _ABSENT else "an object or list " if kind == _NESTED else _quote(data, begin, end)
+            rejects.append(Reject(row, reason, f"{name}: {quote}{phrase}"))
+        return rejects
 
-    def _quote(self, name: str, index: int) -> str:
-        field = self._fields.get(name)
-        kind = Kind.ABSENT if field is None else Kind(self.cells.kinds[field, index])
-        if field is None or kind == Kind.ABSENT:
-            return ""
-        if kind == Kind.NESTED:
-            return "an object or list "
-        text = self.cells.text(field, index)
-        short = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
-        return f"{short!r} "
+
+def _quote(data: memoryview, begin: int, end: int) -> str:
+    text = str(data[begin : min(end, begin + _QUOTED_BYTES)], "utf-8", "ignore")
+    return f"{text!r} " if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE] + '…'!r} "
 
 
 def _any_bad(status: NDArray[np.uint8]) -> bool:

@@ -85,6 +85,7 @@ class SplitReader:
             for spelling in (name, *others)
         }
         self._streams: dict[int, Layout] = {}
+        self._headers = _Headers(dialect.read_header)
         words = [int.from_bytes(word.encode(), "little") for word in dialect.nothings]
         self._nothings = np.array(words, dtype=np.uint64)
         self._starts = np.zeros(256, dtype=np.bool_)
@@ -108,9 +109,9 @@ class SplitReader:
         cells, faults = self._split(intake, ends, layouts, table, keep)
         good = faults == FINE
         if not good.all():
-            for index in np.flatnonzero(~good).tolist():
-                layout = table.layouts[layouts[keep][index]]
-                rejects.append(_refuse(int(cells.rows[index]), int(faults[index]), layout))
+            bad = ~good
+            columns = zip(cells.rows[bad].tolist(), faults[bad].tolist(), layouts[keep][bad].tolist(), strict=True)
+            rejects.extend(_refuse(row, fault, table.layouts[layout]) for row, fault, layout in columns)
             cells = cells.keep(good)
         return Reading(cells, rejects, passed_over)
 
@@ -124,10 +125,10 @@ class SplitReader:
         latest = {int(stream): self._streams.get(int(stream)) for stream in numbers}
         current = np.array([table.number(layout) for layout in latest.values()], dtype=np.int32)
         changes = np.full(size, ABSENT, dtype=np.int32)
-        for index in np.flatnonzero(self._starts[intake.data[intake.begins]]).tolist():
-            stream = int(streams[index])
-            line = intake.data[intake.begins[index] : ends[index]].tobytes().decode()
-            layout = self._dialect.read_header(line, latest[stream])
+        candidates = np.flatnonzero(self._starts[intake.data[intake.begins]])
+        columns = (candidates, streams[candidates], intake.begins[candidates], ends[candidates])
+        for index, stream, begin, end in zip(*(column.tolist() for column in columns), strict=True):
+            layout = self._headers.read(intake.joined[begin:end], latest[stream])
             if layout is not None:
                 headers[index] = True
                 latest[stream] = layout
@@ -183,6 +184,33 @@ class SplitReader:
             kinds,
         )
         return Cells(intake.data, cell_begins, cell_ends, kinds, intake.rows[keep]), faults
+
+
+class _Headers:
+    """Reads header lines, each but once: where something sends the same ones over and over, they cost little."""
+
+    _MOST = 256
+    _LONGEST_BYTES = 1 << 12
+
+    def __init__(self, read: ReadHeader) -> None:
+        self._read = read
+        self._known: dict[bytes, tuple[Before, Before]] = {}
+        self._layouts: dict[Layout, Layout] = {}
+
+    def read(self, line: bytes, before: Before) -> Before:
+        """What the dialect makes of a line; equal layouts are one object."""
+        known = self._known.get(line)
+        if known is not None and known[0] is before:
+            return known[1]
+        layout = self._read(line.decode(), before)
+        if layout is None or len(line) > self._LONGEST_BYTES:
+            return layout
+        if len(self._known) >= self._MOST:
+            self._known.clear()
+            self._layouts.clear()
+        layout = self._layouts.setdefault(layout, layout)
+        self._known[line] = before, layout
+        return layout
 
 
 class _Table:

@@ -27,6 +27,14 @@ def test_nested_names_are_the_same_fields() -> None:
     assert decode("zeek-json", [dump(nested)]).frame.equals(decode("zeek-json", [dump(CONN)]).frame)
 
 
+def test_names_without_end_hide_no_field() -> None:
+    """Records that each bring many names never seen before are still read by the names that are known."""
+    records = [{**{f"x{at}.{number}": number for number in range(40)}, **CONN} for at in range(50)]
+    frame = decode("zeek-json", [dump(record) for record in records]).frame.drop(ROW)
+    assert frame.n_unique() == 1
+    assert frame.row(0, named=True) == WHOLE_FLOW
+
+
 def test_optional_fields_may_be_missing() -> None:
     """A flow that has only times, addresses and protocol is a flow."""
     names = ("ts", "id.orig_h", "id.resp_h", "proto")

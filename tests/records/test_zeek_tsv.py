@@ -31,6 +31,14 @@ def test_columns_follow_the_latest_fields_line() -> None:
     assert frame["proto"].to_list() == ["tcp", "udp"]
 
 
+def test_a_header_line_means_what_the_lines_before_it_make_of_it() -> None:
+    """A line that came before, after another header, does not bring back the columns that it had then."""
+    first, second = b"#fields\tts\tid.orig_h\tid.resp_h\tproto", b"#fields\tts\tid.resp_h\tid.orig_h\tproto"
+    lines = [b"#path\tconn", b"1700000001\t192.0.2.9\t198.51.100.9\tudp"]
+    frame = decode("zeek-tsv", [first, *lines, second, *lines, first, *lines]).frame
+    assert frame["src_ip"].to_list() == ["192.0.2.9", "198.51.100.9", "192.0.2.9"]
+
+
 def test_each_stream_has_its_own_header() -> None:
     """What a header says holds for its own partition, in this batch and in later ones."""
     decoder = open_decoder("zeek-tsv")
