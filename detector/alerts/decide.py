@@ -7,9 +7,9 @@ rows whose score reaches the calibration's threshold for it.
 
 **Severity** tells how far below the budget the row's p-value lies: *low* anywhere below it, *medium* below a tenth of
 it, *high* below a hundredth, *critical* below a thousandth. Held-out rows can tell no p-value below one in their
-number; beyond the highest of them it is continued with an exponential tail, as steep as theirs is between the highest
-hundredth and thousandth (peaks over threshold with shape 0: Pickands 1975). That serves severity alone: the p-value
-that an alert states is never a continued one.
+number; beyond the highest of them it is continued by their tail (:mod:`detector.models.surprise`), as far as they are
+enough to support it. That serves severity alone: the p-value that an alert states is never a continued one. Likewise
+the false incidents per day that an alert tells are never fewer than the calibration supports, nor its severity higher.
 """
 
 from __future__ import annotations
@@ -29,11 +29,7 @@ from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.features.networks import NOWHERE, Networks
 from detector.models.calibration import Calibration
-
-MOST_SURPRISE = 100.0
-
-TAIL_SHARES = (0.01, 0.001)
-"""Between which quantiles of the held-out scores their tail's steepness is taken."""
+from detector.models.surprise import Tail, score_at
 
 
 class Severity(IntEnum):
@@ -96,7 +92,7 @@ class Decision:
     suspicion: Suspicion | None = None
     """Of the same rows, where incidents are what the budget counts."""
     rates: NDArray[np.float64] | None = None
-    """False incidents per day that raise each row, likewise."""
+    """False incidents per day that raise each row, likewise; no fewer than the calibration supports."""
     ways: NDArray[np.intp] | None = None
     """The place in WAYS of that by which each row is oddest, likewise."""
 
@@ -156,6 +152,7 @@ class IncidentRule:
         rates = self.incidents.rates(few, directions)
         raised = np.flatnonzero(rates <= self.per_day)
         rows, rates, directions, few = likely[raised], rates[raised], directions[raised], few.take(raised)
+        rates = np.maximum(rates, min(self.incidents.least_told, self.per_day))
         steps = np.clip(np.floor(np.log10(self.per_day / rates)), 0, Severity.CRITICAL - Severity.LOW)
         return Decision(
             rows,
@@ -172,36 +169,10 @@ def severity(
     scores: NDArray[np.float64], p_values: NDArray[np.float64], calibration: Calibration, share: float
 ) -> NDArray[np.int64]:
     """Grade alerts, shape (alerts,), against the budget as a share of rows; never falling as scores rise."""
-    highest, scale = calibration.threshold(0.0), tail_scale(calibration)
+    tail = Tail.of(calibration)
+    beyond = np.minimum(tail.beyond(np.maximum(scores, tail.begin)), tail.supported) / math.log(10.0)
     with np.errstate(divide="ignore"):
-        surprise = -np.log10(p_values) + math.log10(max(share, 1e-12))
-    if scale > 0:
-        surprise += np.maximum(scores - highest, 0.0) / scale
-    steps = np.clip(np.floor(surprise), 0, Severity.CRITICAL - Severity.LOW)
+        decades = -np.log10(p_values) + math.log10(max(share, 1e-12)) + beyond
+    steps = np.clip(np.floor(decades), 0, Severity.CRITICAL - Severity.LOW)
     graded: NDArray[np.int64] = Severity.LOW + steps.astype(np.int64)
     return graded
-
-
-def surprise_of(scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-    """−ln p of each score (rows,), 0 to MOST_SURPRISE; beyond the highest held-out score as steep as their tail."""
-    surprise = -np.log(calibration.p_values(scores))
-    scale = tail_scale(calibration)
-    if scale > 0:
-        surprise += np.maximum(scores - calibration.scores[-1], 0.0) * (math.log(10.0) / scale)
-    return np.minimum(surprise, MOST_SURPRISE)
-
-
-def score_at(surprise: float, calibration: Calibration) -> float:
-    """The lowest score that surprises so much, about: among those kept, or on the continued tail."""
-    kept = surprise_of(calibration.scores, calibration)
-    place = int(np.searchsorted(kept, surprise))
-    if place < len(kept):
-        return float(calibration.scores[place])
-    return float(calibration.scores[-1] + (surprise - kept[-1]) * tail_scale(calibration) / math.log(10.0))
-
-
-def tail_scale(calibration: Calibration) -> float:
-    """By how much a score must rise for its p-value to fall tenfold, in the held-out scores' tail; 0 if unknown."""
-    ends = np.array([calibration.threshold(share) for share in TAIL_SHARES])
-    begin, end = np.log10(calibration.p_values(ends)).tolist()
-    return float((ends[1] - ends[0]) / (begin - end)) if begin > end else 0.0

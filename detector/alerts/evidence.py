@@ -172,7 +172,7 @@ class EvidenceState:
     ) -> Suspicion:
         """Take flows in record order; give each one's own surprise, the evidence of its target with it, its breadth.
 
-        ``ts`` is in seconds since 1970, ``surprises`` are of ``decide.surprise_of``; None for ``partitions`` means that
+        ``ts`` is in seconds since 1970, ``surprises`` are of ``surprise_of``; None for ``partitions`` means that
         all are of partition 0.
         """
         found = Suspicion(*(np.empty(len(ts)) for _ in WAYS))

@@ -15,6 +15,7 @@ A flow's *rate* says it in one number: with a budget of so many false incidents 
 
 Beyond the highest key of calibration, rates fall exponentially with surprise, which is −ln p, and as a power of
 evidence and breadth, which are sums and grow with whatever goes on: as steeply as the highest :data:`TAIL_KEYS` do.
+Rates order flows; what is told of one is no less than what so many keys support (``least_told``).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
+from detector.models.surprise import supported_nats
 
 DAY_S = 86_400.0
 
@@ -120,6 +122,12 @@ class IncidentCalibration:
     def days(self) -> float:
         """Event time of the calibration in days."""
         return self.seconds / DAY_S
+
+    @property
+    def least_told(self) -> float:
+        """The fewest false incidents per day that may be told of a flow: what the tail of so many keys supports."""
+        nats = supported_nats(min(TAIL_KEYS, self.surprise.shape[1] - 1))
+        return float(self.incidents[0]) / self.days * float(np.exp(-nats))
 
     @property
     def apart(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import polars as pl
@@ -10,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.alerts.decide import Budget, IncidentRule, Severity, decide, tail_scale
+from detector.alerts.decide import Budget, IncidentRule, Severity, decide
 from detector.alerts.directions import directions_of
 from detector.alerts.incident_budget import DAY_S, IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.errors import ConfigurationError
 from detector.models.calibration import Calibration
+from detector.models.surprise import Tail
 
 BENIGN = np.random.default_rng(1).gumbel(0.5, 0.03, 20_000)
 
@@ -48,7 +50,7 @@ def test_quiet_batches_have_no_alerts() -> None:
 def test_severity_rises_by_decades_below_the_budget() -> None:
     """Low is within a tenth of the budget, medium a tenth of it, high a hundredth, critical a thousandth, also beyond
     the highest score that calibration saw."""
-    begin, step = CALIBRATION.threshold(0.001), tail_scale(CALIBRATION)
+    begin, step = CALIBRATION.threshold(0.001), Tail.of(CALIBRATION).scale * math.log(10.0)
     assert 0 < step < 0.2
     highest = CALIBRATION.threshold(0.0)
     scores = np.array([begin, *(highest + step * decades for decades in (0.0, 1.0, 2.0, 3.0, 50.0))])
@@ -127,3 +129,20 @@ def test_incidents_do_not_depend_on_the_batch(first: int, second: int) -> None:
         rows += (part.rows + begin).tolist()
         grades += part.severity.tolist()
     assert (rows, grades) == (whole.rows.tolist(), whole.severity.tolist())
+
+
+def test_no_rarity_is_told_that_calibration_cannot_support() -> None:
+    """From half an hour of 150 flows no alert tells of less than an incident in years, nor is it critical for that."""
+    rng, count = np.random.default_rng(3), 150
+    frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": ["10.0.0.2"] * count})
+    nothing, ts = np.zeros(count), np.linspace(0.0, 1_800.0, count)
+    usual = Suspicion(rng.exponential(1.0, count), nothing, nothing)
+    keys = np.arange(count, dtype=np.uint64)
+    incidents = IncidentCalibration.fit(keys, directions_of(frame), ts, usual)
+    rule = IncidentRule.of(CALIBRATION, incidents, 10.0)
+    far = Suspicion(np.full(count, 90.0), nothing, nothing)
+    decision = rule.decide(frame, np.zeros(count), far)
+    assert decision.rates is not None
+    assert decision.rates.tolist() == [incidents.least_told] * count
+    assert 0.01 < incidents.least_told < 1.0
+    assert set(decision.severity.tolist()) == {Severity.HIGH}

@@ -200,3 +200,14 @@ def test_no_time_is_no_calibration(ts: list[float]) -> None:
         IncidentCalibration.fit(
             np.zeros(len(ts), np.uint64), going(OUTBOUND, len(ts)), np.array(ts), odd(np.zeros(len(ts)))
         )
+
+
+def test_what_is_told_is_bounded_by_the_keys_behind_it() -> None:
+    """Of flows ever odder the rates fall on, but what may be told of them is no less than so many keys support."""
+    many, few = (IncidentCalibration.fit(**calm_day(keys=keys, flows=150), seconds=DAY_S) for keys in (40, 3))
+    fallen = rates(many, odd([20.0, 40.0, 80.0, 160.0]))
+    assert (np.diff(fallen) < 0).all()
+    assert fallen[-1] < 1e-20
+    assert 1e-5 < many.least_told < few.least_told
+    half = IncidentCalibration.fit(**calm_day(keys=40, flows=150), seconds=DAY_S / 2)
+    assert half.least_told == pytest.approx(2 * many.least_told)
