@@ -1,0 +1,195 @@
+"""The time that was watched, and times that cannot be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.features.flows import flows
+from training.watched import DAY_S, HOUR_S, Apart, Watched, believable, ends_of
+
+Floats = NDArray[np.float64]
+
+WRAP_S = 2.0**32 / 1000.0
+"""By how much a clock of 32 bits in milliseconds is off: 49.7 days."""
+
+LONG_S = 2_460.0
+
+
+def capture(seconds: float = LONG_S, count: int = 4_000, seed: int = 1) -> Floats:
+    """Starts at random times of a capture, ascending."""
+    return 1.7e9 + np.sort(np.random.default_rng(seed).uniform(0.0, seconds, count))
+
+
+def paused(days: float, last: int = 400) -> Floats:
+    """The same, with a pause before the last."""
+    ts = capture()
+    ts[-last:] += days * DAY_S
+    return ts
+
+
+def off(places: Callable[[np.random.Generator], NDArray[np.intp]], seconds: float, ts: Floats | None = None) -> Floats:
+    """Starts of which some are off by so many seconds."""
+    ts = capture() if ts is None else ts
+    ts[places(np.random.default_rng(2))] += seconds
+    return ts
+
+
+def by_hour(rates: Callable[[int], float], hours: int) -> Floats:
+    """Starts at random times of each hour, at its rate."""
+    random = np.random.default_rng(3)
+    return np.concatenate([hour * HOUR_S + random.uniform(0.0, HOUR_S, random.poisson(rates(hour)))
+                           for hour in range(hours)])  # fmt: skip
+
+
+def office(night: float) -> Callable[[int], float]:
+    """2,000 flows an hour by day, few by night."""
+    return lambda hour: 2_000.0 if 9 <= hour % 24 < 17 else night
+
+
+def repeated(every_s: float, seconds: float, count: int, times: int) -> Floats:
+    """Stretches of flows, each so long."""
+    return np.concatenate([number * every_s + capture(seconds, count, number) for number in range(times)])
+
+
+@pytest.mark.parametrize(
+    ("ts", "left_out"),
+    [
+        pytest.param(capture(), 0, id="nothing wrong"),
+        pytest.param(paused(2), 0, id="two days' pause"),
+        pytest.param(paused(26), 0, id="26 days' pause"),
+        pytest.param(off(lambda _: np.array([7]), 2.3e9), 1, id="2099"),
+        pytest.param(off(lambda _: np.array([7]), -1.7e9), 1, id="1970"),
+        pytest.param(off(lambda _: np.array([7]), WRAP_S), 1, id="one 49.7 days off"),
+        pytest.param(off(lambda r: r.choice(4_000, 4, replace=False), WRAP_S), 4, id="0.1 % 49.7 days off"),
+        pytest.param(off(lambda r: r.choice(4_000, 4, replace=False), -WRAP_S), 4, id="0.1 % 49.7 days early"),
+        pytest.param(off(lambda _: np.array([7]), np.inf), 1, id="never"),
+        pytest.param(off(lambda _: np.array([7]), np.nan), 1, id="no number"),
+        pytest.param(off(lambda _: np.array([7]), 1e300), 1, id="no time"),
+        pytest.param(paused(2) - 1.7e9, 0, id="from 0 on"),
+    ],
+)
+def test_what_a_capture_of_minutes_watched(ts: Floats, left_out: int) -> None:
+    """Pauses are not watched and absurd times not believed: 41 minutes stay 41 minutes, in any order of the flows."""
+    kept = believable(ts)
+    assert (~kept).sum() == left_out
+    shuffled = np.random.default_rng(5).permutation(ts)
+    for each in (ts, shuffled, ts[kept]):
+        assert Watched.of(each).seconds == pytest.approx(LONG_S, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("ts", "hours"),
+    [
+        pytest.param(by_hour(office(3.0), 24), 24, id="a day with a quiet night"),
+        pytest.param(by_hour(office(3.0), 24 * 14), 24 * 14, id="two weeks of quiet nights"),
+        pytest.param(by_hour(lambda hour: office(1.0)(hour) if hour < 120 else 1.0, 168), 168, id="a weekend"),
+        pytest.param(by_hour(office(0.0), 72), 56, id="nights without a flow"),
+        pytest.param(by_hour(lambda _: 0.2, 720), 720, id="five flows a day"),
+        pytest.param(by_hour(lambda _: 4.0, 720), 720, id="four flows an hour"),
+        pytest.param(repeated(6 * HOUR_S, 10.0, 20, 12), 66, id="bursts each six hours"),
+        pytest.param(repeated(24 * HOUR_S, HOUR_S, 5_000, 8), 8, id="an hour a day"),
+        pytest.param(repeated(HOUR_S, 300.0, 500, 50), 50 / 12, id="five minutes an hour"),
+        pytest.param(
+            off(lambda r: np.flatnonzero(r.random(100_000) < 0.001), WRAP_S, capture(10 * DAY_S, 100_000)),
+            240,
+            id="0.1 % of ten days",
+        ),
+        pytest.param(
+            off(lambda r: np.flatnonzero(r.random(100_000) < 0.001), WRAP_S, capture(60 * DAY_S, 100_000)),
+            1_440,
+            id="0.1 % of sixty days, which they overlap",
+        ),
+    ],
+)  # fmt: skip
+def test_what_networks_watched(ts: Floats, hours: float) -> None:
+    """Quiet hours count, and what lies between captures does not."""
+    assert Watched.of(ts).seconds / HOUR_S == pytest.approx(hours, rel=0.1)
+
+
+def test_connections_that_began_long_ago() -> None:
+    """The log of an hour watched an hour, whatever began days before; it is kept, since it ended within."""
+    ts, random = capture(HOUR_S, 10_000), np.random.default_rng(4)
+    old = ts[0] - random.uniform(0.0, 100 * HOUR_S, 60)
+    starts, ends = np.append(ts, old), np.append(ts + 2.0, random.choice(ts, 60))
+    assert believable(starts, ends).all()
+    assert Watched.of(starts, ends).seconds == pytest.approx(HOUR_S, rel=0.01)
+    assert not believable(starts).all(), "without ends, nothing tells them from a wrong clock"
+
+
+def test_connections_that_end_long_after() -> None:
+    """Nor does a connection that is said to go on for hours beyond the last lengthen it."""
+    ts = capture(HOUR_S, 10_000)
+    lasting = np.where(np.random.default_rng(4).random(10_000) < 0.01, 20 * HOUR_S, 1.0)
+    assert Watched.of(ts, ts + lasting).seconds == pytest.approx(HOUR_S, rel=0.01)
+
+
+def test_flows_longer_than_the_capture() -> None:
+    """Where no flow ends before the last has begun, starts alone tell."""
+    ts = capture(HOUR_S, 500)
+    assert Watched.of(ts, ts + 2 * HOUR_S).seconds == pytest.approx(HOUR_S, rel=0.02)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0.0, 1e7), min_size=2, max_size=40), st.integers(1, 7))
+def test_the_clock_of_watching(moments: list[float], count: int) -> None:
+    """It never goes back, ends at all that was watched, goes on evenly in a stretch, and parts are equally long."""
+    watched = Watched.of(np.concatenate([capture() - 1.7e9, capture() - 1.7e9 + 3e6]))
+    asked = np.sort(np.array(moments))
+    clock = watched.clock(asked)
+    assert (np.diff(clock) >= 0).all()
+    assert watched.between(asked) == pytest.approx(clock[-1] - clock[0])
+    assert watched.clock(np.array([-1.0, 1e9])).tolist() == [0.0, watched.seconds]
+    edges = np.linspace(0.0, watched.seconds, count + 1)
+    np.testing.assert_allclose(watched.clock(watched.moments(edges)), edges, atol=1e-6)
+    parts = watched.parts(asked, count)
+    assert ((parts >= 0) & (parts < count)).all()
+    np.testing.assert_array_equal(parts, np.minimum(clock / watched.seconds * count, count - 1).astype(int))
+
+
+def test_stretches_and_pauses() -> None:
+    """A pause is watched for nothing, and moments in it belong to the stretch before it."""
+    watched = Watched.of(paused(2))
+    (first, second), (pause, end) = watched.starts, watched.ends
+    middle = (pause + second) / 2
+    moments = np.array([first - 5, first, middle, second, end + 5])
+    assert watched.stretch_of(moments).tolist() == [0, 0, 0, 1, 1]
+    assert watched.between(np.array([pause, middle, second])) == pytest.approx(0.0, abs=1e-6)
+    assert watched.between(np.array([pause - 3, second + 4])) == pytest.approx(7.0)
+    assert (watched.start, watched.end) == (first, end)
+
+
+@pytest.mark.parametrize("ts", [[], [5.0], [5.0, 5.0], [np.nan]])
+def test_too_few_to_tell(ts: list[float]) -> None:
+    """Of no flow, of one, or of one moment nothing was watched."""
+    times = np.array(ts)
+    watched = Watched.of(times, times)
+    assert watched.seconds == watched.days == watched.between(times) == 0.0
+    assert watched.parts(times, 3).tolist() == [0] * len(ts)
+    assert believable(times).tolist() == np.isfinite(times).tolist()
+
+
+def test_apart_is_told() -> None:
+    """Flows left out are counted, and the one that is farthest off is named."""
+    ts = off(lambda _: np.array([7, 9]), 2.3e9)
+    ts[9] = 4_070_908_800.0 + 1e6
+    ts[8] = 0.0
+    assert str(Apart.of(ts, believable(ts))) == (
+        "3 flows have times far from all others, such as 2099-01-12T13:46:40+00:00"
+    )
+    assert str(Apart.of(ts[:8], believable(ts)[:8])).startswith("1 flow has a time far from all others, such as 20")
+    assert Apart.of(capture(), believable(capture())) == Apart(0, None)
+    assert "1e+300 s" in str(Apart.of(np.append(capture(), 1e300), np.append(np.ones(4_000, bool), False)))
+
+
+def test_ends_of_flows() -> None:
+    """A flow of no known duration ends when it starts."""
+    frame = flows({"ts": 10.0, "duration_s": 2.5}, {"ts": 11.0, "duration_s": None}, {"ts": 12.0, "duration_s": 0.0})
+    assert ends_of(frame).tolist() == [12.5, 11.0, 12.0]
+    assert ends_of(frame.with_columns(pl.lit(np.inf).alias("duration_s"))).tolist() == [10.0, 11.0, 12.0]
