@@ -14,7 +14,6 @@ import msgspec
 
 from detector import events
 from detector.alerts.alert import AlertWriter
-from detector.alerts.decide import Budget
 from detector.deadline import Deadline
 from detector.decoding import open_format, open_kafka_decoder
 from detector.interpreter import tuned
@@ -24,6 +23,7 @@ from detector.pipeline import Limits, Pipeline, Tally
 from detector.records.flow import Decoder
 from detector.registry.registry import Registry
 from detector.registry.watcher import ModelWatcher
+from detector.scoring import budget_of
 from detector.settings_tree import Settings
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
@@ -64,16 +64,19 @@ class Daemon:
             sink = open_sink(settings, tell)
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
+            listening = ""
             if settings.web.enabled:
                 web = WebServer(settings.web.host, settings.web.port, self._telemetry.metrics.registry, self.status)
                 web.start()
+                listening = address(settings.web.host, web.port)
                 parts.callback(lambda: web.stop(Deadline.after(2.0)))
             sink.start()
             parts.callback(self._stop)
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
             parts.enter_context(tuned())
-            tell(events.DaemonStarted(settings.input.topic, model.name, model.version))
+            files = settings.input.paths if settings.input.transport == "files" else ()
+            tell(events.DaemonStarted(settings.input.topic, model.name, model.version, listening, files))
             pipeline.run(self._stopping, self._compare_partitions)
         return pipeline.tally
 
@@ -98,11 +101,7 @@ class Daemon:
         return Judge(
             model,
             incoming=watcher,
-            budget=Budget(
-                settings.alerts.false_positive_rate,
-                settings.alerts.alerts_per_hour,
-                settings.alerts.false_incidents_per_day or None,
-            ),
+            budget=budget_of(settings),
             writer=AlertWriter(settings.output.format, settings.alerts.top_features),
             write_scores=bool(settings.output.scores_topic or settings.output.scores_path),
             write_incidents=bool(settings.output.incidents_topic or settings.output.incidents_path),
@@ -179,6 +178,11 @@ class Daemon:
             joined=pipeline is not None and pipeline.joined,
             stale_after_s=self._settings.web.stale_after_s,
         )
+
+
+def address(host: str, port: int) -> str:
+    """Where the endpoints are, as a browser takes it."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _told(model: LoadedModel) -> dict[str, Any]:

@@ -30,6 +30,8 @@ OFFSET = "offset"
 """Column with the number of each flow's record in its file, from 0, or its offset in the partition; Int64."""
 
 
+PARQUET_NAMES = (".parquet", ".pq")
+
 _FORMAT = "give the --format that the records are in"
 
 
@@ -46,8 +48,8 @@ class Dataset:
     """Over every record as read, in order, each with a newline."""
     rejected: Mapping[str, int]
     passed_over: Mapping[str, int]
-    first_reject: str = ""
-    """Reason and detail of the first record that could not be used."""
+    samples: Mapping[str, str] = field(default_factory=dict)
+    """By reason: place and detail of the first record that could not be used for it."""
     topic: str | None = None
     """The topic that it was read from: then :data:`SOURCE` is the partition."""
 
@@ -71,6 +73,11 @@ class Dataset:
         """How many records could not be used."""
         return sum(self.rejected.values())
 
+    @property
+    def records(self) -> int:
+        """How many records there were, usable or not; header lines and what else is no flow are none."""
+        return len(self.frame) + self.rejects
+
 
 @dataclass(slots=True)
 class Gathering:
@@ -85,6 +92,7 @@ class Gathering:
     topic: str | None = None
     first_rejects: dict[str, str] = field(default_factory=dict)
     """By source: reason and detail of its first record that could not be used."""
+    _samples: dict[str, str] = field(default_factory=dict)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def add(self, values: Sequence[bytes | None], source: str, offsets: NDArray[np.int64]) -> FlowBatch:
@@ -105,8 +113,18 @@ class Gathering:
         self._rejected.update(reject.reason.value for reject in batch.rejects)
         if batch.rejects and source not in self.first_rejects:
             first = batch.rejects[0]
-            text = f"record {offsets[first.row] + 1}: {first.reason.value}: {first.detail}"
+            text = f"{self._place(source, offsets[first.row])}: {first.reason.value}: {first.detail}"
             self.first_rejects[source] = text
+        for reject in batch.rejects if len(self._samples) < len(self._rejected) else ():
+            if reject.reason.value not in self._samples:
+                place = self._place(source, offsets[reject.row])
+                self._samples[reject.reason.value] = f"{source} {place}: {reject.detail}"
+
+    def _place(self, source: str, offset: np.int64) -> str:
+        """Where a record stands, as people and their editors count."""
+        if self.topic is not None:
+            return f"offset {offset}"
+        return f"row {offset + 1}" if source.endswith(PARQUET_NAMES) else f"line {offset + 1}"
 
     def finish(self) -> Dataset:
         """Sort what was gathered. Raises InputError if there is no flow at all."""
@@ -120,7 +138,7 @@ class Gathering:
             sha256=self._digest.hexdigest(),
             rejected=dict(self._rejected),
             passed_over=dict(self._passed_over),
-            first_reject=next((f"{source} {text}" for source, text in self.first_rejects.items()), ""),
+            samples=dict(self._samples),
             topic=self.topic,
         )
 
@@ -128,8 +146,8 @@ class Gathering:
         if self._rejected:
             total = sum(self._rejected.values())
             first = next(iter(self.first_rejects.values()))
-            return f"none of {total} records can be used ({commonest(self._rejected)}); {first}; {_FORMAT}"
-        passed = ", ".join(f"{count} {name}" for name, count in self._passed_over.items())
+            return f"none of {total:,} records can be used ({commonest(self._rejected)}); {first}; {_FORMAT}"
+        passed = ", ".join(f"{count:,} {name}" for name, count in self._passed_over.items())
         return f"there is no flow in it, only {passed or 'nothing'}; give a file with flow records"
 
 
@@ -170,9 +188,9 @@ def read_topic(
     sources = [f"{range.topic}/{number}" for number in builtins.range(range.partitions())]
     gathering = Gathering(decoder, format, sources, topic=range.topic)
     for partition, values, offsets in range.read():
-        gathering.add(values, sources[partition], offsets)
+        batch = gathering.add(values, sources[partition], offsets)
         if tell:
-            tell(len(values))
+            tell(records_in(batch))
     return gathering.finish()
 
 
@@ -184,14 +202,19 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
         batch = gathering.add(values, name, np.arange(read, read + len(values), dtype=np.int64))
         read, accepted = read + len(values), accepted + len(batch.frame)
         rejected.update(reject.reason.value for reject in batch.rejects)
-        tell(len(values))
+        tell(records_in(batch))
     if rejected and not accepted:
         raise InputError(
-            f"reading {name} as {gathering.format}: none of {rejected.total()} records can be used"
+            f"reading {name} as {gathering.format}: none of {rejected.total():,} records can be used"
             f" ({commonest(rejected)}); {gathering.first_rejects[name]}; {_FORMAT}"
         )
 
 
+def records_in(batch: FlowBatch) -> int:
+    """How many records a batch holds: header lines, and what else is no flow, are none."""
+    return len(batch.frame) + len(batch.rejects)
+
+
 def commonest(counts: Counter[str]) -> str:
     """The three commonest reasons with their counts, for a message."""
-    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common(3))
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common(3))

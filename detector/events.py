@@ -256,17 +256,19 @@ class ModelWatchFailed:
 
 @dataclass(frozen=True, slots=True)
 class DaemonStarted:
-    """Everything is up."""
+    """Everything is up; ``listening`` is the address of the endpoints, empty where there are none."""
 
     topic: str = ""
     model: str = ""
     version: str = ""
     listening: str = ""
+    files: tuple[str, ...] = ()
 
     def record(self, metrics: Metrics, log: Log) -> None:
         """Note the time, say what runs."""
         metrics.started.set_to_current_time()
-        log.info("daemon.started", topic=self.topic, model=self.model, version=self.version, listening=self.listening)
+        reads = {"files": list(self.files)} if self.files else {"topic": self.topic}
+        log.info("daemon.started", **reads, model=self.model, version=self.version, listening=self.listening)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from detector.alerts.score_record import score_records
 from detector.alerts.suspect import suspect
 from detector.drift import DriftMonitor
 from detector.drift_events import DriftSeen
+from detector.familiarity import Familiarity
+from detector.familiarity_events import FlowsRaised
 from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.memory import Memory
@@ -59,6 +61,7 @@ class Judge:
         self.model = model
         self.memory = Memory(model)
         self._drift = DriftMonitor(model)
+        self._familiarity = Familiarity()
         self._incoming = incoming
         self._budget = budget
         self._rule = budget.rule(model.calibration, model.incidents, model.extractor.inside)
@@ -115,6 +118,7 @@ class Judge:
         self.model = new
         self.memory.adopt(new)
         self._drift = DriftMonitor(new)
+        self._familiarity = Familiarity()
         self._rule = self._budget.rule(new.calibration, new.incidents, new.extractor.inside)
         self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
 
@@ -151,6 +155,8 @@ class Judge:
         started = time.perf_counter()
         decision = self._decision(raw, flows, scores)
         self._tell(events.BatchDecided(len(scores.overall), len(decision.rows), time.perf_counter() - started))
+        if block := self._familiarity.look(len(scores.overall), len(decision.rows)):
+            self._tell(FlowsRaised(block, self.model.name, self.model.version))
         return decision
 
     def _decision(self, raw: RawBatch, flows: FlowBatch, scores: Scores) -> Decision:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Literal, Protocol, TextIO
 
 import structlog
@@ -19,6 +19,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 SAMPLE_LINES = 5
 SAMPLE_SECONDS = 60.0
 """Enough to see what is wrong, and at most 7,200 lines a day and key."""
+
+PEOPLE_TIME = "%Y-%m-%d %H:%M:%SZ"
 
 Log = FilteringBoundLogger
 
@@ -90,16 +92,20 @@ class Once:
 def open_log(
     stream: TextIO,
     level: Literal["debug", "info", "warning", "error"] = "info",
-    style: Literal["json", "console"] = "json",
+    style: Literal["auto", "json", "console"] = "json",
 ) -> Log:
-    """A logger that writes to ``stream``; each line has ``timestamp`` (UTC), ``level`` and ``event``."""
+    """A logger that writes to ``stream``; each line has ``timestamp`` (UTC), ``level`` and ``event``.
+
+    ``auto`` is for people where the stream is a terminal, else JSON.
+    """
+    people = style == "console" or (style == "auto" and stream.isatty())
     processors: list[Processor] = [
         Sampling(),
         Once(),
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt=PEOPLE_TIME if people else "iso", utc=True),
         structlog.processors.format_exc_info,
-        _renderer(style, colours=stream.isatty()),
+        *(_for_people(colours=stream.isatty()) if people else [structlog.processors.JSONRenderer()]),
     ]
     logger: Log = structlog.wrap_logger(
         structlog.WriteLogger(stream),
@@ -110,7 +116,18 @@ def open_log(
     return logger
 
 
-def _renderer(style: str, *, colours: bool) -> Callable[[WrappedLogger, str, EventDict], str | bytes]:
-    if style == "console":
-        return structlog.dev.ConsoleRenderer(colors=colours)
-    return structlog.processors.JSONRenderer()
+def _for_people(*, colours: bool) -> list[Processor]:
+    return [_without_nothing, structlog.dev.ConsoleRenderer(colors=colours)]
+
+
+def _without_nothing(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out what says nothing, and write lists and numbers as people do."""
+    return {name: _readable(value) for name, value in event.items() if value not in (None, "", [], {}, ())}
+
+
+def _readable(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_readable(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(_readable(each)) for each in value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value

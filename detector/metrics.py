@@ -206,6 +206,11 @@ class Metrics:
         self.p_values = self._bulk("p_value", "Calibrated p-values: the share of benign flows as odd.", P_VALUES)
         self.alerts = self._counter("alerts_total", "Alerts raised, by severity.", "severity")
         _from_zero(self.alerts, (severity.word for severity in Severity))
+        self.raised = self._replaced(
+            "raised_ratio",
+            "Share of the latest 1,000 flows or more that were raised; near 1, the model does not know this network.",
+            "model_version",
+        )
         self.alert_seconds = self._bulk(
             "event_to_alert_seconds",
             "From a record's timestamp in the broker to its alert acknowledged.",

@@ -10,7 +10,7 @@ Promises: an offset is committed only after every record up to it is scored or d
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -101,6 +101,7 @@ class Tally:
     passed_over: int = 0
     in_flight: int = 0
     alerts: int = 0
+    passed_over_kinds: Counter[str] = field(default_factory=Counter)
     versions: list[str] = field(default_factory=list)
 
     @property
@@ -326,6 +327,7 @@ class Pipeline:
         tally.scored += verdict.scored
         tally.dead_lettered += len(verdict.dead_letters)
         tally.passed_over += sum(verdict.passed_over.values())
+        tally.passed_over_kinds.update(verdict.passed_over)
         tally.alerts += len(verdict.alerts)
         if verdict.model_version not in tally.versions:
             tally.versions.append(verdict.model_version)

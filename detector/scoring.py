@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.decide import Budget
 from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
@@ -31,6 +32,12 @@ class Scored:
     p_values: NDArray[np.float64]
     rates: NDArray[np.float64] | None
     """False incidents per day that would raise each; None where the model is not calibrated to tell them."""
+
+
+def budget_of(settings: Settings) -> Budget:
+    """The alert budget that the settings give."""
+    alerts = settings.alerts
+    return Budget(alerts.false_positive_rate, alerts.alerts_per_hour, alerts.false_incidents_per_day or None)
 
 
 def load_model(settings: Settings, version: str | None = None) -> LoadedModel:

@@ -78,7 +78,9 @@ class Input(Section):
     )
     topic: str = Field(default="flows", min_length=1, description="Kafka topic with the flow records.")
     paths: tuple[str, ...] = Field(
-        default=(), description="With `files`: the files to read, in order, plain or gzip; `-` is standard input."
+        default=(),
+        description="With `files`: the files to read, in order, plain or gzip, folders of them, or globs such as"
+        " `logs/**/conn.*.gz`; `-` is standard input.",
     )
     format: str = Field(
         default="zeek", min_length=1, description="Format of a record, such as `zeek`, `suricata` or `mapping`."
@@ -260,6 +262,17 @@ class Model(Section):
     poll_interval_s: float = Field(default=10.0, gt=0, le=86_400, description="Seconds between looks at the alias.")
 
 
+class Training(Section):
+    """What `oddflow train` accepts; the daemon does not look at it."""
+
+    max_rejected_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Of the records, the share that may be unusable: above it nothing is trained.",
+    )
+
+
 class Alerts(Section):
     """How many alerts to raise, and what they tell."""
 
@@ -334,7 +347,10 @@ class Log(Section):
     """The log, on standard error. Normal running logs almost nothing; errors of a hot path are sampled."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
-    format: Literal["json", "console"] = Field(default="json", description="`json` for machines, `console` for people.")
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="`json` for machines, `console` for people; `auto`: `console` on a terminal, else `json`.",
+    )
 
 
 class Settings(BaseSettings):
@@ -348,6 +364,7 @@ class Settings(BaseSettings):
     batch: Batch = Batch()
     output: Output = Output()
     model: Model = Model()
+    training: Training = Training()
     alerts: Alerts = Alerts()
     state: State = State()
     web: Web = Web()

@@ -29,6 +29,7 @@ from detector.cli.data import (
     read_flows,
     settings_of,
 )
+from detector.cli.several import SeveralCommand
 from detector.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli"}
 
 def register(app: typer.Typer) -> None:
     """Add the commands: the entry point of the group ``oddflow.commands``."""
-    app.command()(train)
-    app.command()(evaluate)
+    app.command(cls=SeveralCommand)(train)
+    app.command(cls=SeveralCommand)(evaluate)
     for name, module in ELSEWHERE.items():
         try:
             command = getattr(import_module(module), name)
         except ModuleNotFoundError:  # one command's libraries must not take the others away
             continue
-        app.command(name)(command)
+        app.command(name, cls=SeveralCommand)(command)
 
 
 def train(
@@ -95,6 +96,13 @@ def train(
         ),
     ] = None,
     attacker: AttackerOption = None,
+    max_rejected: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of the records that may be unusable; the settings' training.max_rejected_share if not given.",
+        ),
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Put it in charge at once.")] = True,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -105,7 +113,7 @@ def train(
 
       oddflow train --data conn.log.gz --format zeek --registry registry
 
-      oddflow train --data monday.json.gz --data tuesday.json.gz --format zeek --registry s3://models --no-promote
+      oddflow train --data logs/2026-11-2*/conn.*.log.gz --format zeek --registry s3://models --no-promote
 
       oddflow train --topic flows --from 2026-11-23T00:00:00Z --bootstrap-servers kafka:9092 --registry s3://models
 
@@ -113,11 +121,15 @@ def train(
 
       oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 --inside 2001:db8::/32
     """
-    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.rejects import check_share, told_rejects  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from detector.decoding import open_format  # noqa: PLC0415
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.registry.registry import Registry  # noqa: PLC0415
-    from training.labels import TrainOn, mark_attackers  # noqa: PLC0415
+    from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
+    from training.parameters import check_recipe  # noqa: PLC0415
     from training.publish import champion_of, publish  # noqa: PLC0415
+    from training.split import check_holdout  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
     from training.train import train as train_frame  # noqa: PLC0415
 
@@ -127,8 +139,8 @@ def train(
         kafka__bootstrap_servers=bootstrap_servers,
         model__registry=registry,
         model__name=model,
+        training__max_rejected_share=max_rejected,
     )
-    asked = given_flows(data, topic, start, end)
     recipe = Recipe(
         kind=kind,
         train_on=TrainOn.parse(train_on),
@@ -140,10 +152,19 @@ def train(
         partitions=partitions or 1,
         inside=networks(inside or []),
     )
+    check_recipe(recipe.kind, recipe.params)
+    check_holdout(recipe.holdout)
+    open_format(settings)
+    if recipe.train_on.needs_labels:
+        check_labels_possible(f"training on {train_on}", settings.input.format, settings.input.mapping, attacker or [])
+    asked = given_flows(data, topic, start, end)
     shelf = Registry(settings.model.registry)
     parent = champion_of(shelf, settings.model.name)
     with steps_on_stderr(quiet=as_json) as steps:
         read = read_flows(settings, asked, steps, labels=True)
+        if read.rejects:
+            steps.note(told_rejects(read))
+        check_share(read, settings.training.max_rejected_share)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
         if read.topic is not None and partitions is None:
             recipe = replace(recipe, partitions=len(read.sources))
@@ -169,6 +190,14 @@ def evaluate(
     version: VersionOption = None,
     warm_up: WarmUpOption = None,
     attacker: AttackerOption = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit 1 where the figures cannot be relied on: flows that the model was trained on, or a network that"
+            " it does not know.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -180,13 +209,15 @@ def evaluate(
 
       oddflow evaluate --warm-up morning.log --data afternoon.log --format zeek --registry registry --json
 
-      oddflow evaluate --data conn.json --format zeek --registry registry --attacker 172.16.1.11
+      oddflow evaluate --data conn.json --format zeek --registry registry --attacker 172.16.1.11 172.16.1.12 --strict
     """
-    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
-    from detector.scoring import load_model, score_flows  # noqa: PLC0415
+    from detector.cli.rejects import told_rejects  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from detector.decoding import open_format  # noqa: PLC0415
+    from detector.scoring import budget_of, load_model, score_flows  # noqa: PLC0415
+    from training.evaluate import doubts, show  # noqa: PLC0415
     from training.evaluate import evaluate as evaluate_scores  # noqa: PLC0415
-    from training.evaluate import show  # noqa: PLC0415
-    from training.labels import mark_attackers  # noqa: PLC0415
+    from training.labels import check_labels_possible, mark_attackers, need_labels  # noqa: PLC0415
 
     settings = settings_of(
         config,
@@ -196,15 +227,26 @@ def evaluate(
         model__name=model,
         model__alias=alias,
     )
+    open_format(settings)
+    check_labels_possible("evaluating", settings.input.format, settings.input.mapping, attacker or [])
     asked = given_flows(data, topic, start, end)
     with steps_on_stderr(quiet=as_json) as steps:
         loaded = load_model(settings, version)
         before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
         read = read_flows(settings, asked, steps, labels=True)
+        if read.rejects:
+            steps.note(told_rejects(read))
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
+        need_labels(read.frame)
         steps(f"scoring {len(read.frame):,} flows")
-        found = evaluate_scores(loaded, read.frame, score_flows(loaded, read, before))
+        scored = score_flows(loaded, read, before)
+        found = evaluate_scores(loaded, read, scored, budget_of(settings))
     typer.echo(json.dumps(found, indent=2) if as_json else show(found))
+    wrong = doubts(found)
+    for doubt in wrong:
+        typer.echo(f"oddflow: {doubt}", err=True)
+    if strict and wrong:
+        raise typer.Exit(1)
 
 
 def parameters(given: list[str]) -> dict[str, Any]:
@@ -247,6 +289,7 @@ def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: 
             "rows": manifest.training.rows,
             "rows_read": manifest.training.rows_read,
             "rejected": read.rejects,
+            "rejected_by_reason": dict(read.rejected),
             "calibration_rows": manifest.calibration.rows,
             "promoted": published.promoted,
             "previous": published.previous,
@@ -255,8 +298,6 @@ def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: 
         }
         typer.echo(json.dumps(told, indent=2))
         return
-    if read.rejects:
-        typer.echo(f"{read.rejects:,} records could not be used; the first: {read.first_reject}", err=True)
     for name, each in manifest.quality.items():
         typer.echo(f"{name}: {each.value:.4f} ({each.low:.4f} to {each.high:.4f})")
     was = f", in place of {published.previous}" if published.previous else ""

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from detector.alerts.decide import Budget
 from detector.alerts.evidence import evidence_keys
+from detector.dataset import Dataset
+from detector.familiarity import Raised
 from detector.models.bundle import LoadedModel
 from detector.records.flow import LABEL
 from detector.scoring import Scored
@@ -19,19 +22,25 @@ from training.card import WORDS
 from training.found import found_figures
 from training.labels import Truth
 from training.metrics import figures
+from training.overlap import Overlap, overlap
 from training.quality import FOUND_AT, found_by_label
 
 BUDGETS = (0.01, 0.001)
 """P-values at which the share of benign flows raised is told: what the calibration promises to keep below."""
 
 
-def evaluate(model: LoadedModel, frame: pl.DataFrame, scored: Scored) -> dict[str, Any]:
+def evaluate(model: LoadedModel, read: Dataset, scored: Scored, budget: Budget) -> dict[str, Any]:
     """Give the figures of ``training.metrics`` over the rows with a label, and which rows those are.
 
     ``rows`` counts every row scored, ``unlabelled`` those in no figure. ``benign_raised_at_p_X`` is the share of benign
     rows with a p-value of at most X, and ``found`` the share of each label's rows above all but 1 % of the benign ones.
+    ``raised`` of ``not_attacks`` are raised at ``budget``: nearly all where the model does not know the network
+    (``network_known``). ``trained_on`` tells of flows that the model was, or may have been, trained on.
     """
+    frame = read.frame
     truth = Truth.of(frame)
+    raised = raised_at(model, scored, ~truth.attack, budget)
+    same = overlap(model.manifest.training, read)
     known = np.flatnonzero(truth.known)
     scores, attacks = scored.scores[known], truth.attack[known]
     told = figures(scores, attacks)
@@ -43,9 +52,33 @@ def evaluate(model: LoadedModel, frame: pl.DataFrame, scored: Scored) -> dict[st
         **{f"benign_raised_at_p_{p}": _raised(scored.p_values[truth.benign], p) for p in BUDGETS},
         "found": dict(sorted(found.items())),
         **_by_incidents(frame, scored, truth),
+        "raised": raised.raised,
+        "not_attacks": raised.flows,
+        "network_known": not raised.unknown,
+        "trained_on": None if same is None else {"flows": same.flows, "certain": same.certain, "why": same.why},
         "model": model.name,
         "version": model.version,
     }
+
+
+def raised_at(model: LoadedModel, scored: Scored, among: NDArray[np.bool_], budget: Budget) -> Raised:
+    """How many of the flows ``among`` all scored would be raised."""
+    if scored.rates is None or budget.incidents_per_day is None or budget.alerts_per_hour is not None:
+        raised = scored.p_values <= budget.share(model.calibration)
+    else:
+        raised = scored.rates <= budget.incidents_per_day
+    return Raised(int((raised & among).sum()), int(among.sum()))
+
+
+def doubts(found: Mapping[str, Any]) -> list[str]:
+    """Why the figures cannot be relied on, a sentence each; none where nothing speaks against them."""
+    told = []
+    same = found["trained_on"]
+    if same is not None and same["certain"]:
+        told.append(Overlap(**same).told(found["rows"]))
+    if not found["network_known"]:
+        told.append(Raised(found["raised"], found["not_attacks"]).told(f"{found['model']} {found['version']}"))
+    return told
 
 
 def _by_incidents(frame: pl.DataFrame, scored: Scored, truth: Truth) -> dict[str, Any]:
@@ -70,6 +103,9 @@ def show(found: Mapping[str, Any]) -> str:
         table.add_row(f"Attack flows found at {budget} false incidents", _number(share) + after)
     for label, share in found["found"].items():
         table.add_row(f"Found of {label}, at {FOUND_AT:.0%} false positives", _number(share))
+    table.add_row("Flows raised that are no attacks", f"{found['raised']:,} of {found['not_attacks']:,}")
+    if (same := found["trained_on"]) is not None and not same["certain"]:
+        table.add_row("Note", Overlap(**same).told(found["rows"]))
     console = Console(width=100, highlight=False, markup=False, color_system=None)
     with console.capture() as capture:
         console.print(table)

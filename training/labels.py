@@ -6,7 +6,7 @@ Labels choose rows and measure results; they never become a feature (``detector.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,9 +16,41 @@ from numpy.typing import NDArray
 
 from detector.errors import ConfigurationError, InputError
 from detector.records.flow import BENIGN, LABEL
+from detector.records.formats import FORMATS
+
+MAPPING = "mapping"
+"""The format whose labels are where the settings say."""
 
 ATTACKER = "attacker"
 """The label given to flows by their address."""
+
+
+def check_labels_possible(
+    what: str,
+    format: str,  # noqa: A002 - what it is called everywhere
+    mapping: Mapping[str, str],
+    attackers: Sequence[str],
+) -> None:
+    """Raise InputError where no record of ``format`` can have a label and no attacker is named, before any is read.
+
+    Raises ConfigurationError for an attacker that is no address.
+    """
+    for text in attackers:
+        _address(text)
+    row = FORMATS.get(format)
+    if attackers or row is None or (row.labels and not (format == MAPPING and LABEL not in mapping)):
+        return
+    fix = "map a field to label" if format == MAPPING else "use a labelled format"
+    raise InputError(f"{what}: records of the format {format} have no labels; name attackers with --attacker, or {fix}")
+
+
+def need_labels(frame: pl.DataFrame) -> None:
+    """Raise InputError where no flow has a label: there is nothing to measure by."""
+    if not Truth.of(frame).known.any():
+        raise InputError(
+            f"evaluating: none of {len(frame):,} flows has a label; give labelled flows, or name attackers with"
+            " --attacker"
+        )
 
 
 def mark_attackers(frame: pl.DataFrame, attackers: Sequence[str]) -> pl.DataFrame:
@@ -90,6 +122,11 @@ class TrainOn:
         if kind != "normal" or not 0.0 <= value <= 1.0:
             raise ConfigurationError(f"--train-on {text}: give all, normal, or normal+SHARE such as normal+0.01")
         return cls(text, value)
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether rows are chosen by their labels."""
+        return self.attacks_per_normal is not None
 
     def calm(self, truth: Truth) -> NDArray[np.bool_]:
         """Rows that a model may be calibrated on: none that is known to be an attack.

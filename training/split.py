@@ -40,14 +40,19 @@ class Split:
         return np.arange(rows) < self.cut
 
 
+def check_holdout(share: float) -> None:
+    """Raise ConfigurationError for a share outside 0…1."""
+    if not 0.0 < share < 1.0:
+        raise ConfigurationError(f"--holdout {share}: give a share between 0 and 1, such as 0.2")
+
+
 def split_by_time(frame: pl.DataFrame, calm: NDArray[np.bool_], holdout: float) -> Split:
     """Hold out the last ``holdout`` share of the ``calm`` rows (benign, or not known to be attacks) of a frame.
 
     Of flows that span two days or more, the whole last day at least.
     Raises ConfigurationError for a share outside 0…1, InputError where too few calm rows are left on either side.
     """
-    if not 0.0 < holdout < 1.0:
-        raise ConfigurationError(f"--holdout {holdout}: give a share between 0 and 1, such as 0.2")
+    check_holdout(holdout)
     rows, ts = np.flatnonzero(calm), frame["ts"].to_numpy()
     place = len(rows) - round(len(rows) * holdout)
     if len(rows) and ts[rows[-1]] - ts[rows[0]] >= TWO_DAYS * DAY_S:

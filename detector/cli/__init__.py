@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from detector.cli.several import SeveralCommand
 from detector.errors import ConfigurationError, OddflowError
 
 EXIT_CODES: dict[int, str] = {
@@ -166,7 +167,7 @@ def _as_command(thing: Any) -> Any:
     if isinstance(thing, typer.Typer):
         return get_command(thing)
     alone = typer.Typer(add_completion=False)
-    alone.command()(thing)
+    alone.command(cls=SeveralCommand)(thing)
     return get_command(alone)
 
 

@@ -28,7 +28,9 @@ DataOption = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
-        help="File of flow records: lines, plain or gzip, or Parquet; `-` is standard input. May be repeated.",
+        metavar="FILE...",
+        help="Files of flow records (lines, plain or compressed, or Parquet), folders of them, or globs;"
+        " `-` is standard input.",
     ),
 ]
 FormatOption = Annotated[
@@ -61,16 +63,20 @@ AliasOption = Annotated[
 VersionOption = Annotated[str | None, typer.Option("--version", help="The version by its name, instead of an alias.")]
 WarmUpOption = Annotated[
     list[str] | None,
-    typer.Option("--warm-up", help="File of earlier flows: they pass through the features, unscored. May be repeated."),
+    typer.Option(
+        "--warm-up", metavar="FILE...", help="Earlier flows, as --data: they pass through the features, unscored."
+    ),
 ]
 AttackerOption = Annotated[
     list[str] | None,
-    typer.Option("--attacker", help="Label flows from or to this address as attacks, all others benign. Repeatable."),
+    typer.Option(
+        "--attacker", metavar="IP...", help="Label flows from or to these addresses as attacks, all others benign."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 
 
-def settings_of(config: Path | None, **flags: str | None) -> Settings:
+def settings_of(config: Path | None, **flags: str | float | None) -> Settings:
     """The daemon's settings, with a command's flags (``input__format="zeek"``) over them."""
     dotted: dict[str, Any] = {name.replace("__", "."): value for name, value in flags.items()}
     return load_settings(config, dotted)
@@ -87,14 +93,16 @@ class Given:
 
 
 def given_flows(paths: list[str] | None, topic: str | None, start: str | None, end: str | None) -> Given:
-    """Hold the flags together. Raises ConfigurationError for both, neither, or a range of files."""
+    """Hold the flags together. Raises ConfigurationError for both, neither, or a range of files; see ``expanded``."""
     if paths and topic:
         raise ConfigurationError("flows of --data and of --topic: give one of them")
     if not paths and not topic:
         raise ConfigurationError("no flows given: name their files with --data FILE, or a topic with --topic NAME")
     if paths and (start or end):
         raise ConfigurationError("--from and --to: they are for a --topic; files are read whole")
-    return Given(tuple(paths or ()), topic, start, end)
+    from detector.transport.paths import expanded  # noqa: PLC0415 - --help needs none
+
+    return Given(tuple(expanded(paths or ())), topic, start, end)
 
 
 def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) -> Dataset:
@@ -130,7 +138,8 @@ def _encoded(settings: Settings, *, labels: bool) -> Decoder | None:
 def read_files(settings: Settings, paths: Sequence[str], steps: Steps, *, labels: bool, what: str = "") -> Dataset:
     """Read files in the settings' format. See ``read_dataset``."""
     from detector.dataset import read_dataset  # noqa: PLC0415 - compiles kernels; --help needs none
+    from detector.transport.paths import expanded  # noqa: PLC0415
 
     steps(f"reading {what}flows")
     chosen = settings.input
-    return read_dataset(paths, chosen.format, labels=labels, mapping=chosen.mapping or None, tell=steps.count)
+    return read_dataset(expanded(paths), chosen.format, labels=labels, mapping=chosen.mapping or None, tell=steps.count)

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detector.errors import ConfigurationError
+from detector.familiarity import Raised
 from detector.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from detector.pipeline import Tally
+
+STDIN = "-"
+
+OUTPUT_TOPICS = {
+    "--output": "output.alerts_topic",
+    "--dead-letters": "output.dead_letters_topic",
+    "--scores": "output.scores_topic",
+    "--incidents": "output.incidents_topic",
+}
+"""By flag: the setting that names the topic instead."""
 
 
 def detect(
@@ -18,7 +34,11 @@ def detect(
     ] = None,
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", help="Read this file instead of Kafka; `-` is standard input. May be repeated."),
+        typer.Option(
+            "--input",
+            metavar="FILE...",
+            help="Read these files instead of Kafka, folders of them, or globs; `-` is standard input.",
+        ),
     ] = None,
     output: Annotated[str | None, typer.Option(help="With --input: where alerts go; `-` is standard output.")] = None,
     dead_letters: Annotated[str | None, typer.Option(help="With --input: where unusable records go.")] = None,
@@ -35,7 +55,9 @@ def detect(
         bool, typer.Option("--create-topics", help="Create Kafka topics that are missing.")
     ] = False,
     port: Annotated[int | None, typer.Option(help="Port for metrics and health; 0 takes any free one.")] = None,
-    log_format: Annotated[str | None, typer.Option(help="json or console.")] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="json, console, or auto: console on a terminal, else json.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Run the daemon: records in, alerts and metrics out.
@@ -53,6 +75,8 @@ def detect(
 
       zcat eve.json.gz | oddflow detect --input - --format suricata --registry registry --output -
     """
+    to_files = {"--output": output, "--dead-letters": dead_letters, "--scores": scores, "--incidents": incidents}
+    of_kafka = {"--bootstrap-servers": bootstrap_servers, "--topic": topic, "--group": group}
     flags: dict[str, Any] = {
         "input.transport": "files" if inputs else None,
         "input.paths": inputs or None,
@@ -69,10 +93,39 @@ def detect(
         "model.alias": alias,
         "web.port": port,
         "web.enabled": False if inputs and port is None else None,
-        "log.format": log_format or ("console" if sys.stderr.isatty() else None),
+        "log.format": log_format,
         "log.level": log_level,
     }
-    _run(load_settings(config, flags), create_topics=create_topics)
+    settings = load_settings(config, flags)
+    of_kafka["--create-topics"] = "yes" if create_topics else None
+    _check_fit(settings, to_files, of_kafka)
+    _run(settings, create_topics=create_topics)
+
+
+def _check_fit(settings: Settings, to_files: Mapping[str, str | None], of_kafka: Mapping[str, str | None]) -> None:
+    """Raise ConfigurationError for a flag that would be passed over, or an output that would overwrite an input."""
+    files = settings.input.transport == "files"
+    for flag, value in (of_kafka if files else to_files).items():
+        if value is None:
+            continue
+        if files:
+            raise ConfigurationError(f"{flag} {value}: it is for Kafka, and the input is files; leave one of them out")
+        raise ConfigurationError(
+            f"{flag} {value}: files are written where files are read; give --input FILE too, or where the input is"
+            f" Kafka name a topic: {OUTPUT_TOPICS[flag]}"
+        )
+    if files:
+        _check_outputs(settings)
+
+
+def _check_outputs(settings: Settings) -> None:
+    from detector.transport.paths import expanded  # noqa: PLC0415 - --help needs none
+
+    read = {Path(path).absolute(): path for path in expanded(settings.input.paths) if path != STDIN}
+    output = settings.output
+    for path in (output.alerts_path, output.dead_letters_path, output.scores_path, output.incidents_path):
+        if path is not None and (given := read.get(Path(path).absolute())) is not None:
+            raise ConfigurationError(f"{given}: it is an input and an output; give another file for one of them")
 
 
 def _run(settings: Settings, *, create_topics: bool) -> None:
@@ -93,8 +146,18 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
     with stopped_by_signals(daemon.stop):
         tally = daemon.run()
     if settings.input.transport == "files":
-        typer.echo(
-            f"read {tally.read:,}: scored {tally.scored:,}, dead-lettered {tally.dead_lettered:,}, "
-            f"passed over {tally.passed_over:,}; alerts {tally.alerts:,}",
-            err=True,
-        )
+        typer.echo(_summary(tally), err=True)
+        raised = Raised(tally.alerts, tally.scored)
+        if raised.unknown:
+            typer.echo(f"oddflow: {raised.told(' '.join((settings.model.name, *tally.versions)))}", err=True)
+
+
+def _summary(tally: Tally) -> str:
+    """What became of a file's records; header lines are none."""
+    headers = tally.passed_over_kinds.get("header", 0)
+    besides = f" (and {headers:,} header {'line' if headers == 1 else 'lines'})" if headers else ""
+    others = ", ".join(f"{count:,} {kind}" for kind, count in tally.passed_over_kinds.items() if kind != "header")
+    return (
+        f"read {tally.read - headers:,}{besides}: scored {tally.scored:,}, dead-lettered {tally.dead_lettered:,},"
+        f" passed over {tally.passed_over - headers:,}{f' ({others})' if others else ''}; alerts {tally.alerts:,}"
+    )

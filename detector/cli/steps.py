@@ -44,6 +44,10 @@ class Steps:
         self._records += records
         self._status.update(f"{self._step}: {self._records:,} records")
 
+    def note(self, text: str) -> None:
+        """Write something that a person should know, quiet or not; the step goes on."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def _finish(self) -> None:
         if self._step and not self._quiet:
             records = f": {self._records:,} records" if self._records else ""

@@ -37,6 +37,8 @@ class Format:
     """Columns (Float64) beyond the canonical ones, which only sets for evaluation have."""
     is_json: bool = False
     """Whether records are JSON objects: then they may be encoded by a schema as well."""
+    labels: bool = True
+    """Whether a record can say if it is an attack."""
 
 
 _ROWS = (
@@ -44,10 +46,10 @@ _ROWS = (
     Format("zeek-json", "Zeek conn log, JSON", open_zeek_json, is_json=True),
     Format("zeek-tsv", "Zeek conn log, tab-separated, with its #fields lines", open_zeek_tsv),
     Format("suricata", "Suricata EVE, flow events", open_suricata, is_json=True),
-    Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2, is_json=True),
+    Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2, is_json=True, labels=False),
     Format("argus", "Argus binetflow, commas or tabs", open_argus),
     Format("cicflowmeter", "CICFlowMeter CSV, headers of 2017 and 2018", open_cicflowmeter),
-    Format("vpcflow", "AWS VPC flow logs, versions 2 to 5", open_vpcflow),
+    Format("vpcflow", "AWS VPC flow logs, versions 2 to 5", open_vpcflow, labels=False),
     Format("unsw-nb15", "UNSW-NB15 raw flows, for evaluation", open_unsw_nb15),
     Format("nsl-kdd", "NSL-KDD, for evaluation", open_nsl_kdd, EXTRA),
     Format("mapping", "other JSON, its fields named in the settings", open_mapping, is_json=True),

@@ -25,8 +25,9 @@ def open_source(settings: Settings, tell: Tell) -> Source:
             return KafkaPythonSource(topic=chosen.topic, properties=settings.kafka.consumer(), tell=tell)
         case "files":
             from detector.transport.files import FileSource  # noqa: PLC0415
+            from detector.transport.paths import expanded  # noqa: PLC0415
 
-            return FileSource(chosen.paths)
+            return FileSource(expanded(chosen.paths))
         case "memory":
             raise ConfigurationError("input.transport is memory, which only tests can fill; use confluent or files")
 

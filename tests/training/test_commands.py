@@ -20,6 +20,9 @@ from training.steadiness import shares
 
 FORMAT = ("--format", "zeek-json")
 
+INPUTS = Path(__file__).parent.parent / "inputs"
+"""Situations of people who run sensors, each with what it should give."""
+
 
 def run(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
@@ -99,6 +102,85 @@ def test_evaluate_measures(registry: Path, flows: Path) -> None:
     assert [name for name in (*names, "precision_at_prevalence_0.01") if name not in found] == []
     assert found["rows"] == len(flows.read_bytes().splitlines())
     assert found["tpr_at_fpr_0.01"] > 0.8
+
+
+def test_evaluation_on_the_training_s_flows_is_told(registry: Path, flows: Path, tmp_path: Path) -> None:
+    """Flows that a model was trained on are told by their digest, or by file and time, and end --strict with 1."""
+    renamed, longer, later = (tmp_path / name for name in ("other.json", flows.name, "later.json"))
+    renamed.write_bytes(flows.read_bytes())
+    whole = write(tmp_path / "new.json", 9, ("vertical-scan", "horizontal-scan")).read_bytes()
+    later.write_bytes(b"\n".join(moved(line, 86_400.0) for line in whole.splitlines()) + b"\n")
+    longer.write_bytes(flows.read_bytes() + later.read_bytes())
+    rows = len(flows.read_bytes().splitlines())
+    for path, expected in ((renamed, (rows, True)), (longer, (rows, True)), (later, None), (tmp_path / "new.json", ())):
+        for strict in ((), ("--strict",)):
+            code, out, err = run(
+                "evaluate", "--data", str(path), *FORMAT, "--registry", str(registry), "--json", *strict
+            )
+            same = json.loads(out)["trained_on"]
+            if expected:
+                assert (same["flows"], same["certain"]) == expected
+                assert (code, "are of what the model was trained on" in err) == (1 if strict else 0, True)
+            else:
+                assert (code, "trained on" in err, same is None) == (0, False, expected is None)
+                assert same is None or not same["certain"]
+
+
+def moved(line: bytes, seconds: float) -> bytes:
+    """A record at another time."""
+    record = json.loads(line)
+    return json.dumps(record | {"ts": record["ts"] + seconds}).encode()
+
+
+def another_network(line: bytes) -> bytes:
+    """A record as no host of the training's network makes it: of addresses, ports, sizes and times of its own."""
+    record = json.loads(line)
+    for side in ("orig", "resp"):
+        record[f"id.{side}_h"] = record[f"id.{side}_h"].replace("10.0.", "172.22.")
+        record[f"{side}_bytes"] = record.get(f"{side}_bytes", 0) * 900 + 70_000_000
+        record[f"{side}_pkts"] = record.get(f"{side}_pkts", 0) * 90 + 70_000
+    extra = {"id.resp_p": 20_000 + int(record["ts"] * 7) % 9_000, "proto": "sctp", "conn_state": "RSTOS0"}
+    return json.dumps(record | extra | {"duration": 40_000.0, "service": "odd"}).encode()
+
+
+def test_another_network_is_told(registry: Path, flows: Path, tmp_path: Path) -> None:
+    """Where nearly all flows are raised, `detect` and `evaluate` say that the model does not know the network."""
+    foreign, known = tmp_path / "foreign.json", tmp_path / "known.json"
+    lines = flows.read_bytes().splitlines()
+    known.write_bytes(b"\n".join(moved(line, 7_200.0) for line in lines) + b"\n")
+    foreign.write_bytes(b"\n".join(another_network(moved(line, 7_200.0)) for line in lines) + b"\n")
+    for path, unknown in ((foreign, True), (known, False)):
+        given = (str(path), *FORMAT, "--registry", str(registry))
+        code, _, err = run("detect", "--input", *given, "--output", str(tmp_path / "alerts"), "--log-level", "error")
+        assert (code, "does not know this network; train one" in err) == (0, unknown), err
+        assert f"read {len(lines):,}: scored {len(lines):,}, dead-lettered 0, passed over 0; alerts " in err
+        code, out, err = run("evaluate", "--data", *given, "--json", "--strict")
+        assert (code, json.loads(out)["network_known"]) == (int(unknown), not unknown), err
+        assert ("does not know this network" in err) is unknown
+
+
+def test_evaluation_needs_labels(registry: Path, tmp_path: Path) -> None:
+    """Flows without any label end with 3 before they are scored, and formats without labels before they are read."""
+    data = write(tmp_path / "unlabelled", 5, (), labels=False)
+    code, _, err = run("evaluate", "--data", str(data), *FORMAT, "--registry", str(registry))
+    assert (code, "has a label; give labelled flows, or name attackers" in err.splitlines()[-1]) == (3, True)
+    code, _, err = run("evaluate", "--data", str(data), "--format", "vpcflow", "--registry", str(tmp_path / "none"))
+    assert (code, "records of the format vpcflow have no labels" in err.splitlines()[-1]) == (3, True)
+
+
+def test_records_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+    """`train` tells how many records it could not use, why, and one of them with its place; too many are an error."""
+    given = ("train", "--data", str(INPUTS / "35-train-half-unusable.json.gz"), "--format", "zeek")
+    small = ("--registry", str(tmp_path), "--kind", "isolation-forest", "--param", "n_estimators=10")
+    code, out, err = run(*given, *small, "--json")
+    assert code == 0, err
+    line, sample = err.splitlines()[:2]
+    assert line == "2,000 of 4,000 records could not be used (bad_protocol), such as"
+    assert "35-train-half-unusable.json.gz line 2001: proto: 'rtp'" in sample
+    assert (json.loads(out)["rejected"], json.loads(out)["rejected_by_reason"]) == (2000, {"bad_protocol": 2000})
+    code, _, err = run(*given, "--registry", str(tmp_path / "none"), "--max-rejected", "0.49")
+    assert (code, "more than training.max_rejected_share 0.49 allows" in err.splitlines()[-1]) == (3, True)
+    assert not (tmp_path / "none").exists()
 
 
 def test_warm_up_is_not_scored(registry: Path, flows: Path, tmp_path: Path) -> None:
@@ -220,6 +302,31 @@ def test_bad_input(  # noqa: PLR0917 - a row of the table
     assert (code, says in last) == (exit_code, True), err
     assert last.startswith("oddflow: ")
     assert not folder.exists() or not list(folder.rglob("model.json"))
+
+
+@pytest.mark.parametrize(
+    ("more", "exit_code", "says"),
+    [
+        (("--kind", "isolation-forrest"), 2, "did you mean 'isolation-forest'?"),
+        (("--kind", "forest"), 2, "did you mean 'isolation-forest'?"),
+        (("--kind", "isolation-forest", "--param", "n_estimator=5"), 2, "did you mean 'n_estimators'?"),
+        (("--param", "clusters_n_cluster=5"), 2, "did you mean 'clusters_n_clusters'?"),
+        (("--param", "n_estimators=abc"), 2, "must be an int"),
+        (("--param", "n_estimators=10", "clusters_n_clusters=0"), 2, "must be an int in the range [1, inf)"),
+        (("--kind", "ecod", "--param", "rows=5"), 2, "ecod has no such parameter; did you mean 'max_rows'?"),
+        (("--holdout", "20"), 2, "a share between 0 and 1"),
+        (("--max-rejected", "20"), 2, "training.max_rejected_share"),
+        (("--attacker", "10.0.0.300", "--train-on", "normal"), 2, "not an IP address"),
+        (("--format", "goflow2", "--train-on", "normal"), 3, "records of the format goflow2 have no labels"),
+        (("--format", "vpcflow", "--train-on", "normal+0.1"), 3, "records of the format vpcflow have no labels"),
+    ],
+)
+def test_what_needs_no_flow_is_checked_before_any_is_read(
+    tmp_path: Path, more: tuple[str, ...], exit_code: int, says: str
+) -> None:
+    """A kind, parameter, share or label that cannot be is told at once, with the nearest name, whatever the data."""
+    code, _, err = run("train", "--data", str(tmp_path / "missing"), "--registry", str(tmp_path / "registry"), *more)
+    assert (code, says in err.splitlines()[-1], err.count("\n")) == (exit_code, True, 1), err
 
 
 @pytest.mark.parametrize("command", ["evaluate", "score"])

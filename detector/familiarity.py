@@ -1,0 +1,78 @@
+"""Whether a model knows the network at all: one that raises nearly every flow was trained on another.
+
+A budget of a few false incidents a day raises some flows in a thousand, an attack perhaps some in ten; of another
+network's flows, whose hosts, services and habits a model has never seen, it raises nearly all. Pure: counts in, a
+report now and then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNKNOWN_SHARE = 0.9
+"""Of flows, raised: the model does not know the network."""
+
+KNOWN_SHARE = 0.5
+"""Below it, it is taken to know the network again."""
+
+LEAST_FLOWS = 100
+"""Of fewer nothing is said: a short piece may be an attack alone."""
+
+BLOCK_FLOWS = 1_000
+"""So many flows, or what a batch adds beyond, are looked at together by the daemon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """How many of some flows were raised."""
+
+    raised: int
+    flows: int
+
+    @property
+    def share(self) -> float:
+        """0 to 1; 0 of no flows."""
+        return self.raised / self.flows if self.flows else 0.0
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the model does not know the network that they are of."""
+        return self.flows >= LEAST_FLOWS and self.share >= UNKNOWN_SHARE
+
+    def told(self, model: str) -> str:
+        """In words, where it is unknown: what that means and what to do. ``model`` is its name and version."""
+        return (
+            f"{self.raised:,} of {self.flows:,} flows ({self.share:.1%}) are raised: model {model} does not know this"
+            " network; train one on its own traffic (oddflow train)"
+        )
+
+
+class Familiarity:
+    """Adds batches up to blocks, for one model; make a new one when another takes over."""
+
+    def __init__(self, block_flows: int = BLOCK_FLOWS) -> None:
+        self._block_flows = block_flows
+        self._raised = 0
+        self._flows = 0
+        self._unknown = False
+
+    def look(self, flows: int, raised: int) -> Block | None:
+        """Take a batch; give a block where one is full, else None."""
+        self._flows += flows
+        self._raised += raised
+        if self._flows < self._block_flows:
+            return None
+        counts = Raised(self._raised, self._flows)
+        self._raised = self._flows = 0
+        before = self._unknown
+        self._unknown = counts.unknown or (before and counts.share >= KNOWN_SHARE)
+        return Block(counts, None if self._unknown == before else self._unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some flows in a row."""
+
+    counts: Raised
+    turned: bool | None
+    """True where the network has just become unknown, False where it has just become known again, else None."""

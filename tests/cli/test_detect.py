@@ -1,0 +1,57 @@
+"""``oddflow detect``: flags that do not go together, before anything is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from detector.cli import app
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit code and the last line on standard error."""
+    result = CliRunner().invoke(app, ["detect", *arguments])
+    return result.exit_code, result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flag", "topic"),
+    [
+        ("--output", "output.alerts_topic"),
+        ("--dead-letters", "output.dead_letters_topic"),
+        ("--scores", "output.scores_topic"),
+        ("--incidents", "output.incidents_topic"),
+    ],
+)
+def test_outputs_to_files_need_input_from_files(flag: str, topic: str, tmp_path: Path) -> None:
+    """A file for outputs without files as input is an error that names the topic's setting; nothing is written."""
+    code, said = run(flag, str(tmp_path / "out"))
+    assert (code, "give --input FILE too" in said, topic in said) == (2, True, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "more", [("--topic", "flows"), ("--group", "g"), ("--bootstrap-servers", "kafka:9092"), ("--create-topics",)]
+)
+def test_kafka_s_flags_need_kafka(more: tuple[str, ...], tmp_path: Path) -> None:
+    """A flag of Kafka's beside files is an error, not passed over."""
+    (tmp_path / "in").write_text("{}\n")
+    code, said = run("--input", str(tmp_path / "in"), *more)
+    assert (code, said.startswith(f"oddflow: {more[0]} "), "it is for Kafka" in said) == (2, True, True)
+
+
+@pytest.mark.parametrize("flag", ["--output", "--scores"])
+def test_an_input_is_not_overwritten(flag: str, tmp_path: Path) -> None:
+    """A file that is both read and written is an error, and keeps its records."""
+    path = tmp_path / "in"
+    path.write_text("{}\n")
+    code, said = run("--input", str(tmp_path), flag, str(path))
+    assert (code, "it is an input and an output" in said, path.read_text()) == (2, True, "{}\n")
+
+
+def test_a_mistyped_input_is_told_before_a_model_is_loaded(tmp_path: Path) -> None:
+    """A file that is not there ends with 3, whatever the registry."""
+    code, said = run("--input", str(tmp_path / "missing"), "--registry", str(tmp_path / "none"))
+    assert (code, "there is no such file" in said) == (3, True)

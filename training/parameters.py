@@ -1,0 +1,124 @@
+"""Kinds and their parameters, held against what there is before a flow is read: reading may take long.
+
+Names alone, and for scikit-learn's estimators values as well; what only the rows can tell is told when it is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.ensemble import IsolationForest as ScikitForest
+
+from detector.errors import ConfigurationError
+from detector.models.clusters import KMeans
+from detector.models.components import Pca
+from detector.models.ensemble import SINGLE, Ensemble
+from detector.models.forest import IsolationForest
+from detector.models.spreads import SpreadKMeans
+from detector.models.steps import Ecod, Hbos
+from training import ensembles, reductions, spreads
+
+EVERY_KIND = frozenset({"drop"})
+"""What ``fit_estimator`` takes itself."""
+
+OURS = frozenset({"random_state"})
+"""The seed's business: it has an option of its own."""
+
+
+def check_recipe(kind: str, params: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError, with the nearest name, for a kind or a parameter that there isn't."""
+    if kind not in NAMES:
+        raise ConfigurationError(f"--kind {kind}: there is no such kind; {nearest(kind, NAMES)}")
+    known = NAMES[kind]() | EVERY_KIND
+    for name in params:
+        if name not in known:
+            raise ConfigurationError(
+                f"--param {name}: {kind} has no such parameter; {nearest(name, sorted(known))}; docs/models.md"
+            )
+    estimator = ESTIMATORS.get(kind)
+    if estimator is not None:
+        _check_values(estimator, kind, params)
+    if kind == Ensemble.kind:
+        for member, called in ensembles.MEMBERS.items():
+            own = {name.removeprefix(f"{member}_"): value for name, value in params.items() if _is_of(name, member)}
+            if own and called in ESTIMATORS:
+                _check_values(ESTIMATORS[called], f"{kind}'s {member}", own)
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 12) -> str:
+    """A hint: the name that was meant, else those that there are."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.6) or [each for each in names if name in each][:1]
+    if near:
+        return f"did you mean {near[0]!r}?"
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"there is {', '.join(names[:most])}{rest}"
+
+
+def _is_of(name: str, member: str) -> bool:
+    return name.startswith(f"{member}_") or name in ensembles.OWN.get(member, ())
+
+
+def _check_values(estimator: type[BaseEstimator], kind: str, params: Mapping[str, Any]) -> None:
+    theirs = {name: value for name, value in params.items() if name in estimator().get_params()}
+    try:
+        estimator(**theirs)._validate_params()  # noqa: SLF001 - what its fit calls first
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"--param: {kind}: {str(error).splitlines()[0]}") from error
+
+
+def _of_forest() -> set[str]:
+    return set(ScikitForest().get_params()) - OURS
+
+
+def _of_kmeans() -> set[str]:
+    return set(MiniBatchKMeans().get_params()) - OURS | reductions.KMEANS.keys()
+
+
+def _of_spread_kmeans() -> set[str]:
+    return set(MiniBatchKMeans().get_params()) - OURS | spreads.SETTINGS.keys()
+
+
+def _of_hbos() -> set[str]:
+    from pyod.models import hbos  # noqa: PLC0415 - slow to import
+
+    return set(hbos.HBOS().get_params()) | reductions.HBOS.keys()
+
+
+def _of_pca() -> set[str]:
+    from pyod.models import pca  # noqa: PLC0415 - slow to import
+
+    return set(pca.PCA().get_params()) - OURS | reductions.PCA.keys()
+
+
+def _of_ensemble() -> set[str]:
+    found = set(ensembles.SETTINGS)
+    for member, called in ensembles.MEMBERS.items():
+        kind = SpreadKMeans.kind if called == SINGLE else called
+        found |= {f"{member}_{name}" for name in NAMES[kind]()}
+        found |= ensembles.OWN.get(member, frozenset()) - OURS
+    return found
+
+
+NAMES: dict[str, Callable[[], set[str]]] = {
+    Ensemble.kind: _of_ensemble,
+    IsolationForest.kind: _of_forest,
+    KMeans.kind: _of_kmeans,
+    SpreadKMeans.kind: _of_spread_kmeans,
+    Hbos.kind: _of_hbos,
+    Ecod.kind: lambda: set(reductions.ECOD),
+    Pca.kind: _of_pca,
+}
+"""By kind: gives the names of its parameters."""
+
+ESTIMATORS: dict[str, type[BaseEstimator]] = {
+    IsolationForest.kind: ScikitForest,
+    KMeans.kind: MiniBatchKMeans,
+    SpreadKMeans.kind: MiniBatchKMeans,
+    SINGLE: MiniBatchKMeans,
+}
+"""By kind: the estimator of scikit-learn behind it, which can tell a value that cannot be."""
