@@ -43,7 +43,8 @@ TSV_FIELDS = [
 ]
 
 
-def _conn(draw: random.Random, number: int) -> dict[str, object]:
+def draw_conn(draw: random.Random, number: int) -> dict[str, object]:
+    """One of Zeek's connections."""
     values = (
         round(1700000000 + number * 0.001 + draw.random() / 1000, 6),
         f"C{draw.getrandbits(64):017x}",
@@ -58,12 +59,14 @@ def _conn(draw: random.Random, number: int) -> dict[str, object]:
     return dict(zip(TSV_FIELDS, values, strict=True))
 
 
-def _line(conn: dict[str, object]) -> bytes:
+def tsv_line(conn: dict[str, object]) -> bytes:
+    """It as a line of Zeek's own log."""
     signs = {True: "T", False: "F"}
     return "\t".join(signs[value] if isinstance(value, bool) else str(value) for value in conn.values()).encode()
 
 
-def _eve(conn: dict[str, object]) -> bytes:
+def eve_event(conn: dict[str, object]) -> bytes:
+    """It as Suricata tells of a flow."""
     flow = {"pkts_toserver": conn["orig_pkts"], "pkts_toclient": conn["resp_pkts"], "age": 1, "state": "closed"}
     flow |= {"bytes_toserver": conn["orig_bytes"], "bytes_toclient": conn["resp_bytes"], "alerted": False}
     flow |= {"start": "2023-11-14T23:13:20.250000+0100", "end": "2023-11-14T23:13:21.750000+0100"}
@@ -86,11 +89,11 @@ def _struct_decoder() -> Callable[[Sequence[bytes]], object]:
 def measure() -> dict[str, float]:
     """Rates by format and batch size, records per CPU second."""
     draw = random.Random(1)
-    conns = [_conn(draw, number) for number in range(max(SIZES))]
+    conns = [draw_conn(draw, number) for number in range(max(SIZES))]
     samples = {
         "zeek-json": [json.dumps(conn, separators=(",", ":")).encode() for conn in conns],
-        "zeek-tsv": [_line({**conn, "tunnel_parents": "(empty)"}) for conn in conns],
-        "suricata": [_eve(conn) for conn in conns],
+        "zeek-tsv": [tsv_line({**conn, "tunnel_parents": "(empty)"}) for conn in conns],
+        "suricata": [eve_event(conn) for conn in conns],
     }
     runs: dict[str, tuple[Callable[[Sequence[bytes]], object], list[bytes]]] = {
         f"{name}_{size}": (open_decoder(name).decode, values[:size])

@@ -6,6 +6,7 @@ Takes decoded flows, gives a :class:`~detector.verdict.Verdict`: what to emit an
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector import events
 from detector.alerts.alert import AlertWriter
-from detector.alerts.dead_letter import dead_letter
+from detector.alerts.dead_letter import dead_letters
 from detector.alerts.decide import Budget, Decision, decide
 from detector.alerts.events import IncidentsTold
 from detector.alerts.explain import explain
@@ -77,14 +78,14 @@ class Judge:
         matrix = self._features(raw, flows)
         scores = self._score(flows, matrix)
         decision = self._decide(raw, flows, scores)
-        dead_letters = [dead_letter(raw, reject) for reject in flows.rejects]
+        letters = dead_letters(raw, flows.rejects)
         self._tell_of_rejects(flows)
         return Verdict(
             scored=len(scores.overall),
             model_version=self.model.version,
             alerts=self._alerts(raw, flows, matrix, scores.overall, decision),
             incidents=self._incidents(raw, flows),
-            dead_letters=dead_letters,
+            dead_letters=letters,
             scores=score_records(raw, flows, scores.overall, self.model) if self._write_scores else [],
             passed_over=flows.passed_over,
             severities=decision.severities(),
@@ -194,9 +195,8 @@ class Judge:
 
     def _tell_of_rejects(self, flows: FlowBatch) -> None:
         if flows.rejects:
-            counts: dict[str, int] = {}
-            for reject in flows.rejects:
-                counts[reject.reason.value] = counts.get(reject.reason.value, 0) + 1
-            self._tell(events.RecordsRejected(counts, flows.rejects[0].detail))
+            counts = Counter(reject.reason for reject in flows.rejects)
+            by_name = {reason.value: count for reason, count in counts.items()}
+            self._tell(events.RecordsRejected(by_name, flows.rejects[0].detail))
         if flows.passed_over:
             self._tell(events.RecordsPassedOver(flows.passed_over))

@@ -6,6 +6,8 @@ again tells of the last failure alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from detector.records.flow import Reject
 from detector.transport.base import OutRecord, RawBatch
 
@@ -18,23 +20,24 @@ MAX_DETAIL_BYTES = 500
 """Headers count towards the size of a message: a detail that quotes a huge field must not make it too large."""
 
 
-def dead_letter(raw: RawBatch, reject: Reject) -> OutRecord:
-    """Send on row ``reject.row`` of ``raw`` with its bytes, key and headers, and where it was and why it is here."""
-    row = reject.row
-    envelope = raw.envelope(row)
-    told = {
-        "reason": reject.reason.value,
-        "detail": reject.detail,
-        "stage": STAGE,
-        "topic": raw.topic,
-        "partition": str(int(raw.partitions[row])),
-        "offset": str(int(raw.offsets[row])),
-    }
-    kept = [(name, value) for name, value in envelope.headers if not name.startswith(PREFIX)]
-    added = [(PREFIX + name, _bounded(text)) for name, text in told.items()]
-    return OutRecord(raw.values[row], key=envelope.key, headers=[*kept, *added])
+def dead_letters(raw: RawBatch, rejects: Sequence[Reject]) -> list[OutRecord]:
+    """Send on the rows of ``raw`` that are rejects, each with its bytes, key and headers, where it was and why."""
+    rows = [reject.row for reject in rejects]
+    places = zip(raw.partitions[rows].tolist(), raw.offsets[rows].tolist(), strict=True)
+    reasons = {reason: (PREFIX + "reason", reason.value.encode()) for reason in {reject.reason for reject in rejects}}
+    stage, topic = (PREFIX + "stage", STAGE.encode()), (PREFIX + "topic", _bounded(raw.topic))
+    letters: list[OutRecord] = []
+    # It may be every record of a batch: what many of them share is made once.
+    for (row, reason, detail), (partition, offset) in zip(rejects, places, strict=True):
+        envelope = raw.envelope(row)
+        kept = [header for header in envelope.headers if not header[0].startswith(PREFIX)] if envelope.headers else ()
+        told = (PREFIX + "detail", _bounded(detail)), stage, topic
+        place = (PREFIX + "partition", b"%d" % partition), (PREFIX + "offset", b"%d" % offset)
+        letters.append(OutRecord(raw.values[row], envelope.key, [*kept, reasons[reason], *told, *place]))
+    return letters
 
 
 def _bounded(text: str) -> bytes:
     """UTF-8 within the bound, no character cut in half."""
-    return text.encode(errors="replace")[:MAX_DETAIL_BYTES].decode(errors="ignore").encode()
+    whole = text.encode(errors="replace")
+    return whole if len(whole) <= MAX_DETAIL_BYTES else whole[:MAX_DETAIL_BYTES].decode(errors="ignore").encode()

@@ -16,8 +16,9 @@ def name_line(required: Sequence[str], separators: str) -> ReadHeader:
 
     def read(line: str, before: Before) -> Layout | None:  # noqa: ARG001 - every such line says all
         lower = line.lower()
-        if not all(name in lower for name in required):
-            return None
+        for name in required:  # a loop, as all() of them would cost a broken record more than all the rest
+            if name not in lower:
+                return None
         separator = max(separators, key=line.count)
         names = tuple(clean_name(cell) for cell in line.split(separator))
         found = {name.lower() for name in names}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,7 @@ _UNKNOWN, _OTHER = 0, 1
 """Numbers of two layouts in every table: no header yet; a stream of something else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """The columns of a stream's records, by the names of its header."""
 
     names: tuple[str, ...]
@@ -176,7 +176,7 @@ class SplitReader:
             intake.begins[keep],
             ends[keep],
             layouts[keep],
-            *table.arrays(self._spellings),
+            *table.arrays(self._spellings, np.unique(layouts[keep]).tolist()),
             self._nothings,
             self._dialect.quoted,
             cell_begins,
@@ -194,21 +194,18 @@ class _Headers:
 
     def __init__(self, read: ReadHeader) -> None:
         self._read = read
-        self._known: dict[bytes, tuple[Before, Before]] = {}
-        self._layouts: dict[Layout, Layout] = {}
+        self._known: dict[bytes, tuple[Before, Layout]] = {}
 
     def read(self, line: bytes, before: Before) -> Before:
-        """What the dialect makes of a line; equal layouts are one object."""
+        """What the dialect makes of a line."""
         known = self._known.get(line)
-        if known is not None and known[0] is before:
+        if known is not None and known[0] == before:
             return known[1]
         layout = self._read(line.decode(), before)
         if layout is None or len(line) > self._LONGEST_BYTES:
             return layout
         if len(self._known) >= self._MOST:
             self._known.clear()
-            self._layouts.clear()
-        layout = self._layouts.setdefault(layout, layout)
         self._known[line] = before, layout
         return layout
 
@@ -236,12 +233,14 @@ class _Table:
         other: NDArray[np.bool_] = layouts == _OTHER
         return other
 
-    def arrays(self, spellings: Mapping[str, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The layouts as the scanner takes them: shapes, and the wanted field of each column."""
-        widest = max(len(layout.names) for layout in self.layouts)
-        shapes = np.array([(len(one.names), ord(one.separator), one.tail) for one in self.layouts], dtype=np.int32)
+    def arrays(self, spellings: Mapping[str, int], used: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The layouts that are used, as the scanner takes them: shapes, and the wanted field of each column."""
+        widest = max((len(self.layouts[number].names) for number in used), default=1)
+        shapes = np.zeros((len(self.layouts), 3), dtype=np.int32)
         fields = np.full((len(self.layouts), max(widest, 1)), ABSENT, dtype=np.int32)
-        for number, layout in enumerate(self.layouts):
+        for number in used:
+            layout = self.layouts[number]
+            shapes[number] = len(layout.names), ord(layout.separator), layout.tail
             taken: set[int] = set()
             for column, name in enumerate(layout.names):
                 field = spellings.get(name.lower(), ABSENT)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.split_cells import Dialect, Layout, SplitReader
@@ -62,18 +61,18 @@ def read_zeek_header(line: str, before: Layout | None) -> Layout | None:
     if name == "fields":
         return _read_fields(rest, layout)
     if name == "path":
-        return replace(layout, flows=rest.strip() in ("conn", "conn_long"))
+        return layout._replace(flows=rest.strip() in ("conn", "conn_long"))
     if name.startswith("separator"):
-        return replace(layout, separator=_read_separator(name), flows=True)
+        return layout._replace(separator=_read_separator(name), flows=True)
     return layout
 
 
 def _read_fields(rest: str, layout: Layout) -> Layout:
     """In IoT-23 the last column is three: ``tunnel_parents   label   detailed-label``."""
     columns = rest.split(layout.separator)
-    tail = _THREE_SPACES.split(columns[-1])
+    tail = _THREE_SPACES.split(columns[-1]) if "   " in columns[-1] else columns[-1:]
     names = (*columns[:-1], *tail)
-    return replace(layout, names=names, tail=len(columns) - 1 if len(tail) > 1 else ABSENT)
+    return Layout(names, layout.separator, len(columns) - 1 if len(tail) > 1 else ABSENT, layout.flows)
 
 
 def _read_separator(name: str) -> str:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.alerts.dead_letter import MAX_DETAIL_BYTES, dead_letter
+from detector.alerts.dead_letter import MAX_DETAIL_BYTES, dead_letters
 from detector.records.flow import Reject, RejectReason
-from detector.transport.base import Envelope, RawBatch
+from detector.transport.base import Envelope, OutRecord, RawBatch
 
 
 def batch(
@@ -24,6 +24,33 @@ def batch(
         np.array([-1]),
         lambda _: Envelope(key, headers or []),
     )
+
+
+def dead_letter(raw: RawBatch, reject: Reject) -> OutRecord:
+    """The one dead letter of one reject."""
+    (letter,) = dead_letters(raw, [reject])
+    return letter
+
+
+def test_each_of_many_has_its_own_place_and_bytes() -> None:
+    """Dead letters that are made together share nothing that differs between them."""
+    raw = RawBatch(
+        "flows",
+        [b"a", b"b", b"c"],
+        np.array([0, 1, 2], np.int32),
+        np.array([7, 8, 9]),
+        np.full(3, -1),
+        lambda row: Envelope(b"key%d" % row, [("row", b"%d" % row)]),
+    )
+    rejects = [Reject(0, RejectReason.NOT_JSON, "one"), Reject(2, RejectReason.BAD_PORT, "other")]
+    letters = dead_letters(raw, rejects)
+    assert [(letter.value, letter.key) for letter in letters] == [(b"a", b"key0"), (b"c", b"key2")]
+    told = [{name.removeprefix("oddflow.error."): value for name, value in letter.headers} for letter in letters]
+    same = {"stage": b"decode", "topic": b"flows"}
+    assert told == [
+        {"row": b"0", "reason": b"not_json", "detail": b"one", "partition": b"0", "offset": b"7", **same},
+        {"row": b"2", "reason": b"bad_port", "detail": b"other", "partition": b"2", "offset": b"9", **same},
+    ]
 
 
 def test_headers_tell_where_and_why() -> None:
