@@ -157,14 +157,17 @@ def read_dataset(
     *,
     labels: bool = False,
     mapping: Mapping[str, str] | None = None,
+    decoder: Decoder | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> Dataset:
     """Read files (``-``: standard input) of a format; ``tell`` is called with the number of records of each step.
 
+    ``decoder`` takes the place of the format's own, as :func:`detector.decoding.open_format` opens it by the settings.
+
     Raises InputError for a file that is missing, empty or cut off, or of which no record can be used;
     ConfigurationError for a format that there isn't.
     """
-    gathering = Gathering(open_decoder(format, labels=labels, mapping=mapping), format)
+    gathering = Gathering(decoder or open_decoder(format, labels=labels, mapping=mapping), format)
     for path in paths:
         name = "standard input" if str(path) == "-" else str(path)
         _read_file(gathering, path, name, tell or (lambda _: None))
@@ -182,7 +185,7 @@ def read_topic(
 ) -> Dataset:
     """Read a range of a topic, as :func:`read_dataset` reads files. Raises BrokerError, too.
 
-    ``decoder`` is for values that are encoded, and takes the place of the format's own.
+    ``decoder`` takes the place of the format's own, such as one for values that are encoded.
     """
     decoder = decoder or open_decoder(format, labels=labels, mapping=mapping)
     sources = [f"{range.topic}/{number}" for number in builtins.range(range.partitions())]

@@ -18,9 +18,18 @@ EXTRA = "schema-registry"
 
 def open_format(settings: Settings, *, labels: bool = False) -> Decoder:
     """The decoder of the format, for values that are as the format has them. Raises ConfigurationError."""
+    return _open(settings, labels, settings.input.max_record_bytes)
+
+
+def _open(settings: Settings, labels: bool, max_record_bytes: int) -> Decoder:
     chosen = settings.input
     return open_decoder(
-        chosen.format, labels=labels, mapping=chosen.mapping or None, max_record_bytes=chosen.max_record_bytes
+        chosen.format,
+        labels=labels,
+        mapping=chosen.mapping or None,
+        columns=chosen.columns,
+        log_paths=chosen.log_paths,
+        max_record_bytes=max_record_bytes,
     )
 
 
@@ -35,8 +44,7 @@ def open_kafka_decoder(
     chosen = settings.input
     if chosen.encoding == "plain":
         return open_format(settings, labels=labels)
-    bound = JSON_GROWTH * chosen.max_record_bytes
-    inner = open_decoder(chosen.format, labels=labels, mapping=chosen.mapping or None, max_record_bytes=bound)
+    inner = _open(settings, labels, JSON_GROWTH * chosen.max_record_bytes)
     check_encoding(chosen.format, chosen.encoding)
     try:
         import_module(f"detector.records.{chosen.encoding}_payloads")

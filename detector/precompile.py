@@ -21,11 +21,13 @@ from detector.warm import FLOW, warm_flows
 NEEDS_MAPPING = {"mapping": {name: name for name in ("ts", "src_ip", "dst_ip", "proto")}}
 """Formats that are opened with field names."""
 
+RECORD = b'{"ts": 1.5, "proto": "tcp", "conn_state": "SF"}'
+
 
 def precompile() -> None:
     """Call every kernel once, with arrays of the types that the daemon calls it with."""
     for name in FORMATS:
-        open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([b'{"ts": 1.5, "proto": "tcp"}', b"0"])
+        open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([RECORD, b"0"])
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     extractor = FeatureExtractor.fit(frame, build_spec(windows=default_windows()))
     model = smallest_ensemble(len(extractor.spec.features))

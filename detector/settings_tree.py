@@ -62,6 +62,14 @@ RegistryProperties = Annotated[
 ]
 
 
+def _split_words(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
+"""Several words, each by itself or all in one text."""
+
+
 class Section(BaseModel):
     """One table of the settings: immutable, and no key that it does not know."""
 
@@ -94,6 +102,19 @@ class Input(Section):
         default={},
         examples=[{"ts": "time", "src_ip": "client.ip", "dst_ip": "server.ip", "proto": "protocol"}],
         description="With `mapping`: for each column of a flow, the field of the record that holds it.",
+    )
+    columns: Words = Field(
+        default=(),
+        examples=[("version", "srcaddr", "dstaddr", "protocol", "bytes", "start", "end")],
+        description="With separated values (Zeek TSV, Argus, VPC flow logs …): the names of the columns in order, where"
+        " no header line says them, such as a custom format of VPC flow logs; or one text with blanks or commas"
+        " between them, as AWS shows it.",
+    )
+    log_paths: Words = Field(
+        default=("conn",),
+        min_length=1,
+        description="With Zeek: the names of the logs that hold connections, as `_path` and `#path` give them; all"
+        " others are passed over. `conn_long` holds interim states of connections that `conn` tells at their end.",
     )
     max_record_bytes: int = Field(
         default=1_048_576, ge=64, description="A longer record goes to the dead letters unread. Bytes."

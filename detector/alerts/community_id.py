@@ -13,9 +13,9 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
-from detector.records.protocols import PROTOCOLS as PROTOCOL_NAMES
+from detector.records.protocols import name_number, name_protocol
 
-PROTOCOLS: dict[str, int] = {PROTOCOL_NAMES[str(number)]: number for number in range(255, -1, -1)}
+PROTOCOLS: dict[str, int] = {name_number(number): number for number in range(255, -1, -1)}
 """IANA's number by canonical name; ``icmp`` is the lower of its two, 1."""
 
 ICMP, ICMP6 = 1, 58
@@ -35,7 +35,7 @@ ANSWERS: dict[int, dict[int, int]] = {
 
 def protocol_number(proto: str, *, ipv6: bool = False) -> int | None:
     """IANA's number of a protocol by any accepted name; None if unknown. ICMP over IPv6 is ICMPv6."""
-    number = PROTOCOLS.get(PROTOCOL_NAMES.get(proto, ""))
+    number = PROTOCOLS.get(name_protocol(proto) or "")
     return ICMP6 if ipv6 and number == ICMP else number
 
 

@@ -119,16 +119,13 @@ def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) 
         TopicRange(given.topic, settings.kafka.consumer(), start, end),
         chosen.format,
         labels=labels,
-        mapping=chosen.mapping or None,
-        decoder=_encoded(settings, labels=labels),
+        decoder=_kafka_decoder(settings, labels=labels),
         tell=steps.count,
     )
 
 
-def _encoded(settings: Settings, *, labels: bool) -> Decoder | None:
-    """The decoder of a topic whose values are encoded; it does not wait for a schema registry for ever."""
-    if settings.input.encoding == "plain":
-        return None
+def _kafka_decoder(settings: Settings, *, labels: bool) -> Decoder:
+    """The decoder of a topic's values; it does not wait for a schema registry for ever."""
     from detector.decoding import open_kafka_decoder  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.events import silent  # noqa: PLC0415
 
@@ -138,8 +135,10 @@ def _encoded(settings: Settings, *, labels: bool) -> Decoder | None:
 def read_files(settings: Settings, paths: Sequence[str], steps: Steps, *, labels: bool, what: str = "") -> Dataset:
     """Read files in the settings' format. See ``read_dataset``."""
     from detector.dataset import read_dataset  # noqa: PLC0415 - compiles kernels; --help needs none
+    from detector.decoding import open_format  # noqa: PLC0415
     from detector.transport.paths import expanded  # noqa: PLC0415
 
     steps(f"reading {what}flows")
     chosen = settings.input
-    return read_dataset(expanded(paths), chosen.format, labels=labels, mapping=chosen.mapping or None, tell=steps.count)
+    decoder = open_format(settings, labels=labels)
+    return read_dataset(expanded(paths), chosen.format, labels=labels, decoder=decoder, tell=steps.count)

@@ -30,6 +30,10 @@ class Options:
 
     labels: bool = False
     mapping: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    """Of separated values, the names of the columns until a header line names them."""
+    log_paths: tuple[str, ...] = ("conn",)
+    """Of Zeek, the names (``_path``, ``#path``) of the logs that hold connections."""
     max_record_bytes: int = MAX_RECORD_BYTES
 
 

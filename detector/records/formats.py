@@ -6,7 +6,7 @@ To add a format: write a module that opens a decoder, and give it a row.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from detector.errors import ConfigurationError
@@ -35,6 +35,8 @@ class Format:
     open: Callable[[Options], Decoder]
     extra: tuple[str, ...] = ()
     """Columns (Float64) beyond the canonical ones, which only sets for evaluation have."""
+    has_columns: bool = False
+    """Whether records are separated values, whose columns the settings may name."""
     is_json: bool = False
     """Whether records are JSON objects: then they may be encoded by a schema as well."""
     labels: bool = True
@@ -42,16 +44,16 @@ class Format:
 
 
 _ROWS = (
-    Format("zeek", "Zeek conn log, JSON or TSV, as each value tells", open_zeek, is_json=True),
+    Format("zeek", "Zeek conn log, JSON or TSV, as each value tells", open_zeek, has_columns=True, is_json=True),
     Format("zeek-json", "Zeek conn log, JSON", open_zeek_json, is_json=True),
-    Format("zeek-tsv", "Zeek conn log, tab-separated, with its #fields lines", open_zeek_tsv),
+    Format("zeek-tsv", "Zeek conn log, tab-separated, with its #fields lines", open_zeek_tsv, has_columns=True),
     Format("suricata", "Suricata EVE, flow events", open_suricata, is_json=True),
     Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2, is_json=True, labels=False),
-    Format("argus", "Argus binetflow, commas or tabs", open_argus),
-    Format("cicflowmeter", "CICFlowMeter CSV, headers of 2017 and 2018", open_cicflowmeter),
-    Format("vpcflow", "AWS VPC flow logs, versions 2 to 5", open_vpcflow, labels=False),
-    Format("unsw-nb15", "UNSW-NB15 raw flows, for evaluation", open_unsw_nb15),
-    Format("nsl-kdd", "NSL-KDD, for evaluation", open_nsl_kdd, EXTRA),
+    Format("argus", "Argus flows as ra writes them, commas or tabs", open_argus, has_columns=True),
+    Format("cicflowmeter", "CICFlowMeter CSV, NTLFlowLyzer", open_cicflowmeter, has_columns=True),
+    Format("vpcflow", "AWS VPC flow logs, versions 2 to 10", open_vpcflow, has_columns=True, labels=False),
+    Format("unsw-nb15", "UNSW-NB15 raw flows, for evaluation", open_unsw_nb15, has_columns=True),
+    Format("nsl-kdd", "NSL-KDD, for evaluation", open_nsl_kdd, EXTRA, has_columns=True),
     Format("mapping", "other JSON, its fields named in the settings", open_mapping, is_json=True),
 )
 
@@ -63,12 +65,16 @@ def open_decoder(
     *,
     labels: bool = False,
     mapping: Mapping[str, str] | None = None,
+    columns: Sequence[str] = (),
+    log_paths: Sequence[str] = ("conn",),
     max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> Decoder:
     """A new decoder of the format ``name``, with the column ``label`` if ``labels``.
 
-    ``mapping`` (canonical field → path in the record) is for the format ``mapping`` alone. Records larger than
-    ``max_record_bytes`` are rejected. Raises ConfigurationError for an unknown format or a mapping that cannot work.
+    ``mapping`` (canonical field → path in the record) is for the format ``mapping`` alone, ``columns`` (their names in
+    order, where no header line says them) for separated values, ``log_paths`` (of the logs that hold connections) for
+    Zeek. Records larger than ``max_record_bytes`` are rejected. Raises ConfigurationError for an unknown format, and
+    for a mapping or columns that cannot work.
     """
     row = FORMATS.get(name)
     if row is None:
@@ -79,4 +85,9 @@ def open_decoder(
         raise ConfigurationError(
             f"opening format {name!r}: it has its own fields and takes no mapping; use the format 'mapping'"
         )
-    return row.open(Options(labels, dict(mapping or {}), max_record_bytes))
+    if columns and not row.has_columns:
+        able = ", ".join(one.name for one in FORMATS.values() if one.has_columns)
+        raise ConfigurationError(
+            f"input.columns: records of format {name!r} name their fields themselves; it is for {able}"
+        )
+    return row.open(Options(labels, dict(mapping or {}), tuple(columns), tuple(log_paths), max_record_bytes))

@@ -11,6 +11,9 @@ from detector.records.flow import BENIGN
 
 _BENIGN = frozenset({"benign", "normal", "background", "legitimate"})
 
+KNOWN_LABELS = _BENIGN | {"malicious", "attack", "botnet", "suspicious", "unknown", "infected", "c&c"}
+"""Labels, in lower case, by which a column without a name is known to hold them."""
+
 
 def name_label(label: str) -> str | None:
     """One spelling of a label in the common vocabulary; None where it says nothing."""

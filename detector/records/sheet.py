@@ -26,12 +26,15 @@ from detector.records.number_cells import (
     read_decimals,
     read_flags,
 )
-from detector.records.protocols import PROTOCOLS
+from detector.records.protocols import name_protocol
 from detector.records.text_cells import check_addresses, find_distinct, read_repeating, read_unique, spread
 from detector.records.time_cells import read_times
 
 LATEST_S = 2.0**32
 """Times from here on (the year 2106) are taken for another unit, or for nonsense; durations likewise."""
+
+EARLIEST_IN_UNIT_S = 1e8
+"""Numbers below this (1973) in a smaller unit are too near to plausible seconds to be taken for it."""
 
 MOST = int(np.iinfo(np.int64).max)
 MOST_PORT = 65535
@@ -60,15 +63,30 @@ class Sheet:
         present: NDArray[np.bool_] = self.cells.kinds[self._fields[name]] != Kind.ABSENT
         return present
 
-    def times(self, name: str, per_second: float = 1.0, *, required: bool = True, day_first: bool = False) -> pl.Series:
+    def times(
+        self,
+        name: str,
+        per_second: float = 1.0,
+        *,
+        required: bool = True,
+        day_first: bool = False,
+        any_unit: bool = False,
+    ) -> pl.Series:
         """Seconds since 1970 UTC from a number of ``1 / per_second`` seconds, or from a date.
 
         With ``day_first``, a date may also be written ``31/12/2017 08:55:58``, ``3/7/2017 8:55`` or with AM and PM.
+        With ``any_unit``, a number too large for seconds is milli-, micro- or nanoseconds, as it gives 1973 to 2106.
         """
         values, status = self._new(np.float64)
         read_times(*self._cells(name), per_second, day_first, values, status)
         self._finish(name, values, status, per_second)
-        status[(values < 0) | (values >= LATEST_S)] = OUT_OF_RANGE
+        outside = (values < 0) | (values >= LATEST_S)
+        if any_unit and outside.any():
+            for unit in (1e3, 1e6, 1e9):
+                fits = (values >= EARLIEST_IN_UNIT_S * unit) & (values < LATEST_S * unit)
+                values[fits] /= unit
+            outside = (values < 0) | (values >= LATEST_S)
+        status[outside] = OUT_OF_RANGE
         self._blame(name, status == UNREADABLE, RejectReason.BAD_TIMESTAMP, "is not a time")
         phrase = "is not a time in seconds from 1970 to 2106" if per_second == 1 else "is not from 1970 to 2106"
         self._blame(name, status == OUT_OF_RANGE, RejectReason.BAD_TIMESTAMP, phrase)
@@ -122,10 +140,10 @@ class Sheet:
         self._blame(name, ~good, RejectReason.BAD_ADDRESS, "is not an IPv4 or IPv6 address")
         return spread((data, begins[firsts], ends[firsts], kinds[firsts]), codes, unless)
 
-    def protocols(self, name: str, known: Mapping[str, str] = PROTOCOLS) -> pl.Series:
+    def protocols(self, name: str) -> pl.Series:
         """A transport protocol's name in lower case, from a name or a number; required."""
         kinds = self._cells(name)[3]
-        names = read_repeating(*self._cells(name), lambda word: known.get(word.lower()))
+        names = read_repeating(*self._cells(name), name_protocol)
         self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
         wrong = (kinds != Kind.TEXT) & (kinds != Kind.NUMBER)
         self._blame(name, wrong, RejectReason.WRONG_TYPE, "is not a protocol's name or number")

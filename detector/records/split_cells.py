@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.records.cells import Cells
+from detector.errors import ConfigurationError
+from detector.records.cells import Cells, Kind
 from detector.records.decoder import Reading
 from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
@@ -27,13 +28,16 @@ from detector.records.split_scan import (
     split_records,
     trim_lines,
 )
-from detector.records.words import ABSENT
+from detector.records.words import ABSENT, build_words, match_words
 
 HEADER = "header"
 """Kind under which header lines are passed over."""
 
 OTHER_LOG = "other_log"
 """Kind under which records of a stream are passed over whose header says that it has no flows."""
+
+_WORD_BYTES = 8
+_NEVER = np.iinfo(np.uint64).max  # no UTF-8 has such bytes
 
 _UNKNOWN, _OTHER = 0, 1
 """Numbers of two layouts in every table: no header yet; a stream of something else."""
@@ -48,11 +52,19 @@ class Layout(NamedTuple):
     """From this column on, three spaces separate as well."""
     flows: bool = True
     """False: the stream is of something else, and its records are passed over."""
+    log: str | None = None
+    """Which log the header says that it is of."""
+    nothings: tuple[str, ...] | None = None
+    """Spellings of an absent value beside the empty one; None: the dialect's."""
 
 
 Before = Layout | None
 ReadHeader = Callable[[str, Before], Layout | None]
 """What a header line (and the stream's layout before it) makes of the stream's layout; None if it is none."""
+
+
+Choose = Callable[[Intake, NDArray[np.int32], NDArray[np.intp], Sequence[Layout]], NDArray[np.intp]]
+"""Which of some layouts of one width fits each record: (intake, where its values end, indices, layouts) → numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +79,22 @@ class Dialect:
     known: tuple[Layout, ...] = ()
     """Layouts that records are read by where no header came before, told apart by their width."""
     nothings: tuple[str, ...] = ("-",)
-    """Spellings of an absent value beside the empty one, of at most eight bytes."""
+    """Spellings of an absent value beside the empty one."""
     quoted: bool = False
-    choose: Callable[[bytes, Sequence[Layout]], Layout] | None = None
-    """Chooses among several known layouts of one width by the record; None: the first."""
+    choose: Choose | None = None
+    """Chooses among several known layouts of one width; None: the first."""
+    required: tuple[str, ...] = ()
+    """Wanted fields without which no record can be used: columns that the settings name must hold them."""
 
 
 class SplitReader:
-    """Reads the wanted fields of a dialect; remembers each stream's layout."""
+    """Reads the wanted fields of a dialect; remembers each stream's layout.
 
-    def __init__(self, dialect: Dialect) -> None:
+    ``columns`` are their names in order, for streams that no header line came by yet. Raises ConfigurationError where
+    one that is required is not among them.
+    """
+
+    def __init__(self, dialect: Dialect, columns: Sequence[str] = ()) -> None:
         self.names = tuple(dialect.wanted)
         self._dialect = dialect
         self._spellings = {
@@ -86,8 +104,8 @@ class SplitReader:
         }
         self._streams: dict[int, Layout] = {}
         self._headers = _Headers(dialect.read_header)
-        words = [int.from_bytes(word.encode(), "little") for word in dialect.nothings]
-        self._nothings = np.array(words, dtype=np.uint64)
+        self._first = Layout(tuple(columns), dialect.known[0].separator) if columns else None
+        self._check(columns)
         self._starts = np.zeros(256, dtype=np.bool_)
         self._starts[list(dialect.header_starts)] = True
 
@@ -122,7 +140,7 @@ class SplitReader:
         size = intake.rows.size
         headers = np.zeros(size, dtype=np.bool_)
         numbers, places = np.unique(streams, return_inverse=True)
-        latest = {int(stream): self._streams.get(int(stream)) for stream in numbers}
+        latest = {int(stream): self._streams.get(int(stream), self._first) for stream in numbers}
         current = np.array([table.number(layout) for layout in latest.values()], dtype=np.int32)
         changes = np.full(size, ABSENT, dtype=np.int32)
         candidates = np.flatnonzero(self._starts[intake.data[intake.begins]])
@@ -151,13 +169,12 @@ class SplitReader:
         kinds = {(layout.separator, len(layout.names)): None for layout in self._dialect.known}
         for separator, width in kinds:
             known = [one for one in self._dialect.known if (one.separator, len(one.names)) == (separator, width)]
-            matching = count_columns(intake.data, begins, chosen_ends, ord(separator)) == width
+            matching = indices[count_columns(intake.data, begins, chosen_ends, ord(separator)) == width]
             if len(known) == 1 or self._dialect.choose is None:
-                layouts[indices[matching]] = table.number(known[0])
+                layouts[matching] = table.number(known[0])
                 continue
-            for index in np.flatnonzero(matching).tolist():
-                record = intake.data[begins[index] : chosen_ends[index]].tobytes()
-                layouts[indices[index]] = table.number(self._dialect.choose(record, known))
+            numbers = np.array([table.number(one) for one in known], dtype=np.int32)
+            layouts[matching] = numbers[self._dialect.choose(intake, ends, matching, known)]
 
     def _split(
         self,
@@ -176,14 +193,21 @@ class SplitReader:
             intake.begins[keep],
             ends[keep],
             layouts[keep],
-            *table.arrays(self._spellings, np.unique(layouts[keep]).tolist()),
-            self._nothings,
+            *table.arrays(self._spellings, self._dialect.nothings, np.unique(layouts[keep]).tolist()),
             self._dialect.quoted,
             cell_begins,
             cell_ends,
             kinds,
         )
-        return Cells(intake.data, cell_begins, cell_ends, kinds, intake.rows[keep]), faults
+        cells = Cells(intake.data, cell_begins, cell_ends, kinds, intake.rows[keep])
+        table.clear_long_nothings(cells, layouts[keep])
+        return cells, faults
+
+    def _check(self, columns: Sequence[str]) -> None:
+        found = {self._spellings.get(name.lower()) for name in columns}
+        missing = [name for name in self._dialect.required if self._spellings[name.lower()] not in found]
+        if columns and missing:
+            raise ConfigurationError(f"input.columns: {', '.join(missing)} missing; name every column, in order")
 
 
 class _Headers:
@@ -233,8 +257,10 @@ class _Table:
         other: NDArray[np.bool_] = layouts == _OTHER
         return other
 
-    def arrays(self, spellings: Mapping[str, int], used: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The layouts that are used, as the scanner takes them: shapes, and the wanted field of each column."""
+    def arrays(
+        self, spellings: Mapping[str, int], nothings: Sequence[str], used: Sequence[int]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
+        """The layouts that are used, as the scanner takes them: shapes, each column's wanted field, short nothings."""
         widest = max((len(self.layouts[number].names) for number in used), default=1)
         shapes = np.zeros((len(self.layouts), 3), dtype=np.int32)
         fields = np.full((len(self.layouts), max(widest, 1)), ABSENT, dtype=np.int32)
@@ -247,7 +273,28 @@ class _Table:
                 if field not in taken:
                     fields[number, column] = field
                     taken.add(field)
-        return shapes, fields
+        return shapes, fields, self._short_nothings(nothings, used)
+
+    def _short_nothings(self, default: Sequence[str], used: Sequence[int]) -> NDArray[np.uint64]:
+        words = {}
+        for number in used:
+            chosen = self.layouts[number].nothings
+            spelt = [word.encode() for word in (default if chosen is None else chosen)]
+            words[number] = [int.from_bytes(word, "little") for word in spelt if len(word) <= _WORD_BYTES]
+        table = np.full((len(self.layouts), max(map(len, words.values()), default=0)), _NEVER, dtype=np.uint64)
+        for number, codes in words.items():
+            table[number, : len(codes)] = codes
+        return table
+
+    def clear_long_nothings(self, cells: Cells, layouts: NDArray[np.int32]) -> None:
+        """Make cells absent whose layout says so by a word that is too long for the scanner."""
+        for number in np.unique(layouts).tolist():
+            words = [word for word in self.layouts[number].nothings or () if len(word.encode()) > _WORD_BYTES]
+            if words:
+                table = build_words({(0, word): (0, ABSENT) for word in words})
+                for begins, ends, kinds in zip(cells.begins, cells.ends, cells.kinds, strict=True):
+                    found = match_words(*table, cells.data, begins, ends, kinds) >= 0
+                    kinds[found & (layouts == number)] = Kind.ABSENT
 
 
 def _refuse(row: int, columns: int, layout: Layout) -> Reject:
@@ -258,5 +305,5 @@ def _refuse(row: int, columns: int, layout: Layout) -> Reject:
     if not layout.names:
         detail = f"record: {columns} columns, and no header line came before it that names them"
     else:
-        detail = f"record: {columns} columns, expected {len(layout.names)} as its header line says"
+        detail = f"record: {columns} columns, expected {len(layout.names)} as its header line (or input.columns) says"
     return Reject(row, RejectReason.FIELD_COUNT, detail)

@@ -30,6 +30,7 @@ _NEWLINE, _RETURN, _SPACE, _QUOTE = 10, 13, 32, 34
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
+Words = NDArray[np.uint64]
 
 
 @njit(cache=True, nogil=True)
@@ -63,7 +64,7 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
     layouts: Ints,
     shapes: Ints,
     fields: Ints,
-    nothings: NDArray[np.uint64],
+    nothings: Words,
     quoted: bool,
     cell_begins: Ints,
     cell_ends: Ints,
@@ -73,10 +74,10 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
 
     That is LINE_BREAK, BLANK, or the number of columns found.
 
-    ``layouts[i]`` is record i's layout: a row of ``shapes`` and of ``fields`` (the wanted field of each column).
-    Cells are trimmed of spaces; an empty one, or one spelt like one of ``nothings`` (at most eight bytes, as an
-    integer), is absent. Where ``quoted``, a cell may stand in double quotes with separators inside. A separator at the
-    very beginning is skipped: some tools indent a line.
+    ``layouts[i]`` is record i's layout: a row of ``shapes``, of ``fields`` (the wanted field of each column) and of
+    ``nothings``. Cells are trimmed of spaces; an empty one, or one spelt like one of its layout's ``nothings`` (at most
+    eight bytes, as an integer), is absent. Where ``quoted``, a cell may stand in double quotes with separators inside.
+    A separator at the very beginning is skipped: some tools indent a line.
     """
     faults = np.full(begins.size, FINE, dtype=np.int32)
     for row in range(begins.size):
@@ -97,7 +98,7 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
             begin, stop, after = _find_cell(data, at, end, eights, quoted, 0 <= tail <= column)
             if column < width:
                 field = fields[layout, column]
-                if field >= 0 and not _is_nothing(data, begin, stop, nothings):
+                if field >= 0 and not _is_nothing(data, begin, stop, nothings, layout):
                     kinds[field, row] = _TEXT
                     cell_begins[field, row] = begin
                     cell_ends[field, row] = stop
@@ -137,15 +138,15 @@ def _find_cell(  # noqa: PLR0917 - as above
 
 
 @njit(cache=True, nogil=True)
-def _is_nothing(data: Bytes, begin: int, end: int, nothings: NDArray[np.uint64]) -> bool:
+def _is_nothing(data: Bytes, begin: int, end: int, nothings: Words, layout: int) -> bool:
     size = end - begin
     if size == 0:
         return True
     if size > 8:
         return False
     word = eight_at(data, begin) & (_ALL >> np.uint64(64 - 8 * size))
-    for nothing in nothings:  # noqa: SIM110 - numba has no any()
-        if word == nothing:
+    for column in range(nothings.shape[1]):  # noqa: SIM110 - numba has no any()
+        if word == nothings[layout, column]:
             return True
     return False
 

@@ -9,10 +9,9 @@ from detector.models.compiled import njit
 from detector.records.cells import Cells
 from detector.records.decoder import Options, Reading, RecordDecoder
 from detector.records.intake import Intake
-from detector.records.json_cells import JsonReader
 from detector.records.memory import byte_at
-from detector.records.zeek_conn import map_conn, wanted_fields
-from detector.records.zeek_json import choose_conn
+from detector.records.zeek_conn import map_conn
+from detector.records.zeek_json import ZeekJsonReader
 from detector.records.zeek_tsv import zeek_tsv_reader
 
 _BRACE = ord("{")
@@ -20,14 +19,14 @@ _BRACE = ord("{")
 
 def open_zeek(options: Options) -> RecordDecoder:
     """A decoder of Zeek conn, JSON and TSV alike."""
-    return RecordDecoder(options, ZeekReader(options), map_conn, choose_conn)
+    return RecordDecoder(options, ZeekReader(options), map_conn)
 
 
 class ZeekReader:
     """Gives each value to the reader of JSON or of TSV, and puts the cells in order again."""
 
     def __init__(self, options: Options) -> None:
-        self._json = JsonReader(wanted_fields(options.labels))
+        self._json = ZeekJsonReader(options)
         self._tsv = zeek_tsv_reader(options)
         self.names = self._json.names
 
@@ -40,7 +39,10 @@ class ZeekReader:
             return self._tsv.read(intake, streams)
         objects = self._json.read(intake.choose(braced), streams[braced])
         lines = self._tsv.read(intake.choose(~braced), streams[~braced])
-        return Reading(_merge(objects.cells, lines.cells), objects.rejects + lines.rejects, lines.passed_over)
+        passed_over = dict(lines.passed_over)
+        for kind, count in objects.passed_over.items():
+            passed_over[kind] = passed_over.get(kind, 0) + count
+        return Reading(_merge(objects.cells, lines.cells), objects.rejects + lines.rejects, passed_over)
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,9 @@ Labelled captures add ``label`` and ``detailedlabel`` (in IoT-23 ``detailed-labe
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -14,13 +17,24 @@ from detector.records.labels import join_labels, name_label
 from detector.records.sheet import Sheet
 from detector.records.text_cells import spread_words
 
+MARK = "trans_id"
+"""A field of dns that no conn record has; its other spellings are of notice, dpd and syslog: all have ``proto``."""
+
+SCOPES = ("_", "-", ":", "::", "/", "$", "__")
+"""What may stand in place of the dot in ``id.orig_h``: ``Log::default_scope_sep``."""
+
+
+def _scoped(name: str) -> tuple[str, ...]:
+    return tuple(f"id{scope}{name}" for scope in SCOPES)
+
+
 FIELDS: dict[str, tuple[str, ...]] = {
     "ts": (),
     "uid": (),
-    "id.orig_h": (),
-    "id.orig_p": (),
-    "id.resp_h": (),
-    "id.resp_p": (),
+    "id.orig_h": _scoped("orig_h"),
+    "id.orig_p": _scoped("orig_p"),
+    "id.resp_h": _scoped("resp_h"),
+    "id.resp_p": _scoped("resp_p"),
     "proto": (),
     "service": (),
     "duration": (),
@@ -32,8 +46,22 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "orig_pkts": (),
     "resp_pkts": (),
     "_path": (),
+    MARK: ("note", "failure_reason", "facility"),
 }
 """The wanted fields, each with its other spellings."""
+
+MEASURES = frozenset({"conn_state", "duration", "orig_bytes", "resp_bytes", "orig_pkts", "resp_pkts"})
+"""Fields that tell a conn record from one of Zeek's other logs: each has some of them, and no other log with ``proto``
+has any."""
+
+_OWN = frozenset(FIELDS) - {MARK} | {
+    *("id", "uid", "missed_bytes", "history", "orig_ip_bytes", "resp_ip_bytes", "tunnel_parents", "ip_proto"),
+    *("community_id", "vlan", "inner_vlan", "orig_l2_addr", "resp_l2_addr", "orig_cc", "resp_cc", "label"),
+    *("detailedlabel", "detailed-label"),
+}
+"""Names that a conn record may have; so may any that begin with a sign, such as ``_node_name`` and ``@timestamp``."""
+
+_SCOPED = re.compile(r"id[^0-9A-Za-z]+((?:orig|resp)_[hp])")
 
 LABEL_FIELDS: dict[str, tuple[str, ...]] = {"label": (), "detailedlabel": ("detailed-label",)}
 
@@ -45,10 +73,21 @@ def wanted_fields(labels: bool) -> dict[str, tuple[str, ...]]:
     return FIELDS | LABEL_FIELDS if labels else FIELDS
 
 
+def tells_conn(names: Iterable[str]) -> bool:
+    """Whether a record or a header line with these names is of conn: it measures something, or has nothing else."""
+    unscoped = {name_unscoped(name) for name in names}
+    return not unscoped.isdisjoint(MEASURES) or all(name in _OWN or not name[:1].isalnum() for name in unscoped)
+
+
+def name_unscoped(name: str) -> str:
+    """A column's name with the dot that ``Log::default_scope_sep`` replaced."""
+    return _SCOPED.sub(r"id.\1", name)
+
+
 def map_conn(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
     """The canonical columns of conn records."""
     columns = {
-        "ts": sheet.times("ts"),
+        "ts": sheet.times("ts", any_unit=True),
         "src_ip": sheet.addresses("id.orig_h"),
         "dst_ip": sheet.addresses("id.resp_h"),
         "proto": sheet.protocols("proto"),

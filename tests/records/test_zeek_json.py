@@ -47,7 +47,7 @@ def test_optional_fields_may_be_missing() -> None:
     [
         ({"ts": None}, "missing_field", "ts: is missing"),
         ({"ts": -5}, "bad_timestamp", "ts: '-5' is not"),
-        ({"ts": 1700000000250}, "bad_timestamp", "ts: "),
+        ({"ts": 5e10}, "bad_timestamp", "ts: "),
         ({"ts": "yesterday"}, "bad_timestamp", "ts: 'yesterday' is not a time"),
         ({"ts": [1]}, "wrong_type", "ts: an object or list is not a time"),
         ({"id__orig_h": "192.0.2.256"}, "bad_address", "id.orig_h: '192.0.2.256' is not"),
