@@ -64,10 +64,6 @@ class ZeekJsonReader:
             marked = present[_MARK] | ~present[_PROTO]
             others |= unsure & marked
             places = np.flatnonzero(unsure & ~marked)
-            others[places] = [not _is_conn(intake.value(at)) for at in np.searchsorted(intake.rows, cells.rows[places])]
+            whole = intake.values(np.searchsorted(intake.rows, cells.rows[places]))
+            others[places] = [not tells_conn(msgspec.json.decode(value)) for value in whole]
         return others
-
-
-def _is_conn(value: bytes) -> bool:
-    """Whether a record's names are those of conn alone: a flow of which nothing was measured."""
-    return tells_conn(msgspec.json.decode(value))

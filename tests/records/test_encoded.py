@@ -13,6 +13,7 @@ from detector.records.avro_payloads import AvroReader
 from detector.records.encoded import JSON_GROWTH, EncodedDecoder, PayloadReader, UnusableSchemaError
 from detector.records.flow import Decoder, FlowBatch, Reject
 from detector.records.formats import open_decoder
+from tests.records.samples import QUICK
 from tests.records.test_avro_payloads import avro
 
 BOUND = 4_096
@@ -118,6 +119,7 @@ def test_any_bytes_are_accounted_for(values: Sequence[bytes | None]) -> None:
     assert sorted(places) == list(range(len(values)))
 
 
+@QUICK
 @given(st.lists(st.sampled_from([value(1), value(2), b"x", None, value(3)[:-1]]), max_size=12), st.integers(0, 12))
 def test_batches_do_not_matter(values: Sequence[bytes | None], at: int) -> None:
     """Decoded in two parts, the values become the same flows and rejects."""
