@@ -1,5 +1,8 @@
 """Argus bidirectional flows as ``ra`` writes them with commas or tabs: binetflow, as in the captures of CTU.
 
+Columns are known by the titles that ``ra`` prints (``SrcAddr``) and by its own names of fields (``saddr``, as ``-s``
+takes them; ra(1)), which BoT-IoT has, with ``attack`` and ``category``.
+
 Times have no zone and are taken for UTC. Argus's own management records are passed over; flows between hardware
 addresses (LLC and the like) are rejected for their addresses. The ends stay as Argus ordered them, whatever ``Dir`` is.
 """
@@ -13,11 +16,12 @@ from numpy.typing import NDArray
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL, RejectReason
-from detector.records.headers import HEADER_STARTS, name_line
+from detector.records.headers import HEADER_STARTS, any_line, name_line
 from detector.records.labels import name_label
 from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
 from detector.records.states import FIN, RST, SYN, name_exchanges, name_tcp_states, pick
+from detector.records.suricata import lengths
 from detector.records.words import ABSENT, build_words, match_words
 
 MANAGEMENT = "management"
@@ -27,19 +31,24 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "StartTime": ("stime",),
     "Dur": ("duration",),
     "Proto": (),
-    "SrcAddr": (),
+    "SrcAddr": ("saddr",),
     "Sport": (),
-    "DstAddr": (),
+    "DstAddr": ("daddr",),
     "Dport": (),
     "State": (),
     "TotPkts": ("pkts",),
     "TotBytes": ("bytes",),
-    "SrcBytes": (),
-    "SrcPkts": (),
-    "DstBytes": (),
-    "DstPkts": (),
+    "SrcBytes": ("sbytes",),
+    "SrcPkts": ("spkts",),
+    "DstBytes": ("dbytes",),
+    "DstPkts": ("dpkts",),
+    "LastTime": ("ltime",),
     "Label": (),
+    "attack": (),
+    "category": (),
 }
+_TITLES = ("starttime", "srcaddr", "dstaddr", "proto")
+_FIELDS = ("stime", "saddr", "daddr", "proto")
 _COLUMNS = [
     "StartTime",
     "Dur",
@@ -77,11 +86,12 @@ def open_argus(options: Options) -> RecordDecoder:
     dialect = Dialect(
         wanted=_WANTED,
         header_starts=HEADER_STARTS,
-        read_header=name_line(("starttime", "srcaddr", "dstaddr", "proto"), ",\t"),
+        read_header=any_line(name_line(_TITLES, ",\t"), name_line(_FIELDS, ",\t")),
         known=_KNOWN,
         quoted=True,
+        required=("StartTime", "SrcAddr", "DstAddr", "Proto"),
     )
-    return RecordDecoder(options, SplitReader(dialect), map_argus, choose_flows)
+    return RecordDecoder(options, SplitReader(dialect, options.columns), map_argus, choose_flows)
 
 
 def choose_flows(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
@@ -95,14 +105,15 @@ def choose_flows(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
 
 def map_argus(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
     """The canonical columns of bidirectional flows."""
+    start = sheet.times("StartTime")
     columns = {
-        "ts": sheet.times("StartTime"),
+        "ts": start,
         "src_ip": sheet.addresses("SrcAddr"),
         "dst_ip": sheet.addresses("DstAddr"),
         "proto": sheet.protocols("Proto"),
         "src_port": sheet.ports("Sport"),
         "dst_port": sheet.ports("Dport"),
-        "duration_s": sheet.seconds("Dur"),
+        "duration_s": sheet.seconds("Dur").fill_null(lengths(start, sheet.times("LastTime", required=False))),
         "src_bytes": sheet.counts("SrcBytes"),
         "dst_bytes": _other_side(sheet, "TotBytes", "SrcBytes", "DstBytes"),
         "src_packets": sheet.counts("SrcPkts"),
@@ -110,8 +121,15 @@ def map_argus(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
     }
     columns["state"] = name_argus_states(sheet, "State", columns)
     if labels:
-        columns[LABEL] = sheet.words("Label", _name_label)
+        columns[LABEL] = sheet.words("Label", _name_label).fill_null(_labels(sheet))
     return columns
+
+
+def _labels(sheet: Sheet) -> pl.Series:
+    """BoT-IoT's: ``attack`` is 0 or 1, ``category`` names it."""
+    said = sheet.words("attack", {"0": BENIGN, "1": "attack"}.get)
+    attack = (said == "attack").fill_null(value=False)
+    return pick(attack, sheet.words("category", name_label).fill_null("attack"), said)
 
 
 def _other_side(sheet: Sheet, total: str, source: str, destination: str) -> pl.Series:

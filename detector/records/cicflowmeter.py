@@ -1,5 +1,8 @@
 """CICFlowMeter's CSV, with the header spellings of 2017 (``Source IP``), 2018 (``Src IP``) and the Python port.
 
+Its successor NTLFlowLyzer (https://github.com/ahlashkari/NTLFlowLyzer) is read as well: ``duration`` in seconds, where
+CICFlowMeter has microseconds, and ``fwd_packets_count``.
+
 Times are written day first, without a zone, and are taken for UTC; the files of 2017 count twelve hours without saying
 AM or PM. Files of 2018 without addresses get the unspecified ``0.0.0.0`` for both ends. Files without a timestamp
 (MachineLearningCVE) hold no usable record. Header lines in mid-file are passed over.
@@ -27,10 +30,17 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "Protocol": (),
     "Timestamp": (),
     "Flow Duration": ("flow_duration",),
-    "Tot Fwd Pkts": ("Total Fwd Packets", "Total Fwd Packet", "tot_fwd_pkts"),
-    "Tot Bwd Pkts": ("Total Backward Packets", "Total Bwd packets", "tot_bwd_pkts"),
-    "TotLen Fwd Pkts": ("Total Length of Fwd Packets", "Total Length of Fwd Packet", "totlen_fwd_pkts"),
-    "TotLen Bwd Pkts": ("Total Length of Bwd Packets", "Total Length of Bwd Packet", "totlen_bwd_pkts"),
+    "duration": (),
+    "Tot Fwd Pkts": ("Total Fwd Packets", "Total Fwd Packet", "tot_fwd_pkts", "fwd_packets_count"),
+    "Tot Bwd Pkts": ("Total Backward Packets", "Total Bwd packets", "tot_bwd_pkts", "bwd_packets_count"),
+    "TotLen Fwd Pkts": (
+        *("Total Length of Fwd Packets", "Total Length of Fwd Packet", "totlen_fwd_pkts"),
+        "fwd_total_payload_bytes",
+    ),
+    "TotLen Bwd Pkts": (
+        *("Total Length of Bwd Packets", "Total Length of Bwd Packet", "totlen_bwd_pkts"),
+        "bwd_total_payload_bytes",
+    ),
     "Label": (),
 }
 _TAIL = ("Protocol", "Timestamp", "Flow Duration", "Tot Fwd Pkts", "Tot Bwd Pkts", "TotLen Fwd Pkts", "TotLen Bwd Pkts")
@@ -54,8 +64,9 @@ def open_cicflowmeter(options: Options) -> RecordDecoder:
         known=_KNOWN,
         nothings=(),
         quoted=True,
+        required=("Protocol", "Timestamp"),
     )
-    return RecordDecoder(options, SplitReader(dialect), map_cic)
+    return RecordDecoder(options, SplitReader(dialect, options.columns), map_cic)
 
 
 def map_cic(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
@@ -67,7 +78,7 @@ def map_cic(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         "proto": sheet.protocols("Protocol"),
         "src_port": sheet.ports("Src Port"),
         "dst_port": sheet.ports("Dst Port"),
-        "duration_s": sheet.seconds("Flow Duration", 1e6),
+        "duration_s": sheet.seconds("Flow Duration", 1e6).fill_null(sheet.seconds("duration")),
         "src_bytes": sheet.counts("TotLen Fwd Pkts"),
         "dst_bytes": sheet.counts("TotLen Bwd Pkts"),
         "src_packets": sheet.counts("Tot Fwd Pkts"),

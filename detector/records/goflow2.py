@@ -2,7 +2,8 @@
 
 Each record is one direction of a flow (of sFlow, one sampled packet): the destination's bytes and packets are null.
 Bytes and packets are multiplied by the sampling rate, where there is one. Where the exporter told no start, the time
-of receipt stands in. https://github.com/netsampler/goflow2/blob/main/docs/protocols.md
+of receipt stands in. Fields are named as in goflow2 2 (``src_addr``) or before it (``SrcAddr``).
+https://github.com/netsampler/goflow2/blob/main/docs/protocols.md
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import polars as pl
 
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import RejectReason
+from detector.records.icmp import split_icmp
 from detector.records.json_cells import JsonReader
 from detector.records.sheet import Sheet
 from detector.records.states import name_half_states, pick
@@ -20,30 +22,29 @@ from detector.records.suricata import lengths
 _STARTS = {"time_flow_start_ns": 1e9, "time_flow_start_ms": 1e3, "time_flow_start": 1.0}
 _ENDS = {"time_flow_end_ns": 1e9, "time_flow_end_ms": 1e3, "time_flow_end": 1.0}
 _RECEIPTS = {"time_received_ns": 1e9, "time_received": 1.0}
-_WANTED = (
-    *_STARTS,
-    *_ENDS,
-    *_RECEIPTS,
-    *[
-        "src_addr",
-        "dst_addr",
-        "src_port",
-        "dst_port",
-        "proto",
-        "bytes",
-        "packets",
-        "sampling_rate",
-        "tcp_flags",
-        "icmp_type",
-        "icmp_code",
-    ],
+_OTHERS = (
+    *("src_addr", "dst_addr", "src_port", "dst_port", "proto", "bytes", "packets", "sampling_rate", "tcp_flags"),
+    *("icmp_type", "icmp_code"),
 )
+_ODD = {"tcp_flags": ("TCPFlags", "Flags")}
+
+
+def _first_version(name: str) -> str:
+    """The field as goflow2 before version 2 spells it: ``TimeFlowStartMs``."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+WANTED: dict[str, tuple[str, ...]] = {
+    name: (_first_version(name), *_ODD.get(name, ())) for name in (*_STARTS, *_ENDS, *_RECEIPTS, *_OTHERS)
+}
+"""The wanted fields, each with its other spellings."""
+
 _MOST = 2.0**62
 
 
 def open_goflow2(options: Options) -> RecordDecoder:
     """A decoder of goflow2 JSON; it has no labels."""
-    return RecordDecoder(options, JsonReader(dict.fromkeys(_WANTED, ())), map_goflow2)
+    return RecordDecoder(options, JsonReader(WANTED), map_goflow2)
 
 
 def map_goflow2(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:  # noqa: ARG001 - there are none
@@ -63,13 +64,25 @@ def map_goflow2(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:  # noqa: AR
         "src_bytes": _times(sheet.counts("bytes"), rate),
         "src_packets": _times(sheet.counts("packets"), rate),
     }
-    is_icmp = (columns["proto"] == "icmp").fill_null(value=False)
-    for port, name in (("src_port", "icmp_type"), ("dst_port", "icmp_code")):
-        columns[port] = pick(is_icmp, sheet.ports(name).fill_null(columns[port]), columns[port])
+    _name_icmp(sheet, columns)
     is_tcp = (columns["proto"] == "tcp").fill_null(value=False)
     flags = name_half_states(sheet.counts("tcp_flags").fill_null(-1).to_numpy())
     columns["state"] = pick(is_tcp, flags, pl.repeat(None, len(sheet), dtype=pl.String, eager=True))
     return columns
+
+
+def _name_icmp(sheet: Sheet, columns: dict[str, pl.Series]) -> None:
+    """ICMP's type and code as ports: goflow2's own fields, or what NetFlow 5 has in the destination port.
+
+    Where the exporter told neither, both fields are 0.
+    """
+    ports = split_icmp(columns["proto"], columns["src_port"], columns["dst_port"])
+    kind, code = sheet.ports("icmp_type"), sheet.ports("icmp_code")
+    told = (kind.fill_null(0) > 0) | (code.fill_null(0) > 0)
+    told &= (columns["proto"] == "icmp").fill_null(value=False)
+    columns["src_port"], columns["dst_port"] = (
+        pick(told, told_port.fill_null(port), port) for told_port, port in zip((kind, code), ports, strict=True)
+    )
 
 
 def _first(sheet: Sheet, fields: dict[str, float]) -> pl.Series:

@@ -27,6 +27,19 @@ def name_line(required: Sequence[str], separators: str) -> ReadHeader:
     return read
 
 
+def any_line(*readers: ReadHeader) -> ReadHeader:
+    """A reader of lines that one of ``readers`` reads."""
+
+    def read(line: str, before: Before) -> Layout | None:
+        for reader in readers:
+            layout = reader(line, before)
+            if layout is not None:
+                return layout
+        return None
+
+    return read
+
+
 def clean_name(cell: str) -> str:
     """A column's name without quotes, spaces around it, and AWS's ``${…}``."""
     return cell.strip().strip('"').removeprefix("${").removesuffix("}").strip()

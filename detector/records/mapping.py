@@ -17,6 +17,7 @@ import polars as pl
 from detector.errors import ConfigurationError
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import LABEL, SCHEMA
+from detector.records.icmp import split_icmp
 from detector.records.json_cells import JsonReader
 from detector.records.labels import name_label
 from detector.records.sheet import Sheet
@@ -76,6 +77,10 @@ def _mapper(places: Mapping[str, Place]) -> Callable[[Sheet, bool], dict[str, pl
         if END in places and "duration_s" not in columns:
             end = sheet.times(places[END].path, places[END].per_second, required=False)
             columns["duration_s"] = lengths(columns["ts"], end)
+        if "dst_port" in columns:
+            nothing = pl.repeat(None, len(sheet), dtype=pl.Int32, eager=True)
+            ports = split_icmp(columns["proto"], columns.get("src_port", nothing), columns["dst_port"])
+            columns["src_port"], columns["dst_port"] = ports
         if labels and LABEL in places:
             columns[LABEL] = sheet.words(places[LABEL].path, name_label)
         return columns

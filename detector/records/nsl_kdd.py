@@ -81,7 +81,7 @@ def open_nsl_kdd(options: Options) -> NslDecoder:
         read_header=name_line(("duration", "protocol_type", "flag"), ","),
         known=(Layout((*names, "difficulty")), Layout(names), Layout(tuple(_COLUMNS))),
     )
-    return NslDecoder(RecordDecoder(options, SplitReader(dialect), map_nsl))
+    return NslDecoder(RecordDecoder(options, SplitReader(dialect, options.columns), map_nsl))
 
 
 class NslDecoder:

@@ -93,8 +93,9 @@ def open_unsw_nb15(options: Options) -> RecordDecoder:
         read_header=name_line(("srcip", "dstip", "proto", "stime"), ","),
         known=(Layout(tuple(_COLUMNS)),),
         quoted=True,
+        required=("srcip", "dstip", "proto", "Stime"),
     )
-    return RecordDecoder(options, SplitReader(dialect), map_unsw)
+    return RecordDecoder(options, SplitReader(dialect, options.columns), map_unsw)
 
 
 def map_unsw(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:

@@ -19,7 +19,10 @@ WITH_FLOWS = (
     "02b-zeek-underscore-names.tsv",
     "03-zeek-unset-field.tsv",
     "04-zeek-ts-millis.json",
+    "05-netflow5-icmp-type-in-dst-port.json",
     "08-suricata-numeric-proto-padded.json",
+    "12-argus-ra-field-names.csv",
+    "23b-ntlflowlyzer.csv",
 )
 
 
