@@ -235,7 +235,10 @@ class FileSink:
         file.lines.extend(map(render, records))
 
     def flush(self, deadline: Deadline) -> None:  # noqa: ARG002 - a disk has no timeout
-        """Write what is buffered, down to the disk. Raises OutputError where that fails; see the class."""
+        """Write what is buffered, down to the disk.
+
+        Raises OutputError where that fails, see the class; BrokenPipeError where the reader of a pipe has gone.
+        """
         for file in self._files.values():
             file.flush()
 
@@ -269,6 +272,8 @@ class _OutFile:
                 written += os.write(self._handle, data[written:])
             if self._regular:
                 os.fsync(self._handle)
+        except BrokenPipeError:  # who read it has seen enough: the command line's business
+            raise
         except OSError as error:
             if self._regular:
                 os.ftruncate(self._handle, self._size)

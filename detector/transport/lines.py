@@ -1,6 +1,7 @@
 """The values in a file or on standard input: its lines, or the rows of a Parquet file as JSON objects.
 
 What a file is, is seen from its first bytes, not from its name: gzip, Parquet, or text lines (JSON lines, TSV, CSV).
+A path is opened once and read from there on, so that it may be a pipe, which gives nothing twice.
 A value never ends in a newline. What is in a value is for the decoders to judge; blank lines are values too.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import sys
 import zlib
 from collections.abc import Iterator
@@ -34,6 +36,38 @@ class _Bytes(Protocol):
     def read1(self, size: int, /) -> bytes: ...
 
 
+class _Stream:
+    """A file or pipe, read once: its first bytes can be looked at, and are given all the same.
+
+    Unbuffered below: a pipe's bytes are given as they come, and no lock is held while there are none. Python would
+    abort at its end if a thread that waits for input held the one of ``sys.stdin``.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+        self._ahead = memoryview(b"")
+
+    def starts_with(self, sign: bytes) -> bool:
+        """Whether these are the next bytes; waits for no more of them than it takes to tell."""
+        while len(self._ahead) < len(sign) and sign.startswith(self._ahead):
+            more = self._raw.read(CHUNK_BYTES)
+            if not more:
+                return False
+            self._ahead = memoryview(bytes(self._ahead) + more)
+        return self._ahead[: len(sign)] == sign
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to ``size`` bytes, as they come; all where it is negative; none at the end."""
+        if size < 0:
+            return bytes(self._ahead) + (self._raw.read() or b"")
+        if not self._ahead:
+            self._ahead = memoryview(self._raw.read(max(size, CHUNK_BYTES)) or b"")
+        data, self._ahead = bytes(self._ahead[:size]), self._ahead[size:]
+        return data
+
+    read1 = read
+
+
 def read_values(path: str | Path) -> Iterator[list[bytes]]:
     """Give the values of ``path`` (``-`` for standard input) in order, some thousands at a time.
 
@@ -42,7 +76,7 @@ def read_values(path: str | Path) -> Iterator[list[bytes]]:
     name = "standard input" if str(path) == STDIN else str(path)
     some = False
     with _errors(name), _opened(path) as file:
-        for values in _values(file):
+        for values in _values(path, file):
             some = some or bool(values)
             if values:
                 yield values
@@ -51,21 +85,34 @@ def read_values(path: str | Path) -> Iterator[list[bytes]]:
 
 
 def check_readable(path: str | Path) -> None:
-    """Look whether ``path`` can be opened and has anything in it. Raises InputError; reads no standard input."""
+    """Look whether ``path`` can be opened and has anything in it. Raises InputError; opens no pipe."""
     if str(path) == STDIN:
         return
-    with _errors(str(path)), _opened(path) as file:
-        if not file.peek(1):
+    with _errors(str(path)):
+        if _is_stream(path):
+            return
+        with io.FileIO(path) as file:
+            empty = not file.read(1)
+        if empty:
             raise InputError(f"reading {path}: it is empty; give a file with flow records")
 
 
+def _is_stream(path: str | Path) -> bool:
+    """Whether it is a pipe or the like, whose bytes are gone once they are read; a folder is none."""
+    mode = Path(path).stat().st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 @contextmanager
-def _opened(path: str | Path) -> Iterator[io.BufferedReader]:
-    if str(path) == STDIN:
-        yield cast("io.BufferedReader", sys.stdin.buffer)
+def _opened(path: str | Path) -> Iterator[_Stream]:
+    if str(path) != STDIN:
+        with io.FileIO(path) as raw:
+            yield _Stream(raw)
+    elif sys.stdin is None:  # as where a shell was told <&-
+        raise OSError("it is closed")
     else:
-        with Path(path).open("rb", buffering=CHUNK_BYTES) as file:
-            yield cast("io.BufferedReader", file)
+        with io.FileIO(sys.stdin.buffer.fileno(), closefd=False) as raw:
+            yield _Stream(raw)
 
 
 @contextmanager
@@ -85,12 +132,11 @@ def _errors(name: str) -> Iterator[None]:
         raise InputError(f"reading {name}: {error.strerror or error}") from error
 
 
-def _values(file: io.BufferedReader) -> Iterator[list[bytes]]:
-    start = file.peek(len(_PARQUET))
-    if start.startswith(_PARQUET):
-        return _parquet_rows(file)
-    if start.startswith(_GZIP):
-        return _lines(cast("_Bytes", gzip.GzipFile(fileobj=cast("BinaryIO", file))))
+def _values(path: str | Path, file: _Stream) -> Iterator[list[bytes]]:
+    if file.starts_with(_PARQUET):
+        return _parquet_rows(io.BytesIO(file.read()) if str(path) == STDIN or _is_stream(path) else Path(path))
+    if file.starts_with(_GZIP):
+        return _lines(gzip.GzipFile(fileobj=cast("BinaryIO", file)))
     return _lines(file)
 
 
@@ -114,8 +160,7 @@ def _newlines(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n")
 
 
-def _parquet_rows(file: io.BufferedReader) -> Iterator[list[bytes]]:
-    source = io.BytesIO(file.read()) if file is sys.stdin.buffer else Path(file.name)
+def _parquet_rows(source: io.BytesIO | Path) -> Iterator[list[bytes]]:
     rows = pl.scan_parquet(source)
     count = rows.select(pl.len()).collect().item()
     for start in range(0, count, PARQUET_ROWS):
