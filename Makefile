@@ -60,6 +60,7 @@ lock: $(BIN)/python  ## Lock what pyproject.toml asks for; with UPGRADE=--upgrad
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	$(LOCK) --output-file requirements.lock --all-extras --group dev $(UPGRADE)
 	$(LOCK) --output-file requirements-daemon.lock --constraints requirements.lock --no-annotate --upgrade
+	$(LOCK) --output-file requirements-train.lock --constraints requirements.lock --no-annotate --upgrade --extra train
 
 setup: $(STAMP)  ## Set up .venv, as every other target does first
 

@@ -44,7 +44,8 @@ class Daemon:
         self._pipeline: Pipeline | None = None
         self._judge: Judge | None = None
         self._source: Source | None = None
-        self._started_at = time.monotonic()
+        self._starting, self._phase_began = "beginning", time.monotonic()
+        self._listening = ""
         self._abandoned = Flag()
         self._stopping = Flag()
         self._asked_at: float | None = None
@@ -58,27 +59,43 @@ class Daemon:
         """Start everything, process, stop everything. Raises OddflowError where a part cannot start or go on."""
         settings, tell = self._settings, self._telemetry.tell
         with ExitStack() as parts:
+            self._open_port(parts)
+            self._phase("reading the model")
             model, watcher = self._model()
+            self._phase("compiling; a first start on a machine takes a minute")
+            model.warm()
             warm(model, open_format(settings))
+            self._phase("connecting")
             self._source = source = open_source(settings, tell)
             sink = open_sink(settings, tell)
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
-            listening = ""
-            if settings.web.enabled:
-                web = WebServer(settings.web.host, settings.web.port, self._telemetry.metrics.registry, self.status)
-                web.start()
-                listening = address(settings.web.host, web.port)
-                parts.callback(lambda: web.stop(Deadline.after(2.0)))
             sink.start()
             parts.callback(self._stop)
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
             parts.enter_context(tuned())
-            files = settings.input.paths if settings.input.transport == "files" else ()
-            tell(events.DaemonStarted(settings.input.topic, model.name, model.version, listening, files))
-            pipeline.run(self._stopping, self._compare_partitions)
+            pipeline.run(self._stopping, lambda: self._started(model))
         return pipeline.tally
+
+    def _open_port(self, parts: ExitStack) -> None:
+        """Serve metrics and health first: whoever waits for the rest can ask what it is doing."""
+        chosen = self._settings.web
+        if chosen.enabled:
+            web = WebServer(chosen.host, chosen.port, self._telemetry.metrics.registry, self.status)
+            web.start()
+            self._listening = address(chosen.host, web.port)
+            parts.callback(lambda: web.stop(Deadline.after(2.0)))
+
+    def _phase(self, doing: str) -> None:
+        self._starting, self._phase_began = doing, time.monotonic()
+
+    def _started(self, model: LoadedModel) -> None:
+        self._starting = ""
+        chosen = self._settings.input
+        files = chosen.paths if chosen.transport == "files" else ()
+        self._telemetry.tell(events.DaemonStarted(chosen.topic, model.name, model.version, self._listening, files))
+        self._compare_partitions()
 
     def _model(self) -> tuple[LoadedModel, ModelWatcher]:
         """Load the model that the alias names now, and make the watcher that follows it from there."""
@@ -87,7 +104,6 @@ class Daemon:
         version = registry.resolve(chosen.name, chosen.alias)
         started = time.perf_counter()
         model = read_bundle(registry.fetch(chosen.name, version))
-        model.warm()
         self._telemetry.tell(
             events.ModelSwapped(model.name, None, model.version, time.perf_counter() - started, model.digest)
         )
@@ -169,14 +185,26 @@ class Daemon:
         self._telemetry.tell(events.DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))
 
     def status(self) -> Status:
-        """What the health endpoints tell; called from the web server's threads."""
-        pipeline, judge = self._pipeline, self._judge
+        """What the health endpoints tell; called from the web server's thread."""
+        pipeline, judge, starting = self._pipeline, self._judge, self._starting
+        stale_after_s = self._settings.web.stale_after_s
+        if pipeline is None or judge is None or starting:
+            return Status(
+                ticked_s_ago=time.monotonic() - self._phase_began,
+                model=_told(judge.model) if judge else None,
+                starting=starting,
+                stale_after_s=stale_after_s,
+            )
+        waited_s, refusal = pipeline.unacknowledged
         return Status(
-            ticked_s_ago=time.monotonic() - (pipeline.ticked_at if pipeline else self._started_at),
-            model=_told(judge.model) if judge else None,
-            partitions=sorted(pipeline.assigned) if pipeline else (),
-            joined=pipeline is not None and pipeline.joined,
-            stale_after_s=self._settings.web.stale_after_s,
+            ticked_s_ago=time.monotonic() - pipeline.ticked_at,
+            model=_told(judge.model),
+            connected=pipeline.connected,
+            partitions=sorted(pipeline.assigned),
+            joined=pipeline.joined,
+            unacknowledged_s=waited_s,
+            refusal=refusal,
+            stale_after_s=stale_after_s,
         )
 
 

@@ -241,14 +241,30 @@ class ModelRefused:
 
 @dataclass(frozen=True, slots=True)
 class ModelWatchFailed:
-    """The registry could not be looked at; the model in use stays, and the next look comes as usual."""
+    """A look at the registry did not work; the model in use stays. ``known`` of an outage that was told already."""
 
     error: str
+    known: bool = False
 
     def record(self, metrics: Metrics, log: Log) -> None:
-        """Count it; log it, sampled."""
+        """Count every such look; log it, sampled, if it is news."""
         metrics.watch_failures.inc()
-        log.warning("model.watch_failed", error=self.error, sampled="model.watch_failed")
+        metrics.registry_up.set(0)
+        if not self.known:
+            log.warning("model.watch_failed", error=self.error, sampled="model.watch_failed")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWatchWorks:
+    """The registry can be read: told at the first look, and at the first after an outage."""
+
+    after_failures: int = 0
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show it; log it after an outage."""
+        metrics.registry_up.set(1)
+        if self.after_failures:
+            log.info("model.watch_restored", after_failures=self.after_failures)
 
 
 # --- the process ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letters
 from detector.alerts.decide import Budget, Decision, decide
-from detector.alerts.events import IncidentsTold
+from detector.alerts.events import BudgetSet, IncidentsTold
 from detector.alerts.explain import explain
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import clocks
@@ -71,6 +71,8 @@ class Judge:
         self._write_incidents = write_incidents
         self._tell = tell
         self._windows = WindowCounts()
+        self._open = -1
+        self._tell_budget()
 
     def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
         """Score ``flows``, decoded from ``raw``, and decide which become alerts."""
@@ -100,6 +102,7 @@ class Judge:
         self._alerts(raw, flows, matrix, scores.overall, self._decision(raw, flows, scores))
         self.memory.incidents.pass_time(clocks(raw, flows))
         self.memory.incidents.take()
+        self.memory.incidents.take_ended()
 
     def rest(self) -> None:
         """Take a new model over while no records come."""
@@ -121,7 +124,11 @@ class Judge:
         self._drift = DriftMonitor(new)
         self._familiarity = Familiarity()
         self._rule = self._budget.rule(new.calibration, new.incidents, new.extractor.inside)
+        self._tell_budget()
         self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
+
+    def _tell_budget(self) -> None:
+        self._tell(BudgetSet(None if self._rule is None else self._budget.incidents_per_day))
 
     # --- features and score ---------------------------------------------------------------------------------------
 
@@ -188,9 +195,11 @@ class Judge:
 
     def _told(self) -> list[OutRecord]:
         book = self.memory.incidents
-        if not (changes := book.take()):
+        changes, ended = book.take(), book.take_ended()
+        if (changes, book.open) == ([], self._open) and not ended:
             return []
-        self._tell(IncidentsTold(changes, book.open))
+        self._open = book.open
+        self._tell(IncidentsTold(changes, book.open, ended))
         return write_incidents(changes, self._writer.shape) if self._write_incidents else []
 
     def _tell_of_rejects(self, flows: FlowBatch) -> None:

@@ -8,23 +8,18 @@ made from these declarations. Safe to use from any thread.
 from __future__ import annotations
 
 import platform
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from itertools import accumulate
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.registry import Collector
 
 from detector.alerts.decide import Severity
 from detector.alerts.incident import KINDS, STEPS
+from detector.collectors import BulkHistogram, KnownGauge, ReplacedGauge
 from detector.records.flow import RejectReason
 from detector.transport.base import Channel
 
@@ -67,59 +62,6 @@ MODEL_REFUSALS = ("bundle", "missing", "defect")
 """Reasons that the registry's watcher has for refusing a model."""
 
 
-class BulkHistogram(Collector):
-    """A histogram that takes whole arrays: exact counts for about ten nanoseconds a value, no call a record."""
-
-    def __init__(self, name: str, documentation: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._bounds: NDArray[np.float64] = np.asarray(bounds, dtype=np.float64)
-        self._counts: NDArray[np.int64] = np.zeros(len(bounds) + 1, dtype=np.int64)
-        self._sum = 0.0
-        self._lock = threading.Lock()
-        registry.register(self)
-
-    def observe(self, values: ArrayLike) -> None:
-        """Count every value into the first bucket whose bound is not below it."""
-        array = np.asarray(values, dtype=np.float64)
-        counts = np.bincount(np.searchsorted(self._bounds, array, side="left"), minlength=len(self._counts))
-        total = float(array.sum())
-        with self._lock:
-            self._counts += counts
-            self._sum += total
-
-    def collect(self) -> Iterable[HistogramMetricFamily]:
-        """Give the one family, with cumulative buckets."""
-        with self._lock:
-            counts, total = self._counts.tolist(), self._sum
-        names = [*(repr(float(bound)) for bound in self._bounds), "+Inf"]
-        family = HistogramMetricFamily(self._name, self._documentation)
-        family.add_metric([], list(zip(names, accumulate(counts), strict=True)), total)
-        yield family
-
-
-class ReplacedGauge(Collector):
-    """A gauge with one label whose series are replaced all at once, so that none of an earlier model stays."""
-
-    def __init__(self, name: str, documentation: str, label: str, registry: CollectorRegistry) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._label = label
-        self._values: Mapping[str, float] = {}
-        registry.register(self)
-
-    def replace(self, values: Mapping[str, float]) -> None:
-        """Show these, by the label's value, and no others."""
-        self._values = dict(values)
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Give the one family."""
-        family = GaugeMetricFamily(self._name, self._documentation, labels=[self._label])
-        for value, number in self._values.items():
-            family.add_metric([value], number)
-        yield family
-
-
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What one metric is, for the reference page."""
@@ -157,6 +99,10 @@ class Metrics:
         self.declared.append(Declared(f"oddflow_{name}", "gauge", documentation, labels))
         return Gauge(f"oddflow_{name}", documentation, labels, registry=self.registry)
 
+    def _known(self, name: str, documentation: str) -> KnownGauge:
+        self.declared.append(Declared(f"oddflow_{name}", "gauge", documentation))
+        return KnownGauge(f"oddflow_{name}", documentation, self.registry)
+
     def _histogram(self, name: str, documentation: str, bounds: Sequence[float], *labels: str) -> Histogram:
         self.declared.append(Declared(f"oddflow_{name}", "histogram", documentation, labels))
         return Histogram(f"oddflow_{name}", documentation, labels, buckets=bounds, registry=self.registry)
@@ -193,7 +139,7 @@ class Metrics:
         self.in_flight = self._gauge("in_flight_records", "Records read and not yet accounted for.")
 
     def _declare_schemas(self) -> None:
-        self.schema_registry_lost = self._gauge(
+        self.schema_registry_lost = self._known(
             "schema_registry_lost", "Whether records wait for a schema registry that does not answer: 1 or 0."
         )
         self.schemas = self._counter(
@@ -224,20 +170,24 @@ class Metrics:
             _from_zero(counter, Channel)
 
     def _declare_kafka(self) -> None:
-        self.lag = self._gauge("lag_records", "Records in the topic not yet read, by partition.", "partition")
+        self.lag = self._gauge(
+            "lag_records",
+            "Records in the topic not yet read, by partition that is read here; NaN while the brokers do not tell.",
+            "partition",
+        )
         self.committed = self._gauge("committed_offset", "Next offset to read as committed, by partition.", "partition")
         self.commits = self._counter("commits_total", "Commits of offsets, by result: ok or failed.", "result")
         _from_zero(self.commits, ("ok", "failed"))
         self.assigned = self._gauge("partitions_assigned", "Partitions that this process reads.")
-        self.topic_partitions = self._gauge("topic_partitions", "Partitions that the topic had at the start.")
-        self.model_partitions = self._gauge(
+        self.topic_partitions = self._known("topic_partitions", "Partitions that the topic had at the start.")
+        self.model_partitions = self._known(
             "model_partitions", "Partitions that the model's windows were trained over; the topic's if it has none."
         )
         self.rebalances = self._counter(
             "rebalances_total", "Changes of assignment, by kind: assigned, revoked or lost.", "kind"
         )
         _from_zero(self.rebalances, ("assigned", "revoked", "lost"))
-        self.broker_up = self._gauge("broker_up", "Whether the last contact with the brokers worked: 1 or 0.")
+        self.broker_up = self._known("broker_up", "Whether the last contact with the brokers worked: 1 or 0.")
         self.broker_losses = self._counter("broker_losses_total", "Times that the brokers became unreachable.")
         self.broker_errors = self._counter("broker_errors_total", "Errors that the Kafka client reported and retries.")
 
@@ -245,7 +195,7 @@ class Metrics:
         self.model_info = self._gauge(
             "model_info", "The model in use: always 1, told by its labels.", "name", "version", "digest"
         )
-        self.model_loaded = self._gauge(
+        self.model_loaded = self._known(
             "model_loaded_timestamp_seconds", "When the model in use was taken, in seconds since 1970."
         )
         self.swaps = self._counter("model_swaps_total", "Models offered, by result: taken or refused.", "result")
@@ -255,11 +205,14 @@ class Metrics:
         self.swap_seconds = self._histogram(
             "model_swap_duration_seconds", "From finding a new version to using it.", BATCH_SECONDS
         )
+        self.registry_up = self._known(
+            "model_registry_up", "Whether the last look at the model registry worked: 1 or 0."
+        )
         self.watch_failures = self._counter("model_watch_failures_total", "Looks at the registry that did not work.")
 
     def _declare_windows(self) -> None:
-        self.window_keys = self._gauge("window_keys", "Sources, destinations and pairs that the windows hold.")
-        self.window_bytes = self._gauge("window_bytes", "Memory that the windows take.")
+        self.window_keys = self._known("window_keys", "Sources, destinations and pairs that the windows hold.")
+        self.window_bytes = self._known("window_bytes", "Memory that the windows take.")
         self.window_evictions = self._counter(
             "window_evictions_total", "Keys that had to make room for others, the least recently used first."
         )
@@ -290,22 +243,33 @@ class Metrics:
         )
 
     def _declare_incidents(self) -> None:
-        self.incidents_open = self._gauge("incidents_open", "Incidents that are open.")
+        self.incidents_open = self._known("incidents_open", "Incidents that are open.")
         self.incidents = self._counter(
-            "incidents_total", "Incidents told, by step (open, update, close) and guessed kind.", "step", "kind"
+            "incidents_total",
+            "Incidents told, by step (open, update, close) and the kind guessed at that moment.",
+            "step",
+            "kind",
         )
         for step in STEPS:
-            _from_zero(self.incidents, KINDS, step)
+            _from_zero(self.incidents, map(label, KINDS), step)
+        self.incidents_ended = self._counter(
+            "incidents_ended_total", "Incidents that are over, by the kind that they turned out to be.", "kind"
+        )
+        _from_zero(self.incidents_ended, map(label, KINDS))
+        self.incident_budget = self._known(
+            "incidents_budget_per_day",
+            "False incidents a day that the settings allow; absent where the budget is of another kind.",
+        )
 
     def _declare_drift(self) -> None:
-        self.drift_rows = self._gauge("drift_rows", "Sampled rows behind the drift figures, fading with the hours.")
-        self.drift_index = self._gauge(
+        self.drift_rows = self._known("drift_rows", "Sampled rows behind the drift figures, fading with the hours.")
+        self.drift_index = self._known(
             "drift_score_index", "Population stability index of the p-values against the calibration."
         )
-        self.drift_distance = self._gauge(
+        self.drift_distance = self._known(
             "drift_score_distance", "Greatest difference between the p-values' distribution and the calibration's."
         )
-        self.drift_tail = self._gauge(
+        self.drift_tail = self._known(
             "drift_tail_ratio", "Rows with a p-value of 0.01 at most, over those that the calibration had."
         )
         self.drift_outside = self._replaced(
@@ -321,7 +285,7 @@ class Metrics:
     def _declare_process(self) -> None:
         self.build_info = self._gauge("build_info", "This build: always 1, told by its labels.", "version", "python")
         self.build_info.labels(_distribution_version(), platform.python_version()).set(1)
-        self.started = self._gauge("start_timestamp_seconds", "When the daemon started, in seconds since 1970.")
+        self.started = self._known("start_timestamp_seconds", "When the daemon started, in seconds since 1970.")
         ProcessCollector(registry=self.registry)
 
     def current_model(self, name: str, model_version: str, digest: str) -> None:
@@ -348,6 +312,11 @@ class Metrics:
             for gauge in (self.lag, self.committed, self.state_bytes):
                 with suppress(KeyError):  # older clients raise it for one that was assigned and never seen
                     gauge.remove(str(partition))
+
+
+def label(name: str) -> str:
+    """A name as a label's value: without blanks, which every query and tool would have to quote."""
+    return name.replace(" ", "_")
 
 
 def _from_zero(counter: Counter, values: Iterable[str], *before: str) -> None:

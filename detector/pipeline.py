@@ -9,6 +9,7 @@ Promises: an offset is committed only after every record up to it is scored or d
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -61,6 +62,9 @@ KEEP_ALIVE_SECONDS = 5.0
 
 LOOK_SECONDS = 0.1
 """How often a wait looks whether it is time to stop."""
+
+LAG_SECONDS = 1.0
+"""How often the lag is told: more often than anyone scrapes it."""
 
 
 class Clock(Protocol):
@@ -159,6 +163,9 @@ class Pipeline:
         self._epoch = 0
         self._gone: dict[int, int] = {}
         self._committed_at = time.monotonic()
+        self._lag_told_at = -math.inf
+        self._emitting_since: float | None = None
+        self._refusal = ""
         self._abandon = Flag()
         self._stopping = Flag()
         self._assigned: set[int] = set()
@@ -195,6 +202,7 @@ class Pipeline:
         elif not self._in_flight:
             self._stages[JUDGE].submit(self._judge.rest)
         self._finish()
+        self._tell_lag()
         if len(self._in_flight) >= IN_FLIGHT_BATCHES:
             self._wait_for_room()
         if time.monotonic() - self._committed_at >= limits.commit_interval_s and not self._stopping.is_set():
@@ -216,6 +224,17 @@ class Pipeline:
     def assigned(self) -> frozenset[int]:
         """The partitions that this pipeline reads now."""
         return frozenset(self._assigned)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the brokers that records come from answer."""
+        return self._source.connected
+
+    @property
+    def unacknowledged(self) -> tuple[float, str]:
+        """For how many seconds outputs have waited to be acknowledged, and what was said about them last."""
+        since = self._emitting_since
+        return (0.0 if since is None else time.monotonic() - since), self._refusal
 
     # --- the stages ---------------------------------------------------------------------------------------------
 
@@ -266,10 +285,12 @@ class Pipeline:
     def _emit(self, verdict: Verdict) -> Verdict | None:
         started = time.perf_counter()
         outputs = verdict.outputs()
+        self._emitting_since = time.monotonic() if outputs else None
         for channel, records in outputs.items():
             self._sink.send(channel, records)
         if outputs:
             self._flush(outputs)
+        self._emitting_since, self._refusal = None, ""
         for channel, records in outputs.items():
             self._tell(OutputAcknowledged(channel, len(records), time.perf_counter() - started))
         if verdict.alerts:
@@ -283,6 +304,7 @@ class Pipeline:
             try:
                 return self._sink.flush(Deadline.after(FLUSH_SECONDS))
             except BrokerError as error:  # anything else, such as a full disk, ends the run; nothing of it is committed
+                self._refusal = str(error)
                 self._tell(OutputFailed(next(iter(outputs)), sum(map(len, outputs.values())), str(error)))
                 self._abandon.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
@@ -341,6 +363,7 @@ class Pipeline:
             if raw is not None:  # fetched before the pause took hold
                 self._submit(raw)
             self.ticked_at = time.monotonic()
+            self._tell_lag()
             self._finish(wait_s=1.0)
         self._source.resume()
 
@@ -351,7 +374,6 @@ class Pipeline:
 
     def _commit(self, deadline: Deadline) -> None:
         self._committed_at = time.monotonic()
-        self._tell(LagSeen(self._source.lag()))
         if not self._done:
             return
         positions, self._done = self._done, {}
@@ -367,6 +389,13 @@ class Pipeline:
                 self._keeper.committed(positions)
             self._tell(OffsetsCommitted(positions))
 
+    def _tell_lag(self) -> None:
+        """Tell the lag of every partition that is read here: not a number where its end is not known now."""
+        if (now := time.monotonic()) - self._lag_told_at < LAG_SECONDS:
+            return
+        self._lag_told_at = now
+        self._tell(LagSeen(dict.fromkeys(self._assigned, math.nan) | self._source.lag()))
+
     # --- what the source tells ----------------------------------------------------------------------------------
 
     def on_assigned(self, partitions: Iterable[int]) -> None:
@@ -377,6 +406,7 @@ class Pipeline:
         if self._keeper:
             self._source.rewind(self._restore(self._keeper, added))
         self._tell(PartitionsAssigned(added))
+        self._tell(LagSeen(dict.fromkeys(added, math.nan)))
 
     def _restore(self, keeper: StateKeeper, partitions: list[int]) -> dict[int, int]:
         """Have the judge's thread, which alone touches that state, put back what is remembered of these."""

@@ -185,10 +185,10 @@ def test_an_interrupt_is_exit_code_130(plugin: Callable[[Callable[[typer.Typer],
 @pytest.mark.parametrize(
     ("status", "arguments", "expected"),
     [
-        (Status(0.0, {}, (0,)), [], (0, "ok\n", "")),
-        (Status(99.0, {}, (0,)), [], (1, "", "the loop has not turned for 99.0 s\n")),
-        (Status(0.0, {}, (0,)), ["--ready"], (0, "ready\n", "")),
-        (Status(0.0, None), ["--ready"], (1, "", "no model is loaded\n")),
+        (Status(ticked_s_ago=0.0, model={}, partitions=(0,)), [], (0, "ok\n", "")),
+        (Status(ticked_s_ago=99.0, model={}, partitions=(0,)), [], (1, "", "the loop has not turned for 99.0 s\n")),
+        (Status(ticked_s_ago=0.0, model={}, partitions=(0,)), ["--ready"], (0, "ready\n", "")),
+        (Status(ticked_s_ago=0.0, model=None), ["--ready"], (1, "", "no model is loaded\n")),
     ],
 )
 def test_healthcheck_asks_the_daemon(status: Status, arguments: list[str], expected: tuple[int, str, str]) -> None:
@@ -203,7 +203,7 @@ def test_healthcheck_asks_the_daemon(status: Status, arguments: list[str], expec
 
 def test_healthcheck_without_a_daemon_is_no() -> None:
     """``healthcheck`` ends with 1 and one line where nobody listens."""
-    server = WebServer("127.0.0.1", 0, CollectorRegistry(), lambda: Status(0.0, None))
+    server = WebServer("127.0.0.1", 0, CollectorRegistry(), lambda: Status(ticked_s_ago=0.0, model=None))
     server.start()
     port = server.port
     server.stop(Deadline.after(5))

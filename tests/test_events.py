@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from detector import events
+from detector.collectors import BulkHistogram
 from detector.logs import SAMPLE_LINES, Once, Sampling, open_log
-from detector.metrics import BulkHistogram, Metrics, Stage
+from detector.metrics import Metrics, Stage
 from detector.transport.events import (
     BrokerLost,
     BrokerReached,

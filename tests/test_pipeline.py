@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 
@@ -14,10 +16,10 @@ from numpy.typing import NDArray
 
 from detector import events
 from detector.deadline import Deadline
-from detector.pipeline import Limits, Pipeline
+from detector.pipeline import IN_FLIGHT_BATCHES, Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
 from detector.transport.base import Channel, OutRecord, RawBatch
-from detector.transport.events import OutputFailed
+from detector.transport.events import LagSeen, OutputFailed
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
 from detector.verdict import Verdict
 
@@ -259,3 +261,54 @@ def test_a_lost_partition_is_not_committed(parts: Parts) -> None:
     parts.pipeline.stop(Deadline.after(5))
     assert parts.topic.committed == {}
     assert parts.pipeline.tally.balanced
+
+
+def test_lag_is_told_while_outputs_are_stuck(parts: Parts) -> None:
+    """While nothing can be emitted, the lag of every partition goes on being told, and grows with the topic."""
+    parts.topic.extend([b"odd"] * 100)
+    parts.judge.gate.clear()
+    parts.sink.start()
+    stopping = threading.Event()
+    running = threading.Thread(target=lambda: parts.pipeline.run(stopping))
+    running.start()
+    wait_until(lambda: len(parts.pipeline._in_flight) >= IN_FLIGHT_BATCHES)
+    parts.topic.extend([b"odd"] * 1_000)
+    wait_until(lambda: lags(parts)[-1] == {0: 1_100.0 - 10 * IN_FLIGHT_BATCHES})
+    stopping.set()
+    parts.judge.gate.set()
+    running.join(30)
+    parts.pipeline.stop(Deadline.after(10))
+    assert math.isnan(lags(parts)[0][0])  # from its assignment on, before anything is known of it
+
+
+def lags(parts: Parts) -> list[Mapping[int, float]]:
+    """What was told of the lag."""
+    return [each.by_partition for each in parts.told if isinstance(each, LagSeen)]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    deadline = Deadline.after(30)
+    while not condition():
+        assert not deadline.passed
+        time.sleep(0.05)
+
+
+def test_an_unknown_end_is_not_a_number(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partition whose end the brokers do not tell has a lag all the same: not a number, and not the last one."""
+    monkeypatch.setattr(parts.source, "lag", dict)
+    run(parts)
+    assert [math.isnan(each[0]) for each in lags(parts)] == [True, True]
+
+
+def test_outputs_that_are_refused_say_for_how_long_and_why(parts: Parts) -> None:
+    """While outputs are not acknowledged the pipeline tells since when and what was said; after that, nothing."""
+    parts.topic.extend([b"odd"])
+    parts.sink.fail_next_flushes(2)
+    parts.sink.start()
+    parts.pipeline._source.start(parts.pipeline)
+    parts.pipeline.step()
+    wait_until(lambda: "a fault was asked for" in parts.pipeline.unacknowledged[1])
+    assert parts.pipeline.unacknowledged[0] > 0
+    wait_until(lambda: parts.pipeline.unacknowledged == (0.0, ""))
+    parts.pipeline.stop(Deadline.after(10))

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from detector.alerts.incidents import Change
 from detector.logs import Log
-from detector.metrics import Metrics
+from detector.metrics import Metrics, label
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentsTold:
-    """Incidents were opened, went on or were closed; ``open`` are open now."""
+    """Incidents were opened, went on or were closed; ``open`` are open now, and ``ended`` are over, by final kind."""
 
     changes: Sequence[Change]
     open: int
+    ended: Mapping[str, int]
 
     def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002 - every event is called alike
         """Count them by step and kind."""
         metrics.incidents_open.set(self.open)
         for (step, kind), count in Counter((each.step, each.rule.kind) for each in self.changes).items():
-            metrics.incidents.labels(step, kind).inc(count)
+            metrics.incidents.labels(step, label(kind)).inc(count)
+        for kind, count in self.ended.items():
+            metrics.incidents_ended.labels(label(kind)).inc(count)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSet:
+    """What the model in charge is held to: false incidents a day, or None where it is a budget of another kind."""
+
+    incidents_per_day: float | None
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Show it."""
+        if self.incidents_per_day is None:
+            metrics.incident_budget.forget()
+        else:
+            metrics.incident_budget.set(self.incidents_per_day)

@@ -7,6 +7,7 @@ so that the same records give the same incidents however they are cut into batch
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -78,6 +79,7 @@ class IncidentBook:
         self._places: dict[int, _Place] = {}
         self._index: dict[int, dict[tuple[str, str], list[str]]] = {}
         self._changes: list[Change] = []
+        self._ended: Counter[str] = Counter()
 
     @property
     def open(self) -> int:
@@ -128,6 +130,11 @@ class IncidentBook:
         """Give what is to be told since the last call, in order."""
         changes, self._changes = self._changes, []
         return changes
+
+    def take_ended(self) -> Counter[str]:
+        """Count the incidents that ended since the last call, by final kind; those of a single alert too."""
+        ended, self._ended = self._ended, Counter()
+        return ended
 
     # --- what survives ------------------------------------------------------------------------------------------
 
@@ -222,8 +229,10 @@ class IncidentBook:
     def _close(self, partition: int, incident: Incident) -> None:
         del self._places[partition].incidents[incident.id]
         self._leave(partition, incident, _keys(incident))
+        rule = guess(incident)
+        self._ended[rule.kind] += 1
         if incident.count > 1:  # of a single alert its opening has told everything
-            self._tell("close", incident, guess(incident))
+            self._tell("close", incident, rule)
 
     def _tell(self, step: Step, incident: Incident, rule: Rule) -> None:
         incident.revision += 1

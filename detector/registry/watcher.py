@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from detector.deadline import Deadline
 from detector.errors import BundleError, RegistryError
-from detector.events import ModelRefused, ModelWatchFailed, Tell
+from detector.events import ModelRefused, ModelWatchFailed, ModelWatchWorks, Tell
 from detector.models.bundle import LoadedModel
 from detector.registry.registry import Registry, RegistryUnreachableError
 
@@ -62,6 +62,7 @@ class ModelWatcher:
         self._refused: dict[str, Refusal] = {}
         self._failures = 0
         self._told_failure = ""
+        self._looked = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -95,7 +96,7 @@ class ModelWatcher:
         except RegistryError as error:
             self._failed(str(error))
         else:
-            self._failures, self._told_failure = 0, ""
+            self._worked()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -154,6 +155,10 @@ class ModelWatcher:
 
     def _failed(self, error: str) -> None:
         self._failures += 1
-        if error != self._told_failure:
-            self._told_failure = error
-            self._tell(ModelWatchFailed(error))
+        self._tell(ModelWatchFailed(error, known=error == self._told_failure))
+        self._told_failure = error
+
+    def _worked(self) -> None:
+        if self._failures or not self._looked:
+            self._tell(ModelWatchWorks(self._failures))
+        self._failures, self._told_failure, self._looked = 0, "", True

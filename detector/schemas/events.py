@@ -41,8 +41,9 @@ class SchemaOpened:
     kind: str
 
     def record(self, metrics: Metrics, log: Log) -> None:
-        """Count it."""
+        """Count it; the registry answers."""
         metrics.schemas.labels("ok").inc()
+        metrics.schema_registry_lost.set(0)
         log.info("schema.opened", schema_id=self.schema_id, kind=self.kind)
 
 

@@ -154,7 +154,10 @@ class Source(Protocol):
         ...
 
     def lag(self) -> dict[int, int]:
-        """Records not yet read, by assigned partition, as last seen; costs no request to the broker."""
+        """Records not yet read, by assigned partition; one whose end is not known now is left out.
+
+        Called every second, paused or not. It may ask the brokers, and must not wait longer than a moment for them.
+        """
         ...
 
     @property

@@ -21,8 +21,9 @@ from detector.transport.base import AssignmentListener, Envelope, RawBatch, Stal
 from detector.transport.confluent_commits import Commits
 from detector.transport.confluent_sink import ConfluentSink
 from detector.transport.connection import Connection
+from detector.transport.ends import Ends
 from detector.transport.events import FetchFailed
-from detector.transport.librdkafka import consumer_properties, incremental, opened, said, statistics
+from detector.transport.librdkafka import Statistics, consumer_properties, incremental, opened, said, statistics
 from detector.transport.topics import CONNECT_S, complaints, require, servers
 
 __all__ = ["ConfluentSink", "ConfluentSource"]
@@ -61,10 +62,11 @@ class ConfluentSource:
         self._generation = 0
         self._paused = False
         self._held: set[int] = set()
-        self._committed: dict[int, int] = {}
+        self._seen = Statistics()
         self._mean_bytes = _FIRST_GUESS_BYTES
         self._last_rejection = ""
         self._commits = Commits()
+        self._ends = Ends(topic, self._properties)
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -90,6 +92,7 @@ class ConfluentSource:
         consumer, self._consumer = self._consumer, None
         self._listener = None
         self._assigned.clear()
+        self._ends.close()
         self._connection.closed()
         if consumer is not None:
             closing = Thread(target=consumer.close, daemon=True, name="close-consumer")
@@ -234,17 +237,26 @@ class ConfluentSource:
         self._held = set(self._assigned)
 
     def lag(self) -> dict[int, int]:
-        """Records not yet read, by assigned partition, as of the last fetch. No request is made."""
+        """Records not yet read, by assigned partition whose end is known; asks for ends without waiting for them."""
         if self._consumer is None or not self._assigned:
+            return {}
+        self._ends.look(self._assigned)
+        if not self._connection.up:
             return {}
         places = self._consumer.position([TopicPartition(self._topic, number) for number in sorted(self._assigned)])
         found = {}
         for place in places:
-            low, high = self._consumer.get_watermark_offsets(place, cached=True)
-            at = place.offset if place.offset >= 0 else self._committed.get(place.partition, max(low, 0))
-            if high >= 0:
-                found[place.partition] = max(high - at, 0)
+            at = place.offset if place.offset >= 0 else self._start(place.partition)
+            if (end := self._ends.of(place.partition)) is not None and at is not None:
+                _, fetched = self._consumer.get_watermark_offsets(place, cached=True)
+                found[place.partition] = max(max(fetched, end) - at, 0)
         return found
+
+    def _start(self, partition: int) -> int | None:
+        """Where reading begins of a partition that nothing was read of yet; None before the client knows that."""
+        known = (self._rewound.get(partition), self._seen.committed(self._topic).get(partition))
+        at = next((offset for offset in known if offset is not None), None)
+        return self._seen.next_offsets(self._topic).get(partition) if at is None else at
 
     # --- what librdkafka tells, from within consume ---------------------------------------------------------------
 
@@ -291,11 +303,11 @@ class ConfluentSource:
         self._moved.update(numbers)
         self._assigned.difference_update(numbers)
         self._held.difference_update(numbers)
+        self._ends.forget(list(numbers))
 
     def _on_statistics(self, text: str) -> None:
-        seen = statistics(text)
-        self._committed = seen.committed(self._topic)
-        if seen.connected:
+        self._seen = seen = statistics(text)
+        if seen.connected and not self._ends.silent:
             self._connection.worked()
         else:
             self._connection.failed()

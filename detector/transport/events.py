@@ -71,9 +71,9 @@ class CommitFailed:
 
 @dataclass(frozen=True, slots=True)
 class LagSeen:
-    """Records not yet read, by partition."""
+    """Records not yet read, by partition; not a number where that is not known."""
 
-    by_partition: Mapping[int, int]
+    by_partition: Mapping[int, float]
 
     def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
         """Set the gauges."""

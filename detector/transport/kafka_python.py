@@ -39,6 +39,10 @@ _POLL_STEP_S = 0.25
 """The longest single wait inside the client: bounds how late a stop or a lost broker is noticed."""
 _LOOK_S = 1.0
 """How often the connection's state is looked at."""
+_ENDS_S = 2.0
+"""How often partitions' ends are asked for."""
+_ENDS_WAIT_MS = 500
+"""How long their answer may take: nothing is read meanwhile."""
 _FIRST_GUESS_BYTES = 16_384.0
 _STALE = (
     errors.CommitFailedError,
@@ -71,6 +75,8 @@ class KafkaPythonSource:
         self._paused = False
         self._mean_bytes = _FIRST_GUESS_BYTES
         self._looked_at = 0.0
+        self._ends: dict[int, int] = {}
+        self._ends_at = 0.0
         self._raised: BaseException | None = None
         self._last_rejection = ""
 
@@ -249,13 +255,34 @@ class KafkaPythonSource:
         self._open().resume(*self._parts())
 
     def lag(self) -> dict[int, int]:
-        """Records not yet read, by assigned partition that was read from, as of the last fetch. No request is made."""
-        if self._consumer is None:
+        """Records not yet read, by assigned partition whose end is known; asks for ends every other second."""
+        if self._consumer is None or not self._connection.up:
             return {}
-        ends = {part.partition: self._consumer.highwater(part) for part in self._parts()}
-        return {
-            number: max(end - self._next[number], 0) for number, end in ends.items() if end and number in self._next
-        }
+        parts = self._parts()
+        self._ask_for_ends(parts)
+        found = {}
+        for part in parts:
+            at, end = self._position(part), self._ends.get(part.partition)
+            if at is not None and end is not None:
+                found[part.partition] = max(max(end, self._consumer.highwater(part) or 0) - at, 0)
+        return found
+
+    def _position(self, part: Any) -> int | None:
+        place = self._consumer._subscription.assignment[part].position  # noqa: SLF001 - its public way may wait
+        return self._next.get(part.partition, None if place is None else int(place.offset))
+
+    def _ask_for_ends(self, parts: list[Any]) -> None:
+        """Ask where the partitions end: what a fetch tells stands still while they are paused."""
+        if not parts or (now := time.monotonic()) - self._ends_at < _ENDS_S:
+            return
+        self._ends_at = now
+        try:
+            ends = self._consumer.end_offsets(parts, timeout_ms=_ENDS_WAIT_MS)
+        except errors.KafkaError as error:
+            self._connection.complained(said(error))
+            self._ends = {}
+        else:
+            self._ends = {part.partition: end for part, end in ends.items()}
 
     def _parts(self) -> list[Any]:
         held = self._open().assignment()

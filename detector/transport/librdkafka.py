@@ -96,6 +96,7 @@ class _Broker(msgspec.Struct):
 
 class _Partition(msgspec.Struct):
     committed_offset: int = -1001
+    next_offset: int = -1001
 
 
 class _Topic(msgspec.Struct):
@@ -105,8 +106,8 @@ class _Topic(msgspec.Struct):
 class Statistics(msgspec.Struct):
     """The few of librdkafka's statistics that are used."""
 
-    brokers: dict[str, _Broker]
-    topics: dict[str, _Topic]
+    brokers: dict[str, _Broker] = {}
+    topics: dict[str, _Topic] = {}
 
     @property
     def connected(self) -> bool:
@@ -115,9 +116,16 @@ class Statistics(msgspec.Struct):
 
     def committed(self, topic: str) -> dict[int, int]:
         """The group's committed offsets, by partition, as far as the client knows them."""
+        parts = self._partitions(topic).items()
+        return {number: one.committed_offset for number, one in parts if one.committed_offset >= 0}
+
+    def next_offsets(self, topic: str) -> dict[int, int]:
+        """The offsets to fetch next, by partition, as far as the client knows them."""
+        return {number: one.next_offset for number, one in self._partitions(topic).items() if one.next_offset >= 0}
+
+    def _partitions(self, topic: str) -> dict[int, _Partition]:
         found = self.topics.get(topic)
-        parts = found.partitions if found else {}
-        return {number: one.committed_offset for number, one in parts.items() if number >= 0 <= one.committed_offset}
+        return {number: one for number, one in found.partitions.items() if number >= 0} if found else {}
 
 
 statistics = msgspec.json.Decoder(Statistics).decode

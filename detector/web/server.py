@@ -1,33 +1,45 @@
-"""Serves ``/metrics``, ``/healthz``, ``/readyz`` and ``/model`` over HTTP, read-only, in threads of its own.
+"""The metrics port: ``/metrics``, ``/healthz``, ``/readyz`` and ``/model``, over HTTP by Tornado.
 
-Takes the registry to show and a function that gives the daemon's :class:`Status`; asks it once a request. ``start``
-raises ListenError where the address cannot be had. ``stop`` keeps the deadline whatever a client does.
+One thread, whoever asks: connections are served in turn by its event loop. A connection is for one request and for
+``REQUEST_SECONDS`` at most, from being accepted to the last byte of the answer, however its client spreads its bytes;
+at ``MAX_CONNECTIONS`` the one that was accepted first makes room. So slow clients cannot use the daemon up, nor keep
+Prometheus away. Takes a registry and a function that gives a :class:`Status`; asks it once a request. ``start`` raises
+ListenError where the address cannot be had. ``stop`` keeps the deadline whatever a client does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from tornado.http1connection import HTTP1ServerConnection
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.web import Application, RequestHandler
 
 from detector.deadline import Deadline
 from detector.errors import ListenError
 from detector.web.status import Status
 
-CONNECTION_SECONDS = 5.0
-"""How long a client may take over a request: a slow one holds a thread for no longer."""
+REQUEST_SECONDS = 5.0
+"""How long a connection lasts at most."""
 
-TURN_SECONDS = 0.1
-"""How often the accepting thread looks whether it is to stop."""
+MAX_CONNECTIONS = 64
+"""Prometheus, probes and a few people; beyond, the oldest is closed."""
+
+MAX_REQUEST_BYTES = 16 * 1024
+"""Of a request's headers, and of a body that nothing here asks for."""
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -61,21 +73,31 @@ class Pages:
         self._status = status
 
     def answer(self, path: str, accept: str) -> Answer:
-        """The response to a request for ``path``."""
+        """The response to a request for ``path``; whatever is wrong inside, the client is to hear of it."""
         pages: dict[str, Callable[[], Answer]] = {
             "/metrics": lambda: self._show_metrics(accept),
-            "/healthz": lambda: _verdict(self._status().ailment, "ok"),
-            "/readyz": lambda: _verdict(self._status().lack, "ready"),
+            "/healthz": self._show_health,
+            "/readyz": self._show_readiness,
             "/model": self._show_model,
         }
-        page = pages.get(path.partition("?")[0])
+        page = pages.get(path)
         if page is None:
             return Answer(HTTPStatus.NOT_FOUND, f"not here; there are {', '.join(pages)}\n".encode())
-        return page()
+        try:
+            return page()
+        except Exception as error:  # noqa: BLE001 - see above
+            return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot tell: {type(error).__name__}\n".encode())
 
     def _show_metrics(self, accept: str) -> Answer:
         encode, content_type = choose_encoder(accept)
         return Answer(HTTPStatus.OK, encode(cast("CollectorRegistry", self._metrics)), content_type)
+
+    def _show_health(self) -> Answer:
+        return _verdict(self._status().ailment, "ok")
+
+    def _show_readiness(self) -> Answer:
+        status = self._status()
+        return _verdict(status.lack, status.readiness)
 
     def _show_model(self) -> Answer:
         model = self._status().model
@@ -90,85 +112,123 @@ class WebServer:
         self._host = host
         self._port = port
         self._pages = Pages(registry, status)
-        self._server: ThreadingHTTPServer | None = None
+        self._socket: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
         """The port that is listened on, or that was asked for while nothing is."""
-        return int(self._server.server_address[1]) if self._server else self._port
+        return int(self._socket.getsockname()[1]) if self._socket else self._port
 
     def start(self) -> None:
         """Listen. Raises ListenError."""
         try:
-            self._server = _listen(self._host, self._port, self._pages)
+            self._socket = listening = _bound(self._host, self._port)
         except (OSError, OverflowError) as error:
             raise ListenError(
                 f"web: cannot listen on {self._host}:{self._port}: {_reason(error)}; set web.port or ODDFLOW_WEB__PORT"
             ) from None
+        if (log := logging.getLogger("tornado")).level == logging.NOTSET:
+            log.setLevel(logging.CRITICAL)  # what a client does wrong is no concern of ours
+        serving = threading.Event()
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(TURN_SECONDS,), name="web", daemon=True
+            target=lambda: asyncio.run(self._serve(listening, serving)), name="web", daemon=True
         )
         self._thread.start()
+        serving.wait()
+
+    async def _serve(self, listening: socket.socket, serving: threading.Event) -> None:
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        application = Application([(".*", _Handler, {"pages": self._pages})], log_function=lambda _: None)
+        server = _Server(
+            application,
+            no_keep_alive=True,
+            idle_connection_timeout=REQUEST_SECONDS,
+            body_timeout=REQUEST_SECONDS,
+            max_header_size=MAX_REQUEST_BYTES,
+            max_body_size=MAX_REQUEST_BYTES,
+        )
+        try:
+            server.add_socket(listening)
+        finally:
+            serving.set()
+        await self._ending.wait()
+        server.stop()
+        server.end_all()
 
     def stop(self, deadline: Deadline) -> None:
         """Stop listening; a request that is being answered by then is cut off. May be called when never started."""
-        server, thread = self._server, self._thread
-        if server is None or thread is None:
+        loop, ending, thread = self._loop, self._ending, self._thread
+        if loop is None or ending is None or thread is None:
             return
-        asking = threading.Thread(target=server.shutdown, name="web-stop", daemon=True)  # shutdown() has no timeout
-        asking.start()
+        loop.call_soon_threadsafe(ending.set)
         thread.join(deadline.remaining_s)
-        server.server_close()
-        self._server = self._thread = None
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = self._loop = self._ending = self._thread = None
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True  # a client that never ends its request must not hold up the process
-    block_on_close = False
+class _Server(HTTPServer):
+    """Tornado's server, with a bound on how many connections there are and on how long each lasts."""
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that went away is no concern of the log."""
+    def initialize(self, *arguments: Any, **options: Any) -> None:
+        super().initialize(*arguments, **options)
+        self._lasting: dict[IOStream, asyncio.TimerHandle] = {}
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Take a connection, and see to its end."""
+        if len(self._lasting) >= MAX_CONNECTIONS:
+            self._end(next(iter(self._lasting)))
+        self._lasting[stream] = asyncio.get_running_loop().call_later(REQUEST_SECONDS, stream.close)
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        """The connection is done with."""
+        super().on_close(server_conn)
+        self._end(cast("HTTP1ServerConnection", server_conn).stream)
+
+    def end_all(self) -> None:
+        """Cut off whoever is still there."""
+        for stream in list(self._lasting):
+            self._end(stream)
+
+    def _end(self, stream: IOStream) -> None:
+        if (timer := self._lasting.pop(stream, None)) is not None:
+            timer.cancel()
+        stream.close()
 
 
-def _listen(host: str, port: int, pages: Pages) -> ThreadingHTTPServer:
-    class Handler(_Handler):
-        answer = staticmethod(pages.answer)
+class _Handler(RequestHandler):
+    def initialize(self, pages: Pages) -> None:
+        self._pages = pages
 
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "oddflow")
+        self.set_header("Cache-Control", "no-store")
+
+    def compute_etag(self) -> None:
+        """None: nothing here is asked for twice."""
+
+    def get(self) -> None:
+        answer = self._pages.answer(self.request.path, self.request.headers.get("Accept", ""))
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.content_type)
+        self.write(answer.body)
+
+    head = get
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        self.set_header("Content-Type", TEXT)
+        self.finish(f"{HTTPStatus(status_code).phrase.lower()}\n")
+
+
+def _bound(host: str, port: int) -> socket.socket:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    server_class = type("Server", (_Server,), {"address_family": family})
-    return cast("ThreadingHTTPServer", server_class((host, port), Handler))
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server_version = "oddflow"
-    sys_version = ""
-    timeout = CONNECTION_SECONDS
-    answer: Callable[[str, str], Answer]
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self._respond(with_body=True)
-
-    def do_HEAD(self) -> None:
-        """Answer without the body."""
-        self._respond(with_body=False)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's signature
-        """Say nothing: a scrape every few seconds is no news."""
-
-    def _respond(self, *, with_body: bool) -> None:
-        try:
-            answer = self.answer(self.path, self.headers.get("Accept", ""))
-        except Exception as error:  # noqa: BLE001 - whatever is wrong inside, the client is to hear of it
-            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot tell: {type(error).__name__}\n".encode())
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        if with_body:
-            self.wfile.write(answer.body)
+    listening = socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
+    listening.setblocking(False)
+    return listening
 
 
 def _verdict(fault: str | None, well: str) -> Answer:
@@ -178,4 +238,6 @@ def _verdict(fault: str | None, well: str) -> Answer:
 
 
 def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error)

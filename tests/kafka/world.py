@@ -106,7 +106,7 @@ class Daemon:
         return [found for found in map(msgspec.json.decode, lines) if found.get("event") == name]
 
     def start(self) -> None:
-        """Start it, and wait until its metrics can be read."""
+        """Start it, and wait until it is up: it serves its metrics long before."""
         path = self.folder / "oddflow.toml"
         path.write_text(_toml(self._tree()))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ODDFLOW_")}
@@ -117,7 +117,7 @@ class Daemon:
                 stderr=log,
                 env=environment,
             )
-        wait_for(lambda: scrape(self.port) is not None or self.process is None or self.process.poll() is not None)
+        wait_for(lambda: self.total("oddflow_start_timestamp_seconds") > 0 or not self.running)
         assert self.running, self.log[-2_000:]
 
     def _tree(self) -> dict[str, dict[str, Any]]:

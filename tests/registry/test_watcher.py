@@ -73,7 +73,8 @@ def test_a_promoted_model_is_given_once(followed: Followed) -> None:
     version = followed.add(1)
     model = followed.look(3)
     assert model is not None
-    assert (model.version, followed.loads, followed.look(3), followed.told) == (version, 1, None, [])
+    assert (model.version, followed.loads, followed.look(3)) == (version, 1, None)
+    assert followed.told == [events.ModelWatchWorks()]
 
 
 def test_a_rollback_is_followed(followed: Followed) -> None:
@@ -162,8 +163,8 @@ def test_an_outage_is_told_once_and_waits_longer(followed: Followed) -> None:
     aliases.write_text("in the way", encoding="utf-8")
     for _ in range(30):
         followed.watcher.look()
-    failures = [each for each in followed.told if isinstance(each, events.ModelWatchFailed)]
-    assert (len(failures), followed.watcher._wait_s()) == (1, LONGEST_WAIT_S)
+    failures = [each.known for each in followed.told if isinstance(each, events.ModelWatchFailed)]
+    assert (failures, followed.watcher._wait_s()) == ([False] + 29 * [True], LONGEST_WAIT_S)
     aliases.unlink()
     aliases.with_name("away").rename(aliases)
     followed.add(1)
@@ -172,7 +173,9 @@ def test_an_outage_is_told_once_and_waits_longer(followed: Followed) -> None:
     aliases.rename(aliases.with_name("away"))
     aliases.write_text("in the way", encoding="utf-8")
     followed.watcher.look()
-    assert len([each for each in followed.told if isinstance(each, events.ModelWatchFailed)]) == 2
+    assert [each for each in followed.told if isinstance(each, events.ModelWatchWorks)] == [events.ModelWatchWorks(30)]
+    failures = [each.known for each in followed.told if isinstance(each, events.ModelWatchFailed)]
+    assert failures[30:] == [False]
 
 
 def test_the_thread_brings_a_model_and_stops(followed: Followed) -> None:

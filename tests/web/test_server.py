@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from http.client import HTTPConnection
 
 import numpy as np
@@ -23,10 +26,11 @@ from detector.errors import ListenError
 from detector.logs import open_log
 from detector.metrics import Metrics
 from detector.transport.events import BrokerLost, LagSeen, OffsetsCommitted, OutputAcknowledged, PartitionsAssigned
-from detector.web.server import WebServer
+from detector.web.server import MAX_CONNECTIONS, REQUEST_SECONDS, WebServer
 from detector.web.status import Status
 
 WELL = Status(ticked_s_ago=0.1, model={"name": "flows", "version": "v1"}, partitions=(0,))
+STARTING = Status(ticked_s_ago=45.0, model=None, starting="compiling")
 
 
 @contextmanager
@@ -72,18 +76,36 @@ def busy_metrics() -> Metrics:
     ("status", "path", "code", "text"),
     [
         (WELL, "/healthz", 200, "ok"),
-        (Status(31.0, None), "/healthz", 503, "the loop has not turned for 31.0 s"),
-        (Status(0.0, None), "/healthz", 200, "ok"),
+        (replace(WELL, ticked_s_ago=31.0), "/healthz", 503, "the loop has not turned for 31.0 s"),
+        (replace(WELL, ticked_s_ago=31.0), "/readyz", 503, "the loop has not turned for 31.0 s"),
+        (replace(WELL, model=None), "/healthz", 200, "ok"),
         (WELL, "/readyz", 200, "ready"),
-        (Status(0.0, None, (0,)), "/readyz", 503, "no model is loaded"),
-        (Status(0.0, {}, ()), "/readyz", 503, "no partitions are assigned"),
-        (Status(0.0, {}, (), joined=True), "/readyz", 200, "ready"),
-        (Status(0.0, None), "/model", 503, "null"),
+        (replace(WELL, model=None), "/readyz", 503, "no model is loaded"),
+        (replace(WELL, partitions=()), "/readyz", 503, "no partitions are assigned"),
+        (
+            replace(WELL, partitions=(), joined=True),
+            "/readyz",
+            200,
+            "ready: standing by, no partition is assigned here; the group has more members than partitions",
+        ),
+        (replace(WELL, connected=False), "/readyz", 503, "no broker answers: records wait in the topic"),
+        (replace(WELL, connected=False), "/healthz", 200, "ok"),
+        (replace(WELL, unacknowledged_s=59.0, refusal="timed out"), "/readyz", 200, "ready"),
+        (
+            replace(WELL, unacknowledged_s=61.0, refusal="topic 'alerts': too large"),
+            "/readyz",
+            503,
+            "outputs have not been acknowledged for 61 s (topic 'alerts': too large)",
+        ),
+        (STARTING, "/readyz", 503, "starting: compiling, for 45 s"),
+        (STARTING, "/healthz", 200, "ok"),
+        (replace(STARTING, ticked_s_ago=700.0), "/healthz", 503, "the start hangs: compiling for 700 s"),
+        (STARTING, "/model", 503, "null"),
         (WELL, "/", 404, "not here; there are /metrics, /healthz, /readyz, /model"),
     ],
 )
 def test_each_page_tells_the_state(status: Status, path: str, code: int, text: str) -> None:
-    """Alive means that the loop turned, ready that a model is loaded and partitions assigned or the group joined."""
+    """Alive means that the loop turned, ready that records can come, be scored and go; what is missing is in words."""
     with serving(status) as server:
         assert ask("127.0.0.1", server.port, path) == (code, text)
 
@@ -167,6 +189,62 @@ def test_stops_while_a_client_hangs() -> None:
     again = WebServer("127.0.0.1", port, CollectorRegistry(), lambda: WELL)
     again.start()
     again.stop(Deadline.after(5))
+
+
+def test_a_client_that_dribbles_is_cut_off() -> None:
+    """A client that sends a byte now and then is held no longer than any other."""
+    with serving() as server, socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        began = time.monotonic()
+        client.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+        with suppress(ConnectionError):
+            while time.monotonic() - began < 60 and not readable(client):
+                client.sendall(b"x")
+                time.sleep(0.2)
+        assert REQUEST_SECONDS * 0.9 < time.monotonic() - began < 60
+
+
+def readable(client: socket.socket) -> bool:
+    """Whether something came, or the end."""
+    return bool(select.select([client], [], [], 0)[0])
+
+
+def test_a_client_that_does_not_read_is_cut_off() -> None:
+    """A client that asks and never reads its answer is held no longer than any other, and holds up nobody."""
+    huge = Status(ticked_s_ago=0.0, model={"much": "x" * 30_000_000})
+    with serving(huge) as server, socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(b"GET /model HTTP/1.1\r\n\r\n")
+        assert ask("127.0.0.1", server.port, "/healthz") == (200, "ok")
+        time.sleep(REQUEST_SECONDS + 1)
+        with suppress(ConnectionError):
+            assert len(read_all(client)) < 30_000_000
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Everything until the end."""
+    return b"".join(iter(lambda: client.recv(1 << 20), b""))
+
+
+def test_many_slow_clients_cost_no_thread_and_keep_nobody_away() -> None:
+    """Hundreds of clients that never end their request make no thread each, and others are answered meanwhile."""
+    with serving() as server, ExitStack() as clients:
+        before = threading.active_count()
+        for _ in range(3 * MAX_CONNECTIONS):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            client.sendall(b"GET /heal")
+        assert ask("127.0.0.1", server.port, "/healthz") == (200, "ok")
+        assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"POST /metrics HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", b"GET http://[ HTTP/1.1\r\n\r\n"]
+)
+def test_what_is_no_request_for_a_page_is_refused(request_line: bytes) -> None:
+    """Another method or no HTTP at all gets an error or is cut off, and the next client is served."""
+    with serving() as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(request_line)
+            assert b" 200 " not in read_all(client)
+        assert ask("127.0.0.1", server.port, "/healthz") == (200, "ok")
 
 
 def test_a_status_that_raises_is_a_500() -> None:

@@ -17,7 +17,8 @@ class Gauges:
     passed_over: int = 0
     in_flight: int = 0
     alerts: int = 0
-    lag: int = 0
+    lag: float = 0
+    """Not a number while the brokers do not tell."""
     version: str = ""
 
     @classmethod
@@ -30,7 +31,7 @@ class Gauges:
             passed_over=int(scrape.total("oddflow_records_passed_over_total")),
             in_flight=int(scrape.total("oddflow_in_flight_records")),
             alerts=int(scrape.total("oddflow_outputs_acknowledged_total", channel="alerts")),
-            lag=int(scrape.total("oddflow_lag_records")),
+            lag=scrape.total("oddflow_lag_records"),
             version=scrape.label("oddflow_model_info", "version"),
         )
 

@@ -46,11 +46,11 @@ def stop(process: subprocess.Popen[bytes]) -> int:
 
 @contextmanager
 def daemon(folder: Path, port: int, arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``oddflow detect`` within this block, entered once its metrics can be read. Raises DemoError."""
+    """Run ``oddflow detect`` within this block, entered once its metrics say that it has started. Raises DemoError."""
     process = start(folder, "daemon", ["detect", "--port", str(port), *arguments])
     try:
         deadline = time.monotonic() + READY_S
-        while scrape(port) is None:
+        while (seen := scrape(port)) is None or not seen.total("oddflow_start_timestamp_seconds"):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise DemoError(f"starting the daemon: it is not up; see {folder / 'daemon.log'}")
             time.sleep(TICK_S)

@@ -77,7 +77,7 @@ class Screen:
     def _line(self) -> str:
         g = self._gauges
         return (
-            f"{self.rate:,.0f} records/s, lag {g.lag:,}, read {g.read:,}, dead-lettered {g.dead_lettered:,}, "
+            f"{self.rate:,.0f} records/s, lag {g.lag:,.0f}, read {g.read:,}, dead-lettered {g.dead_lettered:,}, "
             f"alerts {g.alerts:,}, model {g.version}"
         )
 
@@ -87,7 +87,7 @@ class Screen:
         elapsed = time.monotonic() - self.started
         cells = {
             "records/s": f"{self.rate:,.0f}",
-            "lag": f"{g.lag:,}",
+            "lag": f"{g.lag:,.0f}",
             "read": f"{g.read:,}",
             "scored": f"{g.scored:,}",
             "dead-lettered": f"{g.dead_lettered:,}",
