@@ -47,11 +47,15 @@ def walk(thing: Any) -> Iterator[Any]:
         yield from walk(each)
 
 
+def rules() -> list[Any]:
+    """Every alert rule."""
+    return [rule for group in documents("prometheus/alerts.yaml")[0]["groups"] for rule in group["rules"]]
+
+
 def expressions() -> list[tuple[str, str]]:
     """Every PromQL expression in the rules and on the dashboard, with its place."""
-    rules = [rule for group in documents("prometheus/alerts.yaml")[0]["groups"] for rule in group["rules"]]
     dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
-    found = [(f"rule {rule['alert']}", rule["expr"]) for rule in rules]
+    found = [(f"rule {rule['alert']}", rule["expr"]) for rule in rules()]
     panels = [(f"panel {panel['title']}", each["expr"]) for panel in dashboard["panels"] for each in panel["targets"]]
     pages = [
         (f"{page.name} {number}", query)
@@ -120,12 +124,19 @@ def test_rules_fire_when_they_should() -> None:
 
 
 def test_rules_tell_what_to_do() -> None:
-    """Each rule has a severity, a summary and a description."""
-    for group in documents("prometheus/alerts.yaml")[0]["groups"]:
-        for rule in group["rules"]:
-            assert rule["labels"]["severity"] in {"warning", "critical"}
-            assert len(rule["annotations"]["description"]) > 20, rule["alert"]
-            assert rule["annotations"]["summary"]
+    """Each rule has a severity, a summary, a description, and a link to a heading that its page has."""
+    for rule in rules():
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert len(rule["annotations"]["description"]) > 20, rule["alert"]
+        assert rule["annotations"]["summary"]
+        page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert anchor in anchors(ROOT / page), rule["alert"]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as they are made of Markdown: small letters, hyphens for blanks."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 def test_dashboard_panels_do_not_overlap() -> None:

@@ -109,7 +109,7 @@ def test_the_daemon_s_lock_has_what_it_needs_and_no_more() -> None:
     assert differ == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-daemon.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-daemon.lock", "requirements-train.lock"])
 def test_locks_name_no_registry(name: str) -> None:
     """A lock file is good anywhere: it names no address that packages came from."""
     assert re.findall(r"https?://|--index|--find-links|/home/|file:", (ROOT / name).read_text(encoding="utf-8")) == []
