@@ -18,7 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.errors import InputError
-from detector.records.flow import ROW, Decoder, FlowBatch
+from detector.records.decoder import join_frames
+from detector.records.flow import NO_PART, ROW, Decoder, FlowBatch
 from detector.records.formats import open_decoder
 from detector.transport.files import read_values
 from detector.transport.topic_range import TopicRange
@@ -40,7 +41,8 @@ class Dataset:
     """Flows and where they came from."""
 
     frame: pl.DataFrame
-    """Canonical columns, the label if asked for, :data:`SOURCE` and :data:`OFFSET`; ascending in ``ts``, stably."""
+    """Canonical columns, the label if asked for, :data:`SOURCE` and :data:`OFFSET`, the place in the message where one
+    held several records; ascending in ``ts``, stably."""
     format: str
     sources: tuple[str, ...]
     """Paths of the files, or ``topic/partition``, in the order read."""
@@ -113,24 +115,25 @@ class Gathering:
         self._rejected.update(reject.reason.value for reject in batch.rejects)
         if batch.rejects and source not in self.first_rejects:
             first = batch.rejects[0]
-            text = f"{self._place(source, offsets[first.row])}: {first.reason.value}: {first.detail}"
+            text = f"{self._place(source, offsets[first.row], first.part)}: {first.reason.value}: {first.detail}"
             self.first_rejects[source] = text
         for reject in batch.rejects if len(self._samples) < len(self._rejected) else ():
             if reject.reason.value not in self._samples:
-                place = self._place(source, offsets[reject.row])
+                place = self._place(source, offsets[reject.row], reject.part)
                 self._samples[reject.reason.value] = f"{source} {place}: {reject.detail}"
 
-    def _place(self, source: str, offset: np.int64) -> str:
+    def _place(self, source: str, offset: np.int64, part: int) -> str:
         """Where a record stands, as people and their editors count."""
+        within = "" if part == NO_PART else f", the {_ordinal(part + 1)} in it"
         if self.topic is not None:
-            return f"offset {offset}"
-        return f"row {offset + 1}" if source.endswith(PARQUET_NAMES) else f"line {offset + 1}"
+            return f"offset {offset}{within}"
+        return f"{'row' if source.endswith(PARQUET_NAMES) else 'line'} {offset + 1}{within}"
 
     def finish(self) -> Dataset:
         """Sort what was gathered. Raises InputError if there is no flow at all."""
         if not self._frames:
             raise InputError(f"reading {', '.join(self.sources)} as {self.format}: {self._why_none()}")
-        frame = pl.concat(self._frames, how="vertical").sort("ts", maintain_order=True)
+        frame = join_frames(self._frames).sort("ts", maintain_order=True)
         return Dataset(
             frame=frame,
             format=self.format,
@@ -216,6 +219,11 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
 def records_in(batch: FlowBatch) -> int:
     """How many records a batch holds: header lines, and what else is no flow, are none."""
     return len(batch.frame) + len(batch.rejects)
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"
 
 
 def commonest(counts: Counter[str]) -> str:

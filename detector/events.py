@@ -78,6 +78,18 @@ class RecordsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsFound:
+    """Messages held so many records more than one each."""
+
+    count: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Count them as read."""
+        metrics.stage_in.labels(Stage.POLL).inc(self.count)
+        metrics.stage_out.labels(Stage.POLL).inc(self.count)
+
+
+@dataclass(frozen=True, slots=True)
 class BatchDecoded:
     """Values became flows, rejects and records passed over. ``flows`` None means that all of them are flows."""
 

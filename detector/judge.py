@@ -88,6 +88,7 @@ class Judge:
             alerts=self._alerts(raw, flows, matrix, scores.overall, decision),
             incidents=self._incidents(raw, flows),
             dead_letters=letters,
+            dead_lettered=len(flows.rejects),
             scores=score_records(raw, flows, scores.overall, self.model) if self._write_scores else [],
             passed_over=flows.passed_over,
             severities=decision.severities(),

@@ -5,6 +5,7 @@ that a batch is decoded while the one before it is scored. Each thread takes bat
 
 Promises: an offset is committed only after every record up to it is scored or dead-lettered *and acknowledged*;
 ``read = scored + dead_lettered + passed_over + in_flight`` at any moment; a new model takes over between two batches.
+A message that holds several records is one record while it is in flight, and so many as it holds from then on.
 """
 
 from __future__ import annotations
@@ -266,7 +267,7 @@ class Pipeline:
     def _decode(self, raw: RawBatch) -> FlowBatch:
         started = time.perf_counter()
         flows = self._decoder.decode(raw.values, raw.partitions)
-        self._tell(events.BatchDecoded(len(raw), time.perf_counter() - started, len(flows.frame)))
+        self._tell(events.BatchDecoded(flows.records, time.perf_counter() - started, len(flows.frame)))
         return flows
 
     def _judge_new(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
@@ -345,11 +346,15 @@ class Pipeline:
 
     def _account(self, work: Work, verdict: Verdict) -> None:
         tally = self.tally
+        passed_over = sum(verdict.passed_over.values())
         tally.in_flight -= len(work.raw)
         tally.scored += verdict.scored
-        tally.dead_lettered += len(verdict.dead_letters)
-        tally.passed_over += sum(verdict.passed_over.values())
+        tally.dead_lettered += verdict.dead_lettered
+        tally.passed_over += passed_over
         tally.passed_over_kinds.update(verdict.passed_over)
+        if more := verdict.scored + verdict.dead_lettered + passed_over - len(work.raw):
+            tally.read += more
+            self._tell(events.RecordsFound(more))
         tally.alerts += len(verdict.alerts)
         if verdict.model_version not in tally.versions:
             tally.versions.append(verdict.model_version)

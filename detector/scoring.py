@@ -12,6 +12,7 @@ from detector.alerts.decide import Budget
 from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
+from detector.alerts.score_record import told_parts
 from detector.alerts.suspect import suspect
 from detector.beginning import first_times
 from detector.dataset import OFFSET, SOURCE, Dataset
@@ -20,6 +21,7 @@ from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.partitioner import partitions_of
+from detector.records.flow import PART
 from detector.registry.registry import Registry
 from detector.settings import Settings
 
@@ -96,19 +98,21 @@ def score_table(model: LoadedModel, data: Dataset, scored: Scored) -> pl.DataFra
     """The compact score records of ``detector.alerts.score_record``, one a flow, in the order of the sources."""
     frame = data.frame
     topics = [data.topic or source for source in data.sources]
+    parts = frame[PART].to_numpy() if PART in frame.columns else None
     ids = np.empty(len(frame), dtype=object)
     sources, offsets = frame[SOURCE].to_numpy(), frame[OFFSET].to_numpy()
     for number, topic in enumerate(topics):
         rows = np.flatnonzero(sources == number)
-        ids[rows] = record_ids(topic, sources[rows], offsets[rows])
+        ids[rows] = record_ids(topic, sources[rows], offsets[rows], None if parts is None else parts[rows])
     columns = {
         "id": pl.Series(ids, dtype=pl.String),
         "uid": frame["uid"],
         "topic": pl.Series(topics, dtype=pl.String).gather(frame[SOURCE]),
         "partition": frame[SOURCE],
         "offset": frame[OFFSET],
+        **({} if parts is None else {"part": told_parts(frame[PART])}),
         "score": scored.scores,
         "p_value": scored.p_values,
         "model_version": pl.repeat(model.version, len(frame), eager=True),
     }
-    return pl.DataFrame(columns).sort("partition", "offset")
+    return pl.DataFrame(columns).sort("partition", "offset", *([] if parts is None else ["part"]))

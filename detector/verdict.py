@@ -15,6 +15,9 @@ class Verdict:
     model_version: str
     alerts: list[OutRecord] = field(default_factory=list)
     dead_letters: list[OutRecord] = field(default_factory=list)
+    """A message each, with every record in it that cannot be used."""
+    dead_lettered: int = 0
+    """How many records the dead letters are of."""
     scores: list[OutRecord] = field(default_factory=list)
     incidents: list[OutRecord] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)

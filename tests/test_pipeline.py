@@ -18,6 +18,7 @@ from detector import events
 from detector.deadline import Deadline
 from detector.pipeline import IN_FLIGHT_BATCHES, Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
+from detector.records.pieces import Pieces
 from detector.transport.base import Channel, OutRecord, RawBatch
 from detector.transport.events import LagSeen, OutputFailed
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
@@ -42,6 +43,17 @@ class Words:
         )
 
 
+class Several(Words):
+    """Words, but a value may hold several, with ``|`` between."""
+
+    def decode(self, values: Sequence[bytes | None], streams: NDArray[np.int32] | None = None) -> FlowBatch:
+        """Decode each word by itself."""
+        pieces = Pieces()
+        for row, value in enumerate(values):
+            pieces.several(row, 1_000, (value or b"").split(b"|"))
+        return pieces.told_of_messages(super().decode(pieces.values, streams))
+
+
 @dataclass
 class Echo:
     """A judge for tests: writes every flow as a score, flows that begin with ``odd`` as alerts."""
@@ -63,6 +75,7 @@ class Echo:
             model_version="v1",
             alerts=alerts,
             dead_letters=[OutRecord(raw.values[reject.row]) for reject in flows.rejects],
+            dead_lettered=len(flows.rejects),
             scores=[OutRecord(uid.encode()) for uid in uids],
             passed_over=flows.passed_over,
             severities={"high": len(alerts)},
@@ -106,6 +119,28 @@ def run(parts: Parts) -> None:
     parts.sink.start()
     parts.pipeline.run(threading.Event())
     parts.pipeline.stop(Deadline.after(10))
+
+
+def test_a_message_of_several_counts_as_so_many_records() -> None:
+    """Records and counters agree where messages hold several: one record in flight, all of them once decoded."""
+    topic, sink, judge, told = MemoryTopic("flows"), MemorySink(), Echo(), list[events.Event]()
+    source = MemorySource(topic=topic, ends=True)
+    pipeline = Pipeline(source=source, decoder=Several(), judge=judge, sink=sink, limits=LIMITS, tell=told.append)
+    topic.extend([b"a|b|bad|#header", b"c", b"bad|bad"])
+    judge.gate.clear()
+    sink.start()
+    source.start(pipeline)
+    pipeline.step()
+    tally = pipeline.tally
+    assert (tally.read, tally.in_flight, tally.balanced) == (3, 3, True)
+    judge.gate.set()
+    pipeline._finish(wait_s=10)
+    assert (tally.read, tally.scored, tally.dead_lettered, tally.passed_over, tally.in_flight) == (7, 3, 3, 1, 0)
+    assert tally.balanced
+    counted = sum(event.count for event in told if isinstance(event, events.RecordsRead | events.RecordsFound))
+    assert counted == tally.read
+    pipeline.stop(Deadline.after(10))
+    assert topic.committed == {0: 3}
 
 
 def test_every_record_is_accounted_for(parts: Parts) -> None:

@@ -100,9 +100,10 @@ def build_alerts(  # noqa: PLR0917 - as above
     values = _readable_rows(matrix[rows])
     features = explained(names, values, explanations.contributions, model.usual, top_features)
     origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
-    positions = zip(raw.partitions[places].tolist(), raw.offsets[places].tolist(), strict=True)
+    parts = None if flows.parts is None else flows.parts[rows]
+    positions = _positions(raw, places, parts)
     columns = zip(
-        record_ids(raw.topic, raw.partitions[places], raw.offsets[places]),
+        record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
         positions,
         raw.timestamps_ms[places].tolist(),
         flows.frame[rows].select(pl.col(FLOW_COLUMNS)).to_dicts(),
@@ -119,13 +120,25 @@ def build_alerts(  # noqa: PLR0917 - as above
         _ways(decision),
         strict=True,
     )
-    return [_content(raw.topic, *each, model=origin) for each in columns]
+    return [_content(*each, model=origin) for each in columns]
+
+
+def _positions(raw: RawBatch, places: NDArray[np.uint32], parts: NDArray[np.int32] | None) -> list[dict[str, Any]]:
+    """Where each record is; its place in the message only where that holds several."""
+    positions: list[dict[str, Any]] = [
+        {"topic": raw.topic, "partition": partition, "offset": offset}
+        for partition, offset in zip(raw.partitions[places].tolist(), raw.offsets[places].tolist(), strict=True)
+    ]
+    if parts is not None:
+        for position, part in zip(positions, parts.tolist(), strict=True):
+            if part >= 0:
+                position["part"] = part
+    return positions
 
 
 def _content(  # noqa: PLR0917 - the columns of one alert
-    topic: str,
     record_id: str,
-    position: tuple[int, int],
+    position: dict[str, Any],
     timestamp_ms: int,
     columns: dict[str, Any],
     score: float,
@@ -166,7 +179,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         vector=vector,
         explanation={"quantity": quantity, "base": base, "output": output},
         model=model,
-        position={"topic": topic, "partition": position[0], "offset": position[1]},
+        position=position,
         suspicion=suspicion,
     )
 

@@ -1,7 +1,7 @@
 """Every record's score, compactly, for the optional scores topic: one JSON object each.
 
-``{"id", "uid", "topic", "partition", "offset", "score", "p_value", "model_version"}``. Made by the column, since here,
-unlike for alerts, every record pays for it.
+``{"id", "uid", "topic", "partition", "offset", "score", "p_value", "model_version"}``, and ``part`` in batches where a
+message held several records. Made by the column, since here, unlike for alerts, every record pays for it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,13 @@ from numpy.typing import NDArray
 
 from detector.alerts.identity import record_ids
 from detector.models.bundle import LoadedModel
-from detector.records.flow import FlowBatch
+from detector.records.flow import NO_PART, PART, FlowBatch
 from detector.transport.base import OutRecord, RawBatch
+
+
+def told_parts(parts: pl.Series) -> pl.Series:
+    """Places in messages as they are told: null for a message by itself."""
+    return parts.replace(NO_PART, None)
 
 
 def score_records(raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64], model: LoadedModel) -> list[OutRecord]:
@@ -36,11 +41,12 @@ def score_lines(
     partitions, offsets = raw.partitions[rows], raw.offsets[rows]
     frame = pl.DataFrame(
         {
-            "id": record_ids(raw.topic, partitions, offsets),
+            "id": record_ids(raw.topic, partitions, offsets, flows.parts),
             "uid": flows.frame["uid"],
             "topic": pl.repeat(raw.topic, len(rows), eager=True),
             "partition": partitions,
             "offset": offsets,
+            **({} if flows.parts is None else {"part": told_parts(flows.frame[PART])}),
             "score": scores,
             "p_value": p_values,
             "model_version": pl.repeat(model_version, len(rows), eager=True),

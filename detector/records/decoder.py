@@ -7,7 +7,7 @@ mapper (cells → columns).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Protocol
 
@@ -16,8 +16,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.records.cells import Cells
-from detector.records.flow import LABEL, FlowBatch, Reject
+from detector.records.flow import LABEL, NO_PART, PART, FlowBatch, Reject
 from detector.records.intake import MAX_RECORD_BYTES, Intake, take_in
+from detector.records.pieces import Pieces, split_messages
 from detector.records.sheet import Sheet
 
 _MOST_BYTES = 1 << 30
@@ -44,6 +45,9 @@ class Reading:
     cells: Cells
     rejects: list[Reject] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)
+    several: frozenset[int] = frozenset()
+    """Rows of values that hold several records. If there are any, nothing else here counts, nor is remembered: the
+    caller reads again, with each of the records by itself."""
 
 
 class Reader(Protocol):
@@ -55,7 +59,10 @@ class Reader(Protocol):
         ...
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of the values; ``streams`` has the stream of each of ``intake.rows``."""
+        """The cells of the values; ``streams`` has the stream of each of ``intake.rows``.
+
+        Where ``intake.single``, each value is one record, however it looks.
+        """
         ...
 
 
@@ -83,8 +90,22 @@ class RecordDecoder:
             half = len(values) // 2
             parts = [self.decode(values[:half], streams[:half]), self.decode(values[half:], streams[half:])]
             return join_batches(parts, [0, half])
-        intake = take_in(values, self._options.max_record_bytes)
+        outcome = self._decode(take_in(values, self._options.max_record_bytes), streams)
+        if isinstance(outcome, FlowBatch):
+            return outcome
+        return self._decode_pieces(split_messages(values, outcome), streams)
+
+    def _decode_pieces(self, pieces: Pieces, streams: NDArray[np.int32]) -> FlowBatch:
+        intake = replace(take_in(pieces.values, self._options.max_record_bytes), single=True)
+        batch = self._decode(intake, pieces.streams(streams))
+        assert isinstance(batch, FlowBatch)  # noqa: S101 - what a single value is
+        return pieces.told_of_messages(batch)
+
+    def _decode(self, intake: Intake, streams: NDArray[np.int32]) -> FlowBatch | frozenset[int]:
+        """What became of the values, or which of them hold several records."""
         reading = self._reader.read(intake, streams[intake.rows])
+        if reading.several:
+            return reading.several
         cells, passed_over = reading.cells, dict(reading.passed_over)
         if self._chooser is not None and cells.rows.size:
             mask, others = self._chooser(cells)
@@ -110,7 +131,7 @@ def join_batches(batches: Sequence[FlowBatch], starts: Sequence[int]) -> FlowBat
         for batch, start in zip(batches, starts, strict=True)
     ]
     rejects = [
-        Reject(reject.row + start, reject.reason, reject.detail)
+        reject._replace(row=reject.row + start)
         for batch, start in zip(batches, starts, strict=True)
         for reject in batch.rejects
     ]
@@ -118,4 +139,14 @@ def join_batches(batches: Sequence[FlowBatch], starts: Sequence[int]) -> FlowBat
     for batch in batches:
         for kind, count in batch.passed_over.items():
             passed_over[kind] = passed_over.get(kind, 0) + count
-    return FlowBatch(pl.concat(frames), rejects, passed_over)
+    return FlowBatch(join_frames(frames), rejects, passed_over)
+
+
+def join_frames(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of flows one after the other, of which some may have :data:`PART`."""
+    if len(frames) == 1:
+        return frames[0]
+    if any(PART in frame.columns for frame in frames):
+        none = pl.lit(NO_PART, pl.Int32).alias(PART)
+        frames = [frame if PART in frame.columns else frame.with_columns(none) for frame in frames]
+    return pl.concat(frames)

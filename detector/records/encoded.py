@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.records.decoder import join_frames
 from detector.records.flow import ROW, Decoder, FlowBatch, Reject, RejectReason
 
 MAGIC = 0
@@ -110,7 +111,7 @@ class EncodedDecoder:
         batch = self.inner.decode(texts, streams[places])
         return FlowBatch(
             batch.frame.with_columns(pl.Series(ROW, places[batch.rows])),
-            [Reject(rows[reject.row], reject.reason, reject.detail) for reject in batch.rejects],
+            [reject._replace(row=rows[reject.row]) for reject in batch.rejects],
             batch.passed_over,
         )
 
@@ -146,5 +147,4 @@ def _joined(batches: Sequence[FlowBatch], rejects: list[Reject]) -> FlowBatch:
             passed_over[kind] = passed_over.get(kind, 0) + count
     every = [*rejects, *(reject for batch in batches for reject in batch.rejects)]
     every.sort(key=lambda reject: reject.row)
-    frames = [batch.frame for batch in batches]
-    return FlowBatch(frames[0] if len(frames) == 1 else pl.concat(frames), every, passed_over)
+    return FlowBatch(join_frames([batch.frame for batch in batches]), every, passed_over)

@@ -54,6 +54,13 @@ BENIGN = "benign"
 ROW = "row"
 """Column with each flow's place (UInt32, ascending) in the list of values that was decoded."""
 
+PART = "part"
+"""Column (Int32) with each flow's place in its value, from 0, or :data:`NO_PART`; absent where no value held several
+records."""
+
+NO_PART = -1
+"""The place of a record that is a value by itself."""
+
 
 class RejectReason(StrEnum):
     """Why a record cannot be used: the whole list, so that it can be a metric's label."""
@@ -83,14 +90,16 @@ class Reject(NamedTuple):
     row: int
     reason: RejectReason
     detail: str
+    part: int = NO_PART
+    """Its place in the value, where that holds several records."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowBatch:
-    """What became of a list of values: each is a flow, a reject, or passed over (such as a header line).
+    """What became of a list of values: each record is a flow, a reject, or passed over (such as a header line).
 
-    ``frame`` has the columns of :data:`SCHEMA`, then :data:`ROW`, then :data:`LABEL` if asked for.
-    ``len(frame) + len(rejects) + sum(passed_over.values())`` is the number of values.
+    ``frame`` has the columns of :data:`SCHEMA`, then :data:`ROW`, then :data:`LABEL` if asked for, then :data:`PART` if
+    any value held several records. ``records`` is the number of values, or more where some hold several.
     """
 
     frame: pl.DataFrame
@@ -101,6 +110,16 @@ class FlowBatch:
     def rows(self) -> NDArray[np.uint32]:
         """The place of each flow among the values, ascending."""
         return self.frame[ROW].to_numpy()
+
+    @property
+    def parts(self) -> NDArray[np.int32] | None:
+        """The place of each flow in its value, or :data:`NO_PART`; None where no value held several records."""
+        return self.frame[PART].to_numpy() if PART in self.frame.columns else None
+
+    @property
+    def records(self) -> int:
+        """How many records there were."""
+        return len(self.frame) + len(self.rejects) + sum(self.passed_over.values())
 
 
 class Decoder(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class Intake:
     ends: NDArray[np.int32]
     rows: NDArray[np.int32]
     rejects: list[Reject]
+    single: bool = False
+    """Whether each value is known to be one record, and not several."""
 
     def values(self, indices: NDArray[np.intp]) -> list[bytes]:
         """The bytes of the values ``rows[indices]``."""
@@ -38,7 +40,7 @@ class Intake:
 
     def choose(self, mask: NDArray[np.bool_]) -> Intake:
         """Only the values where ``mask`` is true, without the rejects."""
-        return Intake(self.joined, self.data, self.begins[mask], self.ends[mask], self.rows[mask], [])
+        return replace(self, begins=self.begins[mask], ends=self.ends[mask], rows=self.rows[mask], rejects=[])
 
 
 def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_BYTES) -> Intake:

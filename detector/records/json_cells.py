@@ -19,6 +19,7 @@ from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
 from detector.records.json_scan import build_paths, scan_records
 from detector.records.memory import PADDING
+from detector.records.pieces import holds_several
 
 _BEYOND_ANY_COUNT = 10**39
 
@@ -55,7 +56,7 @@ class JsonReader:
                 names.fields.setdefault(last, number)
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:  # noqa: ARG002 - JSON needs no header
-        """The cells of every record that is a JSON object, and a reject for every other."""
+        """The cells of every record that is a JSON object, and a reject for every other; see the protocol."""
         shape = (len(self.names), intake.rows.size)
         begins = np.zeros(shape, dtype=np.int32)
         ends = np.zeros(shape, dtype=np.int32)
@@ -68,6 +69,7 @@ class JsonReader:
 
     def _resolve(self, cells: Cells, intake: Intake, doubtful: NDArray[np.bool_]) -> Reading:
         rejects: list[Reject] = []
+        several: list[int] = []
         aside: list[bytes] = []
         position = cells.data.size
         indices = np.flatnonzero(doubtful)
@@ -76,6 +78,8 @@ class JsonReader:
         for index, row, value in zip(indices.tolist(), rows, intake.values(indices), strict=True):
             outcome = self.parse(value)
             if not isinstance(outcome, list):
+                if not intake.single and holds_several(value, outcome[1]):
+                    several.append(row)
                 rejects.append(Reject(row, *outcome))
                 continue
             doubtful[index] = False
@@ -89,7 +93,7 @@ class JsonReader:
             data = np.concatenate((cells.data, np.frombuffer(b"".join(aside) + bytes(PADDING), dtype=np.uint8)))
             data.flags.writeable = False  # as the buffer was: kernels are compiled for each kind of array
             cells = Cells(data, cells.begins, cells.ends, cells.kinds, cells.rows)
-        return Reading(cells.keep(~doubtful), rejects)
+        return Reading(cells.keep(~doubtful), rejects, several=frozenset(several))
 
     def parse(self, value: bytes) -> list[Cell] | tuple[RejectReason, str]:
         """The cells of one record by the complete parser, or why it is none."""

@@ -22,7 +22,6 @@ from detector.records.intake import Intake
 from detector.records.split_scan import (
     BLANK,
     FINE,
-    LINE_BREAK,
     assign_layouts,
     count_columns,
     split_records,
@@ -110,9 +109,11 @@ class SplitReader:
         self._starts[list(dialect.header_starts)] = True
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of all records that have their layout's columns."""
+        """The cells of all records that have their layout's columns; see the protocol."""
         ends = intake.ends.copy()
-        trim_lines(intake.data, intake.begins, ends)
+        breaks = trim_lines(intake.data, intake.begins, ends)
+        if breaks.any() and not intake.single:
+            return self._none(intake, breaks)
         table = _Table([Layout(()), Layout((), flows=False)])
         layouts, headers = self._lay_out(intake, ends, streams, table)
         rejects: list[Reject] = []
@@ -132,6 +133,16 @@ class SplitReader:
             rejects.extend(_refuse(row, fault, table.layouts[layout]) for row, fault, layout in columns)
             cells = cells.keep(good)
         return Reading(cells, rejects, passed_over)
+
+    def several(self, intake: Intake) -> frozenset[int]:
+        """Rows of the values that hold several lines; remembers nothing."""
+        return frozenset(intake.rows[trim_lines(intake.data, intake.begins, intake.ends.copy())].tolist())
+
+    def _none(self, intake: Intake, breaks: NDArray[np.bool_]) -> Reading:
+        """Nothing read: where there are breaks, several records are in one value."""
+        nothing = np.zeros((len(self.names), 0), dtype=np.int32)
+        cells = Cells(intake.data, nothing, nothing, nothing.astype(np.uint8), intake.rows[:0])
+        return Reading(cells, several=frozenset(intake.rows[breaks].tolist()))
 
     def _lay_out(
         self, intake: Intake, ends: NDArray[np.int32], streams: NDArray[np.int32], table: _Table
@@ -298,8 +309,6 @@ class _Table:
 
 
 def _refuse(row: int, columns: int, layout: Layout) -> Reject:
-    if columns == LINE_BREAK:
-        return Reject(row, RejectReason.FIELD_COUNT, "record: a line break inside; one record a value is expected")
     if columns == BLANK:
         return Reject(row, RejectReason.EMPTY, "record: nothing but a line's end")
     if not layout.names:

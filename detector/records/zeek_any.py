@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ from detector.records.zeek_conn import map_conn
 from detector.records.zeek_json import ZeekJsonReader
 from detector.records.zeek_tsv import zeek_tsv_reader
 
-_BRACE = ord("{")
+_BRACE, _BRACKET = ord("{"), ord("[")
 
 
 def open_zeek(options: Options) -> RecordDecoder:
@@ -31,13 +33,17 @@ class ZeekReader:
         self.names = self._json.names
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of all usable records; a value that begins with a brace is JSON."""
-        braced = _begins_with(intake.data, intake.begins, intake.ends, _BRACE)
+        """The cells of all usable records; a value that begins with a brace or a bracket is JSON."""
+        braced = _begins_with(intake.data, intake.begins, intake.ends, _BRACE, _BRACKET)
         if braced.all():
             return self._json.read(intake, streams)
         if not braced.any():
             return self._tsv.read(intake, streams)
         objects = self._json.read(intake.choose(braced), streams[braced])
+        if not intake.single:
+            several = objects.several | self._tsv.several(intake.choose(~braced))
+            if several:
+                return replace(objects, several=several)
         lines = self._tsv.read(intake.choose(~braced), streams[~braced])
         passed_over = dict(lines.passed_over)
         for kind, count in objects.passed_over.items():
@@ -47,15 +53,16 @@ class ZeekReader:
 
 @njit(cache=True, nogil=True)
 def _begins_with(
-    data: NDArray[np.uint8], begins: NDArray[np.int32], ends: NDArray[np.int32], sign: int
+    data: NDArray[np.uint8], begins: NDArray[np.int32], ends: NDArray[np.int32], sign: int, other: int
 ) -> NDArray[np.bool_]:
-    """Whether a sign is the first after white space."""
+    """Whether one of two signs is the first after white space."""
     found = np.zeros(begins.size, dtype=np.bool_)
     for row in range(begins.size):
         at = begins[row]
         while at < ends[row] and byte_at(data, at) <= 32:
             at += 1
-        found[row] = byte_at(data, at) == sign
+        first = byte_at(data, at)
+        found[row] = first == sign or first == other  # noqa: PLR1714 - faster
     return found
 
 

@@ -182,6 +182,13 @@ def test_ids_in_bulk_are_uuids(topic: str, positions: list[tuple[int, int]]) -> 
     assert record_ids(topic, partitions.astype(np.int32), offsets) == expected
 
 
+def test_ids_within_a_message_have_their_place() -> None:
+    """Of a message that holds several records each has an id of its own; a message by itself keeps the usual one."""
+    parts = np.array([-1, 0, 1], np.int32)
+    ids = record_ids("flows", np.full(3, 2, np.int32), np.full(3, 9), parts)
+    assert ids == [str(uuid5(NAMESPACE, name)) for name in ("flows/2/9", "flows/2/9/0", "flows/2/9/1")]
+
+
 def test_the_vector_scores_the_same_again() -> None:
     """The features in the document, read back, give exactly the score in the document."""
     for document in odd_documents():

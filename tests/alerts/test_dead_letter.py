@@ -71,6 +71,16 @@ def test_headers_tell_where_and_why() -> None:
     ]
 
 
+def test_a_message_of_several_is_sent_on_once_and_whole() -> None:
+    """However many of its records cannot be used: headers tell how many, and which is the first."""
+    rejects = [Reject(0, RejectReason.MISSING_FIELD, "ts: is missing", 2), Reject(0, RejectReason.BAD_PORT, "", 7)]
+    letters = dead_letters(batch(b"[...]"), rejects)
+    assert [letter.value for letter in letters] == [b"[...]"]
+    headers = dict(letters[0].headers)
+    assert (headers["oddflow.error.part"], headers["oddflow.error.records"]) == (b"2", b"2")
+    assert headers["oddflow.error.detail"] == b"ts: is missing"
+
+
 @given(st.none() | st.binary(max_size=200), st.none() | st.binary(max_size=20))
 def test_bytes_are_never_changed(value: bytes | None, key: bytes | None) -> None:
     """Value and key are exactly what came, tombstones and empty values too."""

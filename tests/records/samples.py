@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import settings
 
-from detector.records.flow import FlowBatch
+from detector.records.flow import NO_PART, FlowBatch
 from detector.records.formats import open_decoder
 
 QUICK = settings(deadline=None, max_examples=60)
@@ -103,10 +103,12 @@ def decode(name: str, values: list[bytes | None] | list[bytes], **options: Any) 
 
 
 def check(batch: FlowBatch, size: int) -> None:
-    """Assert what every batch promises."""
-    rows = batch.rows.tolist()
-    rejected = [reject.row for reject in batch.rejects]
-    assert len(rows) + len(rejected) + sum(batch.passed_over.values()) == size
+    """Assert what every batch of so many messages promises."""
+    parts = batch.parts
+    rows = [*zip(batch.rows.tolist(), [NO_PART] * len(batch.rows) if parts is None else parts.tolist(), strict=True)]
+    rejected = [(reject.row, reject.part) for reject in batch.rejects]
+    assert batch.records == size or (batch.records > size and parts is not None)
+    assert all(row < size for row, _ in [*rows, *rejected])
     assert rows == sorted(set(rows))
     assert rejected == sorted(set(rejected))
     assert not set(rows) & set(rejected)

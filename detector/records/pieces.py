@@ -1,0 +1,177 @@
+"""Messages that hold several records, as the records they hold.
+
+A message may be a JSON list, JSON objects one after the other, or several lines. Each record in it is decoded by
+itself, and has its own place in the message, from 0: a broken one costs none of its neighbours. A message that holds
+one record is that record, and has no such place.
+"""
+
+from __future__ import annotations
+
+import json
+from codecs import BOM_UTF8
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.records.flow import NO_PART, PART, ROW, FlowBatch, Reject, RejectReason
+
+EMPTY_LIST = "empty_list"
+"""Kind under which a message is passed over that is a list of no records."""
+
+SHORTEST_BYTES = 20
+"""No flow is shorter, on average, in any format: a message of more records than that allows is none of flows."""
+
+_FEW = 1_000
+"""So many records of any length may be in one message."""
+
+_WHITE = b" \t\r\n"
+
+
+class UnusableMessageError(Exception):
+    """A message whose records cannot be told apart: the reason and the detail of the one reject that it becomes."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Pieces:
+    """Records, each with the number of its message and its place in it."""
+
+    values: list[bytes | None] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    """Messages that hold no record that could be told."""
+    passed_over: dict[str, int] = field(default_factory=dict)
+
+    def whole(self, row: int, value: bytes | None) -> None:
+        """Add a message that is one record."""
+        self.values.append(value)
+        self.rows.append(row)
+        self.parts.append(NO_PART)
+
+    def several(self, row: int, size: int, records: Sequence[bytes]) -> None:
+        """Add the records of a message of ``size`` bytes."""
+        if not records:
+            self.skip(EMPTY_LIST)
+        elif len(records) == 1:
+            self.whole(row, records[0])
+        elif len(records) > max(_FEW, size // SHORTEST_BYTES):
+            detail = f"record: {len(records)} records in {size} bytes; no flow is so short"
+            self.rejects.append(Reject(row, RejectReason.TOO_LARGE, detail))
+        else:
+            self.values += records
+            self.rows += [row] * len(records)
+            self.parts += range(len(records))
+
+    def refuse(self, row: int, error: UnusableMessageError) -> None:
+        """Note a message that cannot be used."""
+        self.rejects.append(Reject(row, error.reason, error.detail))
+
+    def skip(self, kind: str) -> None:
+        """Note a message that is no record."""
+        self.passed_over[kind] = self.passed_over.get(kind, 0) + 1
+
+    def told_of_messages(self, batch: FlowBatch) -> FlowBatch:
+        """``batch``, decoded from ``values``, by messages and places in them."""
+        rows, parts = np.array(self.rows, dtype=np.uint32), np.array(self.parts, dtype=np.int32)
+        places = [pl.Series(ROW, rows[batch.rows]), pl.Series(PART, parts[batch.rows])]
+        moved = [Reject(self.rows[at], reason, detail, self.parts[at]) for at, reason, detail, _ in batch.rejects]
+        rejects = sorted([*self.rejects, *moved], key=lambda reject: (reject.row, reject.part))
+        passed_over = dict(self.passed_over)
+        for kind, count in batch.passed_over.items():
+            passed_over[kind] = passed_over.get(kind, 0) + count
+        return FlowBatch(batch.frame.with_columns(places), rejects, passed_over)
+
+    def streams(self, streams: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The stream of each record, by those of the messages."""
+        return streams[np.array(self.rows, dtype=np.intp)]
+
+
+def split_messages(values: Iterable[bytes | None], several: Collection[int]) -> Pieces:
+    """The records of messages, of which those at ``several`` look as if they held more than one."""
+    pieces = Pieces()
+    for row, value in enumerate(values):
+        if row in several and value:
+            pieces.several(row, len(value), records_of(value))
+        else:
+            pieces.whole(row, value)
+    return pieces
+
+
+def records_of(text: bytes) -> list[bytes]:
+    """The records in a message, by its syntax; the text itself where it holds one, or none that can be told.
+
+    A list of JSON gives its elements (of an element that is text, the text), and other JSON its values one after the
+    other; else each line that is not blank is a record.
+    """
+    text = text.removeprefix(BOM_UTF8)
+    first = text.lstrip(_WHITE)[:1]
+    if first == b"[":
+        return _elements(text)
+    if first == b"{" and _is_json(text):
+        return [text]
+    if first != b"{":
+        return _lines(text)
+    lines = [line for line in map(bytes.strip, text.split(b"\n")) if line]
+    if len(lines) > 1 and any(line[:1] == b"{" and line[-1:] == b"}" and _is_json(line) for line in lines):
+        return lines
+    return _values(text)
+
+
+def holds_several(value: bytes, error: str) -> bool:
+    """Whether a value of which msgspec said ``error`` holds several JSON values, or none.
+
+    A quick look tells of most that they do not: a broken exporter sends nothing else.
+    """
+    looks_so = "trailing" in error or "got a list" in error or 0 <= value.find(b"\n") < len(value) - 1
+    return looks_so and records_of(value) != [value]
+
+
+def _lines(text: bytes) -> list[bytes]:
+    lines = [line.removesuffix(b"\r") for line in text.split(b"\n")]
+    return [line for line in lines if line.strip()] or [text]
+
+
+def _elements(text: bytes) -> list[bytes]:
+    try:
+        elements = msgspec.json.decode(text, type=list[msgspec.Raw])
+        return [_text_of(bytes(element)) for element in elements]
+    except (ValueError, RecursionError):  # msgspec's own errors, and UnicodeDecodeError
+        return [text]
+
+
+def _text_of(element: bytes) -> bytes:
+    return msgspec.json.decode(element, type=str).encode() if element[:1] == b'"' else element
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _values(text: bytes) -> list[bytes]:
+    """JSON values one after the other, such as ``{…}{…}``; from where it is none, all the rest is one."""
+    try:
+        rest = text.decode().strip()
+    except UnicodeDecodeError:
+        return [text]
+    decoder, found = json.JSONDecoder(), []
+    while rest:
+        try:
+            end = decoder.raw_decode(rest)[1]
+        except (ValueError, RecursionError):
+            end = len(rest)
+        found.append(rest[:end].encode())
+        rest = rest[end:].lstrip()
+    return found or [text]

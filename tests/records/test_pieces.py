@@ -1,0 +1,129 @@
+"""Messages that hold several records: each is accounted for by itself, with its place in the message."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.records.formats import open_decoder
+from detector.records.pieces import EMPTY_LIST, records_of
+from tests.records.samples import CONN, QUICK, TSV, check, decode, dump, reasons
+
+
+def conn(number: int) -> bytes:
+    """A record that is told from others."""
+    return dump(CONN, uid=f"C{number}")
+
+
+def places(name: str, values: list[bytes]) -> list[tuple[str, int, int]]:
+    """Each flow's uid, message and place in it."""
+    batch = decode(name, values)
+    parts = [-1] * len(batch.frame) if batch.parts is None else batch.parts.tolist()
+    return list(zip(batch.frame["uid"].to_list(), batch.rows.tolist(), parts, strict=True))
+
+
+@pytest.mark.parametrize("name", ["zeek", "zeek-json"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"[" + conn(1) + b", " + conn(2) + b"]",
+        b"\xef\xbb\xbf [\n" + conn(1) + b",\n" + conn(2) + b"\n]\n",
+        json.dumps([json.loads(conn(1)), json.loads(conn(2))], indent=2).encode(),
+        json.dumps([conn(1).decode(), conn(2).decode()]).encode(),
+        conn(1) + b"\n" + conn(2),
+        conn(1) + b"\r\n\r\n" + conn(2) + b"\r\n",
+        conn(1) + conn(2),
+        json.dumps(json.loads(conn(1)), indent=1).encode() + b"\n" + json.dumps(json.loads(conn(2)), indent=1).encode(),
+    ],
+    ids=["list", "lines of a list", "indented list", "list of text", "lines", "blank lines", "no gap", "indented"],
+)
+def test_a_message_of_several_is_read_record_by_record(name: str, message: bytes) -> None:
+    """However several records are written into one message, each is a flow with its place."""
+    assert places(name, [conn(0), message, conn(3)]) == [("C0", 0, -1), ("C1", 1, 0), ("C2", 1, 1), ("C3", 2, -1)]
+
+
+def test_lines_of_text_in_one_message_are_records() -> None:
+    """Header lines and records of separated values may come together."""
+    line = TSV[-1]
+    batch = decode("zeek", [b"#fields\tts\tuid\n", b"\n".join([*TSV, line, b"1\tshort"]), conn(0)])
+    assert batch.rows.tolist() == [1, 1, 2]
+    assert batch.parts is not None
+    assert batch.parts.tolist() == [2, 3, -1]
+    assert [(reject.row, reject.part, reject.reason) for reject in batch.rejects] == [(1, 4, "field_count")]
+    assert batch.passed_over == {"header": 3}
+
+
+def test_a_header_holds_from_its_line_on() -> None:
+    """Records before a header in the same batch are not read by it, though the batch is read twice."""
+    header = b"#fields\tid.resp_h\tid.orig_h\tproto\tts"
+    named = b"192.0.2.9\t192.0.2.1\ttcp\t1700000000"
+    batch = decode("zeek", [named, b"\n".join([header, named]), b"[" + conn(1) + b"," + conn(2) + b"]"])
+    assert batch.frame["dst_ip"].to_list()[0] == "192.0.2.9"
+    assert [(reject.row, reject.part) for reject in batch.rejects] == [(0, -1)]
+
+
+def test_one_that_is_broken_costs_none_of_its_neighbours() -> None:
+    """Of a message, only the records that are broken are refused."""
+    batch = decode("zeek", [b"\n".join([conn(1), conn(2)[:40], conn(3)]), b'[{"ts": 1}, ' + conn(4) + b"]"])
+    assert batch.frame["uid"].to_list() == ["C1", "C3", "C4"]
+    assert [(r.row, r.part, r.reason) for r in batch.rejects] == [(0, 1, "not_json"), (1, 0, "missing_field")]
+
+
+def test_a_list_of_nothing_is_passed_over() -> None:
+    """An empty list is accounted for as one record that is none."""
+    batch = decode("zeek", [b"[]", b" [ ] "])
+    assert (batch.records, batch.passed_over) == (2, {EMPTY_LIST: 2})
+
+
+def test_a_broken_list_is_one_reject() -> None:
+    """What cannot be told apart is refused as a whole."""
+    batch = decode("zeek", [b"[" + conn(1) + b", " + conn(2)])
+    assert [(reject.part, reject.reason) for reject in batch.rejects] == [(-1, "not_json")]
+
+
+def test_so_many_records_that_none_can_be_a_flow_are_one_reject() -> None:
+    """A message of hundreds of thousands of nothings does not become as many rejects."""
+    batch = decode("zeek", [b"[" + b",".join([b"{}"] * 300_000) + b"]"])
+    assert (reasons(batch), batch.records) == (["too_large"], 1)
+
+
+KINDS = st.sampled_from([conn(0), b'{"ts": 1}', b"{}", dump(CONN, _path="dns"), dump(CONN, uid="a\nb]},{")])
+WAYS = st.sampled_from(["list", "text", "lines", "together"])
+
+
+def written(records: list[bytes], way: str) -> bytes:
+    """Records as one message."""
+    if way == "lines":
+        return b"\n".join(records)
+    if way == "together":
+        return b"".join(records)
+    return b"[" + b",".join(records if way == "list" else [json.dumps(r.decode()).encode() for r in records]) + b"]"
+
+
+@QUICK
+@given(st.lists(st.tuples(st.lists(KINDS, min_size=1, max_size=5), WAYS), max_size=5))
+def test_nothing_is_lost_or_doubled(messages: list[tuple[list[bytes], str]]) -> None:
+    """Records put into messages in any way are the flows, rejects and others that they are one by one."""
+    apart = open_decoder("zeek").decode([record for records, _ in messages for record in records])
+    together = open_decoder("zeek").decode([written(records, way) for records, way in messages])
+    check(together, len(messages))
+    columns = [name for name in apart.frame.columns if name != "row"]
+    assert together.frame.select(columns).equals(apart.frame.select(columns))
+    assert reasons(together) == reasons(apart)
+    assert together.passed_over == apart.passed_over
+    spread = [(row, part) for row, (records, _) in enumerate(messages) for part in range(len(records))]
+    single = {row for row, (records, _) in enumerate(messages) if len(records) == 1}
+    expected = [spread[at] for at in apart.rows.tolist()]
+    parts = np.full(len(together.frame), -1) if together.parts is None else together.parts
+    found = list(zip(together.rows.tolist(), parts.tolist(), strict=True))
+    assert found == [(row, -1 if row in single else part) for row, part in expected]
+
+
+@given(st.binary(max_size=80) | st.text(alphabet='{}[]",:\\a1 \n', max_size=30).map(str.encode))
+def test_any_bytes_can_be_told_apart_or_stay_whole(value: bytes) -> None:
+    """Whatever a message holds, its records together have no more bytes than it."""
+    assert sum(map(len, records_of(value))) <= len(value)
