@@ -41,6 +41,8 @@ class ZeekJsonReader:
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of conn records, a reject for what is no JSON object."""
         reading = self._json.read(intake, streams)
+        if reading.several:
+            return reading
         others = self._others(reading.cells, intake)
         count = int(others.sum())
         if not count:
