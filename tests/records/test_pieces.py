@@ -68,7 +68,7 @@ def test_a_header_holds_from_its_line_on() -> None:
 
 def test_one_that_is_broken_costs_none_of_its_neighbours() -> None:
     """Of a message, only the records that are broken are refused."""
-    batch = decode("zeek", [b"\n".join([conn(1), conn(2)[:40], conn(3)]), b'[{"ts": 1}, ' + conn(4) + b"]"])
+    batch = decode("zeek", [b"\n".join([conn(1), conn(2)[:40], conn(3)]), b'[{"proto": "tcp"}, ' + conn(4) + b"]"])
     assert batch.frame["uid"].to_list() == ["C1", "C3", "C4"]
     assert [(r.row, r.part, r.reason) for r in batch.rejects] == [(0, 1, "not_json"), (1, 0, "missing_field")]
 
