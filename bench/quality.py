@@ -53,6 +53,7 @@ from training.simulator.frames import ATTACK_ID
 from training.single_flows import calibrated
 from training.split import split_by_time
 from training.train import Passing, Recipe, learnt_incidents, spec_for
+from training.watched import Watched, ends_of
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 DIRECTION = ("src_private", "dst_private", "same_network")
@@ -114,13 +115,15 @@ def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, see
     matrix, contaminated = matrices.windowed, bool(case.attacks[rows.train].any())
     seen, late, width = matrix[rows.train], matrix[rows.held_out], matrices.single
     model = system.fit(seen, seed, contaminated=contaminated, names=matrices.names, single=width)
-    times = case.flows["ts"].gather(rows.held_out)
-    seconds, drop = float(times[-1] - times[0]), system.recipe(contaminated=contaminated).drop
+    times, ends = case.flows["ts"].to_numpy(), ends_of(case.flows)
+    trained = np.concatenate([rows.train, rows.held_out])
+    seconds = Watched.of(times[trained], ends[trained]).between(times[rows.held_out])
+    drop = system.recipe(contaminated=contaminated).drop
     judging, held_scores = calibrated(model, seen, late, seconds, width, seed=seed, drop=drop)
     earlier = Passing(rows.train, judging.surprises(judging.score(seen)))
     held_out = Passing(rows.held_out, judging.surprises(held_scores))
     state = EvidenceState()
-    _, incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions)
+    _, incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions, seconds=seconds)
     scores = judging.score(matrix[rows.test])
     found = suspect(case.flows[rows.test], judging.surprises(scores), state, matrices.partitions[rows.test])
     rates = None if incidents is None else incidents.rates(found, directions_of(case.flows[rows.test]))

@@ -80,6 +80,11 @@ class Dataset:
         """How many records there were, usable or not; header lines and what else is no flow are none."""
         return len(self.frame) + self.rejects
 
+    def place(self, row: int) -> str:
+        """Where the record of a flow stands, and in what."""
+        source = self.sources[self.frame[SOURCE][row]]
+        return f"{source} {place_of(self.topic, source, self.frame[OFFSET][row])}"
+
 
 @dataclass(slots=True)
 class Gathering:
@@ -115,19 +120,12 @@ class Gathering:
         self._rejected.update(reject.reason.value for reject in batch.rejects)
         if batch.rejects and source not in self.first_rejects:
             first = batch.rejects[0]
-            text = f"{self._place(source, offsets[first.row], first.part)}: {first.reason.value}: {first.detail}"
-            self.first_rejects[source] = text
+            place = place_of(self.topic, source, offsets[first.row], first.part)
+            self.first_rejects[source] = f"{place}: {first.reason.value}: {first.detail}"
         for reject in batch.rejects if len(self._samples) < len(self._rejected) else ():
             if reject.reason.value not in self._samples:
-                place = self._place(source, offsets[reject.row], reject.part)
+                place = place_of(self.topic, source, offsets[reject.row], reject.part)
                 self._samples[reject.reason.value] = f"{source} {place}: {reject.detail}"
-
-    def _place(self, source: str, offset: np.int64, part: int) -> str:
-        """Where a record stands, as people and their editors count."""
-        within = "" if part == NO_PART else f", the {_ordinal(part + 1)} in it"
-        if self.topic is not None:
-            return f"offset {offset}{within}"
-        return f"{'row' if source.endswith(PARQUET_NAMES) else 'line'} {offset + 1}{within}"
 
     def finish(self) -> Dataset:
         """Sort what was gathered. Raises InputError if there is no flow at all."""
@@ -214,6 +212,14 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
             f"reading {name} as {gathering.format}: none of {rejected.total():,} records can be used"
             f" ({commonest(rejected)}); {gathering.first_rejects[name]}; {_FORMAT}"
         )
+
+
+def place_of(topic: str | None, source: str, offset: int, part: int = NO_PART) -> str:
+    """Where a record stands, as people and their editors count."""
+    within = "" if part == NO_PART else f", the {_ordinal(part + 1)} in it"
+    if topic is not None:
+        return f"offset {offset}{within}"
+    return f"{'row' if source.endswith(PARQUET_NAMES) else 'line'} {offset + 1}{within}"
 
 
 def records_in(batch: FlowBatch) -> int:

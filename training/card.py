@@ -103,13 +103,13 @@ def _about(manifest: Manifest) -> str:
 
 def _trained_on(manifest: Manifest, facts: CardFacts) -> str:
     training = manifest.training
-    length = span((training.end or 0.0) - (training.start or 0.0))
     rows = {
         "Flows read": f"{training.rows_read:,} ({training.format})",
         "Flows trained on": f"{training.rows:,} ({training.train_on}), the earlier part",
         "Of these, left out as the oddest": f"{facts.dropped:.3g} of them" if facts.dropped else "none",
         "From": ", ".join(training.sources),
-        "Period": f"{moment(training.start)} to {moment(training.end)}, {length}",
+        "Period": f"{moment(training.start)} to {moment(training.end)}",
+        "Watched": "unknown" if training.watched_s is None else f"{span(training.watched_s)} of it",
         "Inside": ", ".join(("private addresses", *manifest.features.inside)),
         "Labels": _counts(facts.labels),
         "Records that could not be used": _counts(facts.rejected) or "none",

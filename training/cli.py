@@ -132,6 +132,7 @@ def train(
     from training.split import check_holdout  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
     from training.train import train as train_frame  # noqa: PLC0415
+    from training.watched import left_out  # noqa: PLC0415
 
     settings = settings_of(
         config,
@@ -161,7 +162,7 @@ def train(
     shelf = Registry(settings.model.registry)
     parent = champion_of(shelf, settings.model.name)
     with steps_on_stderr(quiet=as_json) as steps:
-        read = read_flows(settings, asked, steps, labels=True)
+        read = left_out(read_flows(settings, asked, steps, labels=True))
         if read.rejects:
             steps.note(told_rejects(read))
         check_share(read, settings.training.max_rejected_share)

@@ -48,6 +48,7 @@ from training.quality import Quality, measure
 from training.single_flows import calibrated
 from training.split import split_by_time
 from training.steadiness import shares
+from training.watched import Watched, ends_of
 
 Tell = Callable[[str], None]
 
@@ -120,6 +121,8 @@ class Trained:
     """The windows and the evidence after the last flow; None where flows have no addresses, or it is too large."""
     usual: UsualRange
     quality: Quality
+    watched: Watched
+    """When flows were seen."""
     training_rows: NDArray[np.intp]
     """Places in the frame of the rows that the model was trained on."""
     self_test_rows: NDArray[np.float32]
@@ -144,7 +147,7 @@ class Trained:
             beginning=self.beginning,
             self_test_rows=self.self_test_rows,
             usual=self.usual,
-            training=training_data(data, len(self.training_rows), self.recipe),
+            training=training_data(data, len(self.training_rows), self.recipe, self.watched),
             parameters=dict(self.recipe.params),
             seeds={"training": self.recipe.seed},
             quality=self.quality.figures,
@@ -187,7 +190,8 @@ def train(
     Raises InputError for too few rows or missing labels, ConfigurationError for a recipe that cannot be followed.
     """
     truth = Truth.of(frame)
-    split = split_by_time(frame, recipe.train_on.calm(truth), recipe.holdout)
+    watched = Watched.of(frame["ts"].to_numpy(), ends_of(frame))
+    split = split_by_time(frame, recipe.train_on.calm(truth), recipe.holdout, watched)
     chosen = np.flatnonzero(recipe.train_on.rows(truth, split.before(len(frame)), recipe.seed))
     tell(f"computing features of {len(frame):,} flows")
     extractor = FeatureExtractor.fit(frame[chosen], spec_for(frame, recipe))
@@ -211,7 +215,9 @@ def train(
         held_out = Passing(split.held_out, judging.surprises(held_scores))
         came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
         inside = extractor.inside
-        suspicion, incidents = learnt_incidents(frame, earlier, held_out, evidence, came_by, inside)
+        suspicion, incidents = learnt_incidents(
+            frame, earlier, held_out, evidence, came_by, inside, split.held_out_seconds
+        )
         stand_out = None if incidents is None else oddest(frame[split.held_out], suspicion, incidents, inside)
     quality = _measured(frame, matrix, truth, chosen, extractor.spec, recipe, tell)
     return Trained(
@@ -224,6 +230,7 @@ def train(
         beginning=ended_with(windows, evidence, tell),
         usual=UsualRange.fit(seen),
         quality=quality,
+        watched=watched,
         training_rows=chosen,
         self_test_rows=_sample(seen, recipe.seed),
         labels=label_counts(frame),
@@ -256,15 +263,16 @@ def learnt_incidents(  # noqa: PLR0917 - what passes, and through what
     state: EvidenceState,
     came_by: NDArray[np.int32],
     inside: Networks = NOWHERE,
+    seconds: float | None = None,
 ) -> tuple[Suspicion, IncidentCalibration | None]:
     """Weigh the held-out flows, after those trained on, and calibrate on them; None where they span no time.
 
-    Both go into ``state``.
+    Both go into ``state``. ``seconds`` were watched by the held-out flows; None for what they span.
     """
     suspect(frame[earlier.rows], earlier.surprises, state, came_by[earlier.rows])
     later = frame[held_out.rows]
     suspicion = suspect(later, held_out.surprises, state, came_by[held_out.rows])
-    return suspicion, calibrate_incidents(later, suspicion, inside)
+    return suspicion, calibrate_incidents(later, suspicion, inside, seconds)
 
 
 def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None) -> Beginning | None:
@@ -302,7 +310,7 @@ def _measured(  # noqa: PLR0917  (what is measured, row by row)
     return measure(matrix, truth, frame[LABEL], chosen, recipe.folds, fit)
 
 
-def training_data(data: Dataset, rows: int, recipe: Recipe) -> TrainingData:
+def training_data(data: Dataset, rows: int, recipe: Recipe, watched: Watched) -> TrainingData:
     """The facts about the data that go into the manifest."""
     return TrainingData(
         rows=rows,
@@ -310,8 +318,9 @@ def training_data(data: Dataset, rows: int, recipe: Recipe) -> TrainingData:
         sources=sources_of(data),
         format=data.format,
         train_on=recipe.train_on.text,
-        start=data.start,
-        end=data.end,
+        start=watched.start,
+        end=watched.end,
+        watched_s=watched.seconds,
         sha256=data.sha256,
     )
 

@@ -7,7 +7,7 @@ first flow to the last is not it: a sensor pauses for days, one flow says 2099, 
 *Believable* is a time that others share: within a day or so on either side of it lie at least :data:`LEAST_SHARE` as
 many as around the usual flow. So are times between such, and within :data:`NEAR_S` of them: a weekend is quiet, too. A
 flow is believable where its start is, or its end; any other is *apart*, and is to be left out of training
-(:func:`believable`; :class:`Apart` counts them and names one).
+(:func:`left_out` counts them and names one).
 
 *Watched* are the stretches in which flows both begin and end, without a *pause* within. Of starts alone, a log of an
 hour would reach back to its oldest connection; of ends alone, on to where the longest would have ended. Which silences
@@ -19,8 +19,9 @@ of hours, in which a network does nothing: a day is over when it ends, and has i
 How to call it (times in seconds, of any origin, in any order)::
 
     ends = ends_of(frame)
-    kept = believable(frame["ts"].to_numpy(), ends)     # mask of rows; leave the others out
-    watched = Watched.of(ts[kept], ends[kept])
+    read = left_out(read)                               # a Dataset without the flows apart: they become rejects
+    kept = believable(ts, ends)                         # the same of arrays: mask of rows
+    watched = Watched.of(ts, ends)                      # times apart do not count here in any case
     watched.seconds, watched.start, watched.end         # in all; believable first and last moment
     watched.clock(ts)                                   # seconds watched before each moment: stands still in pauses
     watched.between(ts)                                 # seconds watched from the first of these to the last
@@ -34,7 +35,7 @@ nothing. Pure; leaves to others which rows are meant and what is made of the sec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -42,10 +43,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.dataset import Dataset
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
+
+TIME_APART = "time_apart"
+"""Why such a flow is not used, beside the reasons of records that no flow can be read from."""
 
 LEAST_SHARE = 0.005
 """A clock that is wrong for up to one flow in 200 is found, also where what it says is as far spread as the truth."""
@@ -86,30 +92,21 @@ def believable(ts: Floats, ends: Floats | None = None) -> Mask:
     return kept if ends is None else kept | _shared(ends)
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """Flows whose times cannot be believed."""
-
-    count: int
-    first: float | None
-    """The start that one of them tells, seconds since 1970: the farthest from all others; None where there is none."""
-
-    @classmethod
-    def of(cls, ts: Floats, kept: Mask) -> Self:
-        """Count those of ``ts`` that are not ``kept``."""
-        apart = ts[~kept]
-        if not len(apart):
-            return cls(0, None)
-        middle = float(np.median(ts[kept])) if kept.any() else 0.0
-        distances = np.nan_to_num(np.abs(apart - middle), nan=np.inf)
-        return cls(len(apart), float(apart[int(np.argmax(distances))]))
-
-    def __str__(self) -> str:
-        """Say it: ``3 flows have times far from all others, such as 2099-01-01T00:00:00+00:00``."""
-        if self.first is None:
-            return "all flows have times near others"
-        flows = "1 flow has a time" if self.count == 1 else f"{self.count:,} flows have times"
-        return f"{flows} far from all others, such as {told(self.first)}"
+def left_out(read: Dataset) -> Dataset:
+    """Have the flows apart become records that could not be used, of the reason :data:`TIME_APART`, one named."""
+    ts = read.frame["ts"].to_numpy()
+    kept = believable(ts, ends_of(read.frame))
+    if kept.all():
+        return read
+    apart = np.flatnonzero(~kept)
+    farthest = int(apart[np.argmax(np.abs(ts[apart] - np.median(ts)))])
+    sample = f"{read.place(farthest)}: {told(ts[farthest])} is far from when all other flows were"
+    return replace(
+        read,
+        frame=read.frame.filter(kept),
+        rejected={**read.rejected, TIME_APART: len(apart)},
+        samples={**read.samples, TIME_APART: sample},
+    )
 
 
 def told(seconds: float) -> str:
@@ -137,7 +134,8 @@ class Watched:
         """
         began = _stretches(ts[_shared(ts)])
         ended = began if ends is None else _stretches(ends[_shared(ends)])
-        both = _common(began, ended)
+        # The first flows are watched from where they begin, unless they last for long.
+        both = _common(began, Watched(ended.starts - LEAST_PAUSE_S, ended.ends))
         if both.seconds < OVERLAP * min(began.seconds, ended.seconds) or not len(both.starts):
             both = began
         return cls(both.starts, both.ends)

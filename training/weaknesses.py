@@ -45,7 +45,7 @@ def _of_attacks(manifest: Manifest, found: Mapping[str, Figure]) -> Iterator[str
 
 def _of_data(manifest: Manifest) -> Iterator[str]:
     training, held = manifest.training, manifest.calibration
-    length = (training.end or 0.0) - (training.start or 0.0)
+    length = training.watched_s or 0.0
     if length < DAY_S:
         yield "It saw less than a day: what happens only at other hours, such as backups at night, will look odd to it."
     elif length < WEEK_S:

@@ -57,16 +57,17 @@ def suspect(
 
 
 def calibrate_incidents(
-    frame: pl.DataFrame, suspicion: Suspicion, inside: Networks = NOWHERE
+    frame: pl.DataFrame, suspicion: Suspicion, inside: Networks = NOWHERE, seconds: float | None = None
 ) -> IncidentCalibration | None:
     """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time.
 
-    ``inside`` is what counts as inside beside private addresses. Whatever weighed the flows has seen those before them,
-    as a daemon's has: what is new, and what is a habit, is told by it.
+    ``inside`` is what counts as inside beside private addresses; ``seconds`` were watched, None for what they span.
+    Whatever weighed the flows has seen those before them, as a daemon's has: what is new, and what is a habit, is told
+    by it.
     """
     try:
         return IncidentCalibration.fit(
-            evidence_keys(frame).targets, directions_of(frame, inside), frame["ts"].to_numpy(), suspicion
+            evidence_keys(frame).targets, directions_of(frame, inside), frame["ts"].to_numpy(), suspicion, seconds
         )
     except InputError:
         return None

@@ -266,6 +266,7 @@ def _manifest_table(manifest: Manifest, shown: dict[str, Any]) -> Table:
         "trained on": f"{training.rows:,} of {training.rows_read:,} flows ({training.train_on})",
         "from": ", ".join(training.sources),
         "period": f"{_day(training.start)} to {_day(training.end)}",
+        "watched": "unknown" if training.watched_s is None else f"{training.watched_s / 3600:.1f} hours of it",
         "features": f"{len(manifest.features.features)}, hash {manifest.features_hash[:12]}",
         "calibrated on": f"{manifest.calibration.rows:,} flows over {manifest.calibration.seconds / 3600:.1f} hours",
         "parameters": ", ".join(f"{key}={each}" for key, each in manifest.parameters.items()),

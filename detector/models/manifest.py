@@ -15,8 +15,9 @@ import msgspec
 from detector.errors import BundleError
 from detector.features.spec import FeatureSpec
 
-FORMAT_VERSION = 4
-"""4: clusters have a remoteness; 3: the alert budget is shared by direction; 2: evidence is made of single flows."""
+FORMAT_VERSION = 5
+"""5: time is what was watched; 4: clusters have a remoteness; 3: the alert budget is shared by direction; 2: evidence
+is made of single flows."""
 
 MAX_MANIFEST_BYTES = 4 << 20
 
@@ -34,8 +35,10 @@ class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     format: str = ""
     train_on: str = "all"
     start: float | None = None
-    """Event time of the first flow, seconds since 1970."""
+    """When flows were first seen, by event times that can be believed, seconds since 1970."""
     end: float | None = None
+    watched_s: float | None = None
+    """Seconds between, less the pauses in which no flow was seen."""
     sha256: str = ""
     """Over the data as read."""
 

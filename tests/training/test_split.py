@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from detector.errors import ConfigurationError, InputError
 from tests.features.flows import flows
-from training.split import DAY_S, MIN_HELD_OUT_ROWS, MIN_TRAINING_ROWS, split_by_time
+from training.split import MIN_HELD_OUT_ROWS, MIN_TRAINING_ROWS, split_by_time
+from training.watched import DAY_S
 
 FRAME = flows(*({"ts": float(t)} for t in np.repeat(np.arange(200), 2)))
 
