@@ -51,7 +51,9 @@ _ROWS = (
     Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2, is_json=True, labels=False),
     Format("argus", "Argus flows as ra writes them, commas or tabs", open_argus, has_columns=True),
     Format("cicflowmeter", "CICFlowMeter CSV, NTLFlowLyzer", open_cicflowmeter, has_columns=True),
-    Format("vpcflow", "AWS VPC flow logs, versions 2 to 10", open_vpcflow, has_columns=True, labels=False),
+    Format(
+        "vpcflow", "AWS VPC flow logs, versions 2 to 10", open_vpcflow, has_columns=True, is_json=True, labels=False
+    ),
     Format("unsw-nb15", "UNSW-NB15 raw flows, for evaluation", open_unsw_nb15, has_columns=True),
     Format("nsl-kdd", "NSL-KDD, for evaluation", open_nsl_kdd, EXTRA, has_columns=True),
     Format("mapping", "other JSON, its fields named in the settings", open_mapping, is_json=True),

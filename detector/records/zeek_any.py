@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from detector.models.compiled import njit
 from detector.records.cells import Cells
-from detector.records.decoder import Options, Reading, RecordDecoder
+from detector.records.decoder import Options, Reader, Reading, RecordDecoder
 from detector.records.intake import Intake
 from detector.records.memory import byte_at
+from detector.records.split_cells import SplitReader
 from detector.records.zeek_conn import map_conn
 from detector.records.zeek_json import ZeekJsonReader
 from detector.records.zeek_tsv import zeek_tsv_reader
@@ -21,16 +22,19 @@ _BRACE, _BRACKET = ord("{"), ord("[")
 
 def open_zeek(options: Options) -> RecordDecoder:
     """A decoder of Zeek conn, JSON and TSV alike."""
-    return RecordDecoder(options, ZeekReader(options), map_conn)
+    return RecordDecoder(options, EitherReader(ZeekJsonReader(options), zeek_tsv_reader(options)), map_conn)
 
 
-class ZeekReader:
-    """Gives each value to the reader of JSON or of TSV, and puts the cells in order again."""
+class EitherReader:
+    """Gives each value to the reader of JSON or of lines, and puts the cells in order again.
 
-    def __init__(self, options: Options) -> None:
-        self._json = ZeekJsonReader(options)
-        self._tsv = zeek_tsv_reader(options)
-        self.names = self._json.names
+    Both must want the same fields.
+    """
+
+    def __init__(self, objects: Reader, lines: SplitReader) -> None:
+        self._json = objects
+        self._tsv = lines
+        self.names = objects.names
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of all usable records; a value that begins with a brace or a bracket is JSON."""

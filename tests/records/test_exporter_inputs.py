@@ -22,7 +22,9 @@ WITH_FLOWS = (
     "05-netflow5-icmp-type-in-dst-port.json",
     "08-suricata-numeric-proto-padded.json",
     "12-argus-ra-field-names.csv",
+    "14-vpc-alphabetical-no-header.log",
     "23b-ntlflowlyzer.csv",
+    "26-vpc.parquet",
 )
 
 
@@ -43,6 +45,12 @@ def test_an_input_gives_the_flows_that_it_should(name: str) -> None:
         for flow, wanted in zip(batch.frame.to_dicts(), expected["expected"], strict=True)
     ]
     assert (found, batch.rejects) == (expected["expected"], [])
+
+
+@pytest.mark.parametrize("name", ["14-vpc-alphabetical-no-header.log", "26-vpc.parquet"])
+def test_windows_without_data_are_passed_over(name: str) -> None:
+    """Neither order nor container hides that nothing was captured."""
+    assert read(name)[0].passed_over == {"no_data": 1}
 
 
 def test_every_protocol_that_goflow2_names_is_accepted() -> None:
