@@ -19,6 +19,10 @@ from detector.registry.folder import FolderStorage
 from detector.registry.objects import ObjectStorage
 
 
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+"""By a URL's scheme: the extra of oddflow that brings its package."""
+
+
 class Storage(Protocol):
     """A place for small files in folders."""
 
@@ -62,7 +66,10 @@ def open_storage(url: str) -> Storage:
     try:
         filesystem, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        raise RegistryError(f"opening registry {masked(url)}: {error}; install that package beside oddflow") from error
+        scheme = url.partition("://")[0]
+        extra = EXTRAS.get(scheme)
+        fix = f"pip install 'oddflow[{extra}]'" if extra else "install that package beside oddflow"
+        raise RegistryError(f"opening registry {masked(url)}: {error}; {fix}") from error
     except ValueError as error:
         raise RegistryError(
             f"opening registry {masked(url)}: {error}; give a folder or an fsspec URL such as s3://bucket/models"

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import threading
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -339,6 +340,25 @@ def test_an_unknown_scheme_is_one_line(url: str) -> None:
     """A URL that fsspec does not know is one line that shows a good one."""
     with pytest.raises(RegistryError, match=r"opening registry nosuch://bucket/x: .*such as s3://bucket/models"):
         Registry(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "extra"), [("s3://bucket/models", "s3"), ("gs://bucket/models", "gcs"), ("gcs://bucket/models", "gcs")]
+)
+def test_a_store_whose_package_is_missing_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, url: str, extra: str
+) -> None:
+    """Without the package of an object store, one line says which extra of oddflow brings it, and there is one."""
+
+    def lacking(_url: str) -> None:
+        raise ImportError("Install it to access the store")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", lacking)
+    with pytest.raises(RegistryError) as raised:
+        Registry(url)
+    assert str(raised.value).endswith(f"; pip install 'oddflow[{extra}]'")
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert extra in project["optional-dependencies"]
 
 
 def test_a_store_that_cannot_be_reached_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,7 @@ def test_another_network_is_told(registry: Path, flows: Path, tmp_path: Path) ->
         given = (str(path), *FORMAT, "--registry", str(registry))
         code, _, err = run("detect", "--input", *given, "--output", str(tmp_path / "alerts"), "--log-level", "error")
         assert (code, "does not know this network; train one" in err) == (0, unknown), err
+        assert err.count('"event": "model.network_unknown"') == unknown
         assert f"read {len(lines):,}: scored {len(lines):,}, dead-lettered 0, passed over 0; alerts " in err
         code, out, err = run("evaluate", "--data", *given, "--json", "--strict")
         assert (code, json.loads(out)["network_known"]) == (int(unknown), not unknown), err
