@@ -1,19 +1,19 @@
 """Whether a model knows the network at all: one that raises nearly every flow was trained on another.
 
-A budget of a few false incidents a day raises some flows in a thousand, an attack perhaps some in ten; of another
-network's flows, whose hosts, services and habits a model has never seen, it raises nearly all. Pure: counts in, a
-report now and then.
+A budget of a few false incidents a day raises some flows in a thousand; of another network's flows, whose hosts,
+services and habits a model has never seen, it may raise nearly all. So may a flood be most of what is seen, which flows
+alone do not tell apart: what is said names both. Pure: counts in, a report now and then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-UNKNOWN_SHARE = 0.9
-"""Of flows, raised: the model does not know the network."""
+UNKNOWN_SHARE = 0.8
+"""Of flows, raised: the model does not know the network. Captures that are attacks by three quarters stay below."""
 
 KNOWN_SHARE = 0.5
-"""Below it, it is taken to know the network again."""
+"""Below it, it is taken to know the network again; of flows that are known to be harmless, none above it are."""
 
 LEAST_FLOWS = 100
 """Of fewer nothing is said: a short piece may be an attack alone."""
@@ -28,6 +28,8 @@ class Raised:
 
     raised: int
     flows: int
+    harmless: bool = False
+    """Whether they are known to be no attacks."""
 
     @property
     def share(self) -> float:
@@ -37,13 +39,15 @@ class Raised:
     @property
     def unknown(self) -> bool:
         """Whether the model does not know the network that they are of."""
-        return self.flows >= LEAST_FLOWS and self.share >= UNKNOWN_SHARE
+        return self.flows >= LEAST_FLOWS and self.share >= (KNOWN_SHARE if self.harmless else UNKNOWN_SHARE)
 
     def told(self, model: str) -> str:
         """In words, where it is unknown: what that means and what to do. ``model`` is its name and version."""
+        which = "flows that are no attacks" if self.harmless else "flows"
+        unless = "" if self.harmless else " unless an attack floods it,"
         return (
-            f"{self.raised:,} of {self.flows:,} flows ({self.share:.1%}) are raised: model {model} does not know this"
-            " network; train one on its own traffic (oddflow train)"
+            f"{self.raised:,} of {self.flows:,} {which} ({self.share:.1%}) are raised: model {model} does not know this"
+            f" network;{unless} train one on its own traffic (oddflow train)"
         )
 
 

@@ -13,15 +13,21 @@ from tests.test_events import Told
     ("raised", "flows", "unknown"),
     [
         (996, 1000, True),
-        (900, 1000, True),
-        (899, 1000, False),
+        (800, 1000, True),
+        (799, 1000, False),
         (LEAST_FLOWS - 1, LEAST_FLOWS - 1, False),
         (0, 0, False),
     ],
 )
 def test_nearly_all_raised_is_another_network(raised: int, flows: int, unknown: bool) -> None:
-    """A network is unknown where nine in ten flows are raised, of flows enough to say so."""
+    """A network is unknown where eight in ten flows are raised, of flows enough to say so."""
     assert Raised(raised, flows).unknown is unknown
+
+
+def test_harmless_flows_tell_more() -> None:
+    """Where flows are known to be harmless, half of them raised is enough: it cannot be an attack."""
+    assert [Raised(500, 1000, harmless).unknown for harmless in (True, False)] == [True, False]
+    assert "unless an attack floods it" not in Raised(500, 1000, harmless=True).told("flows v1")
 
 
 def test_blocks_are_of_flows_and_not_of_batches() -> None:

@@ -34,12 +34,12 @@ def evaluate(model: LoadedModel, read: Dataset, scored: Scored, budget: Budget) 
 
     ``rows`` counts every row scored, ``unlabelled`` those in no figure. ``benign_raised_at_p_X`` is the share of benign
     rows with a p-value of at most X, and ``found`` the share of each label's rows above all but 1 % of the benign ones.
-    ``raised`` of ``not_attacks`` are raised at ``budget``: nearly all where the model does not know the network
+    ``raised`` tells how many benign ones are raised at ``budget``: most where the model does not know the network
     (``network_known``). ``trained_on`` tells of flows that the model was, or may have been, trained on.
     """
     frame = read.frame
     truth = Truth.of(frame)
-    raised = raised_at(model, scored, ~truth.attack, budget)
+    raised = raised_at(model, scored, truth, budget)
     same = overlap(model.manifest.training, read)
     known = np.flatnonzero(truth.known)
     scores, attacks = scored.scores[known], truth.attack[known]
@@ -52,8 +52,7 @@ def evaluate(model: LoadedModel, read: Dataset, scored: Scored, budget: Budget) 
         **{f"benign_raised_at_p_{p}": _raised(scored.p_values[truth.benign], p) for p in BUDGETS},
         "found": dict(sorted(found.items())),
         **_by_incidents(frame, scored, truth),
-        "raised": raised.raised,
-        "not_attacks": raised.flows,
+        "raised": {"raised": raised.raised, "flows": raised.flows, "harmless": raised.harmless},
         "network_known": not raised.unknown,
         "trained_on": None if same is None else {"flows": same.flows, "certain": same.certain, "why": same.why},
         "model": model.name,
@@ -61,13 +60,15 @@ def evaluate(model: LoadedModel, read: Dataset, scored: Scored, budget: Budget) 
     }
 
 
-def raised_at(model: LoadedModel, scored: Scored, among: NDArray[np.bool_], budget: Budget) -> Raised:
-    """How many of the flows ``among`` all scored would be raised."""
+def raised_at(model: LoadedModel, scored: Scored, truth: Truth, budget: Budget) -> Raised:
+    """How many flows labelled benign would be raised; where there are none, of those that are no known attacks."""
     if scored.rates is None or budget.incidents_per_day is None or budget.alerts_per_hour is not None:
         raised = scored.p_values <= budget.share(model.calibration)
     else:
         raised = scored.rates <= budget.incidents_per_day
-    return Raised(int((raised & among).sum()), int(among.sum()))
+    harmless = bool(truth.benign.any())
+    among = truth.benign if harmless else ~truth.attack
+    return Raised(int((raised & among).sum()), int(among.sum()), harmless)
 
 
 def doubts(found: Mapping[str, Any]) -> list[str]:
@@ -77,7 +78,7 @@ def doubts(found: Mapping[str, Any]) -> list[str]:
     if same is not None and same["certain"]:
         told.append(Overlap(**same).told(found["rows"]))
     if not found["network_known"]:
-        told.append(Raised(found["raised"], found["not_attacks"]).told(f"{found['model']} {found['version']}"))
+        told.append(Raised(**found["raised"]).told(f"{found['model']} {found['version']}"))
     return told
 
 
@@ -103,7 +104,8 @@ def show(found: Mapping[str, Any]) -> str:
         table.add_row(f"Attack flows found at {budget} false incidents", _number(share) + after)
     for label, share in found["found"].items():
         table.add_row(f"Found of {label}, at {FOUND_AT:.0%} false positives", _number(share))
-    table.add_row("Flows raised that are no attacks", f"{found['raised']:,} of {found['not_attacks']:,}")
+    raised = Raised(**found["raised"])
+    table.add_row(f"{'Benign flows' if raised.harmless else 'Flows'} raised", f"{raised.raised:,} of {raised.flows:,}")
     if (same := found["trained_on"]) is not None and not same["certain"]:
         table.add_row("Note", Overlap(**same).told(found["rows"]))
     console = Console(width=100, highlight=False, markup=False, color_system=None)

@@ -18,7 +18,6 @@ from detector.errors import RegistryError
 from detector.registry.folder import FolderStorage
 from detector.registry.objects import ObjectStorage
 
-
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """By a URL's scheme: the extra of oddflow that brings its package."""
 
