@@ -19,6 +19,15 @@ from detector.records.formats import open_decoder
 
 ROUNDS = 9
 SIZES = (500, 5_000, 20_000)
+MIDDLE = 5_000
+"""Records in a batch where only one size is measured."""
+SHIPPED = {
+    "@timestamp": "2023-11-14T22:13:20.250Z",
+    "@metadata": {"beat": "filebeat", "type": "_doc", "version": "8.17.0"},
+    "agent": {"type": "filebeat", "version": "8.17.0", "name": "sensor-1"},
+    "log": {"file": {"path": "/opt/zeek/logs/current/conn.log"}, "offset": 123456},
+}
+"""What Filebeat puts around a line."""
 TSV_FIELDS = [
     "ts",
     "uid",
@@ -76,6 +85,11 @@ def eve_event(conn: dict[str, object]) -> bytes:
     return json.dumps(event, separators=(",", ":")).encode()
 
 
+def _lists(values: Sequence[bytes]) -> list[bytes]:
+    """The same records, fifty to a message; rates are of messages."""
+    return [b"[" + b",".join(values[at : at + 50]) + b"]" for at in range(0, len(values), 50)]
+
+
 def _struct_decoder() -> Callable[[Sequence[bytes]], object]:
     wanted = [name for name in TSV_FIELDS if name not in ("missed_bytes", "history", "orig_ip_bytes", "resp_ip_bytes")]
     kinds = {"ts": float, "duration": float, "local_orig": bool, "local_resp": bool}
@@ -100,6 +114,16 @@ def measure() -> dict[str, float]:
         for name, values in samples.items()
         for size in SIZES
     }
+    texts = [value.decode() for value in samples["zeek-json"][:MIDDLE]]
+    packed = {
+        "message": [json.dumps({**SHIPPED, "message": text}).encode() for text in texts],
+        "conn": [b'{"conn": %b}' % value for value in samples["zeek-json"][:MIDDLE]],
+    }
+    runs |= {
+        f"unpack_{path}_{MIDDLE}": (open_decoder("zeek-json", unpack=[path]).decode, values)
+        for path, values in packed.items()
+    }
+    runs |= {"list_of_50": (open_decoder("zeek-json").decode, _lists(samples["zeek-json"][:MIDDLE]))}
     runs["msgspec_struct"] = (_struct_decoder(), samples["zeek-json"])
     spent: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS + 1):

@@ -29,6 +29,7 @@ def _open(settings: Settings, labels: bool, max_record_bytes: int) -> Decoder:
         mapping=chosen.mapping or None,
         columns=chosen.columns,
         log_paths=chosen.log_paths,
+        unpack=chosen.unpack,
         max_record_bytes=max_record_bytes,
     )
 

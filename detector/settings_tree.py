@@ -103,6 +103,14 @@ class Input(Section):
         examples=[{"ts": "time", "src_ip": "client.ip", "dst_ip": "server.ip", "proto": "protocol"}],
         description="With `mapping`: for each column of a flow, the field of the record that holds it.",
     )
+    unpack: Words = Field(
+        default=(),
+        examples=[("message",)],
+        description="Where a message is not the record but holds it: the path to it, such as `message` (Filebeat,"
+        " Firehose), `json`, `log` (Fluentd, Docker), `conn` (zeek-kafka's tag), `records` (Azure), `logEvents.message`"
+        " (CloudWatch) or `@cee:` (syslog). Of several paths the first that leads anywhere counts. Unset: messages are"
+        " records.",
+    )
     columns: Words = Field(
         default=(),
         examples=[("version", "srcaddr", "dstaddr", "protocol", "bytes", "start", "end")],

@@ -22,6 +22,7 @@ from detector.cli.data import (
     RegistryOption,
     ToOption,
     TopicOption,
+    UnpackOption,
     VersionOption,
     WarmUpOption,
     given_flows,
@@ -58,6 +59,7 @@ def train(
     *,
     data: DataOption = None,
     format: FormatOption = None,  # noqa: A002
+    unpack: UnpackOption = None,
     topic: TopicOption = None,
     bootstrap_servers: BootstrapOption = None,
     start: FromOption = None,
@@ -137,6 +139,7 @@ def train(
     settings = settings_of(
         config,
         input__format=format,
+        input__unpack=unpack or None,
         kafka__bootstrap_servers=bootstrap_servers,
         model__registry=registry,
         model__name=model,
@@ -181,6 +184,7 @@ def evaluate(
     *,
     data: DataOption = None,
     format: FormatOption = None,  # noqa: A002
+    unpack: UnpackOption = None,
     topic: TopicOption = None,
     bootstrap_servers: BootstrapOption = None,
     start: FromOption = None,
@@ -223,6 +227,7 @@ def evaluate(
     settings = settings_of(
         config,
         input__format=format,
+        input__unpack=unpack or None,
         kafka__bootstrap_servers=bootstrap_servers,
         model__registry=registry,
         model__name=model,

@@ -39,6 +39,15 @@ FormatOption = Annotated[
         "--format", help="Format of a record, such as zeek or suricata; the settings' input.format if not given."
     ),
 ]
+UnpackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unpack",
+        metavar="PATH...",
+        help="Where the record is within each message, such as message, json, conn or logEvents.message; the settings'"
+        " input.unpack if not given.",
+    ),
+]
 TopicOption = Annotated[str | None, typer.Option("--topic", help="Kafka topic to read flows from, instead of files.")]
 BootstrapOption = Annotated[
     str | None, typer.Option("--bootstrap-servers", help="Kafka brokers, as host:port; the settings' if not given.")
@@ -76,7 +85,7 @@ AttackerOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 
 
-def settings_of(config: Path | None, **flags: str | float | None) -> Settings:
+def settings_of(config: Path | None, **flags: str | float | list[str] | None) -> Settings:
     """The daemon's settings, with a command's flags (``input__format="zeek"``) over them."""
     dotted: dict[str, Any] = {name.replace("__", "."): value for name, value in flags.items()}
     return load_settings(config, dotted)

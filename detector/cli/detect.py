@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detector.cli.data import UnpackOption
 from detector.errors import ConfigurationError
 from detector.familiarity import Raised
 from detector.settings import Settings, load_settings
@@ -45,6 +46,7 @@ def detect(
     scores: Annotated[str | None, typer.Option(help="With --input: where every record's score goes.")] = None,
     incidents: Annotated[str | None, typer.Option(help="With --input: where incidents go.")] = None,
     format: Annotated[str | None, typer.Option(help="Format of a record, such as zeek or suricata.")] = None,  # noqa: A002
+    unpack: UnpackOption = None,
     bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka brokers, as host:port.")] = None,
     topic: Annotated[str | None, typer.Option(help="Kafka topic with the flow records.")] = None,
     group: Annotated[str | None, typer.Option(help="Kafka consumer group.")] = None,
@@ -81,6 +83,7 @@ def detect(
         "input.transport": "files" if inputs else None,
         "input.paths": inputs or None,
         "input.format": format,
+        "input.unpack": unpack or None,
         "input.topic": topic,
         "output.alerts_path": output,
         "output.dead_letters_path": dead_letters,

@@ -17,6 +17,7 @@ from detector.cli.data import (
     RegistryOption,
     ToOption,
     TopicOption,
+    UnpackOption,
     VersionOption,
     WarmUpOption,
     given_flows,
@@ -30,6 +31,7 @@ def score(
     *,
     data: DataOption = None,
     format: FormatOption = None,  # noqa: A002
+    unpack: UnpackOption = None,
     topic: TopicOption = None,
     bootstrap_servers: BootstrapOption = None,
     start: FromOption = None,
@@ -63,6 +65,7 @@ def score(
     settings = settings_of(
         config,
         input__format=format,
+        input__unpack=unpack or None,
         kafka__bootstrap_servers=bootstrap_servers,
         model__registry=registry,
         model__name=model,

@@ -20,6 +20,7 @@ from detector.records.flow import LABEL, NO_PART, PART, FlowBatch, Reject
 from detector.records.intake import MAX_RECORD_BYTES, Intake, take_in
 from detector.records.pieces import Pieces, split_messages
 from detector.records.sheet import Sheet
+from detector.records.unpack import Unpacker
 
 _MOST_BYTES = 1 << 30
 """Positions in a buffer are 32 bits wide: more bytes than this are decoded in two halves."""
@@ -35,6 +36,8 @@ class Options:
     """Of separated values, the names of the columns until a header line names them."""
     log_paths: tuple[str, ...] = ("conn",)
     """Of Zeek, the names (``_path``, ``#path``) of the logs that hold connections."""
+    unpack: tuple[str, ...] = ()
+    """Paths to the record within each message; none where messages are records."""
     max_record_bytes: int = MAX_RECORD_BYTES
 
 
@@ -81,6 +84,7 @@ class RecordDecoder:
         self._reader = reader
         self._mapper = mapper
         self._chooser = chooser
+        self._unpacker = Unpacker(options.unpack) if options.unpack else None
 
     def decode(self, values: Sequence[bytes | None], streams: NDArray[np.int32] | None = None) -> FlowBatch:
         """Decode ``values`` in order; see :class:`~detector.records.flow.Decoder`."""
@@ -90,6 +94,8 @@ class RecordDecoder:
             half = len(values) // 2
             parts = [self.decode(values[:half], streams[:half]), self.decode(values[half:], streams[half:])]
             return join_batches(parts, [0, half])
+        if self._unpacker is not None:
+            return self._decode_pieces(self._unpacker.unpack(values, self._options.max_record_bytes), streams)
         outcome = self._decode(take_in(values, self._options.max_record_bytes), streams)
         if isinstance(outcome, FlowBatch):
             return outcome

@@ -69,14 +69,16 @@ def open_decoder(
     mapping: Mapping[str, str] | None = None,
     columns: Sequence[str] = (),
     log_paths: Sequence[str] = ("conn",),
+    unpack: Sequence[str] = (),
     max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> Decoder:
     """A new decoder of the format ``name``, with the column ``label`` if ``labels``.
 
     ``mapping`` (canonical field → path in the record) is for the format ``mapping`` alone, ``columns`` (their names in
     order, where no header line says them) for separated values, ``log_paths`` (of the logs that hold connections) for
-    Zeek. Records larger than ``max_record_bytes`` are rejected. Raises ConfigurationError for an unknown format, and
-    for a mapping or columns that cannot work.
+    Zeek. ``unpack`` are paths to the record within each message, in any format. Records larger than
+    ``max_record_bytes`` are rejected. Raises ConfigurationError for an unknown format, and for a mapping, columns or
+    paths that cannot work.
     """
     row = FORMATS.get(name)
     if row is None:
@@ -92,4 +94,5 @@ def open_decoder(
         raise ConfigurationError(
             f"input.columns: records of format {name!r} name their fields themselves; it is for {able}"
         )
-    return row.open(Options(labels, dict(mapping or {}), tuple(columns), tuple(log_paths), max_record_bytes))
+    options = Options(labels, dict(mapping or {}), tuple(columns), tuple(log_paths), tuple(unpack), max_record_bytes)
+    return row.open(options)

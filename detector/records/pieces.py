@@ -75,9 +75,10 @@ class Pieces:
         """Note a message that cannot be used."""
         self.rejects.append(Reject(row, error.reason, error.detail))
 
-    def skip(self, kind: str) -> None:
-        """Note a message that is no record."""
-        self.passed_over[kind] = self.passed_over.get(kind, 0) + 1
+    def skip(self, kind: str, count: int = 1) -> None:
+        """Note records that are none of flows."""
+        if count:
+            self.passed_over[kind] = self.passed_over.get(kind, 0) + count
 
     def told_of_messages(self, batch: FlowBatch) -> FlowBatch:
         """``batch``, decoded from ``values``, by messages and places in them."""

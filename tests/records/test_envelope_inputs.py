@@ -1,0 +1,62 @@
+"""Records in the containers that shippers put them into: each of the inputs gives the flows that it should.
+
+What each input is, its expected values and the setting that reads it stand in ``tests/inputs``; ``unpack`` and further
+paths of a mapping are what an operator has to set.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.records.flow import FlowBatch
+from detector.records.formats import open_decoder
+from tests.records.samples import check
+
+INPUTS = Path(__file__).parent.parent / "inputs"
+
+UNPACK = {
+    "01-zeek-kafka-tagged": "conn",
+    "13-vpc-firehose-message": "message",
+    "15-json-array": "",
+    "15b-json-array-pretty": "",
+    "18-filebeat-message": "message",
+    "18b-filebeat-message-tsv": "message",
+    "18c-filebeat-json-key": "json",
+}
+"""The setting ``input.unpack`` for each."""
+
+
+def read(name: str, values: list[bytes] | None = None, **options: Any) -> tuple[FlowBatch, list[dict[str, Any]]]:
+    """What becomes of an input as messages (its lines, unless given), and what is expected."""
+    wanted = json.loads((INPUTS / f"{name}.expected.json").read_text())
+    messages = values or (INPUTS / f"{name}.json").read_bytes().splitlines()
+    given = {"mapping": wanted["mapping"]} if "mapping" in wanted else {}
+    batch = open_decoder(wanted["format"], **given | options).decode(messages)
+    check(batch, len(messages))
+    return batch, wanted["expected"]
+
+
+def told(batch: FlowBatch, expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The flows, in the columns that are expected of each."""
+    rows = batch.frame.to_dicts()
+    assert len(rows) == len(expected)
+    return [{name: row[name] for name in wanted} for row, wanted in zip(rows, expected, strict=True)]
+
+
+@pytest.mark.parametrize("name", UNPACK)
+def test_each_container_gives_its_flows(name: str) -> None:
+    """Every message of the input, as a topic would have it, gives the flows that are in it."""
+    whole = [(INPUTS / f"{name}.json").read_bytes()] if name.startswith("15") else None
+    batch, expected = read(name, whole, unpack=[UNPACK[name]] if UNPACK[name] else [])
+    assert told(batch, expected) == expected
+    assert batch.rejects == []
+
+
+def test_windows_without_data_are_passed_over_in_a_container_too() -> None:
+    """What is no flow within a message is counted by its kind."""
+    batch, _ = read("13-vpc-firehose-message", unpack=["message"])
+    assert batch.passed_over == {"no_data": 1}
