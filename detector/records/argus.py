@@ -113,12 +113,15 @@ def map_argus(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         "proto": sheet.protocols("Proto"),
         "src_port": sheet.ports("Sport"),
         "dst_port": sheet.ports("Dport"),
-        "duration_s": sheet.seconds("Dur").fill_null(lengths(start, sheet.times("LastTime", required=False))),
+        "duration_s": sheet.seconds("Dur"),
         "src_bytes": sheet.counts("SrcBytes"),
         "dst_bytes": _other_side(sheet, "TotBytes", "SrcBytes", "DstBytes"),
         "src_packets": sheet.counts("SrcPkts"),
         "dst_packets": _other_side(sheet, "TotPkts", "SrcPkts", "DstPkts"),
     }
+    if sheet.present("LastTime").any():
+        last = sheet.times("LastTime", required=False)
+        columns["duration_s"] = columns["duration_s"].fill_null(lengths(start, last))
     columns["state"] = name_argus_states(sheet, "State", columns)
     if labels:
         columns[LABEL] = sheet.words("Label", _name_label).fill_null(_labels(sheet))

@@ -78,13 +78,15 @@ def map_cic(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         "proto": sheet.protocols("Protocol"),
         "src_port": sheet.ports("Src Port"),
         "dst_port": sheet.ports("Dst Port"),
-        "duration_s": sheet.seconds("Flow Duration", 1e6).fill_null(sheet.seconds("duration")),
+        "duration_s": sheet.seconds("Flow Duration", 1e6),
         "src_bytes": sheet.counts("TotLen Fwd Pkts"),
         "dst_bytes": sheet.counts("TotLen Bwd Pkts"),
         "src_packets": sheet.counts("Tot Fwd Pkts"),
         "dst_packets": sheet.counts("Tot Bwd Pkts"),
         "uid": sheet.text("Flow ID"),
     }
+    if sheet.present("duration").any():
+        columns["duration_s"] = columns["duration_s"].fill_null(sheet.seconds("duration"))
     is_tcp = (columns["proto"] == "tcp").fill_null(value=False)
     nothing = pl.repeat(None, len(sheet), dtype=pl.String, eager=True)
     columns["state"] = pick(is_tcp, nothing, name_exchanges(columns["src_packets"], columns["dst_packets"]))

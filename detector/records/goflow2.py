@@ -76,10 +76,12 @@ def _name_icmp(sheet: Sheet, columns: dict[str, pl.Series]) -> None:
 
     Where the exporter told neither, both fields are 0.
     """
-    ports = split_icmp(columns["proto"], columns["src_port"], columns["dst_port"])
+    is_icmp = (columns["proto"] == "icmp").fill_null(value=False)
     kind, code = sheet.ports("icmp_type"), sheet.ports("icmp_code")
-    told = (kind.fill_null(0) > 0) | (code.fill_null(0) > 0)
-    told &= (columns["proto"] == "icmp").fill_null(value=False)
+    if not is_icmp.any():
+        return
+    ports = split_icmp(columns["proto"], columns["src_port"], columns["dst_port"])
+    told = is_icmp & ((kind.fill_null(0) > 0) | (code.fill_null(0) > 0))
     columns["src_port"], columns["dst_port"] = (
         pick(told, told_port.fill_null(port), port) for told_port, port in zip((kind, code), ports, strict=True)
     )

@@ -177,10 +177,14 @@ class SplitReader:
     ) -> None:
         """Give records without a header before them the known layout of as many columns."""
         begins, chosen_ends = intake.begins[indices], ends[indices]
-        kinds = {(layout.separator, len(layout.names)): None for layout in self._dialect.known}
-        for separator, width in kinds:
+        shapes = {(layout.separator, len(layout.names)): None for layout in self._dialect.known}
+        signs = {separator for separator, _ in shapes}
+        counts = {sign: count_columns(intake.data, begins, chosen_ends, ord(sign)) for sign in signs}
+        for separator, width in shapes:
+            matching = indices[counts[separator] == width]
+            if not matching.size:
+                continue
             known = [one for one in self._dialect.known if (one.separator, len(one.names)) == (separator, width)]
-            matching = indices[count_columns(intake.data, begins, chosen_ends, ord(separator)) == width]
             if len(known) == 1 or self._dialect.choose is None:
                 layouts[matching] = table.number(known[0])
                 continue
@@ -195,7 +199,9 @@ class SplitReader:
         table: _Table,
         keep: NDArray[np.bool_],
     ) -> tuple[Cells, NDArray[np.int32]]:
-        shape = (len(self.names), int(keep.sum()))
+        kept = layouts[keep]
+        used = np.unique(kept).tolist()
+        shape = (len(self.names), kept.size)
         cell_begins = np.zeros(shape, dtype=np.int32)
         cell_ends = np.zeros(shape, dtype=np.int32)
         kinds = np.zeros(shape, dtype=np.uint8)
@@ -203,15 +209,15 @@ class SplitReader:
             intake.data,
             intake.begins[keep],
             ends[keep],
-            layouts[keep],
-            *table.arrays(self._spellings, self._dialect.nothings, np.unique(layouts[keep]).tolist()),
+            kept,
+            *table.arrays(self._spellings, self._dialect.nothings, used),
             self._dialect.quoted,
             cell_begins,
             cell_ends,
             kinds,
         )
         cells = Cells(intake.data, cell_begins, cell_ends, kinds, intake.rows[keep])
-        table.clear_long_nothings(cells, layouts[keep])
+        table.clear_long_nothings(cells, kept, used)
         return cells, faults
 
     def _check(self, columns: Sequence[str]) -> None:
@@ -297,9 +303,9 @@ class _Table:
             table[number, : len(codes)] = codes
         return table
 
-    def clear_long_nothings(self, cells: Cells, layouts: NDArray[np.int32]) -> None:
+    def clear_long_nothings(self, cells: Cells, layouts: NDArray[np.int32], used: Sequence[int]) -> None:
         """Make cells absent whose layout says so by a word that is too long for the scanner."""
-        for number in np.unique(layouts).tolist():
+        for number in used:
             words = [word for word in self.layouts[number].nothings or () if len(word.encode()) > _WORD_BYTES]
             if words:
                 table = build_words({(0, word): (0, ABSENT) for word in words})

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, Reading, RecordDecoder
+from detector.records.either import EitherReader
 from detector.records.headers import HEADER_STARTS, clean_name, name_line
 from detector.records.intake import Intake
 from detector.records.json_cells import JsonReader
@@ -32,7 +33,6 @@ from detector.records.split_cells import Dialect, Layout, SplitReader
 from detector.records.states import name_half_states, pick
 from detector.records.suricata import lengths
 from detector.records.words import ABSENT, build_words, match_words
-from detector.records.zeek_any import EitherReader
 
 NO_DATA = "no_data"
 """Kind under which records of windows without data are passed over."""

@@ -2,84 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
-
-from detector.models.compiled import njit
-from detector.records.cells import Cells
-from detector.records.decoder import Options, Reader, Reading, RecordDecoder
-from detector.records.intake import Intake
-from detector.records.memory import byte_at
-from detector.records.split_cells import SplitReader
+from detector.records.decoder import Options, RecordDecoder
+from detector.records.either import EitherReader
 from detector.records.zeek_conn import map_conn
 from detector.records.zeek_json import ZeekJsonReader
 from detector.records.zeek_tsv import zeek_tsv_reader
-
-_BRACE, _BRACKET = ord("{"), ord("[")
 
 
 def open_zeek(options: Options) -> RecordDecoder:
     """A decoder of Zeek conn, JSON and TSV alike."""
     return RecordDecoder(options, EitherReader(ZeekJsonReader(options), zeek_tsv_reader(options)), map_conn)
-
-
-class EitherReader:
-    """Gives each value to the reader of JSON or of lines, and puts the cells in order again.
-
-    Both must want the same fields.
-    """
-
-    def __init__(self, objects: Reader, lines: SplitReader) -> None:
-        self._json = objects
-        self._tsv = lines
-        self.names = objects.names
-
-    def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of all usable records; a value that begins with a brace or a bracket is JSON."""
-        braced = _begins_with(intake.data, intake.begins, intake.ends, _BRACE, _BRACKET)
-        if braced.all():
-            return self._json.read(intake, streams)
-        if not braced.any():
-            return self._tsv.read(intake, streams)
-        objects = self._json.read(intake.choose(braced), streams[braced])
-        if not intake.single:
-            several = objects.several | self._tsv.several(intake.choose(~braced))
-            if several:
-                return replace(objects, several=several)
-        lines = self._tsv.read(intake.choose(~braced), streams[~braced])
-        passed_over = dict(lines.passed_over)
-        for kind, count in objects.passed_over.items():
-            passed_over[kind] = passed_over.get(kind, 0) + count
-        return Reading(_merge(objects.cells, lines.cells), objects.rejects + lines.rejects, passed_over)
-
-
-@njit(cache=True, nogil=True)
-def _begins_with(
-    data: NDArray[np.uint8], begins: NDArray[np.int32], ends: NDArray[np.int32], sign: int, other: int
-) -> NDArray[np.bool_]:
-    """Whether one of two signs is the first after white space."""
-    found = np.zeros(begins.size, dtype=np.bool_)
-    for row in range(begins.size):
-        at = begins[row]
-        while at < ends[row] and byte_at(data, at) <= 32:
-            at += 1
-        first = byte_at(data, at)
-        found[row] = first == sign or first == other  # noqa: PLR1714 - faster
-    return found
-
-
-def _merge(objects: Cells, lines: Cells) -> Cells:
-    """Both in the order of rows. The reader of JSON may have added to the buffer, that of lines never does."""
-    rows = np.concatenate((objects.rows, lines.rows))
-    order = np.argsort(rows, kind="stable")
-    begins, ends, kinds = (
-        np.take(np.concatenate(parts, axis=1), order, axis=1)
-        for parts in (
-            (objects.begins, lines.begins),
-            (objects.ends, lines.ends),
-            (objects.kinds, lines.kinds),
-        )
-    )
-    return Cells(objects.data, begins, ends, kinds, rows[order])

@@ -8,6 +8,8 @@ there is none, the names of their fields. ``ts`` is seconds since 1970, millisec
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +49,7 @@ class ZeekJsonReader:
         count = int(others.sum())
         if not count:
             return reading
-        return Reading(reading.cells.keep(~others), reading.rejects, {OTHER_LOG: count})
+        return replace(reading, cells=reading.cells.keep(~others), passed_over={OTHER_LOG: count})
 
     def _others(self, cells: Cells, intake: Intake) -> NDArray[np.bool_]:
         """Which records are of logs that are not wanted; of those without a ``_path``, which measure no connection.
