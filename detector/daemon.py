@@ -118,7 +118,7 @@ class Daemon:
             model,
             incoming=watcher,
             budget=budget_of(settings),
-            writer=AlertWriter(settings.output.format, settings.alerts.top_features),
+            writer=AlertWriter(settings.output.format, settings.alerts.top_features, settings.output.max_text_bytes),
             write_scores=bool(settings.output.scores_topic or settings.output.scores_path),
             write_incidents=bool(settings.output.incidents_topic or settings.output.incidents_path),
             tell=self._tell_of_judge,

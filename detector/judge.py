@@ -89,7 +89,7 @@ class Judge:
             incidents=self._incidents(raw, flows),
             dead_letters=letters,
             dead_lettered=len(flows.rejects),
-            scores=score_records(raw, flows, scores.overall, self.model) if self._write_scores else [],
+            scores=self._scores(raw, flows, scores.overall),
             passed_over=flows.passed_over,
             severities=decision.severities(),
             alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
@@ -188,6 +188,12 @@ class Judge:
             return []
         why = explain(self.model, matrix, decision)
         return self._writer.write(raw, flows, matrix, scores, decision, why, self.model, self.memory.incidents)
+
+    def _scores(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> list[OutRecord]:
+        """Every flow's score, if they are asked for."""
+        if not self._write_scores:
+            return []
+        return score_records(raw, flows, scores, self.model, self._writer.max_text_bytes)
 
     def _incidents(self, raw: RawBatch, flows: FlowBatch) -> list[OutRecord]:
         """What is to be told of incidents, after this batch's alerts and by its time."""

@@ -16,6 +16,8 @@ from typing import Literal, Protocol, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from detector.printable import printable
+
 SAMPLE_LINES = 5
 SAMPLE_SECONDS = 60.0
 """Enough to see what is wrong, and at most 7,200 lines a day and key."""
@@ -122,12 +124,18 @@ def _for_people(*, colours: bool) -> list[Processor]:
 
 def _without_nothing(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Leave out what says nothing, and write lists and numbers as people do."""
-    return {name: _readable(value) for name, value in event.items() if value not in (None, "", [], {}, ())}
+    told = {name: value for name, value in event.items() if value not in (None, "", [], {}, ())}
+    return {name: value if name in _MANY_LINES else _readable(value) for name, value in told.items()}
+
+
+_MANY_LINES = {"exception", "stack"}
 
 
 def _readable(value: object) -> object:
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_readable(each)}" for name, each in value.items())
+        return ", ".join(f"{_readable(name)} {_readable(each)}" for name, each in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(str(_readable(each)) for each in value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value

@@ -278,6 +278,12 @@ class Output(Section):
         description="With `files`: where incidents go. Unset: not written.",
     )
     format: Literal["ocsf", "ecs"] = Field(default="ocsf", description="Shape of an alert.")
+    max_text_bytes: int = Field(
+        default=256,
+        ge=0,
+        description="Text of a record (id, service, state …) that goes into an alert or a score is cut after so many"
+        " bytes; the alert then tells its length and digest. 0: never.",
+    )
 
 
 class Model(Section):

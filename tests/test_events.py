@@ -264,3 +264,14 @@ def test_series_are_there_from_the_start() -> None:
     assert told.sample("commits_total", result="failed") == 0.0
     assert told.sample("records_rejected_total", reason="not_json") == 0.0
     assert told.sample("alerts_total", severity="critical") == 0.0
+
+
+def test_a_log_for_people_acts_on_no_terminal() -> None:
+    """What a record or a broker brings into a line is shown by its numbers where a terminal would act on it."""
+    stream = io.StringIO()
+    open_log(stream, style="console").warning(
+        "records.rejected", sample="\x1b[2J\u202e", counts={"a\x9b": 1}, why=["\x07"]
+    )
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert r"\x1b[2J\u202e" in line

@@ -16,6 +16,7 @@ from detector.alerts.evidence import evidence_keys
 from detector.dataset import Dataset
 from detector.familiarity import Raised
 from detector.models.bundle import LoadedModel
+from detector.printable import printable
 from detector.records.flow import LABEL
 from detector.scoring import Scored
 from training.card import WORDS
@@ -103,7 +104,7 @@ def show(found: Mapping[str, Any]) -> str:
         after = "" if first is None else f", the first after {first:,.0f} s"
         table.add_row(f"Attack flows found at {budget} false incidents", _number(share) + after)
     for label, share in found["found"].items():
-        table.add_row(f"Found of {label}, at {FOUND_AT:.0%} false positives", _number(share))
+        table.add_row(f"Found of {printable(label)}, at {FOUND_AT:.0%} false positives", _number(share))
     raised = Raised(**found["raised"])
     table.add_row(f"{'Benign flows' if raised.harmless else 'Flows'} raised", f"{raised.raised:,} of {raised.flows:,}")
     if (same := found["trained_on"]) is not None and not same["certain"]:

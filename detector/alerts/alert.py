@@ -24,8 +24,10 @@ from detector.alerts.identity import record_ids
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.ocsf import ocsf
 from detector.alerts.suspicion import WAYS
+from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.errors import ConfigurationError
 from detector.models.bundle import LoadedModel
+from detector.printable import printable_json
 from detector.records.flow import COLUMNS, FlowBatch
 from detector.transport.base import OutRecord, RawBatch
 
@@ -42,15 +44,16 @@ _encoder = msgspec.json.Encoder()
 class AlertWriter:
     """Writes alerts as ``shape`` (``ocsf`` or ``ecs``) with up to ``top_features`` features each.
 
-    Raises ConfigurationError for another shape.
+    Texts of records are cut after ``max_text_bytes`` (0: never). Raises ConfigurationError for another shape.
     """
 
-    def __init__(self, shape: str = "ocsf", top_features: int = 5) -> None:
+    def __init__(self, shape: str = "ocsf", top_features: int = 5, max_text_bytes: int = MAX_TEXT_BYTES) -> None:
         if shape not in SHAPES:
             raise ConfigurationError(f"output.format is {shape!r}: choose one of {', '.join(SHAPES)}")
         self.shape = shape
         self._lay_out = SHAPES[shape]
         self._top_features = top_features
+        self.max_text_bytes = max_text_bytes
 
     def write(  # noqa: PLR0917 - a batch is its arrays, one by one
         self,
@@ -68,14 +71,13 @@ class AlertWriter:
         ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``. Each alert is
         put into ``incidents`` and carries the id of its own.
         """
-        contents = build_alerts(
-            raw, flows, matrix, scores, decision, explanations, model, top_features=self._top_features
-        )
+        bounds = {"top_features": self._top_features, "max_text_bytes": self.max_text_bytes}
+        contents = build_alerts(raw, flows, matrix, scores, decision, explanations, model, **bounds)
         if incidents is not None:
             for content in contents:
                 content.incident = incidents.put(content)
         return [
-            OutRecord(_encoder.encode(self._lay_out(content)), key=content.flow["src_ip"].encode())
+            OutRecord(printable_json(_encoder.encode(self._lay_out(content))), key=content.flow["src_ip"].encode())
             for content in contents
         ]
 
@@ -90,6 +92,7 @@ def build_alerts(  # noqa: PLR0917 - as above
     model: LoadedModel,
     *,
     top_features: int = 5,
+    max_text_bytes: int = MAX_TEXT_BYTES,
 ) -> list[Content]:
     """Gather what each alert tells, in row order."""
     rows = decision.rows
@@ -120,7 +123,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         _ways(decision),
         strict=True,
     )
-    return [_content(*each, model=origin) for each in columns]
+    return [_content(*each, model=origin, max_text_bytes=max_text_bytes) for each in columns]
 
 
 def _positions(raw: RawBatch, places: NDArray[np.uint32], parts: NDArray[np.int32] | None) -> list[dict[str, Any]]:
@@ -154,8 +157,9 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     way: str,
     *,
     model: dict[str, str],
+    max_text_bytes: int,
 ) -> Content:
-    flow = {name: value for name, value in columns.items() if _is_told(value)}
+    flow, cut = bound_texts({name: value for name, value in columns.items() if _is_told(value)}, max_text_bytes)
     src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
     ipv6 = ":" in src_ip
     target = _target(flow)
@@ -181,6 +185,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         model=model,
         position=position,
         suspicion=suspicion,
+        cut=cut,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ALERT_VERSION = 1
@@ -40,10 +40,12 @@ class Content:
     """Surprise, evidence and rate, where false incidents are what the budget counts."""
     incident: dict[str, Any] | None = None
     """Which incident it belongs to, where incidents are kept: see :mod:`detector.alerts.incidents`."""
+    cut: list[dict[str, Any]] = field(default_factory=list)
+    """Which texts are not whole: see :mod:`detector.alerts.texts`."""
 
     def ours(self) -> dict[str, Any]:
         """The part that neither OCSF nor ECS has fields for; the same in both."""
-        optional = {"suspicion": self.suspicion, "incident": self.incident}
+        optional = {"suspicion": self.suspicion, "incident": self.incident, "cut": self.cut or None}
         return {name: value for name, value in optional.items() if value is not None} | {
             "alert_version": ALERT_VERSION,
             "id": self.id,

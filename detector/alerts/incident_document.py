@@ -16,6 +16,7 @@ from detector.alerts.incident import MAX_DISTINCT
 from detector.alerts.incidents import Change, Step
 from detector.alerts.ocsf import OCSF_VERSION
 from detector.errors import ConfigurationError
+from detector.printable import printable_json
 from detector.transport.base import OutRecord
 
 INCIDENT_VERSION = 1
@@ -35,7 +36,11 @@ def write_incidents(changes: list[Change], shape: str = "ocsf") -> list[OutRecor
     if shape not in SHAPES:
         raise ConfigurationError(f"output.format is {shape!r}: choose one of {', '.join(SHAPES)}")
     lay_out = SHAPES[shape]
-    return [OutRecord(_encoder.encode(lay_out(change)), key=change.incident.id.encode()) for change in changes]
+    return [_document(lay_out(change), change.incident.id) for change in changes]
+
+
+def _document(laid_out: dict[str, Any], key: str) -> OutRecord:
+    return OutRecord(printable_json(_encoder.encode(laid_out)), key=key.encode())
 
 
 def ocsf(change: Change) -> dict[str, Any]:

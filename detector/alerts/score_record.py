@@ -13,7 +13,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.identity import record_ids
+from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
 from detector.models.bundle import LoadedModel
+from detector.printable import printable_lines
 from detector.records.flow import NO_PART, PART, FlowBatch
 from detector.transport.base import OutRecord, RawBatch
 
@@ -23,35 +25,30 @@ def told_parts(parts: pl.Series) -> pl.Series:
     return parts.replace(NO_PART, None)
 
 
-def score_records(raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64], model: LoadedModel) -> list[OutRecord]:
-    """Write a record for each flow, in order; ``scores`` has shape (flows,)."""
-    lines = score_lines(raw, flows, scores, model.calibration.p_values(scores), model.version)
-    return [OutRecord(line) for line in lines]
-
-
-def score_lines(
+def score_records(
     raw: RawBatch,
     flows: FlowBatch,
     scores: NDArray[np.float64],
-    p_values: NDArray[np.float64],
-    model_version: str,
-) -> list[bytes]:
-    """The JSON of each record, without newline."""
+    model: LoadedModel,
+    max_text_bytes: int = MAX_TEXT_BYTES,
+) -> list[OutRecord]:
+    """Write a record for each flow, in order; ``scores`` has shape (flows,). Ids of sources are cut as in alerts."""
     rows = flows.rows
     partitions, offsets = raw.partitions[rows], raw.offsets[rows]
     frame = pl.DataFrame(
         {
             "id": record_ids(raw.topic, partitions, offsets, flows.parts),
-            "uid": flows.frame["uid"],
+            "uid": bound_column(flows.frame["uid"], max_text_bytes),
             "topic": pl.repeat(raw.topic, len(rows), eager=True),
             "partition": partitions,
             "offset": offsets,
             **({} if flows.parts is None else {"part": told_parts(flows.frame[PART])}),
             "score": scores,
-            "p_value": p_values,
-            "model_version": pl.repeat(model_version, len(rows), eager=True),
+            "p_value": model.calibration.p_values(scores),
+            "model_version": pl.repeat(model.version, len(rows), eager=True),
         }
     )
     buffer = BytesIO()
     frame.write_ndjson(buffer)
-    return buffer.getvalue().split(b"\n")[: len(rows)]  # JSON has no newline inside a value
+    lines = printable_lines(buffer.getvalue()).split(b"\n")[: len(rows)]  # JSON has no newline inside a value
+    return [OutRecord(line) for line in lines]

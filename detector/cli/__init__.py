@@ -19,6 +19,7 @@ from typer.main import get_command
 
 from detector.cli.several import SeveralCommand
 from detector.errors import ConfigurationError, OddflowError
+from detector.printable import printable
 
 EXIT_CODES: dict[int, str] = {
     0: "done; for a check: yes",
@@ -129,8 +130,8 @@ def main() -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message without line breaks."""
-    return " ".join(str(error).split())
+    """An error's message without line breaks; it may quote a file."""
+    return printable(" ".join(str(error).split()))
 
 
 def _load(name: str) -> Any:

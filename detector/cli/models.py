@@ -17,6 +17,7 @@ from rich.table import Table
 from detector.errors import BundleError, RegistryError
 from detector.models.bundle import read_bundle
 from detector.models.manifest import Manifest, decode_manifest
+from detector.printable import printable
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
 from detector.settings import load_settings
@@ -230,7 +231,7 @@ def _give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> No
     if as_json:
         typer.echo(json.dumps(thing, indent=2))
     else:
-        Console(highlight=False, soft_wrap=True).print(people(thing))
+        Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(people(thing))
 
 
 def _give_move(place: Place, alias: str, version: str, previous: str | None, as_json: bool) -> None:
@@ -250,7 +251,7 @@ def _versions_table(rows: list[dict[str, Any]]) -> Table:
             if row["readable"]
             else ("unreadable", "", f"oddflow models verify {row['version']} tells why")
         )
-        table.add_row(row["model"], row["version"], ", ".join(row["aliases"]), *rest)
+        _add(table, row["model"], row["version"], ", ".join(row["aliases"]), *rest)
     return table
 
 
@@ -273,11 +274,16 @@ def _manifest_table(manifest: Manifest, shown: dict[str, Any]) -> Table:
         "quality": _figures({key: figure.value for key, figure in manifest.quality.items()}),
         "digest": manifest.digest,
     }.items():
-        table.add_row(name, value)
+        _add(table, name, value)
     for entry in shown["history"]:
         told = f"{entry['at']} {entry['action']} {entry['alias']}: {entry['version']} {entry['by']} {entry['reason']}"
-        table.add_row("history", told.rstrip())
+        _add(table, "history", told.rstrip())
     return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    """Add a row; a bundle's manifest and an alias's history may hold anything."""
+    table.add_row(*map(printable, cells))
 
 
 def _figures(quality: dict[str, float]) -> str:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import polars as pl
 
 from detector.errors import OutputError
+from detector.printable import printable_lines
 
 STDOUT = "-"
 
@@ -58,7 +59,7 @@ def _write_lines(table: pl.DataFrame, file: BinaryIO) -> None:
     for part in table.iter_slices(SLICE_ROWS):
         lines = BytesIO()
         part.write_ndjson(lines)
-        file.write(lines.getbuffer())
+        file.write(printable_lines(lines.getvalue()))
 
 
 def _umask() -> int:

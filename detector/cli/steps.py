@@ -9,6 +9,8 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
+from detector.printable import printable
+
 
 class Steps:
     """``steps("doing this")`` ends the step before and begins the next; ``steps.count(n)`` adds records to it."""
@@ -46,6 +48,7 @@ class Steps:
 
     def note(self, text: str) -> None:
         """Write something that a person should know, quiet or not; the step goes on."""
+        text = "\n".join(map(printable, text.split("\n")))
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _finish(self) -> None:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from detector.deadline import Deadline
 from detector.errors import InputError, OutputError
 from detector.events import Tell, silent
+from detector.printable import printable_json
 from detector.transport.base import AssignmentListener, Channel, Envelope, OutRecord, RawBatch
 from detector.transport.lines import STDIN, check_readable, read_values
 
@@ -302,7 +303,7 @@ def _dead_letter_line(record: OutRecord) -> bytes:
     """Render a record with its headers: its exact bytes as text where they are UTF-8, else in base64."""
     headers = {name: None if value is None else value.decode(errors="replace") for name, value in record.headers}
     line = {"headers": headers, **_exact("key", record.key), **_exact("value", record.value)}
-    return msgspec.json.encode(line) + b"\n"
+    return printable_json(msgspec.json.encode(line)) + b"\n"
 
 
 def _exact(name: str, data: bytes | None) -> dict[str, str | None]:

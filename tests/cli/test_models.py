@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from detector.cli import app
+from detector.models.manifest import decode_manifest
 from detector.registry.registry import Registry
 from tests.bundles import bundle, version_of
 
@@ -156,3 +158,17 @@ def test_rolling_back_the_first_says_what_to_do() -> None:
     """With nothing before, rolling back ends with exit code 5 and names the command that promotes."""
     code, _, err = run("rollback")
     assert (code, "oddflow models promote VERSION --model flows" in err) == (5, True)
+
+
+def test_show_brings_nothing_of_a_bundle_to_the_terminal(registry: Registry) -> None:
+    """Escapes and markup in a manifest's parameters and in an alias's history are shown as they are spelled."""
+    path = Path(registry.url) / "flows" / "versions" / SECOND / "model.json"
+    manifest = decode_manifest(path.read_bytes())
+    nasty = {**manifest.parameters, "note": "\x1b[2J\u202e[red]:smile:"}
+    path.write_bytes(replace(manifest, parameters=nasty).sealed().encode())
+    registry.promote("flows", SECOND, by="eve\x9b", reason="[bold]why\nso")
+    code, out, err = run("show", SECOND)
+    assert (code, err) == (0, "")
+    assert r"note=\x1b[2J\u202e[red]:smile:" in out
+    assert r"eve\x9b [bold]why\nso" in out
+    assert all(line.isprintable() for line in out.splitlines())
