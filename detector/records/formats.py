@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from detector.errors import ConfigurationError
 from detector.records.argus import open_argus
 from detector.records.cicflowmeter import open_cicflowmeter
+from detector.records.collectors import open_nfdump, open_nprobe, open_pmacct
 from detector.records.decoder import Options
 from detector.records.flow import Decoder
 from detector.records.goflow2 import open_goflow2
@@ -49,6 +50,9 @@ _ROWS = (
     Format("zeek-tsv", "Zeek conn log, tab-separated, with its #fields lines", open_zeek_tsv, has_columns=True),
     Format("suricata", "Suricata EVE, flow events", open_suricata, is_json=True),
     Format("goflow2", "goflow2 JSON: NetFlow v5 and v9, IPFIX, sFlow", open_goflow2, is_json=True, labels=False),
+    Format("nprobe", "nProbe JSON, by names or numbers of fields", open_nprobe, is_json=True, labels=False),
+    Format("pmacct", "pmacct JSON", open_pmacct, is_json=True, labels=False),
+    Format("nfdump", "nfdump JSON", open_nfdump, is_json=True, labels=False),
     Format("argus", "Argus flows as ra writes them, commas or tabs", open_argus, has_columns=True),
     Format("cicflowmeter", "CICFlowMeter CSV, NTLFlowLyzer", open_cicflowmeter, has_columns=True),
     Format(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from detector.records.collectors import first_time
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import RejectReason
 from detector.records.icmp import split_icmp
@@ -49,7 +50,7 @@ def open_goflow2(options: Options) -> RecordDecoder:
 
 def map_goflow2(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:  # noqa: ARG001 - there are none
     """The canonical columns of one-sided flows."""
-    start = _first(sheet, _STARTS | _RECEIPTS)
+    start = first_time(sheet, _STARTS | _RECEIPTS)
     absent = start.is_null().to_numpy()
     sheet.blame("time_flow_start_ns", absent, RejectReason.MISSING_FIELD, "is missing, as is the time of receipt")
     rate = sheet.counts("sampling_rate").fill_null(1).clip(lower_bound=1)
@@ -60,7 +61,7 @@ def map_goflow2(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:  # noqa: AR
         "proto": sheet.protocols("proto"),
         "src_port": sheet.ports("src_port"),
         "dst_port": sheet.ports("dst_port"),
-        "duration_s": lengths(start, _first(sheet, _ENDS)),
+        "duration_s": lengths(start, first_time(sheet, _ENDS)),
         "src_bytes": _times(sheet.counts("bytes"), rate),
         "src_packets": _times(sheet.counts("packets"), rate),
     }
@@ -85,16 +86,6 @@ def _name_icmp(sheet: Sheet, columns: dict[str, pl.Series]) -> None:
     columns["src_port"], columns["dst_port"] = (
         pick(told, told_port.fill_null(port), port) for told_port, port in zip((kind, code), ports, strict=True)
     )
-
-
-def _first(sheet: Sheet, fields: dict[str, float]) -> pl.Series:
-    """The first of some times that a record has; 0 is how goflow2 says that it has none."""
-    found = pl.repeat(None, len(sheet), dtype=pl.Float64, eager=True)
-    for name, per_second in fields.items():
-        if sheet.present(name).any():
-            times = sheet.times(name, per_second, required=False)
-            found = found.fill_null(pick((times > 0).fill_null(value=False), times, found))
-    return found
 
 
 def _times(counts: pl.Series, rate: pl.Series) -> pl.Series:
