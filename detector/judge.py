@@ -32,7 +32,7 @@ from detector.memory import Memory
 from detector.models.bundle import LoadedModel
 from detector.models.single_flows import Scores
 from detector.records.flow import FlowBatch
-from detector.state.events import StateBegun, StateUnfit
+from detector.state.events import StateBegun, StateLeft, StateUnfit
 from detector.transport.base import OutRecord, RawBatch
 from detector.verdict import Verdict
 
@@ -80,6 +80,7 @@ class Judge:
         matrix = self._features(raw, flows)
         scores = self._score(flows, matrix)
         decision = self._decide(raw, flows, scores)
+        self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
         self._tell_of_rejects(flows)
         return Verdict(
@@ -101,6 +102,7 @@ class Judge:
         matrix = self._matrix(raw, flows)
         scores = self.model.score(matrix)
         self._alerts(raw, flows, matrix, scores.overall, self._decision(raw, flows, scores))
+        self._tell_begun()
         self.memory.incidents.pass_time(clocks(raw, flows))
         self.memory.incidents.take()
         self.memory.incidents.take_ended()
@@ -144,9 +146,8 @@ class Judge:
 
     def _matrix(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
         partitions = raw.partitions[flows.rows]
-        for partition, why_not in self.memory.begin(flows.frame, partitions).items():
-            version = self.model.version
-            self._tell(StateBegun(partition, version) if why_not is None else StateUnfit(partition, version, why_not))
+        for partition, why_not in self.memory.begin(np.unique(partitions).tolist()).items():
+            self._tell(StateUnfit(partition, self.model.version, why_not))
         return self.model.extractor.transform(flows.frame, partitions, self.memory)
 
     def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> Scores:
@@ -208,6 +209,11 @@ class Judge:
         self._open = book.open
         self._tell(IncidentsTold(changes, book.open, ended))
         return write_incidents(changes, self._writer.shape) if self._write_incidents else []
+
+    def _tell_begun(self) -> None:
+        version = self.model.version
+        for partition, why_not in self.memory.settled().items():
+            self._tell(StateBegun(partition, version) if why_not is None else StateLeft(partition, version, why_not))
 
     def _tell_of_rejects(self, flows: FlowBatch) -> None:
         if flows.rejects:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
 from detector.alerts.incidents import IncidentBook
-from detector.beginning import Beginning, first_times
+from detector.beginning import Beginnable, Beginning, why_not
 from detector.errors import InputError
 from detector.features.windows import WindowState
 from detector.features.windows_keys import Arrivals, arrivals_of
@@ -46,6 +46,7 @@ class Memory:
         self.evidence = EvidenceState()
         self._beginning: Beginning | None = None
         self._begun: set[int] = set()
+        self._unsettled: dict[int, tuple[Beginnable, float]] = {}
         self._latest: tuple[pl.DataFrame, Arrivals] | None = None
         self._defined_by: dict[str, Any] = {}
         self._parts: dict[str, Remembered] = {}
@@ -59,29 +60,40 @@ class Memory:
         elif self.windows is None or self._defined_by != dict(wanted):
             self.windows = WindowState(wanted)
             self._begun.clear()
+            self._unsettled.clear()
         self._defined_by = dict(wanted)
         self._beginning = model.beginning
         self._parts = {"incidents": self.incidents, "evidence": self.evidence}
         if self.windows:
             self._parts["windows"] = self.windows
 
-    def begin(self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None) -> dict[int, str | None]:
-        """Have partitions that nothing is known of begin with what training ended with, before these flows of theirs.
+    def begin(self, partitions: Iterable[int]) -> dict[int, str]:
+        """Have those partitions that nothing is known of begin with what training ended with; give why any could not.
 
-        Gives, by partition, why it could not; None where it could. Those that it does not suit are left out.
+        Whether they go on from there, their records tell: :meth:`settled`.
         """
-        beginning, told = self._beginning, dict[int, str | None]()
-        if beginning is None:
-            return told
-        for partition, ts in first_times(frame["ts"].to_numpy(), partitions).items():
-            if partition in self._begun:
+        told: dict[int, str] = {}
+        for partition in partitions:
+            if self._beginning is None or partition in self._begun:
                 continue
             self._begun.add(partition)
             try:
-                if beginning.begin(self.windows, self.evidence, partition, ts):
-                    told[partition] = None
+                for state in self._beginning.begin(self.windows, self.evidence, partition):
+                    self._unsettled[partition] = state, state.event_time_s(partition) or 0.0
             except InputError as error:
                 told[partition] = str(error)
+        return told
+
+    def settled(self) -> dict[int, str | None]:
+        """Of partitions that began, those whose records have told, since the last call, whether they go on from there.
+
+        None for one that does; else why it began empty instead.
+        """
+        told: dict[int, str | None] = {}
+        for partition, (state, ended) in list(self._unsettled.items()):
+            if not state.is_tentative(partition):
+                del self._unsettled[partition]
+                told[partition] = why_not(ended, state.event_time_s(partition) or 0.0)
         return told
 
     def update(
@@ -119,5 +131,7 @@ class Memory:
         """Forget these partitions."""
         gone = list(partitions)
         self._begun.difference_update(gone)
+        for partition in gone:
+            self._unsettled.pop(partition, None)
         for part in self._parts.values():
             part.forget(*gone)

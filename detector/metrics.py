@@ -230,7 +230,8 @@ class Metrics:
         self.state_bytes = self._gauge("state_snapshot_bytes", "Size of the latest snapshot.", "partition")
         self.state_restores = self._counter(
             "state_restores_total",
-            "Partitions that came, by state: ok (as it was), missing, begun (with what training ended with), unfit.",
+            "Partitions that came, by state: ok (as it was), missing, begun (with what training ended with), unfit, or"
+            " other_time (its records are not of after training).",
             "result",
         )
         self.state_restore_seconds = self._histogram(

@@ -14,7 +14,6 @@ from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
 from detector.alerts.suspect import suspect
-from detector.beginning import first_times
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.errors import BundleError, InputError
 from detector.features.replay import features_of, fresh_windows
@@ -67,9 +66,9 @@ def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = Non
 def _begin(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> None:
     if model.beginning is None:
         return
-    for partition, ts in first_times(data.frame["ts"].to_numpy(), _partitions(model, data)).items():
+    for partition in np.unique(_partitions(model, data)).tolist():
         try:
-            model.beginning.begin(windows, evidence, partition, ts)
+            model.beginning.begin(windows, evidence, partition)
         except InputError as error:
             raise BundleError(
                 f"model {model.name} {model.version}: {error}: the state that its training ended with is not for this"

@@ -15,9 +15,10 @@ from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
 from detector.alerts.evidence import EvidenceState
-from detector.beginning import LATE_S, LATEST_S, Beginning
+from detector.beginning import Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.errors import BundleError
+from detector.features.clock import BEFORE_END_S, FARTHEST_S, STEPS_TENTATIVE
 from detector.features.replay import features_of, fresh_windows
 from detector.judge import Judge
 from detector.memory import Memory
@@ -25,7 +26,7 @@ from detector.models.bundle import LoadedModel, read_bundle
 from detector.partitioner import partitions_of
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring import score_flows
-from detector.state.events import StateUnfit
+from detector.state.events import StateBegun, StateLeft, StateUnfit
 from detector.transport.base import Envelope, RawBatch
 from tests.bundles import bundle, ordinary_flows
 from training.simulator.scenario import DEFAULT_START
@@ -33,6 +34,9 @@ from training.train import ended_with
 
 PARTITIONS = 3
 FLOWS = 120
+
+WRAP_S = 2.0**32 / 1000.0
+"""By how much a clock of 32 bits in milliseconds is off."""
 
 
 def model() -> LoadedModel:
@@ -62,7 +66,7 @@ def remembered(model: LoadedModel, flows: pl.DataFrame, cuts: list[int]) -> NDAr
     for start, end in zip([0, *cuts], [*cuts, len(flows)], strict=True):
         batch = flows[start:end]
         partitions = partitions_of(batch["src_ip"], PARTITIONS)
-        memory.begin(batch, partitions)
+        memory.begin(np.unique(partitions).tolist())
         parts.append(model.extractor.transform(batch, partitions, memory))
     return np.concatenate(parts)
 
@@ -75,18 +79,37 @@ def test_features_go_on_from_training(cuts: list[int]) -> None:
     assert np.array_equal(remembered(one, flows, cuts), in_one_piece(one, flows))
 
 
-@pytest.mark.parametrize("seconds", [-1_500.0, -LATE_S - FLOWS - 1.0, LATEST_S + 3.0])
+@pytest.mark.parametrize("seconds", [-1_500.0, -BEFORE_END_S - FLOWS - 1.0, FARTHEST_S + 3.0])
 def test_other_times_begin_empty(seconds: float) -> None:
-    """Flows from before the training's end, or from months after it, begin with empty windows."""
+    """Flows from before the training's end, or from months after it, have empty windows once a few agree."""
     one, flows = model(), later(seconds)
-    assert np.array_equal(remembered(one, flows, []), cold(one, flows))
+    partitions = partitions_of(flows["src_ip"], PARTITIONS)
+    agreed = np.concatenate([np.flatnonzero(partitions == n)[STEPS_TENTATIVE - 1 :] for n in range(PARTITIONS)])
+    empty = pl.concat([flows[np.flatnonzero(partitions == n)[STEPS_TENTATIVE - 1 :]] for n in range(PARTITIONS)])
+    assert np.array_equal(remembered(one, flows, [])[agreed], cold(one, empty))
+
+
+@pytest.mark.parametrize("wrong", [WRAP_S, -WRAP_S, 2.3e9, -1.7e9])
+def test_one_absurd_time_ends_no_beginning(wrong: float) -> None:
+    """However they are batched, flows after a first one of 2099, of 1970 or 49.7 days off go on from training."""
+    one, flows = model(), later()
+    is_first = pl.int_range(pl.len()) == 0
+    off = flows.with_columns(pl.when(is_first).then(pl.col("ts") + wrong).otherwise("ts").alias("ts"))
+    others = ((flows["src_ip"] != flows["src_ip"][0]) & (flows["dst_ip"] != flows["dst_ip"][0])).to_numpy()
+    assert others.sum() > FLOWS / 4
+    expected = remembered(one, flows, [])[others]
+    for cuts in ([], [1], [1, 2, 60]):
+        assert np.array_equal(remembered(one, off, cuts)[others], expected)
 
 
 def test_a_pause_is_no_wild_time() -> None:
-    """After a night's pause the first record already counts as happening when it did."""
+    """After a night's pause records soon count as happening when they did."""
     one, flows = model(), later(40_000.0)
     since = one.extractor.spec.names.index("source_since")
-    assert remembered(one, flows, [])[0, since] > np.log(30_000.0)
+    partitions = partitions_of(flows["src_ip"], PARTITIONS)
+    for number in range(PARTITIONS):
+        row = np.flatnonzero(partitions == number)[STEPS_TENTATIVE - 1]
+        assert remembered(one, flows, [])[row, since] > np.log(30_000.0)
 
 
 def test_known_partitions_stay_as_they_are() -> None:
@@ -94,15 +117,16 @@ def test_known_partitions_stay_as_they_are() -> None:
     one, flows = model(), later(count=10)
     memory = Memory(replace(one, beginning=None))
     partitions = np.zeros(10, np.int32)
-    memory.begin(flows, partitions)
+    memory.begin([0])
     one.extractor.transform(flows, partitions, memory)
     kept = memory.freeze(0)()
     memory.adopt(one)
-    assert memory.begin(flows, partitions) == {0: None}, "evidence has not seen it, and begins"
+    assert memory.begin([0]) == {}
+    assert memory.evidence.is_tentative(0), "evidence has not seen it, and begins"
     assert memory.freeze(0)()["windows"] == kept["windows"]
     memory.drop([0])
     memory.restore(0, kept)
-    memory.begin(flows, partitions)
+    memory.begin([0])
     assert memory.freeze(0)()["windows"] == kept["windows"]
 
 
@@ -112,9 +136,12 @@ def test_trained_over_one_partition_every_partition_begins() -> None:
     windows = fresh_windows(one.extractor)
     features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows, np.zeros(1_500, np.int32))
     memory = Memory(replace(one, beginning=ended_with(windows, EvidenceState())))
-    assert memory.begin(flows, partitions_of(flows["src_ip"], PARTITIONS)) == dict.fromkeys(range(PARTITIONS))
+    assert memory.begin(range(PARTITIONS)) == {}
+    partitions = partitions_of(flows["src_ip"], PARTITIONS)
+    one.extractor.transform(flows, partitions, memory)
+    assert memory.settled() == dict.fromkeys(range(PARTITIONS))
+    assert memory.settled() == {}, "it is told once"
     assert memory.windows is not None
-    assert len({memory.windows.snapshot(partition) for partition in range(PARTITIONS)}) > 1, "each has its own clock"
     assert min(len(memory.windows.snapshot(partition)) for partition in range(PARTITIONS)) > 10_000
 
 
@@ -128,17 +155,14 @@ def test_files_begin_with_it_too() -> None:
     with pytest.raises(BundleError, match="train the model again"):
         score_flows(damaged, data)
     earlier = replace(data, frame=frame.with_columns(pl.col("ts") - 1_000.0))
-    assert np.array_equal(score_flows(one, earlier).scores, one.model.score(cold(one, flows)))
+    assert np.array_equal(score_flows(one, earlier).scores, one.model.score(remembered(one, earlier.frame, [])))
 
 
-def test_state_that_does_not_fit_is_told() -> None:
-    """A model whose state cannot be restored is served all the same; the partition begins empty, and that is told."""
-    one = model()
-    assert one.beginning is not None
-    damaged = Beginning(one.beginning.ended_at, {n: {"windows": b"?"} for n in range(PARTITIONS)})
+def told_of(one: LoadedModel, flows: pl.DataFrame) -> list[events.Event]:
+    """What a judge tells of flows of one partition that nothing is known of."""
     told: list[events.Event] = []
     judge = Judge(
-        replace(one, beginning=damaged),
+        one,
         incoming=Nothing(),
         budget=Budget(incidents_per_day=10.0),
         writer=AlertWriter("ocsf", 3),
@@ -146,20 +170,44 @@ def test_state_that_does_not_fit_is_told() -> None:
         write_incidents=False,
         tell=told.append,
     )
-    flows = later(count=10)
-    raw = RawBatch(
-        topic="flows",
-        values=[b"{}"] * 10,
-        partitions=np.zeros(10, np.int32),
-        offsets=np.arange(10),
-        timestamps_ms=np.zeros(10, np.int64),
-        envelope=lambda _: Envelope(None, ()),
-    )
-    verdict = judge.judge(raw, FlowBatch(flows.with_columns(pl.Series(ROW, range(10), pl.UInt32))))
-    assert verdict.scored == 10
+    for start in range(0, len(flows), 10):
+        batch = flows[start : start + 10]
+        raw = RawBatch(
+            topic="flows",
+            values=[b"{}"] * len(batch),
+            partitions=np.zeros(len(batch), np.int32),
+            offsets=np.arange(start, start + len(batch)),
+            timestamps_ms=np.zeros(len(batch), np.int64),
+            envelope=lambda _: Envelope(None, ()),
+        )
+        numbered = batch.with_columns(pl.Series(ROW, range(len(batch)), pl.UInt32))
+        assert judge.judge(raw, FlowBatch(numbered)).scored == len(batch)
+    return told
+
+
+def test_state_that_does_not_fit_is_told() -> None:
+    """A model whose state cannot be restored is served all the same; the partition begins empty, and that is told."""
+    one = model()
+    assert one.beginning is not None
+    damaged = Beginning(one.beginning.ended_at, {n: {"windows": b"?"} for n in range(PARTITIONS)})
+    told = told_of(replace(one, beginning=damaged), later(count=20))
     (unfit,) = [event for event in told if isinstance(event, StateUnfit)]
     assert (unfit.partition, unfit.model_version) == (0, one.version)
     assert "window state" in unfit.why
+
+
+@pytest.mark.parametrize(("passed", "why"), [(0.0, None), (-1_000.0, "before"), (FARTHEST_S + 3.0, "months after")])
+@pytest.mark.parametrize("first", [0.0, 2.3e9, WRAP_S])
+def test_whether_a_partition_goes_on_is_told(passed: float, why: str | None, first: float) -> None:
+    """Once, when its records have shown it, whatever the first of them said; with the times where it does not."""
+    one, is_first = model(), pl.int_range(pl.len()) == 0
+    flows = later(passed + 1.0, 20).with_columns(pl.col("ts") + pl.when(is_first).then(first).otherwise(0.0))
+    (event,) = (each for each in told_of(one, flows) if isinstance(each, StateBegun | StateLeft))
+    if why is None:
+        assert event == StateBegun(0, one.version)
+    else:
+        assert isinstance(event, StateLeft)
+        assert f", {why} what training ended with, of 2026-" in event.why
 
 
 class Nothing:

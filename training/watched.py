@@ -36,7 +36,6 @@ nothing. Pure; leaves to others which rows are meant and what is made of the sec
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Self
 
 import numpy as np
@@ -44,6 +43,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.dataset import Dataset
+from detector.features.clock import told
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -107,14 +107,6 @@ def left_out(read: Dataset) -> Dataset:
         rejected={**read.rejected, TIME_APART: len(apart)},
         samples={**read.samples, TIME_APART: sample},
     )
-
-
-def told(seconds: float) -> str:
-    """A time as a message names it, whatever it is."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-    except (ValueError, OverflowError, OSError):
-        return f"{seconds:g} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.suspicion import WAYS, Suspicion
+from detector.features.clock import BY_TRAINING, CLOCK, CLOCK_FIELDS, STARTED, begun, happened_at
 from detector.features.windows_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
-from detector.features.windows_kernel import CLOCK, CLOCK_FIELDS, FAR, NEAR, STARTED, halved, happened_at, mixed
+from detector.features.windows_kernel import FAR, NEAR, halved, mixed
 from detector.features.windows_keys import Arrivals, hashes_of
 from detector.features.windows_table import (
     EVICTED,
@@ -218,11 +219,15 @@ class EvidenceState:
         _, clock = self._partitions.get(partition, (None, None))
         return float(clock[CLOCK]) if clock is not None and clock[STARTED] else None
 
-    def begin(self, partition: int, data: bytes, ts: float) -> None:
-        """Restore what ``snapshot`` gave and pass time until ``ts``: a long pause is no wild time stamp."""
+    def begin(self, partition: int, data: bytes) -> None:
+        """Restore what ``snapshot`` gave when training ended; records will tell whether they go on from there."""
         self.restore(partition, data)
-        _, clock = self._partitions[partition]
-        clock[CLOCK] = max(clock[CLOCK], ts)
+        begun(self._partitions[partition][1])
+
+    def is_tentative(self, partition: int) -> bool:
+        """Whether too few records have come since it began to tell whether they go on from there."""
+        _, clock = self._partitions.get(partition, (None, None))
+        return clock is not None and bool(clock[STARTED] == BY_TRAINING)
 
     def forget(self, *partitions: int) -> None:
         """Drop these partitions' state, such as of those that another member reads now."""

@@ -31,12 +31,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.features.clock import AHEAD, BY_TRAINING, CLOCK, LATE, MOVED, STARTED, begun
 from detector.features.spec import Feature
 from detector.features.windows_columns import (
     default_windows,
     read_windows,
 )
-from detector.features.windows_kernel import AHEAD, CLOCK, KEYS, LATE, MOVED, STARTED, Room, advance
+from detector.features.windows_kernel import KEYS, Room, advance
 from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.features.windows_plan import MARKS, Layout
 from detector.features.windows_state import PartitionState, pack, unpack
@@ -157,11 +158,14 @@ class WindowState:
         """
         self._partitions[partition] = unpack(data, self._layout)
 
-    def begin(self, partition: int, data: bytes, ts: float) -> None:
-        """Restore what ``snapshot`` gave and pass time until ``ts``: a long pause is no wild time stamp."""
+    def begin(self, partition: int, data: bytes) -> None:
+        """Restore what ``snapshot`` gave when training ended; records will tell whether they go on from there."""
         self.restore(partition, data)
-        clock = self._partitions[partition].clock
-        clock[CLOCK] = max(clock[CLOCK], ts)
+        begun(self._partitions[partition].clock)
+
+    def is_tentative(self, partition: int) -> bool:
+        """Whether too few records have come since it began to tell whether they go on from there."""
+        return bool(self._state(partition).clock[STARTED] == BY_TRAINING)
 
     def forget(self, *partitions: int) -> None:
         """Drop these partitions' state, such as of those that another member reads now."""

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.features.clock import happened_at
 from detector.features.windows_plan import (
     AGE,
     FIRST_VALUE,
@@ -65,15 +66,6 @@ BEFORE_FIRST = math.exp(-1.0)
 """What a key's first flow has for one second more than the time since the last: its logarithm is -1."""
 
 SHORTEST_GAP_S = 0.01
-
-STEPS_AHEAD, STEPS_BACK = 8, 64
-"""Records in succession that must agree on a time far ahead, or far back, before the clock follows them. Back needs
-more: a sensor that ends long connections at once tells many old start times in a row."""
-
-CLOCK, CANDIDATE, AGREEING, LATE, AHEAD, MOVED, STARTED = 0, 1, 2, 3, 4, 5, 6
-"""Places in a partition's ``clock`` array (float64): its time, a rival time and how many agree on it, and counts."""
-
-CLOCK_FIELDS = 7
 
 KEYS = 8
 """Hashes a record has: of its three keys, of each sighting, and of its port."""
@@ -134,33 +126,6 @@ def halved(times: float) -> float:
     x = (times - whole) * -0.6931471805599453
     series = 1.0 + x * (1.0 + x * (0.5 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x * (1 / 720 + x * (1 / 5040)))))))
     return float(series * _POWERS[whole])
-
-
-@kernel
-def happened_at(ts: float, clock: Floats, late_s: float, ahead_s: float) -> tuple[float, bool]:
-    """Give the time that a record counts as, and whether the clock went back so far that all state is void."""
-    now = clock[CLOCK]
-    if clock[STARTED] == 0.0:
-        clock[STARTED] = 1.0
-        clock[CLOCK] = ts
-        return ts, False
-    if now - late_s <= ts <= now + ahead_s:
-        clock[AGREEING] = 0.0
-        clock[CLOCK] = max(now, ts)
-        return ts, False
-    ahead = ts > now
-    clock[AHEAD if ahead else LATE] += 1.0
-    if abs(ts - clock[CANDIDATE]) <= ahead_s:
-        clock[AGREEING] += 1.0
-    else:
-        clock[AGREEING] = 1.0
-    clock[CANDIDATE] = ts
-    if clock[AGREEING] < (STEPS_AHEAD if ahead else STEPS_BACK):
-        return now, False
-    clock[AGREEING] = 0.0
-    clock[MOVED] += 1.0
-    clock[CLOCK] = ts
-    return ts, not ahead
 
 
 @kernel

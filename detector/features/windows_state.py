@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.features.clock import CLOCK_FIELDS
 from detector.features.windows_bytes import (
     DIGEST_BYTES,
     Envelope,
@@ -26,7 +27,7 @@ from detector.features.windows_bytes import (
     words_of,
 )
 from detector.features.windows_columns import KEYS
-from detector.features.windows_kernel import CLOCK_FIELDS, SUMS_END
+from detector.features.windows_kernel import SUMS_END
 from detector.features.windows_plan import KeyPlan, Layout
 from detector.features.windows_table import (
     EVICTED,
@@ -45,7 +46,7 @@ MAGIC = b"OFW\x03"
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """The tables of one partition, its sightings, and its clock (float64, places as in the kernel)."""
+    """The tables of one partition, its sightings, and its clock, as in :mod:`detector.features.clock`."""
 
     tables: tuple[Table, ...]
     sightings: tuple[NDArray[np.uint32], ...]

@@ -65,6 +65,20 @@ class StateBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class StateLeft:
+    """A partition's records are not of after what its model's training ended with: it begins empty."""
+
+    partition: int
+    model_version: str
+    why: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; its first flows will look new, so a person may want to know."""
+        metrics.state_restores.labels("other_time").inc()
+        log.warning("state.not_begun", partition=self.partition, version=self.model_version, why=self.why)
+
+
+@dataclass(frozen=True, slots=True)
 class StateUnfit:
     """What its model's training ended with is not for this build: the partition begins empty."""
 
