@@ -47,6 +47,28 @@ PROPERTIES = (
 )
 """Tables of a client's own, dotted names."""
 
+FLAGS = {
+    "input.paths": "--input",
+    "input.format": "--format",
+    "input.unpack": "--unpack",
+    "input.topic": "--topic",
+    "output.alerts_path": "--output",
+    "output.dead_letters_path": "--dead-letters",
+    "output.scores_path": "--scores",
+    "output.incidents_path": "--incidents",
+    "kafka.bootstrap_servers": "--bootstrap-servers",
+    "kafka.group": "--group",
+    "model.registry": "--registry",
+    "model.name": "--model",
+    "model.alias": "--alias",
+    "training.max_rejected_share": "--max-rejected",
+    "web.host": "--host",
+    "web.port": "--port",
+    "log.format": "--log-format",
+    "log.level": "--log-level",
+}
+"""What commands call a key."""
+
 Values = dict[str, Any]
 
 
@@ -62,7 +84,7 @@ class Origins:
     def name(self, key: str) -> str:
         """Where ``key`` (dotted) was given, in words to begin a message with."""
         if _holds(self.flags, key):
-            return f"flag for {key}"
+            return f"{FLAGS[key]} ({key})" if key in FLAGS else f"flag for {key}"
         if _holds(self.environment, key):
             return f"environment variable {_variable(key)}"
         if _holds(self.file, key):

@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 
 from detector import cli
 from detector.cli import COMMANDS, EXIT_CODES, app
+from detector.cli.data import FORMAT_NAMES
 from detector.deadline import Deadline
 from detector.errors import OddflowError
+from detector.records.formats import FORMATS
 from detector.web.server import WebServer
 from detector.web.status import Status
 
@@ -75,6 +77,11 @@ def test_help_imports_nothing_heavy() -> None:
         f"finally: print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
     )
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "[]")
+
+
+def test_help_names_every_format() -> None:
+    """The formats that ``--help`` lists are those that there are."""
+    assert set(FORMAT_NAMES) == set(FORMATS)
 
 
 def test_version_is_the_distribution_s() -> None:

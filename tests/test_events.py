@@ -275,3 +275,49 @@ def test_a_log_for_people_acts_on_no_terminal() -> None:
     (line,) = stream.getvalue().splitlines()
     assert line.isprintable()
     assert r"\x1b[2J\u202e" in line
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "style", "people"),
+    [
+        (io.StringIO, "auto", False),
+        (Terminal, "auto", True),
+        (Terminal, "json", False),
+        (io.StringIO, "console", True),
+    ],
+)
+def test_the_log_is_for_who_reads_it(stream: type[io.StringIO], style: Any, people: bool) -> None:
+    """On a terminal lines are for people, elsewhere JSON, unless the setting says which."""
+    written = stream()
+    open_log(written, style=style).info("daemon.started", topic="flows")
+    line = written.getvalue()
+    assert line.startswith('{"') is not people
+    assert ("flows" in line, "daemon.started" in line, line.count("\n")) == (True, True, 1)
+
+
+def test_lines_for_people_say_nothing_empty() -> None:
+    """For people, numbers have separators, counts are words, and what is empty is left out."""
+    written = io.StringIO()
+    log = open_log(written, style="console")
+    log.warning("records.rejected", counts={"bad_port": 12_345, "empty": 1}, sample="", paths=["a", "b"], ready=True)
+    _, _, rest = written.getvalue().partition("Z ")
+    words = "[warning ] records.rejected counts='bad_port 12,345, empty 1' paths='a, b' ready=True"
+    assert " ".join(rest.split()) == words
+
+
+def test_the_start_names_the_address() -> None:
+    """`daemon.started` says where the endpoints are, and what is read: a topic or files."""
+    told = Told()
+    told.tell(events.DaemonStarted("flows", "m", "v1", "http://127.0.0.1:9464"))
+    told.tell(events.DaemonStarted("flows", "m", "v1", files=("conn.log",)))
+    first, second = told.lines
+    assert (first["listening"], first["topic"]) == ("http://127.0.0.1:9464", "flows")
+    assert (second["files"], "topic" in second) == (["conn.log"], False)

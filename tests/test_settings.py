@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import ConfigurationError
-from detector.settings import Settings, known_keys, load_settings
+from detector.settings import FLAGS, Settings, known_keys, load_settings
 from detector.settings_pages import HIDDEN, dumped, plain, schema
 from detector.settings_tree import Batch, Input, Kafka
 
@@ -159,8 +159,13 @@ def test_a_bad_variable_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, 
 
 
 def test_a_bad_flag_is_one_line() -> None:
-    """A flag's value out of bounds names the key."""
-    assert complaint(web__port=70_000) == "flag for web.port: input should be less than or equal to 65535"
+    """A flag's value out of bounds names flag and key."""
+    assert complaint(web__port=70_000) == "--port (web.port): input should be less than or equal to 65535"
+
+
+def test_flags_are_of_keys() -> None:
+    """Every flag that messages name is of a key that there is."""
+    assert set(FLAGS) <= set(known_keys())
 
 
 def test_several_faults_are_counted(tmp_path: Path) -> None:

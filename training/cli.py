@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from detector.dataset import Dataset
     from training.publish import Published
 
+KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
+"""Those of ``detector.models.kinds``, for ``--help``, which imports nothing slow."""
+
 ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli"}
 """Commands with a module of their own; their extras may be missing."""
 
@@ -66,7 +69,7 @@ def train(
     end: ToOption = None,
     registry: RegistryOption = None,
     model: ModelOption = None,
-    kind: Annotated[str, typer.Option(help="Kind of model, such as isolation-forest or kmeans.")] = "ensemble",
+    kind: Annotated[str, typer.Option(help=f"Kind of model: {', '.join(KIND_NAMES)}.")] = "ensemble",
     train_on: Annotated[
         str,
         typer.Option(
@@ -76,7 +79,8 @@ def train(
     ] = "all",
     seed: Annotated[int, typer.Option(min=0, help="The same seed and flows give the same model.")] = 1,
     param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Parameter of the kind, as its library calls it.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE...", help="Parameters of the kind, by its library's names."),
     ] = None,
     holdout: Annotated[float, typer.Option(help="Share of the flows, the latest, to calibrate with.")] = 0.2,
     folds: Annotated[
@@ -93,8 +97,8 @@ def train(
     inside: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NETWORK",
-            help="A network with public addresses that is inside, as private ones are, in CIDR. Repeatable.",
+            metavar="NETWORK...",
+            help="Networks with public addresses that are inside, as private ones are, in CIDR.",
         ),
     ] = None,
     attacker: AttackerOption = None,
@@ -121,7 +125,7 @@ def train(
 
       oddflow train --data labelled.log --format zeek --registry registry --train-on normal --param n_estimators=200
 
-      oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 --inside 2001:db8::/32
+      oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 2001:db8::/32
     """
     from detector.cli.rejects import check_share, told_rejects  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
@@ -130,7 +134,7 @@ def train(
     from detector.registry.registry import Registry  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
-    from training.publish import champion_of, publish  # noqa: PLC0415
+    from training.publish import champion_of, check_place, publish  # noqa: PLC0415
     from training.split import check_holdout  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
     from training.train import train as train_frame  # noqa: PLC0415
@@ -163,6 +167,7 @@ def train(
         check_labels_possible(f"training on {train_on}", settings.input.format, settings.input.mapping, attacker or [])
     asked = given_flows(data, topic, start, end)
     shelf = Registry(settings.model.registry)
+    check_place(settings.model.registry)
     parent = champion_of(shelf, settings.model.name)
     with steps_on_stderr(quiet=as_json) as steps:
         read = left_out(read_flows(settings, asked, steps, labels=True))

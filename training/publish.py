@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from detector.errors import RegistryError
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
@@ -31,6 +37,21 @@ def publish(registry: Registry, files: Mapping[str, bytes], *, promote: bool, re
     registry.publish(model.name, model.version, files)
     previous = registry.promote(model.name, model.version, by=user(), reason=reason) if promote else None
     return Published(model, promote, previous)
+
+
+def check_place(url: str) -> None:
+    """Raise RegistryError for a folder that no model can be published in, before the work of training one.
+
+    Where other storage can be written is seen when it is.
+    """
+    filesystem, path = fsspec.core.url_to_fs(url)
+    if not isinstance(filesystem, LocalFileSystem):
+        return
+    place = next(each for each in (Path(path), *Path(path).parents) if each.exists())
+    if not place.is_dir():
+        raise RegistryError(f"publishing to registry {url}: {place} is a file, not a folder; give a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise RegistryError(f"publishing to registry {url}: {place} cannot be written to; allow it, or give another")
 
 
 def champion_of(registry: Registry, model: str) -> str | None:

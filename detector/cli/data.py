@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 REGISTRY_PATIENCE_S = 30.0
 """How long to wait for a schema registry that does not answer."""
 
+FORMAT_NAMES = (
+    *("zeek", "zeek-json", "zeek-tsv", "suricata", "goflow2", "argus", "cicflowmeter", "vpcflow"),
+    *("unsw-nb15", "nsl-kdd", "mapping"),
+)
+"""Those of ``detector.records.formats``, for ``--help``, which imports nothing slow."""
+
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Settings file (TOML). Default: the one ODDFLOW_CONFIG names.")
 ]
@@ -36,7 +42,7 @@ DataOption = Annotated[
 FormatOption = Annotated[
     str | None,
     typer.Option(
-        "--format", help="Format of a record, such as zeek or suricata; the settings' input.format if not given."
+        "--format", help=f"Format of a record: {', '.join(FORMAT_NAMES)}; the settings' input.format if not given."
     ),
 ]
 UnpackOption = Annotated[

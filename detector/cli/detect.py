@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from detector.cli.data import UnpackOption
+from detector.cli.data import FormatOption, UnpackOption
 from detector.errors import ConfigurationError
 from detector.familiarity import Raised
 from detector.settings import Settings, load_settings
@@ -45,7 +45,7 @@ def detect(
     dead_letters: Annotated[str | None, typer.Option(help="With --input: where unusable records go.")] = None,
     scores: Annotated[str | None, typer.Option(help="With --input: where every record's score goes.")] = None,
     incidents: Annotated[str | None, typer.Option(help="With --input: where incidents go.")] = None,
-    format: Annotated[str | None, typer.Option(help="Format of a record, such as zeek or suricata.")] = None,  # noqa: A002
+    format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
     bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka brokers, as host:port.")] = None,
     topic: Annotated[str | None, typer.Option(help="Kafka topic with the flow records.")] = None,

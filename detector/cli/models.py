@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -35,6 +36,9 @@ ModelOption = Annotated[
 ]
 AliasOption = Annotated[str, typer.Option("--alias", help="Alias to move.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the history.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Settings file (TOML). Default: the one ODDFLOW_CONFIG names.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 WhichArgument = Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="Which version.")]
 
@@ -47,9 +51,9 @@ class Place:
     model: str
 
     @classmethod
-    def chosen(cls, registry: str | None, model: str | None) -> Place:
+    def chosen(cls, registry: str | None, model: str | None, config: Path | None) -> Place:
         """Take what was given, and the rest from the settings. Raises ConfigurationError or RegistryError."""
-        settings = load_settings(None, {"model.registry": registry, "model.name": model})
+        settings = load_settings(config, {"model.registry": registry, "model.name": model})
         return cls(Registry(settings.model.registry), settings.model.name)
 
 
@@ -58,6 +62,7 @@ def list_versions(
     registry: RegistryOption = None,
     model: Annotated[str | None, typer.Option("--model", help="Only this model.")] = None,
     *,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the published versions, oldest first, and the aliases that point to them.
@@ -68,7 +73,7 @@ def list_versions(
 
       oddflow models list --model flows --json
     """
-    place = Place.chosen(registry, model)
+    place = Place.chosen(registry, model, config)
     models = [place.model] if model else place.registry.models()
     rows = [row for name in models for row in _listed(place.registry, name)]
     if not rows:
@@ -82,6 +87,7 @@ def show(
     registry: RegistryOption = None,
     model: ModelOption = None,
     *,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a version is: its manifest, its aliases, and the history of the aliases.
@@ -92,7 +98,7 @@ def show(
 
       oddflow models show challenger --registry s3://models --json
     """
-    place = Place.chosen(registry, model)
+    place = Place.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
     manifest = decode_manifest(place.registry.manifest(place.model, version))
     shown = msgspec.to_builtins(manifest) | {
@@ -108,6 +114,7 @@ def verify(
     registry: RegistryOption = None,
     model: ModelOption = None,
     *,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a version as the daemon does before it takes it: digests, features, bounds, self-test rows. Exit 6 if bad.
@@ -118,7 +125,7 @@ def verify(
 
       oddflow models verify 20261124T034500Z-1f3a9c --json
     """
-    place = Place.chosen(registry, model)
+    place = Place.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
     try:
         digest = _verified(place, version)
@@ -138,6 +145,7 @@ def promote(
     alias: AliasOption = CHAMPION,
     reason: ReasonOption = "",
     *,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify a version, then point an alias to it; daemons that follow the alias take it over while they run.
@@ -148,7 +156,7 @@ def promote(
 
       oddflow models promote 20261124T034500Z-1f3a9c --model flows --registry registry
     """
-    place = Place.chosen(registry, model)
+    place = Place.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
     _verified(place, version)
     previous = place.registry.promote(place.model, version, alias, by=_user(), reason=reason)
@@ -162,6 +170,7 @@ def rollback(
     alias: AliasOption = CHAMPION,
     reason: ReasonOption = "",
     *,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Point an alias back to the version that it pointed to before; once more goes one further back.
@@ -172,7 +181,7 @@ def rollback(
 
       oddflow models rollback --model flows --registry registry
     """
-    place = Place.chosen(registry, model)
+    place = Place.chosen(registry, model, config)
     previous = place.registry.resolve(place.model, alias)
     version = place.registry.rollback(place.model, alias, by=_user(), reason=reason)
     _give_move(place, alias, version, previous, as_json)

@@ -18,6 +18,7 @@ from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL, RejectReason
 from detector.records.headers import HEADER_STARTS, any_line, name_line
 from detector.records.labels import name_label
+from detector.records.protocols import name_argus_protocol
 from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
 from detector.records.states import FIN, RST, SYN, name_exchanges, name_tcp_states, pick
@@ -110,7 +111,7 @@ def map_argus(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         "ts": start,
         "src_ip": sheet.addresses("SrcAddr"),
         "dst_ip": sheet.addresses("DstAddr"),
-        "proto": sheet.protocols("Proto"),
+        "proto": sheet.protocols("Proto", name_argus_protocol),
         "src_port": sheet.ports("Sport"),
         "dst_port": sheet.ports("Dport"),
         "duration_s": sheet.seconds("Dur"),

@@ -52,11 +52,13 @@ _BY_NUMBER = {
 """Other names, by number."""
 
 _OTHERS = {
-    "ip": "hopopt", "rtp": "udp", "rtcp": "udp", "udt": "udp", "ipx/spx": "ipx", "ib": "ib", "arp": "arp",
-    "rarp": "rarp", "any": "any", "unas": "unas", "unknown": "unknown_transport",
-    "unknown_transport": "unknown_transport",
+    "ip": "hopopt", "ipx/spx": "ipx", "ib": "ib", "arp": "arp", "rarp": "rarp", "any": "any", "unas": "unas",
+    "unknown": "unknown_transport", "unknown_transport": "unknown_transport",
 }  # fmt: skip
-"""Names that have no number of their own: Argus's for what is below IP, or seen inside UDP; and for none known."""
+"""Names that have no number of their own: Argus's for what is below IP; and for none known."""
+
+_INSIDE_UDP = frozenset({"rtp", "rtcp", "udt"})
+"""What Argus writes in a transport protocol's place where it has looked inside UDP; no other exporter does."""
 
 _MARKS = re.compile(r"[^a-z0-9+]+", re.ASCII)
 _NUMBER = re.compile(r"\s*0*(\d{1,4})(?:\.0+)?\s*", re.ASCII)
@@ -88,3 +90,8 @@ def name_protocol(spelling: str) -> str | None:
     if number:
         return name_number(int(number[1])) if int(number[1]) <= _MOST else None
     return _NAMED.get(_bare(spelling.removesuffix("(deprecated)")))
+
+
+def name_argus_protocol(spelling: str) -> str | None:
+    """The same, by what Argus writes as well."""
+    return "udp" if spelling.strip().lower() in _INSIDE_UDP else name_protocol(spelling)

@@ -140,10 +140,10 @@ class Sheet:
         self._blame(name, ~good, RejectReason.BAD_ADDRESS, "is not an IPv4 or IPv6 address")
         return spread((data, begins[firsts], ends[firsts], kinds[firsts]), codes, unless)
 
-    def protocols(self, name: str) -> pl.Series:
-        """A transport protocol's name in lower case, from a name or a number; required."""
+    def protocols(self, name: str, named: Callable[[str], str | None] = name_protocol) -> pl.Series:
+        """A transport protocol's name in lower case, from a name or a number, as ``named`` has it; required."""
         kinds = self._cells(name)[3]
-        names = read_repeating(*self._cells(name), name_protocol)
+        names = read_repeating(*self._cells(name), named)
         self._blame(name, kinds == Kind.ABSENT, RejectReason.MISSING_FIELD, "is missing")
         wrong = (kinds != Kind.TEXT) & (kinds != Kind.NUMBER)
         self._blame(name, wrong, RejectReason.WRONG_TYPE, "is not a protocol's name or number")

@@ -11,6 +11,7 @@ from detector.records.argus import name_argus_states
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL
 from detector.records.headers import HEADER_STARTS, name_line
+from detector.records.protocols import name_argus_protocol
 from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
 from detector.records.states import pick
@@ -104,7 +105,7 @@ def map_unsw(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         "ts": sheet.times("Stime"),
         "src_ip": sheet.addresses("srcip"),
         "dst_ip": sheet.addresses("dstip"),
-        "proto": sheet.protocols("proto"),
+        "proto": sheet.protocols("proto", name_argus_protocol),
         "src_port": sheet.ports("sport"),
         "dst_port": sheet.ports("dsport"),
         "duration_s": sheet.seconds("dur"),

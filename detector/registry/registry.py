@@ -206,9 +206,10 @@ class Registry:
 
     def _unknown(self, model: str, name: str, known: list[str]) -> RegistryError:
         if not known:
+            others = f" (there is {', '.join(others[:SHOWN])})" if (others := self.models()) else ""
             return RegistryError(
-                f"registry {self.url} has no model {model} yet; make one: oddflow train --data FILE --format NAME"
-                f" --model {model} --registry {self.url}"
+                f"registry {self.url} has no model {model} yet{others}; make one: oddflow train --data FILE"
+                f" --format NAME --model {model} --registry {self.url}"
             )
         aliases = ", ".join(f"{alias} ({version})" for alias, version in self.aliases(model).items()) or "none"
         more = f"the latest {SHOWN} of {len(known)} versions" if len(known) > SHOWN else "versions"

@@ -172,3 +172,24 @@ def test_show_brings_nothing_of_a_bundle_to_the_terminal(registry: Registry) -> 
     assert r"note=\x1b[2J\u202e[red]:smile:" in out
     assert r"eve\x9b [bold]why\nso" in out
     assert all(line.isprintable() for line in out.splitlines())
+
+
+@pytest.mark.usefixtures("registry")
+def test_another_model_s_name_is_told() -> None:
+    """A model that there isn't is told beside those that there are."""
+    code, _, err = run("show", "--model", "flow")
+    assert (code, "has no model flow yet (there is flows); make one" in err) == (5, True)
+
+
+def test_a_settings_file_names_the_registry(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command takes --config, as the daemon does."""
+    monkeypatch.delenv("ODDFLOW_MODEL__REGISTRY")
+    path = tmp_path / "oddflow.toml"
+    path.write_text(f'[model]\nregistry = "{registry.url}"\n', encoding="utf-8")
+    assert [row["version"] for row in told("list", "--config", str(path))] == [FIRST, SECOND]
+    assert told("show", "--config", str(path))["version"] == FIRST
+    assert told("verify", "--config", str(path))["valid"]
+    assert told("promote", SECOND, "--config", str(path))["version"] == SECOND
+    assert told("rollback", "--config", str(path))["version"] == FIRST

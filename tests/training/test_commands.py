@@ -13,7 +13,10 @@ from typer.testing import CliRunner
 
 from detector.cli import app
 from detector.models.bundle import read_bundle
+from detector.models.kinds import KINDS
 from detector.registry.registry import Registry
+from training.cli import KIND_NAMES
+from training.parameters import NAMES
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
 from training.steadiness import shares
@@ -317,7 +320,7 @@ def test_bad_input(  # noqa: PLR0917 - a row of the table
         (("--param", "n_estimators=10", "clusters_n_clusters=0"), 2, "must be an int in the range [1, inf)"),
         (("--kind", "ecod", "--param", "rows=5"), 2, "ecod has no such parameter; did you mean 'max_rows'?"),
         (("--holdout", "20"), 2, "a share between 0 and 1"),
-        (("--max-rejected", "20"), 2, "training.max_rejected_share"),
+        (("--max-rejected", "20"), 2, "--max-rejected (training.max_rejected_share)"),
         (("--attacker", "10.0.0.300", "--train-on", "normal"), 2, "not an IP address"),
         (("--format", "goflow2", "--train-on", "normal"), 3, "records of the format goflow2 have no labels"),
         (("--format", "vpcflow", "--train-on", "normal+0.1"), 3, "records of the format vpcflow have no labels"),
@@ -329,6 +332,19 @@ def test_what_needs_no_flow_is_checked_before_any_is_read(
     """A kind, parameter, share or label that cannot be is told at once, with the nearest name, whatever the data."""
     code, _, err = run("train", "--data", str(tmp_path / "missing"), "--registry", str(tmp_path / "registry"), *more)
     assert (code, says in err.splitlines()[-1], err.count("\n")) == (exit_code, True, 1), err
+
+
+def test_a_registry_that_cannot_be_is_told_before_any_flow_is_read(tmp_path: Path) -> None:
+    """A file where the registry should be, or below which it should be, ends with 5 at once."""
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "registry"):
+        code, _, err = run("train", "--data", "-", *FORMAT, "--registry", str(place))
+        assert (code, "is a file, not a folder" in err, err.count("\n")) == (5, True, 1), err
+
+
+def test_help_names_every_kind() -> None:
+    """The kinds that ``--help`` lists are those that there are."""
+    assert set(KIND_NAMES) == set(KINDS) == set(NAMES)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "score"])
