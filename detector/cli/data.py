@@ -23,7 +23,7 @@ REGISTRY_PATIENCE_S = 30.0
 
 FORMAT_NAMES = (
     *("zeek", "zeek-json", "zeek-tsv", "suricata", "goflow2", "argus", "cicflowmeter", "vpcflow"),
-    *("unsw-nb15", "nsl-kdd", "mapping"),
+    *("nprobe", "pmacct", "nfdump", "unsw-nb15", "nsl-kdd", "mapping"),
 )
 """Those of ``detector.records.formats``, for ``--help``, which imports nothing slow."""
 
