@@ -12,6 +12,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from detector.cli import EXIT_CODES
+from detector.formats_page import exporters_page
 from detector.metrics import Declared, Metrics
 from detector.settings_pages import example_file, reference_page
 
@@ -54,6 +55,7 @@ def pages() -> dict[Path, str]:
     return {
         Path("config/oddflow.toml"): example_file(),
         Path("docs/configuration.md"): reference_page(EXIT_CODES),
+        Path("docs/exporters.md"): exporters_page(),
         Path("docs/metrics.md"): metrics_page(),
     }
 

@@ -28,7 +28,7 @@ from detector.records.words import ABSENT, build_words, match_words
 MANAGEMENT = "management"
 """Kind under which Argus's records about itself are passed over."""
 
-_WANTED: dict[str, tuple[str, ...]] = {
+WANTED: dict[str, tuple[str, ...]] = {
     "StartTime": ("stime",),
     "Dur": ("duration",),
     "Proto": (),
@@ -48,6 +48,25 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "attack": (),
     "category": (),
 }
+SOURCES = {
+    "ts": "`StartTime`",
+    "duration_s": "`Dur`, else `LastTime` − start",
+    "src_ip": "`SrcAddr`",
+    "src_port": "`Sport`, in digits or as `0x…`",
+    "dst_ip": "`DstAddr`",
+    "dst_port": "`Dport`, likewise",
+    "proto": "`Proto`",
+    "state": "`State`: flags of both sides, or a word",
+    "src_bytes": "`SrcBytes`",
+    "dst_bytes": "`DstBytes`, else `TotBytes` less the source's",
+    "src_packets": "`SrcPkts`",
+    "dst_packets": "`DstPkts`, else `TotPkts` less the source's",
+    "label": "`Label`, else `attack` and `category`",
+}
+"""What each canonical column is made of, for the page about formats."""
+
+PASSED_OVER = {"header": "lines that name columns", "management": "records of Argus about itself: `Proto` is `man`"}
+
 _TITLES = ("starttime", "srcaddr", "dstaddr", "proto")
 _FIELDS = ("stime", "saddr", "daddr", "proto")
 _COLUMNS = [
@@ -69,7 +88,7 @@ _COLUMNS = [
 _KNOWN = tuple(
     Layout((*_COLUMNS, *last), separator) for separator in ",\t" for last in (("Label",), ("SrcPkts", "Label"))
 )
-_PROTO = list(_WANTED).index("Proto")
+_PROTO = list(WANTED).index("Proto")
 _MAN = build_words({(0, "man"): (0, ABSENT)})
 
 _WORDS = {
@@ -85,7 +104,7 @@ _PEACEFUL = ("background", "normal", "benign", "legitimate", "tcp-established", 
 def open_argus(options: Options) -> RecordDecoder:
     """A decoder of binetflow; labels from ``Label``, such as ``flow=From-Botnet-V42`` or ``flow=Background``."""
     dialect = Dialect(
-        wanted=_WANTED,
+        wanted=WANTED,
         header_starts=HEADER_STARTS,
         read_header=any_line(name_line(_TITLES, ",\t"), name_line(_FIELDS, ",\t")),
         known=_KNOWN,

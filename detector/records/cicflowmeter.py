@@ -21,7 +21,7 @@ from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
 from detector.records.states import name_exchanges, pick
 
-_WANTED: dict[str, tuple[str, ...]] = {
+WANTED: dict[str, tuple[str, ...]] = {
     "Flow ID": ("flow_id",),
     "Src IP": ("Source IP", "src_ip"),
     "Src Port": ("Source Port", "src_port"),
@@ -43,6 +43,26 @@ _WANTED: dict[str, tuple[str, ...]] = {
     ),
     "Label": (),
 }
+SOURCES = {
+    "ts": "`Timestamp`: day first, or ISO 8601",
+    "duration_s": "`Flow Duration`, in µs; `duration` of NTLFlowLyzer, in s",
+    "src_ip": "`Src IP`, else `0.0.0.0`",
+    "src_port": "`Src Port`",
+    "dst_ip": "`Dst IP`, else `0.0.0.0`",
+    "dst_port": "`Dst Port`",
+    "proto": "`Protocol`",
+    "state": "of other protocols than TCP, who sent packets",
+    "src_bytes": "`TotLen Fwd Pkts`",
+    "dst_bytes": "`TotLen Bwd Pkts`",
+    "src_packets": "`Tot Fwd Pkts`",
+    "dst_packets": "`Tot Bwd Pkts`",
+    "uid": "`Flow ID`",
+    "label": "`Label`",
+}
+"""What each canonical column is made of, for the page about formats."""
+
+PASSED_OVER = {"header": "lines that name columns"}
+
 _TAIL = ("Protocol", "Timestamp", "Flow Duration", "Tot Fwd Pkts", "Tot Bwd Pkts", "TotLen Fwd Pkts", "TotLen Bwd Pkts")
 _IDS = ("Flow ID", "Src IP", "Src Port", "Dst IP", "Dst Port")
 
@@ -58,7 +78,7 @@ _KNOWN = (_layout(_IDS, 85), _layout(_IDS, 84), _layout(("Dst Port",), 80))
 def open_cicflowmeter(options: Options) -> RecordDecoder:
     """A decoder of CICFlowMeter CSV; labels from ``Label``."""
     dialect = Dialect(
-        wanted=_WANTED,
+        wanted=WANTED,
         header_starts=HEADER_STARTS + b" ",
         read_header=name_line(("protocol", "timestamp"), ","),
         known=_KNOWN,

@@ -75,6 +75,34 @@ class Collector:
         )
         return {name: tuple(filter(None, (self.numbers.get(name),))) for name in names if name}
 
+    def sources(self) -> dict[str, str]:
+        """What each canonical column is made of, for the page about formats."""
+        icmp = f"for ICMP `{self.icmp}` or `{self.dst_port}`" if self.icmp else f"for ICMP `{self.dst_port}`"
+        both = f"`{self.both_flags[0]}` and `{self.both_flags[1]}`, else " if self.both_flags else ""
+        others = "; of others who sent packets" if self.dst_packets else ""
+        made = {
+            "ts": ", else ".join(f"`{name}`" for name in self.starts),
+            "duration_s": f"{', else '.join(f'`{name}`' for name in self.ends)}, less the start",
+            "src_ip": " or ".join(f"`{name}`" for name in self.src_ip),
+            "src_port": f"`{self.src_port}`; {icmp} // 256",
+            "dst_ip": " or ".join(f"`{name}`" for name in self.dst_ip),
+            "dst_port": f"`{self.dst_port}`; {icmp} % 256",
+            "proto": f"`{self.proto}`",
+            "service": f"`{self.service}`, unless it is `Unknown`" if self.service else "",
+            "state": f"of TCP {both}`{self.tcp_flags}`{others}",
+            "src_bytes": f"`{self.src_bytes}`",
+            "dst_bytes": f"`{self.dst_bytes}`" if self.dst_bytes else "",
+            "src_packets": f"`{self.src_packets}`",
+            "dst_packets": f"`{self.dst_packets}`" if self.dst_packets else "",
+            "uid": f"`{self.uid}`" if self.uid else "",
+        }
+        return {column: how for column, how in made.items() if how}
+
+    def passed_over(self) -> dict[str, str]:
+        """What is no flow, for the page about formats."""
+        kinds = " or ".join(f"`{kind}`" for kind in self.others)
+        return {"other_event": f"records whose `{self.event}` is {kinds}"} if self.event else {}
+
 
 _NUMBERS = {
     "IN_BYTES": "1", "IN_PKTS": "2", "PROTOCOL": "4", "TCP_FLAGS": "6", "L4_SRC_PORT": "7", "L4_DST_PORT": "11",

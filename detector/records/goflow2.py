@@ -40,6 +40,20 @@ WANTED: dict[str, tuple[str, ...]] = {
 }
 """The wanted fields, each with its other spellings."""
 
+SOURCES = {
+    "ts": "`time_flow_start_ns`, `time_flow_start_ms` or `time_flow_start`, else `time_received_ns` or `time_received`",
+    "duration_s": "`time_flow_end_ns` (or `time_flow_end_ms`, `time_flow_end`) − start",
+    "src_ip": "`src_addr`",
+    "src_port": "`src_port`, for ICMP `icmp_type`, or what NetFlow 5 has in `dst_port`: type × 256 + code",
+    "dst_ip": "`dst_addr`",
+    "dst_port": "`dst_port`, for ICMP `icmp_code`, or as above",
+    "proto": "`proto`",
+    "state": "of TCP `tcp_flags`",
+    "src_bytes": "`bytes` × `sampling_rate`",
+    "src_packets": "`packets` × `sampling_rate`",
+}
+"""What each canonical column is made of, for the page about formats."""
+
 _MOST = 2.0**62
 
 

@@ -25,7 +25,7 @@ OTHER_EVENT = "other_event"
 ALERTED = "alerted"
 """The label of flows that raised one of Suricata's own alerts: a weak truth."""
 
-_FIELDS = (
+FIELDS = (
     "event_type",
     "flow_id",
     "src_ip",
@@ -47,14 +47,35 @@ _FIELDS = (
     "tcp.tcp_flags_ts",
     "tcp.tcp_flags_tc",
 )
-_TYPE = _FIELDS.index("event_type")
+SOURCES = {
+    "ts": "`flow.start`, never the event's `timestamp`, which is the time of logging",
+    "duration_s": "`flow.end` − `flow.start`",
+    "src_ip": "`src_ip`",
+    "src_port": "`src_port`, for ICMP `icmp_type`",
+    "dst_ip": "`dest_ip`",
+    "dst_port": "`dest_port`, for ICMP `icmp_code`",
+    "proto": "`proto`",
+    "service": "`app_proto`, unless it is `failed` or `unknown`",
+    "state": "of TCP `tcp.tcp_flags_ts` and `tcp.tcp_flags_tc`, else `flow.state`; of others who sent packets",
+    "src_bytes": "`flow.bytes_toserver`",
+    "dst_bytes": "`flow.bytes_toclient`",
+    "src_packets": "`flow.pkts_toserver`",
+    "dst_packets": "`flow.pkts_toclient`",
+    "uid": "`flow_id`",
+    "label": "`flow.alerted`: a weak truth",
+}
+"""What each canonical column is made of, for the page about formats."""
+
+PASSED_OVER = {"other_event": "events whose `event_type` is not `flow`"}
+
+_TYPE = FIELDS.index("event_type")
 _FLOW = build_words({(0, "flow"): (0, ABSENT)})
 _BY_STATE = {"new": "S0", "established": "S1", "closed": "SF"}
 
 
 def open_suricata(options: Options) -> RecordDecoder:
     """A decoder of EVE flow events; the weak label ``alerted`` from ``flow.alerted``."""
-    return RecordDecoder(options, JsonReader(dict.fromkeys(_FIELDS, ())), map_flow, choose_flows)
+    return RecordDecoder(options, JsonReader(dict.fromkeys(FIELDS, ())), map_flow, choose_flows)
 
 
 def choose_flows(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:

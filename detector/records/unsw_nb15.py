@@ -67,7 +67,7 @@ _COLUMNS = [
     "attack_cat",
     "label",
 ]
-_WANTED = [
+WANTED = [
     "srcip",
     "sport",
     "dstip",
@@ -85,11 +85,31 @@ _WANTED = [
     "label",
 ]
 
+SOURCES = {
+    "ts": "`Stime`",
+    "duration_s": "`dur`",
+    "src_ip": "`srcip`",
+    "src_port": "`sport`",
+    "dst_ip": "`dstip`",
+    "dst_port": "`dsport`",
+    "proto": "`proto`",
+    "service": "`service`",
+    "state": "`state`",
+    "src_bytes": "`sbytes`",
+    "dst_bytes": "`dbytes`",
+    "src_packets": "`Spkts`",
+    "dst_packets": "`Dpkts`",
+    "label": "`attack_cat` where `label` is 1",
+}
+"""What each canonical column is made of, for the page about formats."""
+
+PASSED_OVER = {"header": "lines that name columns"}
+
 
 def open_unsw_nb15(options: Options) -> RecordDecoder:
     """A decoder of the raw files; labels from ``label`` and ``attack_cat``."""
     dialect = Dialect(
-        wanted=dict.fromkeys(_WANTED, ()),
+        wanted=dict.fromkeys(WANTED, ()),
         header_starts=HEADER_STARTS,
         read_header=name_line(("srcip", "dstip", "proto", "stime"), ","),
         known=(Layout(tuple(_COLUMNS)),),

@@ -86,6 +86,26 @@ def _spellings(name: str) -> tuple[str, ...]:
 WANTED: dict[str, tuple[str, ...]] = {name: _spellings(name) for name in _NAMES}
 """The wanted fields, each with its other spellings."""
 
+SOURCES = {
+    "ts": "`start`",
+    "duration_s": "`end` − `start`: of the capture window, not of the connection",
+    "src_ip": "`srcaddr`",
+    "src_port": "`srcport`",
+    "dst_ip": "`dstaddr`",
+    "dst_port": "`dstport`",
+    "proto": "`protocol`",
+    "state": "`REJ` where `action` is `REJECT`; else, of TCP, `tcp-flags`",
+    "src_bytes": "`bytes`",
+    "src_packets": "`packets`",
+    "direction": "`flow-direction`, unless `resource-type` says that a transit gateway saw it",
+}
+"""What each canonical column is made of, for the page about formats."""
+
+PASSED_OVER = {
+    "header": "lines that name columns",
+    "no_data": "windows whose `log-status` is `NODATA` or `SKIPDATA`",
+}
+
 _STATUS = _NAMES.index("log-status")
 _WITHOUT = build_words({(0, "NODATA"): (0, ABSENT), (0, "SKIPDATA"): (0, ABSENT)})
 _NOTHING = build_words({(0, "-"): (0, ABSENT), (0, ""): (0, ABSENT)})

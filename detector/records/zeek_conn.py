@@ -65,6 +65,32 @@ _SCOPED = re.compile(r"id[^0-9A-Za-z]+((?:orig|resp)_[hp])")
 
 LABEL_FIELDS: dict[str, tuple[str, ...]] = {"label": (), "detailedlabel": ("detailed-label",)}
 
+SOURCES = {
+    "ts": "`ts`",
+    "duration_s": "`duration`",
+    "src_ip": "`id.orig_h`",
+    "src_port": "`id.orig_p`",
+    "dst_ip": "`id.resp_h`",
+    "dst_port": "`id.resp_p`",
+    "proto": "`proto`",
+    "service": "`service`",
+    "state": "`conn_state`",
+    "src_bytes": "`orig_bytes`",
+    "dst_bytes": "`resp_bytes`",
+    "src_packets": "`orig_pkts`",
+    "dst_packets": "`resp_pkts`",
+    "direction": "`local_orig`, `local_resp`",
+    "uid": "`uid`",
+    "label": "`detailedlabel` of an attack, else `label`",
+}
+"""What each canonical column is made of, for the page about formats."""
+
+PASSED_OVER = {
+    "header": "header lines, which begin with `#`",
+    "other_log": f"records whose `_path` (or `#path`) is not in `input.log_paths`; without one, those that have none of"
+    f" conn's measures, but fields that conn has not, such as `{MARK}`",
+}
+
 _DIRECTIONS = (None, "external", "inbound", "outbound", "internal")
 
 
