@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from detector.records.flow import LABEL
 from detector.records.labels import join_labels, name_label
+from detector.records.protocols import name_protocol
 from detector.records.sheet import Sheet
+from detector.records.states import pick
 from detector.records.text_cells import spread_words
 
 MARK = "trans_id"
@@ -45,6 +47,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "local_resp": (),
     "orig_pkts": (),
     "resp_pkts": (),
+    "ip_proto": (),
     "_path": (),
     MARK: ("note", "failure_reason", "facility"),
 }
@@ -55,7 +58,7 @@ MEASURES = frozenset({"conn_state", "duration", "orig_bytes", "resp_bytes", "ori
 has any."""
 
 _OWN = frozenset(FIELDS) - {MARK} | {
-    *("id", "uid", "missed_bytes", "history", "orig_ip_bytes", "resp_ip_bytes", "tunnel_parents", "ip_proto"),
+    *("id", "uid", "missed_bytes", "history", "orig_ip_bytes", "resp_ip_bytes", "tunnel_parents"),
     *("community_id", "vlan", "inner_vlan", "orig_l2_addr", "resp_l2_addr", "orig_cc", "resp_cc", "label"),
     *("detailedlabel", "detailed-label"),
 }
@@ -72,7 +75,7 @@ SOURCES = {
     "src_port": "`id.orig_p`",
     "dst_ip": "`id.resp_h`",
     "dst_port": "`id.resp_p`",
-    "proto": "`proto`",
+    "proto": "`proto`; `ip_proto` where that is `unknown_transport`",
     "service": "`service`",
     "state": "`conn_state`",
     "src_bytes": "`orig_bytes`",
@@ -116,7 +119,7 @@ def map_conn(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         "ts": sheet.times("ts", any_unit=True),
         "src_ip": sheet.addresses("id.orig_h"),
         "dst_ip": sheet.addresses("id.resp_h"),
-        "proto": sheet.protocols("proto"),
+        "proto": _protocols(sheet),
         "src_port": sheet.ports("id.orig_p"),
         "dst_port": sheet.ports("id.resp_p"),
         "duration_s": sheet.seconds("duration"),
@@ -132,6 +135,15 @@ def map_conn(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
     if labels:
         columns[LABEL] = join_labels(sheet.words("label", name_label), sheet.words("detailedlabel", name_label))
     return columns
+
+
+def _protocols(sheet: Sheet) -> pl.Series:
+    """``proto``, and where that is ``unknown_transport`` the protocol of ``ip_proto``, which Zeek has since 7.1."""
+    proto = sheet.protocols("proto")
+    if not sheet.present("ip_proto").any():
+        return proto
+    unknown = (proto == "unknown_transport").fill_null(value=False)
+    return pick(unknown, sheet.words("ip_proto", name_protocol).fill_null(proto), proto) if unknown.any() else proto
 
 
 def name_directions(source_is_local: NDArray[np.int8], destination_is_local: NDArray[np.int8]) -> pl.Series:

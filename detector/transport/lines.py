@@ -165,5 +165,23 @@ def _parquet_rows(source: io.BytesIO | Path) -> Iterator[list[bytes]]:
     count = rows.select(pl.len()).collect().item()
     for start in range(0, count, PARQUET_ROWS):
         text = io.BytesIO()
-        rows.slice(start, PARQUET_ROWS).collect().write_ndjson(text)
+        _with_text(rows.slice(start, PARQUET_ROWS).collect()).write_ndjson(text)
         yield text.getvalue().splitlines()
+
+
+def _with_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Bytes as text, which some writers do not mark as such; null where they are none, gone where they are nested."""
+    nested = [name for name, dtype in frame.schema.items() if dtype != pl.Binary and "Binary" in str(dtype)]
+    texts = [
+        pl.Series(column.name, [_text_of(value) for value in column], dtype=pl.String)
+        for column in frame.iter_columns()
+        if column.dtype == pl.Binary
+    ]
+    return frame.drop(nested).with_columns(texts)
+
+
+def _text_of(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None

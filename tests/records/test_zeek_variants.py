@@ -60,6 +60,15 @@ def test_a_time_that_fits_no_unit_is_rejected(ts: float) -> None:
     assert reasons(decode("zeek", [dump(CONN, ts=ts)])) == ["bad_timestamp"]
 
 
+@pytest.mark.parametrize(
+    ("proto", "number", "name"),
+    [("unknown_transport", 89, "ospf"), ("tcp", 6, "tcp"), ("unknown_transport", None, "unknown_transport")],
+)
+def test_a_transport_that_zeek_does_not_name_has_its_number(proto: str, number: int | None, name: str) -> None:
+    """``ip_proto`` tells what ``unknown_transport`` is."""
+    assert decode("zeek", [dump(CONN, proto=proto, ip_proto=number)]).frame["proto"].to_list() == [name]
+
+
 @pytest.mark.parametrize("name", ["zeek", "zeek-json"])
 def test_the_logs_that_hold_connections_are_a_setting(name: str) -> None:
     """A renamed ``_path`` is read where the settings name it, and all others are passed over."""

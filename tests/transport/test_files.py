@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import sys
 import time
@@ -88,6 +89,15 @@ def test_parquet_rows_are_json(tmp_path: Path) -> None:
     path = tmp_path / "flows.parquet"
     pl.DataFrame({"uid": ["a", "b"], "bytes": [1, None]}).write_parquet(path)
     assert read(path) == [b'{"uid":"a","bytes":1}', b'{"uid":"b","bytes":null}']
+
+
+def test_bytes_in_parquet_are_text(tmp_path: Path) -> None:
+    """Some writers do not mark text as such; bytes that are none are null, and inside lists they are left out."""
+    path = tmp_path / "flows.parquet"
+    columns = {"srcaddr": [b"192.0.2.1", b"\xff"], "tags": [[b"a"], [b"b"]], "port": [53, 80]}
+    pl.DataFrame(columns).write_parquet(path)
+    values = [json.loads(value) for value in read(path)]
+    assert values == [{"srcaddr": "192.0.2.1", "port": 53}, {"srcaddr": None, "port": 80}]
 
 
 def test_a_cut_off_parquet_file_is_an_error(tmp_path: Path) -> None:
