@@ -29,7 +29,7 @@ from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
-from detector.transport.events import PartitionsSeen
+from detector.transport.events import PartitionsAdded, PartitionsSeen, TopicReplaced
 from detector.warm import warm
 from detector.web.server import WebServer
 from detector.web.status import Status
@@ -66,7 +66,7 @@ class Daemon:
             model.warm()
             warm(model, open_format(settings))
             self._phase("connecting")
-            self._source = source = open_source(settings, tell)
+            self._source = source = open_source(settings, self._tell_of_source)
             sink = open_sink(settings, tell)
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
@@ -127,6 +127,11 @@ class Daemon:
     def _tell_of_judge(self, event: events.Event) -> None:
         self._telemetry.tell(event)
         if isinstance(event, events.ModelSwapped):
+            self._compare_partitions()
+
+    def _tell_of_source(self, event: events.Event) -> None:
+        self._telemetry.tell(event)
+        if isinstance(event, PartitionsAdded | TopicReplaced):
             self._compare_partitions()
 
     def _compare_partitions(self) -> None:

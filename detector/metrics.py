@@ -179,9 +179,17 @@ class Metrics:
         self.commits = self._counter("commits_total", "Commits of offsets, by result: ok or failed.", "result")
         _from_zero(self.commits, ("ok", "failed"))
         self.assigned = self._gauge("partitions_assigned", "Partitions that this process reads.")
-        self.topic_partitions = self._known("topic_partitions", "Partitions that the topic had at the start.")
+        self.topic_partitions = self._known(
+            "topic_partitions", "Partitions that the topic has, as last seen; 0 where it was deleted."
+        )
         self.model_partitions = self._known(
             "model_partitions", "Partitions that the model's windows were trained over; the topic's if it has none."
+        )
+        self.records_lost = self._counter(
+            "records_lost_total", "Records that the topic no longer had when they were to be read."
+        )
+        self.topic_replacements = self._counter(
+            "topic_replacements_total", "Times that the topic was found to be another one of its name."
         )
         self.rebalances = self._counter(
             "rebalances_total", "Changes of assignment, by kind: assigned, revoked or lost.", "kind"
@@ -241,6 +249,9 @@ class Metrics:
         )
         self.state_replayed = self._counter(
             "state_replayed_records_total", "Records gone through again, without output, to restore state."
+        )
+        self.state_missed = self._counter(
+            "state_missed_records_total", "Records that state was restored without: the topic no longer had them."
         )
 
     def _declare_incidents(self) -> None:

@@ -415,8 +415,8 @@ class Pipeline:
 
     def _restore(self, keeper: StateKeeper, partitions: list[int]) -> dict[int, int]:
         """Have the judge's thread, which alone touches that state, put back what is remembered of these."""
-        committed = self._committed(partitions)
-        return self._stages[JUDGE].submit(lambda: keeper.take_over(partitions, committed)).result()
+        committed, oldest = self._committed(partitions), self._source.oldest(partitions)
+        return self._stages[JUDGE].submit(lambda: keeper.take_over(partitions, committed, oldest)).result()
 
     def _committed(self, partitions: list[int]) -> dict[int, int]:
         """Ask where the group is; a broker that has just given partitions may still need a moment for that."""
@@ -445,12 +445,24 @@ class Pipeline:
         self._forget(gone)
         self._tell(PartitionsLost(gone))
 
+    def on_replaced(self, partitions: Iterable[int]) -> None:
+        """Another topic is read under this name: offsets of the earlier one, in flight or done, mean nothing in it."""
+        numbers = list(partitions)
+        self._outdate(numbers)
+        if keeper := self._keeper:
+            self._stages[JUDGE].submit(lambda: keeper.begin_anew(numbers)).result()
+
     def _forget(self, gone: Iterable[int]) -> None:
+        numbers = list(gone)
+        self._outdate(numbers)
+        self._assigned.difference_update(numbers)
+
+    def _outdate(self, partitions: Iterable[int]) -> None:
+        """Let nothing that was read of these before now be committed."""
         self._epoch += 1
-        for partition in gone:
+        for partition in partitions:
             self._gone[partition] = self._epoch
             self._done.pop(partition, None)
-            self._assigned.discard(partition)
 
 
 def _failed(future: Future[Verdict | None]) -> bool:

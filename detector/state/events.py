@@ -52,6 +52,27 @@ class StateMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class StateIncomplete:
+    """A partition's snapshot is older than its log: the records between were to be gone through again, and are gone."""
+
+    partition: int
+    snapshot: int
+    oldest: int
+    missing: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count them: counts, evidence and incidents are as if those flows had not been."""
+        metrics.state_missed.inc(self.missing)
+        log.warning(
+            "state.incomplete",
+            partition=self.partition,
+            snapshot=self.snapshot,
+            oldest=self.oldest,
+            missing=self.missing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StateBegun:
     """A partition that nothing was known of begins with what its model's training ended with."""
 

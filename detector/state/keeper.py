@@ -5,8 +5,11 @@ at or before the group's committed offset is restored, and the records since are
 then the state is what it would have been without the restart. Before the first record of a partition that has no
 snapshot, one of the empty state is written, so that there is always one to begin from.
 
-``take_over``, ``before``, ``after`` and ``give_up`` belong to the thread that judges; ``committed`` and ``replayed``
-to the one that polls.
+Where the log has lost records that were to be gone through again, state goes on without them, and that is told. Where
+the topic is another one of the same name, what is remembered goes on too: it is of the network, not of offsets.
+
+``take_over``, ``begin_anew``, ``before``, ``after`` and ``give_up`` belong to the thread that judges; ``committed``
+and ``replayed`` to the one that polls.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from numpy.typing import NDArray
 from detector import events
 from detector.deadline import Deadline
 from detector.errors import InputError
-from detector.state.events import StateMissing, StateNotSaved, StateRestored, StateSaved
+from detector.state.events import StateIncomplete, StateMissing, StateNotSaved, StateRestored, StateSaved
 from detector.state.snapshot import Snapshot
 from detector.state.store import SnapshotStore
 from detector.transport.base import RawBatch
@@ -76,8 +79,10 @@ class StateKeeper:
 
     # --- partitions come and go -----------------------------------------------------------------------------------
 
-    def take_over(self, partitions: Iterable[int], committed: Mapping[int, int]) -> dict[int, int]:
-        """Restore these partitions; give, by partition, the offset to read again from."""
+    def take_over(
+        self, partitions: Iterable[int], committed: Mapping[int, int], oldest: Mapping[int, int]
+    ) -> dict[int, int]:
+        """Restore these partitions; give, by partition, the offset to read again from: none that the log lacks."""
         rewound: dict[int, int] = {}
         for partition in partitions:
             self._memory.drop([partition])
@@ -85,7 +90,10 @@ class StateKeeper:
             self._committed[partition] = at
             began = time.monotonic()
             snapshot = self._load(partition, at) if at >= 0 else None
+            if at < 0:
+                self._writer.submit(self._clear, partition)
             position = snapshot.offset if snapshot is not None and snapshot.parts else at
+            position = self._still_there(partition, position, at, oldest.get(partition, 0))
             self._held[partition] = Held(position, at, began, position, began, based=snapshot is not None)
             if snapshot is None:
                 continue
@@ -94,6 +102,22 @@ class StateKeeper:
             else:
                 self._tell(StateRestored(partition, 0, time.monotonic() - began))
         return rewound
+
+    def _still_there(self, partition: int, position: int, committed: int, oldest: int) -> int:
+        """The place to go through again from, which is later where the log begins later."""
+        there = min(max(position, oldest), committed)
+        if there > position >= 0:
+            self._tell(StateIncomplete(partition, position, oldest, there - position))
+        return there
+
+    def begin_anew(self, partitions: Iterable[int]) -> None:
+        """Go on with what is remembered of these, at offsets of another topic; snapshots of the earlier one end."""
+        for partition in partitions:
+            if (held := self._held.get(partition)) is None:
+                continue
+            self._committed[partition] = held.position = held.replay_until = -1
+            held.based = False
+            self._writer.submit(self._clear, partition)
 
     def _load(self, partition: int, committed: int) -> Snapshot | None:
         try:
@@ -194,6 +218,12 @@ class StateKeeper:
             if self._store.save(snapshot, self._committed.get(partition, -1)):
                 size = sum(map(len, written.values()))
                 self._tell(StateSaved(partition, position, size, time.monotonic() - began))
+        except OSError as error:
+            self._tell(StateNotSaved(partition, str(error)))
+
+    def _clear(self, partition: int) -> None:
+        try:
+            self._store.clear(partition)
         except OSError as error:
             self._tell(StateNotSaved(partition, str(error)))
 

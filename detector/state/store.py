@@ -67,6 +67,13 @@ class SnapshotStore:
         older, newer = sorted(SLOTS, key=lambda slot: held[slot])
         return older if held[newer] <= committed else None
 
+    def clear(self, partition: int) -> None:
+        """Empty what is kept of a partition: it is of another topic, in which its offset means something else."""
+        self._slots.pop(partition, None)
+        for name, size in self._storage.files(f"{self._folder}/{partition}").items():
+            if size and name in {f"{slot}.state" for slot in SLOTS}:
+                self._storage.replace(f"{self._folder}/{partition}/{name}", b"")
+
     def forget(self, partition: int) -> None:
         """Another process writes them now."""
         self._slots.pop(partition, None)

@@ -6,6 +6,7 @@ Promises, held to by one contract test suite over all transports:
   between two assignments.
 * ``commit`` is called with the next offset to read, only after everything before it is acknowledged.
 * ``flush`` returns only when every record sent is acknowledged; otherwise it raises.
+* A position that the log no longer has is told, with what is lost; reading goes on with the oldest record there is.
 * What passes by itself (a broker lost for a while) is told as an event, once, and never raised.
 """
 
@@ -93,7 +94,7 @@ class OutRecord(NamedTuple):
 class AssignmentListener(Protocol):
     """Told of changes from within ``poll``; on ``revoked`` it commits what is done before it returns.
 
-    On ``assigned`` it may ask the source for what is ``committed`` and ``rewind`` it.
+    On ``assigned`` it may ask the source for what is ``committed`` and ``oldest``, and ``rewind`` it.
     """
 
     def on_assigned(self, partitions: Iterable[int]) -> None:
@@ -106,6 +107,13 @@ class AssignmentListener(Protocol):
 
     def on_lost(self, partitions: Iterable[int]) -> None:
         """These are gone already; committing them would fail."""
+        ...
+
+    def on_replaced(self, partitions: Iterable[int]) -> None:
+        """These are read from their start from now on, of another topic of the same name.
+
+        Positions in the earlier one mean nothing any more; nothing of it can be committed.
+        """
         ...
 
 
@@ -138,6 +146,10 @@ class Source(Protocol):
         """
         ...
 
+    def oldest(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The oldest offset that each of these had when it was assigned; one for which it is not known is left out."""
+        ...
+
     def rewind(self, positions: Mapping[int, int]) -> None:
         """Read these partitions from an earlier offset on; only from within ``on_assigned``, for those just assigned.
 
@@ -162,7 +174,7 @@ class Source(Protocol):
 
     @property
     def partitions(self) -> int | None:
-        """How many partitions the topic had at the start; None before it, and for what has none."""
+        """How many partitions the topic has, as last seen; None before the start, and for what has none."""
         ...
 
     @property

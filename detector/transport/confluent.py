@@ -12,7 +12,7 @@ from threading import Thread
 from typing import cast
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
@@ -24,12 +24,20 @@ from detector.transport.connection import Connection
 from detector.transport.ends import Ends
 from detector.transport.events import FetchFailed
 from detector.transport.librdkafka import Statistics, consumer_properties, incremental, opened, said, statistics
+from detector.transport.positions import Commit, Identity, Positions, Span
+from detector.transport.recovery import NO_POSITION, Recovery
+from detector.transport.topic_watch import TopicWatch
 from detector.transport.topics import CONNECT_S, complaints, require, servers
 
 __all__ = ["ConfluentSink", "ConfluentSource"]
 
 COMMITTED_S = 10.0
-"""How long to ask for what is committed."""
+"""How long to ask for what is committed, or for what a partition's log has."""
+
+_GONE = frozenset(
+    {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION}  # noqa: SLF001
+)
+"""The log does not have the position; librdkafka is told to leave it to us what to do then."""
 
 _FIRST_GUESS_BYTES = 16_384.0
 """A record's size before any was seen: high, so that the first batch keeps its bound too."""
@@ -48,15 +56,19 @@ class ConfluentSource:
     ) -> None:
         self._topic = topic
         self._properties = consumer_properties(properties)
+        self._positions = Positions(topic, self._properties["auto.offset.reset"], tell)
+        self._recovery = Recovery(self._positions, self)
+        self._watch: TopicWatch | None = None
         self._incremental = incremental(self._properties)
         self._tell = tell
         self._connect_s = connect_s
         self._connection = Connection(tell)
         self._consumer: Consumer | None = None
         self._listener: AssignmentListener | None = None
-        self._partitions: int | None = None
         self._assigned: set[int] = set()
         self._moved: set[int] = set()
+        self._starts: dict[int, int] = {}
+        self._unread = 0
         self._rebalancing = False
         self._rewound: dict[int, int] = {}
         self._generation = 0
@@ -74,13 +86,14 @@ class ConfluentSource:
         """Connect and join the group. Raises BrokerError where no broker answers or the topic is missing."""
         self._listener = listener
         callbacks = {"error_cb": complaints(self._connection), "stats_cb": self._on_statistics}
-        consumer = opened(Consumer, {**self._properties, **callbacks})
+        consumer = opened(Consumer, {**self._properties, **callbacks, "auto.offset.reset": "error"})
         try:
             found = require(consumer, [self._topic], servers(self._properties), self._connect_s, self._connection)
         except BrokerError:
             consumer.close()
             raise
-        self._partitions = found[self._topic]
+        self._watch = TopicWatch(self._topic, self._properties)
+        self._positions.notice(self._watch.wait(self._connect_s) or Identity("", found[self._topic]))
         self._consumer = consumer
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -90,9 +103,10 @@ class ConfluentSource:
     def stop(self, deadline: Deadline) -> None:
         """Leave the group and close within the deadline. Does not commit."""
         consumer, self._consumer = self._consumer, None
-        self._listener = None
+        self._listener = self._watch = None
         self._assigned.clear()
         self._ends.close()
+        self._recovery.clear()
         self._connection.closed()
         if consumer is not None:
             closing = Thread(target=consumer.close, daemon=True, name="close-consumer")
@@ -101,8 +115,8 @@ class ConfluentSource:
 
     @property
     def partitions(self) -> int | None:
-        """How many partitions the topic had at the start."""
-        return self._partitions
+        """How many partitions the topic has, as last seen."""
+        return self._positions.partitions
 
     @property
     def ended(self) -> bool:
@@ -119,6 +133,7 @@ class ConfluentSource:
     def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> RawBatch | None:
         """Give up to ``max_records``, about ``max_bytes``, after ``timeout_s`` at most. See the base."""
         deadline = Deadline.after(timeout_s)
+        self._look()
         messages: list[Message] = []
         size = 0
         while True:
@@ -154,10 +169,65 @@ class ConfluentSource:
     def _without_errors(self, chunk: list[Message]) -> list[Message]:
         for message in chunk:
             error = message.error()
-            if error is not None and (rejection := said(error)) != self._last_rejection:
+            if error is not None and error.code() in _GONE and message.partition() in self._assigned:
+                self._recovery.strand(message.partition() or 0, _offset(message))
+            elif error is not None and (rejection := said(error)) != self._last_rejection:
                 self._last_rejection = rejection  # a topic that is gone complains at every attempt
                 self._tell(FetchFailed(error=rejection))
         return [message for message in chunk if message.error() is None]
+
+    # --- positions that the log does not have -------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """See whether it is still the same topic, with so many partitions; go on where the log has no more."""
+        if self._watch is not None and (seen := self._watch.look()) is not None:
+            self._recovery.notice(seen, self._assigned, self._unread)
+            self._unread = sum(self.lag().values())
+        self._recovery.look(self._listener)
+
+    def spans(self, numbers: Iterable[int]) -> dict[int, Span]:
+        """What the logs of these partitions have; one that does not answer in time is left out."""
+        deadline, found = Deadline.after(COMMITTED_S), {}
+        for number in numbers:
+            place = TopicPartition(self._topic, number)
+            try:
+                found[number] = Span(*self._open().get_watermark_offsets(place, timeout=max(deadline.remaining_s, 0.1)))
+            except KafkaException as error:
+                self._connection.complained(said(error))
+        return found
+
+    def commits(self, numbers: Iterable[int]) -> dict[int, Commit]:
+        """What the group has committed of these partitions. Raises BrokerError."""
+        asked = [TopicPartition(self._topic, number) for number in numbers]
+        try:
+            places = self._open().committed(asked, timeout=COMMITTED_S)  # it tries again by itself, until then
+        except KafkaException as error:
+            raise BrokerError(f"asking for committed offsets: {said(error)}") from error
+        if failures := [place.error for place in places if place.error]:
+            raise BrokerError(f"asking for committed offsets: {said(failures[0])}")
+        return {
+            place.partition: Commit(place.offset, Identity.of_mark(place.metadata))
+            for place in places
+            if place.offset >= 0
+        }
+
+    def read_from(self, starts: Mapping[int, int]) -> None:
+        """Read assigned partitions from other places on; what was fetched of them is dropped."""
+        consumer = self._open()
+        self._generation += 1
+        self._starts.update(starts)
+        if self._incremental:
+            consumer.incremental_unassign([TopicPartition(self._topic, number) for number in starts])
+            consumer.incremental_assign([TopicPartition(self._topic, number, at) for number, at in starts.items()])
+        else:
+            rest = [TopicPartition(self._topic, number) for number in self._assigned - starts.keys()]
+            going_on = consumer.position(rest) if rest else []
+            self._starts.update({place.partition: place.offset for place in going_on if place.offset >= 0})
+            places = [TopicPartition(self._topic, number, self._starts.get(number, -1001)) for number in self._assigned]
+            consumer.assign(places)
+        if self._paused:
+            self._held.difference_update(starts)
+            self._hold(consumer)
 
     def _without_moved(self, consumer: Consumer, chunk: list[Message]) -> list[Message]:
         """Leave out what was fetched of a partition before it went away in this very call.
@@ -198,7 +268,12 @@ class ConfluentSource:
 
     def commit(self, positions: Mapping[int, int], deadline: Deadline) -> None:
         """Record the next offset to read, by partition. Raises BrokerError or StaleCommitError; see the base."""
-        own = [TopicPartition(self._topic, number, at) for number, at in positions.items() if number in self._assigned]
+        mark = self._positions.identity.mark()
+        own = [
+            TopicPartition(self._topic, number, at, mark)
+            for number, at in positions.items()
+            if number in self._assigned
+        ]
         if own:
             self._commits.commit(self._open(), own, deadline, rebalancing=self._rebalancing)
         if foreign := sorted(positions.keys() - self._assigned):
@@ -206,14 +281,11 @@ class ConfluentSource:
 
     def committed(self, partitions: Iterable[int]) -> dict[int, int]:
         """The group's committed offsets of these partitions. Raises BrokerError; see the base."""
-        asked = [TopicPartition(self._topic, number) for number in partitions]
-        try:
-            places = self._open().committed(asked, timeout=COMMITTED_S)  # it tries again by itself, until then
-        except KafkaException as error:
-            raise BrokerError(f"asking for committed offsets: {said(error)}") from error
-        if failures := [place.error for place in places if place.error]:
-            raise BrokerError(f"asking for committed offsets: {said(failures[0])}")
-        return {place.partition: place.offset for place in places if place.offset >= 0}
+        return self._positions.valid(self.commits(partitions))
+
+    def oldest(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The oldest offset of each of these; see the base."""
+        return self._positions.oldest(partitions)
 
     def rewind(self, positions: Mapping[int, int]) -> None:
         """Read these from an earlier offset on; see the base."""
@@ -254,8 +326,7 @@ class ConfluentSource:
 
     def _start(self, partition: int) -> int | None:
         """Where reading begins of a partition that nothing was read of yet; None before the client knows that."""
-        known = (self._rewound.get(partition), self._seen.committed(self._topic).get(partition))
-        at = next((offset for offset in known if offset is not None), None)
+        at = self._starts.get(partition)
         return self._seen.next_offsets(self._topic).get(partition) if at is None else at
 
     # --- what librdkafka tells, from within consume ---------------------------------------------------------------
@@ -266,14 +337,23 @@ class ConfluentSource:
         self._moved.update(numbers)
         self._assigned.update(numbers)
         self._rewound = {}
+        starts = self._beginnings(numbers)
         if self._listener:
             with self._in_rebalance():
                 self._listener.on_assigned(numbers)
-        if self._rewound:
+        starts |= self._rewound
+        self._starts.update(starts)
+        if starts:
             for place in partitions:
-                place.offset = self._rewound.get(place.partition, place.offset)
+                place.offset = starts.get(place.partition, place.offset)
             assign = consumer.incremental_assign if self._incremental else consumer.assign
             assign(list(partitions))
+
+    def _beginnings(self, numbers: list[int]) -> dict[int, int]:
+        """Where to begin, in the topic as it is now."""
+        if self._watch is not None and (seen := self._watch.wait(COMMITTED_S)) is not None:
+            self._recovery.notice(seen, self._assigned.difference(numbers), self._unread)
+        return self._recovery.beginnings(numbers)
 
     def _on_revoke(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         numbers = [one.partition for one in partitions]
@@ -304,6 +384,9 @@ class ConfluentSource:
         self._assigned.difference_update(numbers)
         self._held.difference_update(numbers)
         self._ends.forget(list(numbers))
+        self._recovery.forget(numbers)
+        for number in numbers:
+            self._starts.pop(number, None)
 
     def _on_statistics(self, text: str) -> None:
         self._seen = seen = statistics(text)
@@ -316,6 +399,11 @@ class ConfluentSource:
         if self._consumer is None:
             raise BrokerError(f"reading topic {self._topic!r}: the source is not started, or stopped")
         return self._consumer
+
+
+def _offset(message: Message) -> int:
+    at = message.offset()
+    return NO_POSITION if at is None else at
 
 
 def _envelope(message: Message) -> Envelope:

@@ -127,6 +127,90 @@ class PartitionsSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsLost:
+    """The log of a partition begins behind the place to go on at: what lay between was deleted before it was read."""
+
+    topic: str
+    partition: int
+    expected: int
+    found: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count the records; a person is needed, since nobody will read them any more."""
+        lost = self.found - self.expected
+        metrics.records_lost.inc(lost)
+        log.error(
+            "records.lost",
+            topic=self.topic,
+            partition=self.partition,
+            expected=self.expected,
+            found=self.found,
+            lost=lost,
+            state="what is remembered goes on without them",
+            fix="keep records for longer than a daemon may be down or behind: retention.ms and retention.bytes",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TopicReplaced:
+    """The topic was deleted and made again under its name, or its log ends before the place to go on at.
+
+    Reading begins at its start. ``unread`` are the records that the earlier one still had, as last seen.
+    ``partitions`` are those concerned; none are all.
+    """
+
+    topic: str
+    was: str
+    now: str
+    unread: int = 0
+    partitions: tuple[int, ...] = ()
+    expected: int | None = None
+    end: int | None = None
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it, and what was not read of the earlier one."""
+        metrics.topic_replacements.inc()
+        metrics.records_lost.inc(self.unread)
+        told = {"was": self.was, "now": self.now, "expected": self.expected, "end": self.end}
+        write = log.error if self.unread else log.warning
+        write(
+            "topic.replaced",
+            topic=self.topic,
+            partitions=list(self.partitions) or "all",
+            lost=self.unread,
+            doing="reading from its start",
+            state="what is remembered goes on",
+            **{name: value for name, value in told.items() if value not in {None, ""}},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TopicMissing:
+    """The topic that is read was deleted, or its brokers came back without it."""
+
+    topic: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show that it has no partitions; a person is needed."""
+        metrics.topic_partitions.set(0)
+        log.error("topic.missing", topic=self.topic, fix="create it again; it is then read from its start")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsAdded:
+    """The topic has more partitions than before; they are read from their start."""
+
+    topic: str
+    before: int
+    partitions: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show it, and say so."""
+        metrics.topic_partitions.set(self.partitions)
+        log.info("partitions.added", topic=self.topic, before=self.before, partitions=self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionsRevoked:
     """Partitions went to another member, committed as far as they were done."""
 

@@ -169,6 +169,10 @@ class FileSource:
         """Nothing: no file is ever gone on with."""
         return {}
 
+    def oldest(self, partitions: Iterable[int]) -> dict[int, int]:
+        """A file has its first line for ever."""
+        return dict.fromkeys(partitions, 0)
+
     def rewind(self, positions: Mapping[int, int]) -> None:
         """Nothing comes before the start. Raises InputError where a position is given all the same."""
         if positions:

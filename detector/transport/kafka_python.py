@@ -24,7 +24,9 @@ from detector.transport.connection import Connection
 from detector.transport.events import FetchFailed
 from detector.transport.kafka_python_client import no_codec, opened, options, quiet, require, said
 from detector.transport.kafka_python_sink import KafkaPythonSink
-from detector.transport.librdkafka import CLASSIC_GROUP
+from detector.transport.librdkafka import CLASSIC_GROUP, METADATA_MS
+from detector.transport.positions import Commit, Identity, Positions, Span
+from detector.transport.recovery import NO_POSITION, Recovery
 from detector.transport.topics import CONNECT_S, servers
 
 __all__ = ["KafkaPythonSink", "KafkaPythonSource"]
@@ -67,7 +69,9 @@ class KafkaPythonSource:
         self._connection = Connection(tell)
         self._consumer: Any = None
         self._listener: AssignmentListener | None = None
-        self._partitions: int | None = None
+        self._positions = Positions(topic, self._properties.pop("auto.offset.reset", "earliest"), tell)
+        self._recovery = Recovery(self._positions, self)
+        self._unread = 0
         self._assigned: set[int] = set()
         self._moved: set[int] = set()
         self._next: dict[int, int] = {}
@@ -86,7 +90,8 @@ class KafkaPythonSource:
         """Connect and join the group. Raises BrokerError where no broker answers or the topic is missing."""
         defaults = {
             "client_id": "oddflow",
-            "auto_offset_reset": "earliest",
+            "auto_offset_reset": "none",  # see detector.transport.positions
+            "metadata_max_age_ms": METADATA_MS,
             "allow_auto_create_topics": False,
             "enable_auto_commit": False,
             "fetch_max_wait_ms": 100,
@@ -101,9 +106,9 @@ class KafkaPythonSource:
         except BrokerError:
             consumer.close(timeout_ms=0)
             raise
-        self._partitions = len(consumer.partitions_for_topic(self._topic) or ()) or None
         self._listener = listener
         self._consumer = consumer
+        self._positions.notice(self._seen())
         consumer.subscribe([self._topic], listener=_Rebalances(self, consumer))
         self._connection.worked()
 
@@ -112,6 +117,7 @@ class KafkaPythonSource:
         consumer, self._consumer = self._consumer, None
         self._listener = None
         self._assigned.clear()
+        self._recovery.clear()
         self._connection.closed()
         if consumer is not None:
             closing = Thread(
@@ -125,8 +131,8 @@ class KafkaPythonSource:
 
     @property
     def partitions(self) -> int | None:
-        """How many partitions the topic had at the start."""
-        return self._partitions
+        """How many partitions the topic has, as last seen."""
+        return self._positions.partitions
 
     @property
     def ended(self) -> bool:
@@ -143,6 +149,7 @@ class KafkaPythonSource:
     def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> RawBatch | None:
         """Give up to ``max_records``, about ``max_bytes``, after ``timeout_s`` at most. See the base."""
         deadline = Deadline.after(timeout_s)
+        self._recovery.look(self._listener)
         records: list[_Record] = []
         size = 0
         while True:
@@ -164,6 +171,9 @@ class KafkaPythonSource:
         _end_joining(consumer)
         try:
             found = consumer.poll(timeout_ms=timeout_s * 1000, max_records=count)
+        except (errors.OffsetOutOfRangeError, errors.LogTruncationError, errors.NoOffsetForPartitionError) as error:
+            self._strand(error)
+            return []
         except errors.KafkaError as error:
             if self._raised is not None:  # by the listener: the client wraps it
                 raised, self._raised = self._raised, None
@@ -193,6 +203,61 @@ class KafkaPythonSource:
             self._connection.worked()
         else:
             self._connection.failed()
+        self._recovery.notice(self._seen(), self._assigned, self._unread)
+        self._unread = sum(self.lag().values())
+
+    # --- positions that the log does not have -------------------------------------------------------------------
+
+    def _seen(self) -> Identity:
+        """The topic as in the client's metadata, which is seconds old at most."""
+        cluster = self._open()._cluster  # noqa: SLF001 - nothing public tells the id, or tells without asking
+        topic_id = cluster.topic_id(self._topic)
+        numbers = cluster.partitions_for_topic(self._topic) or ()
+        return Identity.of_bytes(topic_id.bytes if topic_id else b"", len(numbers))
+
+    def _strand(self, error: errors.KafkaError) -> None:
+        """Note which partitions cannot be read where they were, and where that was."""
+        told = error.args[0] if error.args else {}
+        for part in told:
+            at = told[part] if isinstance(error, errors.OffsetOutOfRangeError) else self._at(part)
+            if part.partition in self._assigned:
+                self._recovery.strand(part.partition, at)
+
+    def _at(self, part: Any) -> int:
+        held = self._open()._subscription.assignment.get(part)  # noqa: SLF001 - position() would ask and raise again
+        return NO_POSITION if held is None or held.position is None else int(held.position.offset)
+
+    def spans(self, numbers: Iterable[int]) -> dict[int, Span]:
+        """What the logs of these partitions have; none where that is not answered in time."""
+        parts = [TopicPartition(self._topic, number) for number in numbers]
+        try:
+            oldest = self._open().beginning_offsets(parts, timeout_ms=COMMITTED_S * 1000)
+            ends = self._open().end_offsets(parts, timeout_ms=COMMITTED_S * 1000)
+        except errors.KafkaError as error:
+            self._connection.complained(said(error))
+            return {}
+        return {part.partition: Span(oldest[part], ends[part]) for part in parts}
+
+    def commits(self, numbers: Iterable[int]) -> dict[int, Commit]:
+        """What the group has committed of these partitions. Raises BrokerError."""
+        consumer = self._open()
+        parts = [TopicPartition(self._topic, number) for number in numbers]
+        try:
+            found = {part.partition: consumer.committed(part, True, COMMITTED_S * 1000) for part in parts}
+        except errors.KafkaError as error:
+            raise BrokerError(f"asking for committed offsets: {said(error)}") from error
+        return {
+            number: Commit(one.offset, Identity.of_mark(one.metadata))
+            for number, one in found.items()
+            if one is not None and one.offset >= 0
+        }
+
+    def read_from(self, starts: Mapping[int, int]) -> None:
+        """Read assigned partitions from other places on; what was fetched of them is dropped."""
+        self._generation += 1
+        for number, at in starts.items():
+            self._open().seek(TopicPartition(self._topic, number), at)
+            self._next.pop(number, None)
 
     def _batch(self, records: list[_Record]) -> RawBatch:
         count = len(records)
@@ -213,9 +278,9 @@ class KafkaPythonSource:
 
     def commit(self, positions: Mapping[int, int], deadline: Deadline) -> None:
         """Record the next offset to read, by partition. Raises BrokerError or StaleCommitError; see the base."""
-        consumer = self._open()
+        consumer, mark = self._open(), self._positions.identity.mark()
         own = {
-            TopicPartition(self._topic, number): OffsetAndMetadata(at, "", -1)
+            TopicPartition(self._topic, number): OffsetAndMetadata(at, mark, -1)
             for number, at in positions.items()
             if number in self._assigned
         }
@@ -231,13 +296,11 @@ class KafkaPythonSource:
 
     def committed(self, partitions: Iterable[int]) -> dict[int, int]:
         """The group's committed offsets of these partitions. Raises BrokerError; see the base."""
-        consumer = self._open()
-        places = {number: TopicPartition(self._topic, number) for number in partitions}
-        try:
-            found = {n: consumer.committed(place, timeout_ms=COMMITTED_S * 1000) for n, place in places.items()}
-        except errors.KafkaError as error:
-            raise BrokerError(f"asking for committed offsets: {said(error)}") from error
-        return {number: at for number, at in found.items() if at is not None and at >= 0}
+        return self._positions.valid(self.commits(partitions))
+
+    def oldest(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The oldest offset of each of these; see the base."""
+        return self._positions.oldest(partitions)
 
     def rewind(self, positions: Mapping[int, int]) -> None:
         """Read these from an earlier offset on; see the base."""
@@ -295,6 +358,8 @@ class KafkaPythonSource:
         self._generation += 1
         self._moved.update(numbers)
         self._assigned.update(numbers)
+        self._recovery.notice(self._seen(), self._assigned.difference(numbers), self._unread)
+        self.rewind(self._recovery.beginnings(numbers))
         if self._listener:
             self._listener.on_assigned(numbers)
 
@@ -318,6 +383,7 @@ class KafkaPythonSource:
 
     def _forget(self, numbers: Iterable[int]) -> None:
         self._generation += 1
+        self._recovery.forget(numbers)
         for number in numbers:
             self._moved.add(number)
             self._assigned.discard(number)

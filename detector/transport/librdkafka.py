@@ -15,6 +15,8 @@ Client = TypeVar("Client")
 # librdkafka would write its own lines to standard error, one per attempt; what matters is told as an event instead.
 QUIET: dict[str, object] = {"log_level": 0, "log.connection.close": False}
 
+METADATA_MS = 3000
+
 CONSUMER: dict[str, object] = {
     **QUIET,
     "client.id": "oddflow",
@@ -33,6 +35,8 @@ CONSUMER: dict[str, object] = {
     # The connection's state and the offsets behind the lag, once a second, without a request to the broker.
     "statistics.interval.ms": 1000,
     "reconnect.backoff.max.ms": 2000,
+    # New partitions, and a topic that is made again, are heard of within seconds, and not five minutes.
+    "topic.metadata.refresh.interval.ms": METADATA_MS,
 }
 
 # Members keep what they have in a rebalance. The newer protocol (KIP-848) refuses these: there the broker decides.
@@ -51,6 +55,7 @@ PRODUCER: dict[str, object] = {
     # Never give a record up: flush says what is not acknowledged, and the caller decides.
     "delivery.timeout.ms": 0,
     "reconnect.backoff.max.ms": 2000,
+    "topic.metadata.refresh.interval.ms": METADATA_MS,
 }
 
 
@@ -95,7 +100,6 @@ class _Broker(msgspec.Struct):
 
 
 class _Partition(msgspec.Struct):
-    committed_offset: int = -1001
     next_offset: int = -1001
 
 
@@ -113,11 +117,6 @@ class Statistics(msgspec.Struct):
     def connected(self) -> bool:
         """Whether any broker is connected."""
         return any(broker.state == "UP" for broker in self.brokers.values())
-
-    def committed(self, topic: str) -> dict[int, int]:
-        """The group's committed offsets, by partition, as far as the client knows them."""
-        parts = self._partitions(topic).items()
-        return {number: one.committed_offset for number, one in parts if one.committed_offset >= 0}
 
     def next_offsets(self, topic: str) -> dict[int, int]:
         """The offsets to fetch next, by partition, as far as the client knows them."""

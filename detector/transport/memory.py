@@ -15,6 +15,7 @@ import numpy as np
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
+from detector.events import Tell, silent
 from detector.transport.base import (
     AssignmentListener,
     Channel,
@@ -24,6 +25,7 @@ from detector.transport.base import (
     RawBatch,
     StaleCommitError,
 )
+from detector.transport.events import PartitionsAdded, RecordsLost, TopicReplaced
 
 _POLL_S = 0.005
 
@@ -42,10 +44,35 @@ class MemoryTopic:
     name: str = "flows"
     partitions: int = 1
     committed: dict[int, int] = field(default_factory=dict)
+    number: int = 0
+    """Which topic of its name it is."""
     _records: list[list[_Stored]] = field(init=False)
+    _oldest: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._records = [[] for _ in range(self.partitions)]
+        self._oldest = [0] * self.partitions
+
+    def trim(self, partition: int, before: int) -> None:
+        """Delete the records before an offset, as retention does."""
+        self._oldest[partition] = before
+
+    def replace(self, partitions: int | None = None) -> None:
+        """Delete the topic and make it again: empty, and nothing is committed."""
+        self.partitions = partitions or self.partitions
+        self.number += 1
+        self.committed.clear()
+        self.__post_init__()
+
+    def add_partitions(self, count: int) -> None:
+        """Have so many partitions."""
+        self._records += [[] for _ in range(self.partitions, count)]
+        self._oldest += [0] * (count - self.partitions)
+        self.partitions = count
+
+    def oldest(self, partition: int) -> int:
+        """The offset of the oldest record that there is, or of the next one."""
+        return self._oldest[partition]
 
     def append(
         self,
@@ -83,8 +110,18 @@ class MemorySource:
     ``fail_next_commit``; ``disconnected`` makes polls come back empty, as with brokers that are away.
     """
 
-    def __init__(self, *, topic: MemoryTopic, partitions: Iterable[int] | None = None, ends: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        topic: MemoryTopic,
+        partitions: Iterable[int] | None = None,
+        ends: bool = False,
+        tell: Tell = silent,
+    ) -> None:
         self._topic = topic
+        self._tell = tell
+        self._number = topic.number
+        self._seen = topic.partitions
         self._wanted: deque[tuple[set[int], bool]] = deque()
         self._first = set(range(topic.partitions)) if partitions is None else set(partitions)
         self._ends = ends
@@ -127,6 +164,7 @@ class MemorySource:
             raise BrokerError(f"reading topic {self._topic.name!r}: the source is not started, or stopped")
         while self._wanted:
             self._rebalance(*self._wanted.popleft())
+        self._look()
         deadline = Deadline.after(timeout_s)
         rows: list[tuple[int, int, _Stored]] = []
         size = 0
@@ -138,6 +176,24 @@ class MemorySource:
             if len(rows) >= max_records or size >= max_bytes or deadline.passed or self.ended or self._wanted:
                 return self._batch(rows) if rows else None
             time.sleep(min(_POLL_S, deadline.remaining_s))
+
+    def _look(self) -> None:
+        """Notice a topic that was made again, partitions that were added, and records that are gone."""
+        topic, before = self._topic, self._seen
+        if topic.number != self._number:
+            self._tell(TopicReplaced(topic.name, str(self._number), str(topic.number)))
+            self._number = topic.number
+            self._next = dict.fromkeys(self._next, 0)
+            if self._listener:
+                self._listener.on_replaced(sorted(self._next))
+        if topic.partitions > before:
+            self._seen = topic.partitions
+            self._tell(PartitionsAdded(topic.name, before, topic.partitions))
+            self._rebalance(set(self._next) | set(range(before, topic.partitions)), lost=False)
+        for number, at in self._next.items():
+            if at < topic.oldest(number):
+                self._tell(RecordsLost(topic.name, number, at, topic.oldest(number)))
+                self._next[number] = topic.oldest(number)
 
     def _take(self, max_records: int, max_bytes: int) -> list[tuple[int, int, _Stored]]:
         rows: list[tuple[int, int, _Stored]] = []
@@ -196,6 +252,10 @@ class MemorySource:
     def committed(self, partitions: Iterable[int]) -> dict[int, int]:
         """The committed offsets of these partitions, of those that have one."""
         return {number: self._topic.committed[number] for number in partitions if number in self._topic.committed}
+
+    def oldest(self, partitions: Iterable[int]) -> dict[int, int]:
+        """What each of these begins with."""
+        return {number: self._topic.oldest(number) for number in partitions}
 
     def rewind(self, positions: Mapping[int, int]) -> None:
         """Read these from an earlier offset on."""

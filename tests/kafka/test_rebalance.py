@@ -74,6 +74,9 @@ class Member:
         for partition in gone:
             self._done.pop(partition, None)
 
+    def on_replaced(self, partitions: Iterable[int]) -> None:
+        """No topic is made again here."""
+
     def commit(self) -> None:
         """Commit what is done."""
         if self._done:

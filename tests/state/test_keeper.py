@@ -14,10 +14,11 @@ from detector.deadline import Deadline
 from detector.errors import InputError
 from detector.pipeline import Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch
-from detector.state.events import StateMissing, StateRestored
+from detector.state.events import StateIncomplete, StateMissing, StateRestored
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
 from detector.transport.base import Channel, OutRecord, RawBatch
+from detector.transport.events import RecordsLost, TopicReplaced
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
 from detector.verdict import Verdict
 
@@ -114,8 +115,8 @@ def member(
     topic: MemoryTopic, folder: Path, *, partitions: Iterable[int] | None = None, interval_s: float = 0.0
 ) -> Member:
     """Start one on its share of the topic, with batches of seven records."""
-    source, sink, judge = MemorySource(topic=topic, partitions=partitions), MemorySink(), Sums()
     told: list[events.Event] = []
+    source, sink, judge = MemorySource(topic=topic, partitions=partitions, tell=told.append), MemorySink(), Sums()
     keeper = StateKeeper(
         SnapshotStore(str(folder), "group", topic.name), judge, interval_s=interval_s, tell=told.append
     )
@@ -246,3 +247,79 @@ def test_snapshots_do_not_pile_up(topic: MemoryTopic, tmp_path: Path) -> None:
     one = member(topic, tmp_path)
     finish(one, topic)
     assert len(list(tmp_path.rglob("*.state"))) <= 2 * PARTITIONS
+
+
+def test_state_goes_on_without_what_the_log_lost(topic: MemoryTopic, tmp_path: Path) -> None:
+    """Where the log begins behind the snapshot, what is left is gone through again, and what is missing is told."""
+    first = member(topic, tmp_path, interval_s=1000.0)  # its only snapshots are of empty state
+    while topic.committed.get(0, 0) < 5:
+        first.steps(1)
+    first.kill()
+    topic.trim(0, 4)
+    second = member(topic, tmp_path, interval_s=1000.0)
+    finish(second, topic)
+    missing = sum(range(0, 4 * PARTITIONS, PARTITIONS))
+    last = max(range(0, RECORDS, PARTITIONS))
+    assert f"{last}={sum(range(0, RECORDS, PARTITIONS)) - missing}".encode() in second.scores
+    assert [event for event in second.told if isinstance(event, StateIncomplete)] == [StateIncomplete(0, 0, 4, 4)]
+    assert [event for event in second.told if isinstance(event, RecordsLost)] == []  # all of them were scored once
+
+
+@pytest.mark.parametrize("kept", [0.0, 1000.0])
+def test_a_log_that_begins_behind_the_commit_is_told(topic: MemoryTopic, tmp_path: Path, kept: float) -> None:
+    """Records that nobody will score are told with their number, and reading goes on with the oldest that is left."""
+    first = member(topic, tmp_path, interval_s=kept)
+    while 0 not in topic.committed:
+        first.steps(1)
+    first.kill()
+    at = topic.committed[0]
+    topic.trim(0, at + 50)
+    second = member(topic, tmp_path, interval_s=kept)
+    finish(second, topic)
+    assert [event for event in second.told if isinstance(event, RecordsLost)] == [
+        RecordsLost(topic.name, 0, at, at + 50)
+    ]
+    assert sum(score.partition(b"=")[0] == b"%d" % (PARTITIONS * (at + 50)) for score in second.scores) == 1
+
+
+def test_a_topic_made_again_keeps_what_is_remembered(topic: MemoryTopic, tmp_path: Path) -> None:
+    """Sums go on over a topic that is made again; its records come from the first one, and its commits are its own."""
+    one = member(topic, tmp_path)
+    while sum(topic.committed.values()) < RECORDS:
+        one.pipeline.step()
+    before = {number: sum(range(number, RECORDS, PARTITIONS)) for number in range(PARTITIONS)}
+    topic.replace()
+    for number in range(PARTITIONS):
+        topic.append(b"1", partition=number)
+    while sum(topic.committed.values()) < PARTITIONS:
+        one.pipeline.step()
+    one.stop()
+    assert set(one.scores[-PARTITIONS:]) == {f"1={before[number] + 1}".encode() for number in range(PARTITIONS)}
+    assert topic.committed == dict.fromkeys(range(PARTITIONS), 1)
+    assert [type(event) for event in one.told if isinstance(event, TopicReplaced | RecordsLost)] == [TopicReplaced]
+
+
+def test_what_was_read_of_an_earlier_topic_is_never_committed(topic: MemoryTopic, tmp_path: Path) -> None:
+    """Batches in flight when the topic is made again end without a commit: their offsets are of the earlier one."""
+    one = member(topic, tmp_path)
+    one.steps(3)
+    topic.replace()
+    one.steps(40)
+    one.stop()
+    assert topic.committed == {}
+
+
+def test_a_restart_takes_no_snapshot_of_an_earlier_topic(topic: MemoryTopic, tmp_path: Path) -> None:
+    """Snapshots of a topic that was made again while nobody read it are no state of the same offsets in the new one."""
+    first = member(topic, tmp_path)
+    finish(first, topic)
+    topic.replace()
+    for number in range(RECORDS):
+        topic.append(str(number).encode(), partition=number % PARTITIONS)
+    for polls in (30, 30):
+        one = member(topic, tmp_path, interval_s=1000.0)
+        one.steps(polls)
+        one.kill()
+    last = member(topic, tmp_path, interval_s=1000.0)
+    finish(last, topic)
+    assert set(last.scores) <= undisturbed()

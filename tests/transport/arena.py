@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
 from detector.deadline import Deadline
 from detector.events import Tell, silent
@@ -18,6 +20,7 @@ from detector.transport.confluent import ConfluentSink, ConfluentSource
 from detector.transport.files import FileSink, FileSource
 from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
+from detector.transport.topics import Topic, ensure_topics
 
 PATIENCE_S = 30.0
 
@@ -32,6 +35,18 @@ class Arena(Protocol):
 
     def fill(self, records: Sequence[OutRecord], partition: int = 0) -> None:
         """Add records to the input; it has two partitions."""
+        ...
+
+    def trim(self, before: int, partition: int = 0) -> None:
+        """Delete what the input has before an offset, as retention does; only where ``resumes``."""
+        ...
+
+    def replace(self) -> None:
+        """Delete the input and make it again, empty; only where ``resumes``."""
+        ...
+
+    def add_partitions(self, count: int) -> None:
+        """Have so many partitions; only where ``resumes``."""
         ...
 
     def source(self, tell: Tell = silent) -> Source:
@@ -54,7 +69,9 @@ class Recorder:
         self.assigned: list[int] = []
         self.revoked: list[int] = []
         self.lost: list[int] = []
+        self.replaced: list[int] = []
         self.committed: dict[int, int] = {}
+        self.oldest: dict[int, int] = {}
         self._source = source
         self._rewind = dict(rewind or {})
 
@@ -64,6 +81,7 @@ class Recorder:
         self.assigned += added
         if self._source is not None:
             self.committed |= self._source.committed(added)
+            self.oldest |= self._source.oldest(added)
             self._source.rewind({number: self._rewind[number] for number in added if number in self._rewind})
 
     def on_revoked(self, partitions: Iterable[int]) -> None:
@@ -73,6 +91,10 @@ class Recorder:
     def on_lost(self, partitions: Iterable[int]) -> None:
         """Remember."""
         self.lost += partitions
+
+    def on_replaced(self, partitions: Iterable[int]) -> None:
+        """Remember."""
+        self.replaced += partitions
 
 
 class MemoryArena:
@@ -90,10 +112,21 @@ class MemoryArena:
         for record in records:
             self._topic.append(record.value, partition=partition, key=record.key, headers=record.headers)
 
+    def trim(self, before: int, partition: int = 0) -> None:
+        """Forget."""
+        self._topic.trim(partition, before)
+
+    def replace(self) -> None:
+        """Begin anew."""
+        self._topic.replace()
+
+    def add_partitions(self, count: int) -> None:
+        """Add."""
+        self._topic.add_partitions(count)
+
     def source(self, tell: Tell = silent) -> Source:
         """Read the topic."""
-        del tell
-        return MemorySource(topic=self._topic)
+        return MemorySource(topic=self._topic, tell=tell)
 
     def sink(self, channels: Iterable[Channel] = tuple(Channel)) -> Sink:
         """Keep what is sent."""
@@ -120,6 +153,18 @@ class FileArena:
         """Append lines."""
         with self._inputs[partition].open("ab") as file:
             file.writelines((record.value or b"") + b"\n" for record in records)
+
+    def trim(self, before: int, partition: int = 0) -> None:
+        """Files keep their lines."""
+        raise NotImplementedError
+
+    def replace(self) -> None:
+        """A file is read once."""
+        raise NotImplementedError
+
+    def add_partitions(self, count: int) -> None:
+        """Files are named at start."""
+        raise NotImplementedError
 
     def source(self, tell: Tell = silent) -> Source:
         """Read the files that have been filled."""
@@ -160,14 +205,51 @@ class KafkaArena:
         self._input = input_topic
         self._topics = dict(topics)
         self._group = uuid.uuid4().hex
+        self.properties: dict[str, object] = {}
+        """More properties of the sources."""
 
     def fill(self, records: Sequence[OutRecord], partition: int = 0) -> None:
         """Produce."""
         produce(self._bootstrap, self._input, records, partition)
 
+    def trim(self, before: int, partition: int = 0) -> None:
+        """Delete records."""
+        place = TopicPartition(self._input, partition, before)
+        admin = self._admin()
+        for done in admin.delete_records([place]).values():
+            done.result(PATIENCE_S)
+
+    def replace(self) -> None:
+        """Delete and create, at once."""
+        admin = self._admin()
+        for deleted in admin.delete_topics([self._input]).values():
+            deleted.result(PATIENCE_S)
+        ensure_topics({"bootstrap.servers": self._bootstrap}, [Topic(self._input, 2)])
+
+    def add_partitions(self, count: int) -> None:
+        """Add."""
+        admin = self._admin()
+        for done in admin.create_partitions([NewPartitions(self._input, count)]).values():
+            done.result(PATIENCE_S)
+
+    def keep_commits(self) -> Callable[[], None]:
+        """Remember what the group has committed; give what commits it again, as a member does that knows no better."""
+        properties = {"bootstrap.servers": self._bootstrap, "group.id": self._group, "log_level": 0}
+        consumer = Consumer(properties)
+        places = consumer.committed([TopicPartition(self._input, 0)], timeout=PATIENCE_S)
+
+        def again() -> None:
+            consumer.commit(offsets=places, asynchronous=False)
+            consumer.close()
+
+        return again
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
+
     def source(self, tell: Tell = silent) -> Source:
         """Join the group."""
-        properties = {"bootstrap.servers": self._bootstrap, "group.id": self._group}
+        properties = {"bootstrap.servers": self._bootstrap, "group.id": self._group, **self.properties}
         kind = ConfluentSource if self._client == "confluent" else KafkaPythonSource
         return kind(topic=self._input, properties=properties, tell=tell)
 
