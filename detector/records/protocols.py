@@ -63,6 +63,8 @@ _INSIDE_UDP = frozenset({"rtp", "rtcp", "udt"})
 _MARKS = re.compile(r"[^a-z0-9+]+", re.ASCII)
 _NUMBER = re.compile(r"\s*0*(\d{1,4})(?:\.0+)?\s*", re.ASCII)
 _MOST = 255
+_LONGEST = 64
+"""Letters of the longest spelling that is looked at, and so kept in memory."""
 
 
 def _bare(name: str) -> str:
@@ -83,9 +85,13 @@ _NAMED = {
 }
 
 
-@lru_cache(4096)
 def name_protocol(spelling: str) -> str | None:
     """The canonical name of a protocol by any of its names, or its number; None if there is no such protocol."""
+    return _find(spelling) if len(spelling) <= _LONGEST else None
+
+
+@lru_cache(4096)
+def _find(spelling: str) -> str | None:
     number = _NUMBER.fullmatch(spelling)
     if number:
         return name_number(int(number[1])) if int(number[1]) <= _MOST else None

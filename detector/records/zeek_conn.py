@@ -6,7 +6,7 @@ Labelled captures add ``label`` and ``detailedlabel`` (in IoT-23 ``detailed-labe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -64,6 +64,9 @@ _OWN = frozenset(FIELDS) - {MARK} | {
 }
 """Names that a conn record may have; so may any that begin with a sign, such as ``_node_name`` and ``@timestamp``."""
 
+_LONGEST_NAMES = 2_000
+"""So many letters of names, and not more, are kept in memory with what they tell: no log of Zeek's has so many."""
+
 _SCOPED = re.compile(r"id[^0-9A-Za-z]+((?:orig|resp)_[hp])")
 
 LABEL_FIELDS: dict[str, tuple[str, ...]] = {"label": (), "detailedlabel": ("detailed-label",)}
@@ -102,8 +105,13 @@ def wanted_fields(labels: bool) -> dict[str, tuple[str, ...]]:
     return FIELDS | LABEL_FIELDS if labels else FIELDS
 
 
-def tells_conn(names: Iterable[str]) -> bool:
+def tells_conn(names: tuple[str, ...]) -> bool:
     """Whether a record or a header line with these names is of conn: it measures something, or has nothing else."""
+    return _tells_conn(names) if sum(map(len, names)) < _LONGEST_NAMES else _tells_conn.__wrapped__(names)
+
+
+@lru_cache(256)
+def _tells_conn(names: tuple[str, ...]) -> bool:
     unscoped = {name_unscoped(name) for name in names}
     return not unscoped.isdisjoint(MEASURES) or all(name in _OWN or not name[:1].isalnum() for name in unscoped)
 

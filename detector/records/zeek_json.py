@@ -24,6 +24,7 @@ from detector.records.zeek_conn import FIELDS, MARK, MEASURES, map_conn, tells_c
 
 _NAMES = list(FIELDS)
 _PATH, _TIME, _PROTO, _STATE, _MARK = (_NAMES.index(name) for name in ("_path", "ts", "proto", "conn_state", MARK))
+_NAMES_OF = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MEASURES = [_NAMES.index(name) for name in sorted(MEASURES)]
 
 
@@ -69,5 +70,5 @@ class ZeekJsonReader:
             others |= unsure & marked
             places = np.flatnonzero(unsure & ~marked)
             whole = intake.values(np.searchsorted(intake.rows, cells.rows[places]))
-            others[places] = [not tells_conn(msgspec.json.decode(value)) for value in whole]
+            others[places] = [not tells_conn(tuple(_NAMES_OF.decode(value))) for value in whole]
         return others

@@ -49,7 +49,7 @@ def test_each_tools_spelling_is_known(spelling: str, name: str) -> None:
     assert name_protocol(spelling) == name
 
 
-@pytest.mark.parametrize("spelling", ["", "-", "256", "-1", "6.5", "tpc", "٦", "6 17", "1e1"])
+@pytest.mark.parametrize("spelling", ["", "-", "tcp" + " " * 100, "256", "-1", "6.5", "tpc", "٦", "6 17", "1e1"])
 def test_what_is_no_protocol_has_no_name(spelling: str) -> None:
     """Nothing is guessed."""
     assert name_protocol(spelling) is None
