@@ -68,7 +68,8 @@ EXPORTERS = (
               columns of `input.columns`; else those that Zeek writes by itself: 21, up to two more at the end, or
               `_node_name` first. The last two are labels only if they look so (`Malicious`, `Benign` …).
             * `conn_long` tells a connection again and again while it lasts. `conn` tells it whole at its end, so that
-              only `conn` is read unless `input.log_paths` names others.
+              only `conn` is read unless `input.log_paths` names others. Records of `conn_long` that have neither
+              `_path` nor a header cannot be told from conn: do not send them to the same topic.
         """),
         shipping.ZEEK,
     ),
