@@ -58,7 +58,7 @@ def zeek_tsv_reader(options: Options) -> SplitReader:
         wanted=wanted_fields(options.labels),
         header_starts=b"#\t ",
         read_header=header_reader(options.log_paths),
-        known=KNOWN,
+        known=KNOWN if options.labels else tuple(layout for layout in KNOWN if layout.names != _LABELLED),
         nothings=_NOTHINGS,
         choose=_choose,
         required=("ts", "id.orig_h", "id.resp_h", "proto"),
