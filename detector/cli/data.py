@@ -54,6 +54,14 @@ UnpackOption = Annotated[
         " input.unpack if not given.",
     ),
 ]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        help="Names of the columns, in order, where no header line says them: one text with blanks or commas between;"
+        " the settings' input.columns if not given.",
+    ),
+]
 TopicOption = Annotated[str | None, typer.Option("--topic", help="Kafka topic to read flows from, instead of files.")]
 BootstrapOption = Annotated[
     str | None, typer.Option("--bootstrap-servers", help="Kafka brokers, as host:port; the settings' if not given.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from detector.cli.data import FormatOption, UnpackOption
+from detector.cli.data import ColumnsOption, FormatOption, UnpackOption
 from detector.errors import ConfigurationError
 from detector.familiarity import Raised
 from detector.settings import Settings, load_settings
@@ -47,6 +47,7 @@ def detect(
     incidents: Annotated[str | None, typer.Option(help="With --input: where incidents go.")] = None,
     format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
+    columns: ColumnsOption = None,
     bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka brokers, as host:port.")] = None,
     topic: Annotated[str | None, typer.Option(help="Kafka topic with the flow records.")] = None,
     group: Annotated[str | None, typer.Option(help="Kafka consumer group.")] = None,
@@ -84,6 +85,7 @@ def detect(
         "input.paths": inputs or None,
         "input.format": format,
         "input.unpack": unpack or None,
+        "input.columns": columns,
         "input.topic": topic,
         "output.alerts_path": output,
         "output.dead_letters_path": dead_letters,

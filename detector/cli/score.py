@@ -9,6 +9,7 @@ import typer
 from detector.cli.data import (
     AliasOption,
     BootstrapOption,
+    ColumnsOption,
     ConfigOption,
     DataOption,
     FormatOption,
@@ -32,6 +33,7 @@ def score(
     data: DataOption = None,
     format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
+    columns: ColumnsOption = None,
     topic: TopicOption = None,
     bootstrap_servers: BootstrapOption = None,
     start: FromOption = None,
@@ -66,6 +68,7 @@ def score(
         config,
         input__format=format,
         input__unpack=unpack or None,
+        input__columns=columns,
         kafka__bootstrap_servers=bootstrap_servers,
         model__registry=registry,
         model__name=model,
