@@ -19,7 +19,6 @@ from detector.alerts.decide import Budget, Decision, decide
 from detector.alerts.events import BudgetSet, IncidentsTold
 from detector.alerts.explain import explain
 from detector.alerts.incident_document import write_incidents
-from detector.alerts.incidents import clocks
 from detector.alerts.score_record import score_records
 from detector.alerts.suspect import suspect
 from detector.drift import DriftMonitor
@@ -87,7 +86,7 @@ class Judge:
             scored=len(scores.overall),
             model_version=self.model.version,
             alerts=self._alerts(raw, flows, matrix, scores.overall, decision),
-            incidents=self._incidents(raw, flows),
+            incidents=self._incidents(),
             dead_letters=letters,
             dead_lettered=len(flows.rejects),
             scores=self._scores(raw, flows, scores.overall),
@@ -103,7 +102,7 @@ class Judge:
         scores = self.model.score(matrix)
         self._alerts(raw, flows, matrix, scores.overall, self._decision(raw, flows, scores))
         self._tell_begun()
-        self.memory.incidents.pass_time(clocks(raw, flows))
+        self.memory.incidents.pass_time()
         self.memory.incidents.take()
         self.memory.incidents.take_ended()
 
@@ -185,6 +184,7 @@ class Judge:
         decision: Decision,
     ) -> list[OutRecord]:
         """Explain and write the few rows that are alerts."""
+        self.memory.incidents.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
         if not len(decision.rows):
             return []
         why = explain(self.model, matrix, decision)
@@ -196,9 +196,9 @@ class Judge:
             return []
         return score_records(raw, flows, scores, self.model, self._writer.max_text_bytes)
 
-    def _incidents(self, raw: RawBatch, flows: FlowBatch) -> list[OutRecord]:
+    def _incidents(self) -> list[OutRecord]:
         """What is to be told of incidents, after this batch's alerts and by its time."""
-        self.memory.incidents.pass_time(clocks(raw, flows))
+        self.memory.incidents.pass_time()
         return self._told()
 
     def _told(self) -> list[OutRecord]:

@@ -74,8 +74,8 @@ class AlertWriter:
         bounds = {"top_features": self._top_features, "max_text_bytes": self.max_text_bytes}
         contents = build_alerts(raw, flows, matrix, scores, decision, explanations, model, **bounds)
         if incidents is not None:
-            for content in contents:
-                content.incident = incidents.put(content)
+            for content, row in zip(contents, decision.rows.tolist(), strict=True):
+                content.incident = incidents.put(content, row)
         return [
             OutRecord(printable_json(_encoder.encode(self._lay_out(content))), key=content.flow["src_ip"].encode())
             for content in contents

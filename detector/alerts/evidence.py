@@ -40,7 +40,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.suspicion import WAYS, Suspicion
-from detector.features.clock import BY_TRAINING, CLOCK, CLOCK_FIELDS, STARTED, begun, happened_at
+from detector.features.clock import (
+    AHEAD_S,
+    BY_TRAINING,
+    CLOCK,
+    CLOCK_FIELDS,
+    FARTHEST_TIME_S,
+    LATE_S,
+    STARTED,
+    begun,
+    happened_at,
+)
 from detector.features.windows_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
 from detector.features.windows_kernel import FAR, NEAR, halved, mixed
 from detector.features.windows_keys import Arrivals, hashes_of
@@ -84,9 +94,6 @@ KNOWN_S = 6 * 3600.0
 
 KEYS = 524_288
 """Keys kept per partition, targets and breadths, the least recently used of a bucket evicted beyond it: 48 MiB."""
-
-LATE_S, AHEAD_S = 3600.0, 600.0
-"""As of the windows: further behind or ahead of its partition's clock, a record counts as happening now."""
 
 _WIDTH = 16
 _EVIDENCE, _HABIT = 4, 5
@@ -179,7 +186,7 @@ class EvidenceState:
         found = Suspicion(*(np.empty(len(ts)) for _ in WAYS))
         if not len(ts):
             return found
-        times = np.clip(np.nan_to_num(ts), -1e11, 1e11)
+        times = np.clip(np.nan_to_num(ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
         parts = np.zeros(len(ts), np.int32) if partitions is None else partitions
         for partition in np.unique(parts).tolist():
             rows = np.flatnonzero(parts == partition)

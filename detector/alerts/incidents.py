@@ -1,15 +1,17 @@
 """Puts alerts together into incidents: same source or destination, same leading features, within a window of time.
 
 The first alert is never delayed: every alert goes out at once and carries its incident's id; what is told of an
-incident is told beside. State is kept by partition, like the windows, within fixed bounds; times are the flows' own,
-so that the same records give the same incidents however they are cut into batches.
+incident is told beside. State is kept by partition, like the windows, within fixed bounds. Times are the flows' own,
+by a clock that no wrong one moves (:mod:`detector.features.clock`), and each alert meets the incidents that are open at
+its own time, so that the same records give the same incidents however they are cut into batches.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -30,8 +32,7 @@ from detector.alerts.incident import (
     theme,
 )
 from detector.errors import InputError
-from detector.records.flow import FlowBatch
-from detector.transport.base import RawBatch
+from detector.features.clock import CLOCK_FIELDS, MOVED, Heard, hear
 
 NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
 """Of incident ids: ``uuid5(NAMESPACE, id of its first alert)``."""
@@ -64,6 +65,22 @@ class _Place(msgspec.Struct):
 
     incidents: dict[str, Incident] = {}
     begun: int = 0
+    clock: list[float] = []
+    """As in :mod:`detector.features.clock`, as it was when the state was kept."""
+
+
+class Span(NamedTuple):
+    """When a flow counts as having begun and ended."""
+
+    start: float
+    end: float
+
+    @classmethod
+    def of(cls, flow: Mapping[str, Any], counts_as: float | None) -> Self:
+        """As it says, unless its start counts as another: how long it lasted is no more to be believed then."""
+        if counts_as is None or counts_as == flow["ts"]:
+            return cls(flow["ts"], flow["ts"] + max(flow.get("duration_s", 0.0), 0.0))
+        return cls(counts_as, counts_as)
 
 
 _decoder = msgspec.msgpack.Decoder(_Place)
@@ -79,6 +96,13 @@ class IncidentBook:
         self._places: dict[int, _Place] = {}
         self._index: dict[int, dict[tuple[str, str], list[str]]] = {}
         self._changes: list[Change] = []
+        self._clocks: dict[int, NDArray[np.float64]] = {}
+        self._heard: Heard | None = None
+        self._lasts: dict[int, int] = {}
+        """The last record of each partition among those heard."""
+        self._moves: dict[int, float] = {}
+        self._due: dict[int, float] = {}
+        """By partition: until then none of its incidents is over."""
         self._ended: Counter[str] = Counter()
 
     @property
@@ -86,20 +110,33 @@ class IncidentBook:
         """How many incidents are open."""
         return sum(len(place.incidents) for place in self._places.values())
 
-    def put(self, alert: Content) -> dict[str, Any]:
+    def hear(self, ts: NDArray[np.float64], partitions: NDArray[np.int32]) -> None:
+        """Take the times of a batch's flows, in record order, before any alert of theirs is put."""
+        self._heard = hear(ts, partitions, self._clocks)
+        numbers, from_end = np.unique(partitions[::-1], return_index=True)
+        self._lasts = dict(zip(numbers.tolist(), (len(ts) - 1 - from_end).tolist(), strict=True))
+
+    def put(self, alert: Content, row: int | None = None) -> dict[str, Any]:
         """Add an alert to its incident, or begin one; give what the alert tells of it.
 
-        Call it in record order; what is to be told waits for :meth:`take`.
+        ``row`` is that of its flow among those heard; None: its own time counts, and no time passes. Call it in record
+        order; what is to be told waits for :meth:`take`.
         """
         partition = alert.position["partition"]
         place = self._places.setdefault(partition, _Place())
-        incident = self._matching(partition, alert)
+        counts_as = None
+        if row is not None and self._heard is not None:
+            self._pass_until(partition, row)
+            counts_as = float(self._heard.counts_as[row])
+        span = Span.of(alert.flow, counts_as)
+        incident = self._matching(partition, alert, span)
         if incident is None:
-            incident = self._begin(partition, alert)
+            incident = self._begin(partition, alert, span)
         else:
             self._narrow(partition, incident, alert)
             place.incidents[incident.id] = place.incidents.pop(incident.id)  # the latest is the last
-        _add(incident, alert)
+        _add(incident, alert, span)
+        self._due[partition] = min(self._due.get(partition, -math.inf), incident.last_seen + 2 * self._gap_s)
         rule = guess(incident)
         if _is_due(incident):
             self._tell("open" if incident.revision == 0 else "update", incident, rule)
@@ -111,14 +148,27 @@ class IncidentBook:
             "first": incident.count == 1,
         }
 
-    def pass_time(self, now: Mapping[int, float]) -> None:
-        """Close incidents that were quiet for twice the gap; ``now`` is each partition's time: :func:`clocks`."""
-        for partition, seconds in now.items():
-            place = self._places.get(partition)
-            for incident in list(place.incidents.values()) if place else ():
-                # Twice the gap: a flow that comes up to a gap late finds the same incidents, wherever batches end.
-                if seconds - incident.last_seen > 2 * self._gap_s:
-                    self._close(partition, incident)
+    def pass_time(self) -> None:
+        """Close the incidents that are over once all that was heard has been put."""
+        for partition, row in self._lasts.items():
+            self._pass_until(partition, row)
+
+    def _pass_until(self, partition: int, row: int) -> None:
+        """Close what was over by the time of this row: quiet for twice the gap, or of before the clock moved far."""
+        place = self._places.get(partition)
+        if place is None or self._heard is None:
+            return
+        now, moves = float(self._heard.now[row]), float(self._heard.moves[row])
+        moved = moves != self._moves.get(partition, 0.0)
+        self._moves[partition] = moves
+        if not moved and now <= self._due.get(partition, -math.inf):
+            return
+        for incident in sorted(place.incidents.values(), key=lambda each: each.last_seen):
+            # Twice the gap: a flow that comes up to a gap late finds its incident.
+            if moved or now - incident.last_seen > 2 * self._gap_s:
+                self._close(partition, incident)
+        ends = (incident.last_seen for incident in place.incidents.values())
+        self._due[partition] = min(ends, default=math.inf) + 2 * self._gap_s
 
     def close_all(self) -> None:
         """Close every incident: no more flows will come."""
@@ -145,7 +195,9 @@ class IncidentBook:
 
     def snapshot(self, partition: int) -> bytes:
         """The partition's open incidents as bytes; the same for the same history."""
-        return _encoder.encode(self._places.get(partition, _Place()))
+        place = self._places.get(partition, _Place())
+        clock = self._clocks.get(partition)
+        return _encoder.encode(msgspec.structs.replace(place, clock=[] if clock is None else clock.tolist()))
 
     def restore(self, partition: int, data: bytes) -> None:
         """Put back what ``snapshot`` gave. Raises InputError, and changes nothing, for bytes that are damaged."""
@@ -153,34 +205,38 @@ class IncidentBook:
             place = _decoder.decode(data)
         except msgspec.MsgspecError as error:
             raise InputError(f"restoring incidents of partition {partition}: {error}; they begin anew") from error
+        clock = np.array(place.clock, np.float64)
+        if len(clock) not in {0, CLOCK_FIELDS} or not np.isfinite(clock).all():
+            raise InputError(f"restoring incidents of partition {partition}: its clock is no time; they begin anew")
         self.forget(partition)
         self._places[partition] = place
+        if len(clock):
+            self._clocks[partition], self._moves[partition] = clock, float(clock[MOVED])
         for incident in sorted(place.incidents.values(), key=lambda each: each.number):
             self._enter(partition, incident)
 
     def forget(self, *partitions: int) -> None:
         """Forget these partitions: another member keeps them now."""
         for partition in partitions:
-            self._places.pop(partition, None)
-            self._index.pop(partition, None)
+            for kept in (self._places, self._index, self._clocks, self._lasts, self._moves, self._due):
+                kept.pop(partition, None)
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _matching(self, partition: int, alert: Content) -> Incident | None:
+    def _matching(self, partition: int, alert: Content, span: Span) -> Incident | None:
         """The open incident that the alert belongs to: of its source before of its destination, the latest first."""
         index = self._index.get(partition, {})
         incidents = self._places[partition].incidents
         themes = _themes(alert)
-        start = alert.flow["ts"]
         for key in (("source", alert.flow["src_ip"]), ("destination", alert.flow["dst_ip"])):
             for incident_id in reversed(index.get(key, [])):
                 incident = incidents[incident_id]
-                near = incident.first_seen - self._gap_s <= start <= incident.last_seen + self._gap_s
+                near = incident.first_seen - self._gap_s <= span.start <= incident.last_seen + self._gap_s
                 if near and not themes.isdisjoint(incident.themes):
                     return incident
         return None
 
-    def _begin(self, partition: int, alert: Content) -> Incident:
+    def _begin(self, partition: int, alert: Content, span: Span) -> Incident:
         flow, place = alert.flow, self._places[partition]
         incidents = place.incidents
         incident_id = str(uuid5(NAMESPACE, alert.id))
@@ -195,8 +251,8 @@ class IncidentBook:
             src_ip=flow["src_ip"],
             dst_ip=flow["dst_ip"],
             themes=sorted(_themes(alert)),
-            first_seen=flow["ts"],
-            last_seen=flow["ts"],
+            first_seen=span.start,
+            last_seen=span.start,
         )
         place.begun += 1
         incidents[incident.id] = incident
@@ -241,15 +297,6 @@ class IncidentBook:
         self._changes.append(Change(step, incident.copy(), rule))
 
 
-def clocks(raw: RawBatch, flows: FlowBatch) -> dict[int, float]:
-    """Each partition's time by its flows in a batch: the end of its last one, seconds since 1970."""
-    frame = flows.frame
-    partitions: NDArray[np.int32] = raw.partitions[flows.rows]
-    durations = np.nan_to_num(frame["duration_s"].fill_null(0.0).to_numpy(), posinf=0.0)
-    ends = frame["ts"].to_numpy() + np.maximum(durations, 0.0)
-    return {int(each): float(ends[np.flatnonzero(partitions == each)[-1]]) for each in np.unique(partitions)}
-
-
 def _keys(incident: Incident) -> list[tuple[str, str]]:
     keys = [("source", incident.src_ip), ("destination", incident.dst_ip)]
     return {"both": keys, "source": keys[:1], "destination": keys[1:]}[incident.focus]
@@ -269,9 +316,8 @@ def _is_due(incident: Incident) -> bool:
     )
 
 
-def _add(incident: Incident, alert: Content) -> None:
-    flow, start = alert.flow, alert.flow["ts"]
-    duration = max(flow.get("duration_s", 0.0), 0.0)
+def _add(incident: Incident, alert: Content, span: Span) -> None:
+    flow, start = alert.flow, span.start
     if incident.count and start >= incident.latest_start:
         incident.gaps += 1
         off = start - incident.latest_start - incident.gap_mean
@@ -279,7 +325,7 @@ def _add(incident: Incident, alert: Content) -> None:
         incident.gap_m2 += off * (start - incident.latest_start - incident.gap_mean)
     incident.latest_start = max(incident.latest_start, start)
     incident.first_seen = min(incident.first_seen, start)
-    incident.last_seen = max(incident.last_seen, start + duration)
+    incident.last_seen = max(incident.last_seen, span.end)
     incident.count += 1
     incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
@@ -288,7 +334,7 @@ def _add(incident: Incident, alert: Content) -> None:
     incident.dns += flow.get("service") == "dns"
     incident.src_bytes = min(incident.src_bytes + max(flow.get("src_bytes", 0), 0), MOST_BYTES)
     incident.dst_bytes = min(incident.dst_bytes + max(flow.get("dst_bytes", 0), 0), MOST_BYTES)
-    incident.longest_s = max(incident.longest_s, duration)
+    incident.longest_s = max(incident.longest_s, flow.get("duration_s", 0.0))
     _note(incident.sources, flow["src_ip"])
     _note(incident.destinations, flow["dst_ip"])
     if "dst_port" in flow:

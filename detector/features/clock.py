@@ -1,6 +1,6 @@
 """A partition's clock: event time by its records, one after the other, that no wrong time can move.
 
-A record counts as happening when it says, from :data:`~detector.alerts.evidence.LATE_S` behind the clock to a little
+A record counts as happening when it says, from an hour behind the clock to some minutes
 ahead of it, and moves it on. One that says otherwise counts as happening *now*: it is scored, and what it touches bears
 the time of its neighbours. Where many in succession agree on another time, the clock follows them: a few ahead, as
 after a pause; more back, since a sensor that ends long connections at once tells many old starts in a row. Back, or
@@ -15,6 +15,7 @@ are cut into batches.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from numpy.typing import NDArray
 from detector.features.windows_table import kernel
 
 Floats = NDArray[np.float64]
+
+LATE_S, AHEAD_S = 3600.0, 600.0
+"""Further behind the clock, or ahead of it, a record counts as happening now."""
 
 STEPS_AHEAD, STEPS_BACK = 8, 64
 """Records in succession that must agree on a time far ahead, or far back, before the clock follows them."""
@@ -31,6 +35,9 @@ STEPS_TENTATIVE = 4
 
 FARTHEST_S = 90 * 86_400.0
 """After so long, what was usual says little, and sketches' times would soon wrap around."""
+
+FARTHEST_TIME_S = 1e11
+"""No time is farther from 1970: sums of it stay exact."""
 
 BEFORE_END_S = 300.0
 """So little before the end of training a record may come after it: connections are told of when they end."""
@@ -88,18 +95,30 @@ def told(seconds: float) -> str:
         return f"{seconds:g} s"
 
 
-@kernel
-def hear(  # noqa: PLR0917  (a kernel takes its arrays one by one)
-    ts: Floats, rows: NDArray[np.int64], clock: Floats, late_s: float, ahead_s: float, counts_as: Floats, now: Floats
-) -> int:
-    """Pass over records ``rows`` of one partition; fill in when each counts as happening, and the clock after it.
+class Heard(NamedTuple):
+    """What records did to their partitions' clocks; shape (rows,) each."""
 
-    Gives the last of them at which all state was void, else -1.
-    """
-    void_at = -1
+    counts_as: Floats
+    """When each counts as happening."""
+    now: Floats
+    """The clock after each."""
+    moves: Floats
+    """How often it had followed records far ahead or back by then."""
+
+
+def hear(ts: Floats, partitions: NDArray[np.int32], clocks: dict[int, Floats]) -> Heard:
+    """Pass over records in their order; ``clocks``, by partition, go on, and begin where there is none."""
+    times = np.clip(np.nan_to_num(ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
+    heard = Heard(*(np.empty(len(ts)) for _ in Heard._fields))
+    for partition in np.unique(partitions).tolist():
+        clock = clocks.setdefault(partition, np.zeros(CLOCK_FIELDS))
+        _hear(times, np.flatnonzero(partitions == partition), clock, *heard)
+    return heard
+
+
+@kernel
+def _hear(ts: Any, rows: Any, clock: Any, counts_as: Any, now: Any, moves: Any) -> None:  # noqa: PLR0917  (a kernel takes its arrays one by one)
     for i in rows:
-        counts_as[i], void = happened_at(ts[i], clock, late_s, ahead_s)
+        counts_as[i], _ = happened_at(ts[i], clock, LATE_S, AHEAD_S)
         now[i] = clock[CLOCK]
-        if void:
-            void_at = i
-    return void_at
+        moves[i] = clock[MOVED]

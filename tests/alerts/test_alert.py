@@ -145,7 +145,7 @@ def test_incidents_are_as_published() -> None:
         *judged(flows(*[{"dst_ip": f"192.0.2.{n}"} | ODD[0] for n in range(20)])), loaded(), book
     )
     documents = [json.loads(record.value or b"") for record in records]
-    book.pass_time({2: 2e9})
+    book.close_all()
     told = [json.loads(record.value or b"") for record in write_incidents(book.take())]
     assert [document["activity_name"] for document in told][0 :: len(told) - 1] == ["Create", "Close"]
     assert {each["metadata"]["correlation_uid"] for each in documents} == {told[0]["metadata"]["correlation_uid"]}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,12 +16,9 @@ from hypothesis import strategies as st
 from detector.alerts.content import Content
 from detector.alerts.incident import KINDS, MAX_DISTINCT, RULES, STRONGEST, theme
 from detector.alerts.incident_document import write_incidents
-from detector.alerts.incidents import GAP_S, UPDATE_S, Change, IncidentBook, clocks
+from detector.alerts.incidents import GAP_S, UPDATE_S, Change, IncidentBook
 from detector.errors import ConfigurationError, InputError
-from detector.records.flow import ROW, FlowBatch
-from detector.transport.base import Envelope, RawBatch
 from tests.alerts.contents import alert
-from tests.features.flows import flows
 
 T0 = 1.7e9
 
@@ -28,6 +26,12 @@ T0 = 1.7e9
 def put_all(book: IncidentBook, alerts: Iterable[Content]) -> list[dict[str, Any]]:
     """Put alerts in order; give what each is told of its incident."""
     return [book.put(each) for each in alerts]
+
+
+def passing(book: IncidentBook, ts: float, partition: int = 0) -> None:
+    """A flow passes that raises nothing."""
+    book.hear(np.array([ts]), np.array([partition], np.int32))
+    book.pass_time()
 
 
 def scan(count: int, **changes: Any) -> list[Content]:
@@ -171,9 +175,11 @@ def test_quiet_incidents_are_closed_with_their_sums() -> None:
     book = IncidentBook()
     put_all(book, [*scan(3), alert(50, "src_bytes_log", src_ip="10.5.5.5", dst_ip="10.5.5.6", ts=T0 - 9)])
     book.take()
-    book.pass_time({0: T0 + 2 + 2 * GAP_S, 1: 4e9})
+    for step in range(1, 5):
+        passing(book, T0 + 2 + step * GAP_S / 2)
+    passing(book, 4e9, partition=1)
     assert (steps(book.take()), book.open) == ([], 1)
-    book.pass_time({0: T0 + 3 + 2 * GAP_S})
+    passing(book, T0 + 3 + 2 * GAP_S)
     assert (steps(book.take()), book.open) == ([("close", 3)], 0)
 
 
@@ -231,14 +237,67 @@ def test_damaged_state_is_refused(data: bytes) -> None:
     assert book.open == 1
 
 
-def test_clocks_are_the_flows_own() -> None:
-    """A partition's time is the end of its last flow."""
-    frame = flows({"ts": 5.0, "duration_s": None}, {"ts": 7.0, "duration_s": 3.0}, {"ts": 1.0, "duration_s": 1.0})
-    frame = frame.with_columns(pl.Series(ROW, [0, 1, 3], pl.UInt32))
-    partitions = np.array([0, 1, 1, 1], np.int32)
-    raw = RawBatch("t", [b""] * 4, partitions, np.arange(4), np.full(4, -1), lambda _: Envelope(None, ()))
-    assert clocks(raw, FlowBatch(frame)) == {0: 5.0, 1: 2.0}
-    assert clocks(raw, FlowBatch(frame.clear())) == {}
+def judged(flows: Sequence[tuple[float, Content | None]], cuts: list[int], book: IncidentBook) -> list[Any]:
+    """What is told of flows of one partition, each of its start and with the alert that it raised, in batches."""
+    told: list[Any] = []
+    for start, end in zip([0, *cuts], [*cuts, len(flows)], strict=True):
+        batch = flows[start:end]
+        if batch:
+            book.hear(np.array([ts for ts, _ in batch]), np.zeros(len(batch), np.int32))
+            told += [book.put(each, row) for row, (_, each) in enumerate(batch) if each is not None]
+            book.pass_time()
+    return told
+
+
+@given(
+    alerts=_ALERTS,
+    pauses=st.lists(st.sampled_from([0.0, 1.0, 60.0, 700.0, 1_300.0, 1e5, 1e7]), min_size=30, max_size=30),
+    cuts=st.lists(st.integers(0, 30), max_size=5).map(sorted),
+    saved=st.integers(0, 30),
+)
+def test_batches_change_no_incident(alerts: list[Content], pauses: list[float], cuts: list[int], saved: int) -> None:
+    """However flows are cut into batches, with state kept and restored in between, incidents are the same."""
+    ats = T0 + np.cumsum(pauses)
+    flows: list[tuple[float, Content | None]] = [(at, None) for at in ats.tolist()]
+    for number, each in enumerate(alerts):
+        flows.insert(2 * number + 1, (each.flow["ts"], each))
+    whole, parts = IncidentBook(max_open=4), IncidentBook(max_open=4)
+    expected = (judged(flows, [], whole), whole.take())
+    cut = min(saved, len(flows))
+    told = judged(flows[:cut], [each for each in cuts if each <= cut], parts)
+    after = IncidentBook(max_open=4)
+    after.restore(0, parts.snapshot(0))
+    told += judged(flows[cut:], [], after)
+    assert (told, parts.take() + after.take()) == expected
+    assert after.snapshot(0) == whole.snapshot(0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 4_070_908_800.0, T0 + 2.0**32 / 1000.0, T0 - 2.0**32 / 1000.0])
+def test_one_absurd_time_ends_no_incident(wrong: float) -> None:
+    """An alert from 2099 or 1970 among a scan's is of the scan, at its time; nor does it close others."""
+    book, alerts = IncidentBook(), scan(20)
+    alerts[7] = alert(7, "source_peers_1h", ts=wrong, dst_ip="10.1.0.7", state="S0", duration_s=5.0)
+    told = judged([(each.flow["ts"], each) for each in alerts], [], book)
+    assert len({each["id"] for each in told}) == book.open == 1
+    book.close_all()
+    incident = book.take()[-1].incident
+    assert (incident.first_seen, incident.last_seen) == (T0, T0 + 19)
+
+
+def test_a_long_flow_closes_nothing() -> None:
+    """A flow that goes on for an hour, last of its batch, ends no incident of the minute that it began in."""
+    book, alerts = IncidentBook(), scan(20)
+    alerts[9] = alert(9, "src_bytes_log", ts=T0 + 9, src_ip="10.0.0.9", dst_ip="192.0.2.9", duration_s=4_112.0)
+    told = judged([(each.flow["ts"], each) for each in alerts], [10], book)
+    assert len({each["id"] for each in told}) == book.open == 2
+
+
+def test_restored_clock_is_checked() -> None:
+    """A clock that is no time, or none of ours, is refused."""
+    book = IncidentBook()
+    for clock in ([1.0], [math.inf] * 7):
+        with pytest.raises(InputError, match="its clock is no time"):
+            book.restore(0, msgspec.msgpack.encode({"clock": clock}))
 
 
 # --- kinds ----------------------------------------------------------------------------------------------------------
@@ -347,7 +406,8 @@ def test_documents_as_ecs() -> None:
     """By `output.format = "ecs"` the same incident is an ECS event; another shape is an error."""
     book = IncidentBook()
     put_all(book, beacon(8))
-    book.pass_time({0: T0 + 1e5})
+    for _ in range(8):
+        passing(book, T0 + 1e5)
     changes = book.take()
     document = json.loads(write_incidents(changes, "ecs")[-1].value or b"")
     assert document["event"]["type"] == ["end"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,11 +12,14 @@ from numpy.typing import NDArray
 
 from detector.features.clock import (
     AHEAD,
+    AHEAD_S,
     BEFORE_END_S,
     CLOCK,
     CLOCK_FIELDS,
     FARTHEST_S,
     LATE,
+    LATE_S,
+    MOVED,
     STEPS_AHEAD,
     STEPS_BACK,
     STEPS_TENTATIVE,
@@ -23,7 +28,6 @@ from detector.features.clock import (
     hear,
 )
 
-LATE_S, AHEAD_S = 3600.0, 600.0
 NOW = 1.7e9
 DAY_S = 86_400.0
 
@@ -35,10 +39,13 @@ Floats = NDArray[np.float64]
 def heard(times: list[float], clock: Floats | None = None) -> tuple[list[float], list[float], int, Floats]:
     """When each counts as happening, the clock after each, and the last at which all was void."""
     clock = np.zeros(CLOCK_FIELDS) if clock is None else clock
-    ts = np.array(times, float)
-    counts_as, now = np.empty(len(ts)), np.empty(len(ts))
-    void = hear(ts, np.arange(len(ts)), clock, LATE_S, AHEAD_S, counts_as, now)
-    return counts_as.tolist(), now.tolist(), int(void), clock
+    counts_as, now, void_at = [], [], -1
+    for number, ts in enumerate(times):
+        when, void = happened_at(ts, clock, LATE_S, AHEAD_S)
+        counts_as.append(when)
+        now.append(float(clock[CLOCK]))
+        void_at = number if void else void_at
+    return counts_as, now, void_at, clock
 
 
 def ended(at: float = NOW) -> Floats:
@@ -118,9 +125,16 @@ def test_many_that_agree_are_followed(moved: float, steps: int, void: bool) -> N
     assert void_at == (steps - 1 if void else -1)
 
 
-def test_equal_to_one_after_the_other() -> None:
-    """Hearing a batch is hearing its records."""
-    times = [NOW, *WRONG, NOW + 1]
-    clock = np.zeros(CLOCK_FIELDS)
-    singly = [happened_at(each, clock, LATE_S, AHEAD_S)[0] for each in times]
-    assert singly == heard(times)[0]
+def test_partitions_have_clocks_of_their_own() -> None:
+    """Hearing a batch is hearing each partition's records, one after the other, from where its clock stood."""
+    times = [NOW, *WRONG, NOW + 1, math.nan, NOW + 2]
+    clocks = {1: heard([NOW - 5])[3]}
+    partitions = np.array([number % 2 for number in range(len(times))], np.int32)
+    batch = hear(np.array(times), partitions, clocks)
+    for number, before in ((0, []), (1, [NOW - 5])):
+        own = [0.0 if math.isnan(ts) else ts for ts in times[number::2]]
+        counts_as, now, _, clock = heard(before + own)
+        assert batch.counts_as[number::2].tolist() == counts_as[len(before) :]
+        assert batch.now[number::2].tolist() == now[len(before) :]
+        assert clocks[number].tolist() == clock.tolist()
+        assert batch.moves[number::2][-1] == clock[MOVED]
