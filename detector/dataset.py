@@ -157,7 +157,7 @@ def read_dataset(
     format: str,  # noqa: A002  (what it is called everywhere)
     *,
     labels: bool = False,
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
     decoder: Decoder | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> Dataset:
@@ -180,7 +180,7 @@ def read_topic(
     format: str,  # noqa: A002
     *,
     labels: bool = False,
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
     decoder: Decoder | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> Dataset:

@@ -26,7 +26,8 @@ def _open(settings: Settings, labels: bool, max_record_bytes: int) -> Decoder:
     return open_decoder(
         chosen.format,
         labels=labels,
-        mapping=chosen.mapping or None,
+        mapping=chosen.mapping,
+        extra=chosen.extra,
         columns=chosen.columns,
         log_paths=chosen.log_paths,
         unpack=chosen.unpack,

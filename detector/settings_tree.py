@@ -98,10 +98,11 @@ class Input(Section):
         description="How Kafka values are encoded: `plain` (text, as the format has it), or `avro` or `protobuf` with a"
         " schema registry's id before them, read as if they were the format's JSON. Files are always `plain`.",
     )
-    mapping: dict[str, str] = Field(
+    mapping: dict[str, str | tuple[str, ...]] = Field(
         default={},
         examples=[{"ts": "time", "src_ip": "client.ip", "dst_ip": "server.ip", "proto": "protocol"}],
-        description="With `mapping`: for each column of a flow, the field of the record that holds it.",
+        description="With `mapping`: for each column of a flow, the path of the record's field that holds it, or a list"
+        " of them, of which the first that a record has counts.",
     )
     unpack: Words = Field(
         default=(),
@@ -123,6 +124,12 @@ class Input(Section):
         min_length=1,
         description="With Zeek: the names of the logs that hold connections, as `_path` and `#path` give them; all"
         " others are passed over. `conn_long` holds interim states of connections that `conn` tells at their end.",
+    )
+    extra: dict[str, str | tuple[str, ...]] = Field(
+        default={},
+        examples=[{"retransmits": "tcp.retransmits", "jitter": "stats.jitter_ms"}],
+        description="With `mapping`: further numbers of a record, by names of your own. Each is a feature of the models"
+        " that are trained with it, and these need it in every record's source from then on.",
     )
     max_record_bytes: int = Field(
         default=1_048_576, ge=64, description="A longer record goes to the dead letters unread. Bytes."

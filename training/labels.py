@@ -28,7 +28,7 @@ ATTACKER = "attacker"
 def check_labels_possible(
     what: str,
     format: str,  # noqa: A002 - what it is called everywhere
-    mapping: Mapping[str, str],
+    mapping: Mapping[str, object],
     attackers: Sequence[str],
 ) -> None:
     """Raise InputError where no record of ``format`` can have a label and no attacker is named, before any is read.

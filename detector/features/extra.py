@@ -1,6 +1,7 @@
 """Columns that a format carries beyond the canonical ones, as features: each is one, by its own name.
 
-Only sets for evaluation have such columns (``Format.extra`` of ``detector.records.formats``). In the spec they are of
+Sets for evaluation have such columns (``Format.extra`` of ``detector.records.formats``), and mapped JSON where the
+settings name any (``input.extra``). In the spec they are of
 the family :data:`EXTRA`; a value x becomes ``sign(x) · log(1 + |x|)``, null and not-a-number 0, so that it is finite.
 """
 
@@ -54,7 +55,7 @@ def fill_extra(frame: pl.DataFrame, columns: Sequence[str], out: NDArray[np.floa
         if column not in frame.columns:
             raise BundleError(
                 f"computing features: the model needs column {column}, which these flows do not carry;"
-                " use the format that it was trained on"
+                " use the format, and the input.extra, that it was trained with"
             )
         values = frame[column].to_numpy()
         out[:, place] = np.nan_to_num(np.sign(values) * np.log1p(np.abs(values)), posinf=0.0, neginf=0.0)

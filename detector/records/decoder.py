@@ -31,7 +31,9 @@ class Options:
     """What every decoder is opened with."""
 
     labels: bool = False
-    mapping: Mapping[str, str] = field(default_factory=dict)
+    mapping: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    extra: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    """Of the format mapping, the paths of further numbers by their names."""
     columns: tuple[str, ...] = ()
     """Of separated values, the names of the columns until a header line names them."""
     log_paths: tuple[str, ...] = ("conn",)

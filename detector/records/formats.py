@@ -70,7 +70,8 @@ def open_decoder(
     name: str,
     *,
     labels: bool = False,
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
+    extra: Mapping[str, str | Sequence[str]] | None = None,
     columns: Sequence[str] = (),
     log_paths: Sequence[str] = ("conn",),
     unpack: Sequence[str] = (),
@@ -78,25 +79,35 @@ def open_decoder(
 ) -> Decoder:
     """A new decoder of the format ``name``, with the column ``label`` if ``labels``.
 
-    ``mapping`` (canonical field → path in the record) is for the format ``mapping`` alone, ``columns`` (their names in
-    order, where no header line says them) for separated values, ``log_paths`` (of the logs that hold connections) for
-    Zeek. ``unpack`` are paths to the record within each message, in any format. Records larger than
-    ``max_record_bytes`` are rejected. Raises ConfigurationError for an unknown format, and for a mapping, columns or
-    paths that cannot work.
+    ``mapping`` (canonical field → path in the record) and ``extra`` (further numbers) are for the format ``mapping``
+    alone, ``columns`` (their names in order, where no header line says them) for separated values, ``log_paths`` (of
+    the logs that hold connections) for Zeek. ``unpack`` are paths to the record within each message, in any format.
+    Records larger than ``max_record_bytes`` are rejected. Raises ConfigurationError for an unknown format, and for a
+    mapping, columns or paths that cannot work.
     """
     row = FORMATS.get(name)
     if row is None:
         near = difflib.get_close_matches(name, FORMATS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FORMATS)}"
         raise ConfigurationError(f"opening format {name!r}: there is no such format; {hint}")
-    if mapping and name != "mapping":
+    if name != "mapping" and (mapping or extra):
         raise ConfigurationError(
-            f"opening format {name!r}: it has its own fields and takes no mapping; use the format 'mapping'"
+            f"opening format {name!r}: it has its own fields and takes no {'mapping' if mapping else 'extra'};"
+            " use the format 'mapping'"
         )
     if columns and not row.has_columns:
         able = ", ".join(one.name for one in FORMATS.values() if one.has_columns)
         raise ConfigurationError(
             f"input.columns: records of format {name!r} name their fields themselves; it is for {able}"
         )
-    options = Options(labels, dict(mapping or {}), tuple(columns), tuple(log_paths), tuple(unpack), max_record_bytes)
-    return row.open(options)
+    return row.open(
+        Options(
+            labels=labels,
+            mapping=dict(mapping or {}),
+            extra=dict(extra or {}),
+            columns=tuple(columns),
+            log_paths=tuple(log_paths),
+            unpack=tuple(unpack),
+            max_record_bytes=max_record_bytes,
+        )
+    )

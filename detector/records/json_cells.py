@@ -5,6 +5,7 @@ Both give the same cells for the same record. One broken record costs its own fe
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from detector.records.cells import Cells, Kind
 from detector.records.decoder import Reading
 from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
-from detector.records.json_scan import build_paths, scan_records
+from detector.records.json_scan import build_paths, groupings, scan_records, unwrap_lists
 from detector.records.memory import PADDING
 from detector.records.pieces import holds_several
 
@@ -37,23 +38,23 @@ class _Names:
 class JsonReader:
     """Reads the wanted fields: names, each with its other spellings.
 
-    A name is a dotted path; ``a.b`` is found as a flat name and as ``b`` inside the object ``a``. A field given twice
-    in one record takes the last value.
+    A name is a dotted path, whose names may be grouped in any way: ``a.b`` is found as a flat name and as ``b`` inside
+    the object ``a``. A field given twice in one record takes the last value. A list of one value is that value.
     """
 
     def __init__(self, wanted: Mapping[str, Sequence[str]]) -> None:
         self.names = tuple(wanted)
         spelt = tuple((name, *others) for name, others in wanted.items())
         self._paths = build_paths(spelt)
-        self._names = _Names()
+        objects: defaultdict[tuple[str, ...], _Names] = defaultdict(_Names)
+        self._names = objects[()]
         for number, spellings in enumerate(spelt):
             for path in spellings:
-                self._names.fields.setdefault(path, number)
-                names = self._names
-                *parents, last = path.split(".")
-                for parent in parents:
-                    names = names.objects.setdefault(parent, _Names())
-                names.fields.setdefault(last, number)
+                for before, name, after in groupings(path):
+                    if after is None:
+                        objects[before].fields.setdefault(name, number)
+                    else:
+                        objects[before].objects[name] = objects[after]
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:  # noqa: ARG002 - JSON needs no header
         """The cells of every record that is a JSON object, and a reject for every other; see the protocol."""
@@ -63,6 +64,8 @@ class JsonReader:
         kinds = np.zeros(shape, dtype=np.uint8)
         doubtful = scan_records(intake.data, intake.begins, intake.ends, *self._paths, begins, ends, kinds)
         cells = Cells(intake.data, begins, ends, kinds, intake.rows)
+        if kinds.max(initial=0) == Kind.NESTED:
+            doubtful |= unwrap_lists(intake.data, begins, ends, kinds)
         if not doubtful.any():
             return Reading(cells)
         return self._resolve(cells, intake, doubtful)
@@ -121,6 +124,8 @@ def _walk(record: dict[str, Any], names: _Names) -> Iterator[Cell]:
 
 
 def _cell(value: Any) -> tuple[Kind, bytes]:
+    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list):
+        value = value[0]
     if isinstance(value, str):
         return Kind.TEXT, value.encode()
     if value is None:

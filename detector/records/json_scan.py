@@ -9,7 +9,8 @@ loop needs to count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,20 +49,31 @@ Ints = NDArray[np.int32]
 def build_paths(wanted: Sequence[Sequence[str]]) -> WordTable:
     """The wanted fields as a tree of names: node 0 is the record itself, other nodes are objects inside it.
 
-    ``wanted[i]`` lists the spellings of field i, each taken both as a flat name and as a dotted path.
+    ``wanted[i]`` lists the spellings of field i, each a dotted path whose names may be grouped in any way.
     """
+    numbers: dict[tuple[str, ...], int] = {(): 0}
     nodes: dict[tuple[int, str], int] = {}
     fields: dict[tuple[int, str], int] = {}
     for number, spellings in enumerate(wanted):
-        for path in spellings:
-            fields.setdefault((0, path), number)
-            *parents, last = path.split(".")
-            node = 0
-            for parent in parents:
-                node = nodes.setdefault((node, parent), len(nodes) + 1)
-            fields.setdefault((node, last), number)
+        for before, name, after in chain.from_iterable(map(groupings, spellings)):
+            node = numbers.setdefault(before, len(numbers))
+            if after is None:
+                fields.setdefault((node, name), number)
+            else:
+                nodes[node, name] = numbers.setdefault(after, len(numbers))
     names = {**fields, **nodes}
     return build_words({name: (fields.get(name, ABSENT), nodes.get(name, ABSENT)) for name in names})
+
+
+def groupings(path: str) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...] | None]]:
+    """The names that may be met on a dotted path, from the longest: steps before, name, steps after; None at the end.
+
+    ``a.b.c`` may be one name, ``c`` inside ``a.b``, ``b.c`` inside ``a``, or ``c`` inside ``b`` inside ``a``.
+    """
+    steps = tuple(path.split("."))
+    for begin in range(len(steps)):
+        for end in range(len(steps), begin, -1):
+            yield steps[:begin], ".".join(steps[begin:end]), steps[:end] if end < len(steps) else None
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -125,6 +137,27 @@ def scan_records(  # noqa: C901, PLR0917 - one loop, and a kernel takes its arra
             at += seen[guess, _SIZE]
             field, node, last = seen[guess, _FIELD], seen[guess, _CHILD], guess
         doubtful[row] = at != ends[row]
+    return doubtful
+
+
+@njit(cache=True, nogil=True)
+def unwrap_lists(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> NDArray[np.bool_]:
+    """Let each wanted list of one scalar be that scalar; true where the record is doubtful (fields × records)."""
+    doubtful = np.zeros(begins.shape[1], dtype=np.bool_)
+    for field in range(begins.shape[0]):
+        for row in range(begins.shape[1]):
+            if kinds[field, row] != _NESTED or byte_at(data, begins[field, row]) != _OPEN_LIST:
+                continue
+            begin = _skip_space(data, begins[field, row] + 1)
+            if byte_at(data, begin) == _CLOSE_LIST:
+                continue
+            after, end, kind = _scan_value(data, begin)
+            if after < 0 or kind == _NESTED or byte_at(data, after) != _CLOSE_LIST:
+                continue
+            doubtful[row] |= kind == _ESCAPED
+            kinds[field, row] = kind
+            begins[field, row] = begin + (kind == _TEXT)
+            ends[field, row] = end
     return doubtful
 
 

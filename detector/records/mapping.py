@@ -1,29 +1,40 @@
 """Any other JSON, flat or nested: the operator names the field of each canonical column in the settings.
 
 ``mapping`` is canonical column → path: ``src_ip = "client.ip"`` finds ``{"client": {"ip": …}}`` and
-``{"client.ip": …}``. Times and durations may name a unit: ``ts = "started in ms"``; without one, a number is seconds
-and a text an ISO 8601 date. ``end_ts`` may stand in for ``duration_s``.
+``{"client.ip": …}``. Of several paths for one column, the first that a record has counts. Times and durations may name
+a unit: ``ts = "started in ms"``; without one, a number is seconds and a text an ISO 8601 date. ``end_ts`` may stand in
+for ``duration_s``. ``extra`` names further numbers in the same way: they become columns ``extra.NAME``.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from detector.errors import ConfigurationError
-from detector.records.decoder import Options, RecordDecoder
-from detector.records.flow import LABEL, SCHEMA
+from detector.records.cells import Cells, Kind
+from detector.records.decoder import Options, Reading, RecordDecoder
+from detector.records.flow import LABEL, SCHEMA, RejectReason
 from detector.records.icmp import split_icmp
+from detector.records.intake import Intake
 from detector.records.json_cells import JsonReader
 from detector.records.labels import name_label
 from detector.records.sheet import Sheet
 from detector.records.suricata import lengths
 
 END = "end_ts"
+EXTRA = "extra."
+"""What the names of further columns begin with: no canonical column, nor any feature, is named so."""
+
+EITHER = " or "
+"""Between the paths of a column in messages."""
+
 REQUIRED = ("ts", "src_ip", "dst_ip", "proto")
 _OPTIONAL = (*(name for name in SCHEMA if name not in REQUIRED), END, LABEL)
 _TIMED = ("ts", END, "duration_s")
@@ -32,60 +43,144 @@ _WITH_UNIT = re.compile(r"(.+) in (\S+)")
 _DIRECTIONS = frozenset({"outbound", "inbound", "internal", "external"})
 
 
+Paths = str | Sequence[str]
+"""A path, or several of which the first that a record has counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a column's values come from."""
+    """Where a column's values may come from: paths, each with how many of its units make a second."""
 
-    path: str
-    per_second: float = 1.0
+    paths: tuple[str, ...]
+    per_second: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """The field as messages name it."""
+        return EITHER.join(self.paths)
 
 
 def open_mapping(options: Options) -> RecordDecoder:
     """A decoder by ``options.mapping``. Raises ConfigurationError if that cannot work, naming the key."""
-    places = read_places(options.mapping)
-    reader = JsonReader({place.path: () for place in places.values()})
-    return RecordDecoder(options, reader, _mapper(places))
+    places, extra = read_places(options.mapping), read_extra(options.extra)
+    every = [*places.values(), *extra.values()]
+    reader = FirstPresentReader(
+        JsonReader({path: () for place in every for path in place.paths}),
+        [place.paths for place in every if len(place.paths) > 1],
+    )
+    return RecordDecoder(options, reader, _mapper(places, extra))
 
 
-def read_places(mapping: Mapping[str, str]) -> dict[str, Place]:
+def read_places(mapping: Mapping[str, Paths]) -> dict[str, Place]:
     """Check a mapping. Raises ConfigurationError for a column that there isn't, one missing, or an unknown unit."""
-    for column, path in mapping.items():
+    for column in mapping:
         if column not in REQUIRED and column not in _OPTIONAL:
             near = difflib.get_close_matches(column, (*REQUIRED, *_OPTIONAL), n=1, cutoff=0.4)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join((*REQUIRED, *_OPTIONAL))}"
             raise ConfigurationError(f"input.mapping.{column}: flows have no such column; {hint}")
-        if not path.strip() or any(not part for part in path.split(".")):
-            raise ConfigurationError(f"input.mapping.{column}: {path!r} is no path; write it as outer.inner")
     missing = [column for column in REQUIRED if column not in mapping]
     if missing:
         raise ConfigurationError(f"input.mapping: {', '.join(missing)} missing; name the record's field for each")
-    return {column: _read_place(column, path) for column, path in mapping.items()}
+    return {
+        column: _read_place(f"input.mapping.{column}", paths, timed=column in _TIMED)
+        for column, paths in mapping.items()
+    }
 
 
-def _read_place(column: str, path: str) -> Place:
-    match = _WITH_UNIT.fullmatch(path) if column in _TIMED else None
+def read_extra(extra: Mapping[str, Paths]) -> dict[str, Place]:
+    """Check the further columns. Raises ConfigurationError for what cannot be one."""
+    for name in extra:
+        if not name.isidentifier():
+            raise ConfigurationError(f"input.extra.{name}: name it with letters, digits and underscores")
+    return {EXTRA + name: _read_place(f"input.extra.{name}", paths, timed=False) for name, paths in extra.items()}
+
+
+def _read_place(key: str, paths: Paths, *, timed: bool) -> Place:
+    found = [_read_path(key, path, timed) for path in ([paths] if isinstance(paths, str) else paths)]
+    if not found:
+        raise ConfigurationError(f"{key}: it names no field; leave it out, or write a path")
+    if len({path for path, _ in found}) < len(found):
+        raise ConfigurationError(f"{key}: a path is there twice; leave one out")
+    return Place(tuple(path for path, _ in found), tuple(unit for _, unit in found))
+
+
+def _read_path(key: str, path: str, timed: bool) -> tuple[str, float]:
+    if not path.strip() or any(not part for part in path.split(".")):
+        raise ConfigurationError(f"{key}: {path!r} is no path; write it as outer.inner")
+    match = _WITH_UNIT.fullmatch(path) if timed else None
     if match is None:
-        return Place(path)
+        return path, 1.0
     if match[2] not in _UNITS:
-        raise ConfigurationError(f"input.mapping.{column}: unknown unit {match[2]!r}; use s, ms, us or ns")
-    return Place(match[1], _UNITS[match[2]])
+        raise ConfigurationError(f"{key}: unknown unit {match[2]!r}; use s, ms, us or ns")
+    return match[1], _UNITS[match[2]]
 
 
-def _mapper(places: Mapping[str, Place]) -> Callable[[Sheet, bool], dict[str, pl.Series]]:
+class FirstPresentReader:
+    """Adds, to the fields of a reader of JSON, one for each of ``several``: the first of these that a record has."""
+
+    def __init__(self, reader: JsonReader, several: Sequence[Sequence[str]]) -> None:
+        self._reader = reader
+        self._groups = [[reader.names.index(path) for path in paths] for paths in several]
+        self.names = (*reader.names, *(EITHER.join(paths) for paths in several))
+
+    def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
+        """The cells of the reader, and those of the groups after them."""
+        reading = self._reader.read(intake, streams)
+        if not self._groups:
+            return reading
+        cells = reading.cells
+        columns = np.arange(cells.rows.size)
+        # Of each group and record, the field that is there, or the last one.
+        chosen = np.array([_first(cells.kinds, group) for group in self._groups])
+        begins, ends, kinds = (
+            np.concatenate((each, each[chosen, columns])) for each in (cells.begins, cells.ends, cells.kinds)
+        )
+        return replace(reading, cells=Cells(cells.data, begins, ends, kinds, cells.rows))
+
+
+def _first(kinds: NDArray[np.uint8], group: Sequence[int]) -> NDArray[np.intp]:
+    places: NDArray[np.intp] = np.argmax(kinds[group] != Kind.ABSENT, axis=0)
+    return np.array(group, dtype=np.intp)[places]
+
+
+def _mapper(places: Mapping[str, Place], extra: Mapping[str, Place]) -> Callable[[Sheet, bool], dict[str, pl.Series]]:
     def map_columns(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         columns = {name: _READERS[name](sheet, place) for name, place in places.items() if name in _READERS}
-        if END in places and "duration_s" not in columns:
-            end = sheet.times(places[END].path, places[END].per_second, required=False)
-            columns["duration_s"] = lengths(columns["ts"], end)
+        if END in places:
+            length = lengths(columns["ts"], _times(sheet, places[END]))
+            columns["duration_s"] = columns["duration_s"].fill_null(length) if "duration_s" in columns else length
         if "dst_port" in columns:
             nothing = pl.repeat(None, len(sheet), dtype=pl.Int32, eager=True)
             ports = split_icmp(columns["proto"], columns.get("src_port", nothing), columns["dst_port"])
             columns["src_port"], columns["dst_port"] = ports
         if labels and LABEL in places:
-            columns[LABEL] = sheet.words(places[LABEL].path, name_label)
+            columns[LABEL] = sheet.words(places[LABEL].name, name_label)
+        columns.update((name, sheet.numbers(place.name)) for name, place in extra.items())
         return columns
 
     return map_columns
+
+
+def _times(sheet: Sheet, place: Place) -> pl.Series:
+    """The first time that a record has; each path has its own unit."""
+    return _filled([sheet.times(*one, required=False) for one in zip(place.paths, place.per_second, strict=True)])
+
+
+def _start(sheet: Sheet, place: Place) -> pl.Series:
+    times = _times(sheet, place)
+    sheet.blame(place.name, times.is_null().to_numpy(), RejectReason.MISSING_FIELD, "is missing")
+    return times
+
+
+def _seconds(sheet: Sheet, place: Place) -> pl.Series:
+    return _filled([sheet.seconds(*one) for one in zip(place.paths, place.per_second, strict=True)])
+
+
+def _filled(columns: Sequence[pl.Series]) -> pl.Series:
+    first = columns[0]
+    for column in columns[1:]:
+        first = first.fill_null(column)
+    return first
 
 
 def _direction(word: str) -> str | None:
@@ -97,19 +192,19 @@ def _lower(word: str) -> str | None:
 
 
 _READERS: dict[str, Callable[[Sheet, Place], pl.Series]] = {
-    "uid": lambda sheet, place: sheet.text(place.path),
-    "ts": lambda sheet, place: sheet.times(place.path, place.per_second),
-    "duration_s": lambda sheet, place: sheet.seconds(place.path, place.per_second),
-    "src_ip": lambda sheet, place: sheet.addresses(place.path),
-    "src_port": lambda sheet, place: sheet.ports(place.path),
-    "dst_ip": lambda sheet, place: sheet.addresses(place.path),
-    "dst_port": lambda sheet, place: sheet.ports(place.path),
-    "proto": lambda sheet, place: sheet.protocols(place.path),
-    "service": lambda sheet, place: sheet.words(place.path, _lower),
-    "state": lambda sheet, place: sheet.words(place.path),
-    "src_bytes": lambda sheet, place: sheet.counts(place.path),
-    "dst_bytes": lambda sheet, place: sheet.counts(place.path),
-    "src_packets": lambda sheet, place: sheet.counts(place.path),
-    "dst_packets": lambda sheet, place: sheet.counts(place.path),
-    "direction": lambda sheet, place: sheet.words(place.path, _direction),
+    "uid": lambda sheet, place: sheet.text(place.name),
+    "ts": _start,
+    "duration_s": _seconds,
+    "src_ip": lambda sheet, place: sheet.addresses(place.name),
+    "src_port": lambda sheet, place: sheet.ports(place.name),
+    "dst_ip": lambda sheet, place: sheet.addresses(place.name),
+    "dst_port": lambda sheet, place: sheet.ports(place.name),
+    "proto": lambda sheet, place: sheet.protocols(place.name),
+    "service": lambda sheet, place: sheet.words(place.name, _lower),
+    "state": lambda sheet, place: sheet.words(place.name),
+    "src_bytes": lambda sheet, place: sheet.counts(place.name),
+    "dst_bytes": lambda sheet, place: sheet.counts(place.name),
+    "src_packets": lambda sheet, place: sheet.counts(place.name),
+    "dst_packets": lambda sheet, place: sheet.counts(place.name),
+    "direction": lambda sheet, place: sheet.words(place.name, _direction),
 }

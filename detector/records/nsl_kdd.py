@@ -117,7 +117,7 @@ def map_nsl(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
     }
     for name in _COLUMNS[_CANONICAL:]:
         sheet.require(name)
-        columns[f"kdd_{name}"] = sheet.seconds(name)
+        columns[f"kdd_{name}"] = sheet.numbers(name)
     if labels:
         columns[LABEL] = sheet.words("label", lambda word: name_label(word.rstrip(".")))
     return columns

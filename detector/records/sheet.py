@@ -94,13 +94,23 @@ class Sheet:
         return pl.Series(values, nan_to_null=True)
 
     def seconds(self, name: str, per_second: float = 1.0) -> pl.Series:
-        """A length of time in seconds, not negative; null where absent."""
+        """A length of time in seconds; null where absent or negative, as stepped clocks make it."""
         values, status = self._new(np.float64)
         read_decimals(*self._cells(name), values, status)
         values /= per_second
         self._finish(name, values, status, per_second)
-        status[(values < 0) | (values >= LATEST_S)] = OUT_OF_RANGE
+        status[values >= LATEST_S] = OUT_OF_RANGE
+        values[values < 0] = np.nan
         self._blame(name, status == OUT_OF_RANGE, RejectReason.BAD_COUNT, "is not a length of time")
+        self._blame(name, status == UNREADABLE, RejectReason.WRONG_TYPE, "is not a number")
+        self._blame_common(name, status, "a number", required=False)
+        return pl.Series(values, nan_to_null=True)
+
+    def numbers(self, name: str) -> pl.Series:
+        """Any number; null where absent."""
+        values, status = self._new(np.float64)
+        read_decimals(*self._cells(name), values, status)
+        self._finish(name, values, status, 1.0)
         self._blame(name, status == UNREADABLE, RejectReason.WRONG_TYPE, "is not a number")
         self._blame_common(name, status, "a number", required=False)
         return pl.Series(values, nan_to_null=True)

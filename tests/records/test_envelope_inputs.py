@@ -60,3 +60,26 @@ def test_windows_without_data_are_passed_over_in_a_container_too() -> None:
     """What is no flow within a message is counted by its kind."""
     batch, _ = read("13-vpc-firehose-message", unpack=["message"])
     assert batch.passed_over == {"no_data": 1}
+
+
+def test_a_tag_may_be_part_of_a_mapping() -> None:
+    """A path goes through a tag to a name with a dot in it."""
+    batch, expected = read("01b-zeek-kafka-tagged-by-mapping")
+    assert told(batch, expected) == expected
+
+
+def test_lists_of_one_value_are_that_value() -> None:
+    """Elastic may write any field as a list; names with dots stand beside nested ones."""
+    batch, _ = read("19-ecs-netflow")
+    columns = ["ts", "duration_s", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "src_bytes"]
+    flow = (1700000000.25, 1.5, "192.0.2.10", 50000, "198.51.100.7", 443, "tcp")
+    assert batch.frame.select(columns).rows() == [(*flow, 100), (*flow, 100), (*flow, None)]
+
+
+def test_addresses_of_either_version_may_have_fields_of_their_own() -> None:
+    """Of two paths, the one that a record has counts."""
+    wanted = json.loads((INPUTS / "21-nfdump-json-v4-v6.expected.json").read_text())
+    either = {"src_ip": ["src4_addr", "src6_addr"], "dst_ip": ["dst4_addr", "dst6_addr"]}
+    batch, expected = read("21-nfdump-json-v4-v6", mapping=wanted["mapping"] | either)
+    assert told(batch, expected) == expected
+    assert batch.frame["dst_ip"].to_list() == ["198.51.100.7", "2001:db8::7"]

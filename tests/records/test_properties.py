@@ -39,10 +39,13 @@ LEAVES = st.one_of(
 )
 SOMETHING = st.recursive(
     LEAVES,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(max_size=5) | st.sampled_from(["x", "id", "x.id"]), inner, max_size=3),
+    ),
     max_leaves=6,
 )
-FIELDS = st.sampled_from([*CONN, *EVE, "flow", "id", "x"])
+FIELDS = st.sampled_from([*CONN, *EVE, "flow", "id", "x", "flow.x", "x.id", "flow.x.id"])
 RECORDS = st.one_of(
     st.dictionaries(FIELDS, SOMETHING, max_size=6).map(lambda changes: json.dumps({**CONN, **changes}).encode()),
     st.dictionaries(FIELDS, SOMETHING, max_size=6).map(lambda changes: json.dumps({**EVE, **changes}).encode()),
@@ -115,7 +118,8 @@ def test_a_bad_neighbour_costs_nothing(values: list[bytes | None]) -> None:
 @given(st.lists(st.one_of(RECORDS, JUNK.filter(bool), _cut(), _changed()), max_size=8))
 def test_the_scanner_agrees_with_a_complete_parser(values: list[bytes]) -> None:
     """What the compiled scanner takes for an object, msgspec takes too, and with the same cells."""
-    reader = JsonReader({"ts": (), "uid": (), "id.orig_h": (), "flow.start": (), "proto": (), "x": ()})
+    fields = ("ts", "uid", "id.orig_h", "flow.start", "proto", "x", "flow.x.id", "id.x")
+    reader = JsonReader(dict.fromkeys(fields, ()))
     intake = take_in(values)
     reading = reader.read(replace(intake, single=True), np.zeros(intake.rows.size, dtype=np.int32))
     refused = {reject.row for reject in reading.rejects}
