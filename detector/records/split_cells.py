@@ -22,8 +22,10 @@ from detector.records.intake import Intake
 from detector.records.split_scan import (
     BLANK,
     FINE,
+    LINE_BREAK,
     assign_layouts,
     count_columns,
+    find_breaks,
     split_records,
     trim_lines,
 )
@@ -111,11 +113,12 @@ class SplitReader:
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of all records that have their layout's columns; see the protocol."""
         ends = intake.ends.copy()
-        breaks = trim_lines(intake.data, intake.begins, ends)
-        if breaks.any() and not intake.single:
-            return self._none(intake, breaks)
+        trim_lines(intake.data, intake.begins, ends)
+        candidates = np.flatnonzero(self._starts[intake.data[intake.begins]])
+        if not intake.single and _any_break(intake, ends, candidates):
+            return self._none(intake)
         table = _Table([Layout(()), Layout((), flows=False)])
-        layouts, headers = self._lay_out(intake, ends, streams, table)
+        layouts, headers, latest = self._lay_out(intake, ends, streams, table, candidates)
         rejects: list[Reject] = []
         passed_over = {HEADER: int(headers.sum())} if headers.any() else {}
         unknown = (layouts == _UNKNOWN) & ~headers
@@ -126,6 +129,9 @@ class SplitReader:
             passed_over[OTHER_LOG] = int(others.sum())
         keep = ~(headers | others)
         cells, faults = self._split(intake, ends, layouts, table, keep)
+        if not intake.single and ((faults == LINE_BREAK).any() or _any_break(intake, ends, np.flatnonzero(others))):
+            return self._none(intake)
+        self._streams.update(latest)
         good = faults == FINE
         if not good.all():
             bad = ~good
@@ -136,25 +142,31 @@ class SplitReader:
 
     def several(self, intake: Intake) -> frozenset[int]:
         """Rows of the values that hold several lines; remembers nothing."""
-        return frozenset(intake.rows[trim_lines(intake.data, intake.begins, intake.ends.copy())].tolist())
+        ends = intake.ends.copy()
+        trim_lines(intake.data, intake.begins, ends)
+        return frozenset(intake.rows[find_breaks(intake.data, intake.begins, ends)].tolist())
 
-    def _none(self, intake: Intake, breaks: NDArray[np.bool_]) -> Reading:
-        """Nothing read: where there are breaks, several records are in one value."""
+    def _none(self, intake: Intake) -> Reading:
+        """Nothing read nor remembered, since there are several lines in one value."""
         nothing = np.zeros((len(self.names), 0), dtype=np.int32)
         cells = Cells(intake.data, nothing, nothing, nothing.astype(np.uint8), intake.rows[:0])
-        return Reading(cells, several=frozenset(intake.rows[breaks].tolist()))
+        return Reading(cells, several=self.several(intake))
 
     def _lay_out(
-        self, intake: Intake, ends: NDArray[np.int32], streams: NDArray[np.int32], table: _Table
-    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """The number of each record's layout, and which records are header lines."""
+        self,
+        intake: Intake,
+        ends: NDArray[np.int32],
+        streams: NDArray[np.int32],
+        table: _Table,
+        candidates: NDArray[np.intp],
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_], dict[int, Layout]]:
+        """The number of each record's layout, which records are header lines, and each stream's layout afterwards."""
         size = intake.rows.size
         headers = np.zeros(size, dtype=np.bool_)
         numbers, places = np.unique(streams, return_inverse=True)
         latest = {int(stream): self._streams.get(int(stream), self._first) for stream in numbers}
         current = np.array([table.number(layout) for layout in latest.values()], dtype=np.int32)
         changes = np.full(size, ABSENT, dtype=np.int32)
-        candidates = np.flatnonzero(self._starts[intake.data[intake.begins]])
         columns = (candidates, streams[candidates], intake.begins[candidates], ends[candidates])
         for index, stream, begin, end in zip(*(column.tolist() for column in columns), strict=True):
             layout = self._headers.read(intake.joined[begin:end], latest[stream])
@@ -162,10 +174,9 @@ class SplitReader:
                 headers[index] = True
                 latest[stream] = layout
                 changes[index] = table.number(layout)
-        self._streams.update((stream, layout) for stream, layout in latest.items() if layout is not None)
         layouts = np.empty(size, dtype=np.int32)
         assign_layouts(places.astype(np.int32), changes, layouts, current)
-        return layouts, headers
+        return layouts, headers, {stream: layout for stream, layout in latest.items() if layout is not None}
 
     def _guess(
         self,
@@ -225,6 +236,11 @@ class SplitReader:
         missing = [name for name in self._dialect.required if self._spellings[name.lower()] not in found]
         if columns and missing:
             raise ConfigurationError(f"input.columns: {', '.join(missing)} missing; name every column, in order")
+
+
+def _any_break(intake: Intake, ends: NDArray[np.int32], indices: NDArray[np.intp]) -> bool:
+    """Whether there is a line break in any of these values."""
+    return bool(find_breaks(intake.data, intake.begins[indices], ends[indices]).any())
 
 
 class _Headers:

@@ -18,7 +18,7 @@ WIDTH, SEPARATOR, TAIL = range(3)
 """Columns of ``shapes``: how many columns there are, the sign between them, and from which column on it is three
 spaces instead (IoT-23's labels); ABSENT for none."""
 
-FINE, BLANK = -1, -3
+FINE, LINE_BREAK, BLANK = -1, -2, -3
 """What :func:`split_records` says of a record besides a number of columns that is not its layout's."""
 
 _TEXT = int(Kind.TEXT)
@@ -34,12 +34,8 @@ Words = NDArray[np.uint64]
 
 
 @njit(cache=True, nogil=True)
-def trim_lines(data: Bytes, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
-    """Move ``ends`` before the line's end (``\\n`` or ``\\r\\n``), if it is part of the record.
-
-    True where there is a line break inside.
-    """
-    several = np.zeros(begins.size, dtype=np.bool_)
+def trim_lines(data: Bytes, begins: Ints, ends: Ints) -> None:
+    """Move ``ends`` before the line's end (``\\n`` or ``\\r\\n``), if it is part of the record."""
     for row in range(begins.size):
         end = ends[row]
         if end > begins[row] and byte_at(data, end - 1) == _NEWLINE:
@@ -47,8 +43,15 @@ def trim_lines(data: Bytes, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
         if end > begins[row] and byte_at(data, end - 1) == _RETURN:
             end -= 1
         ends[row] = end
-        several[row] = skip_to(data, begins[row], end, np.uint64(_NEWLINE) * _ONES) < end
-    return several
+
+
+@njit(cache=True, nogil=True)
+def find_breaks(data: Bytes, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
+    """Whether there is a line break in each record."""
+    found = np.zeros(begins.size, dtype=np.bool_)
+    for row in range(begins.size):
+        found[row] = skip_to(data, begins[row], ends[row], np.uint64(_NEWLINE) * _ONES) < ends[row]
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -78,7 +81,7 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
 ) -> Ints:
     """Fill the cells (fields × records, ``kinds`` all zero) and say of each record FINE, or what is wrong with it.
 
-    That is BLANK, or the number of columns found.
+    That is LINE_BREAK, BLANK, or the number of columns found.
 
     ``layouts[i]`` is record i's layout: a row of ``shapes``, of ``fields`` (the wanted field of each column) and of
     ``nothings``. Cells are trimmed of spaces; an empty one, or one spelt like one of its layout's ``nothings`` (at most
@@ -93,6 +96,9 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
         at, end = begins[row], ends[row]
         if at == end:
             faults[row] = BLANK
+            continue
+        if skip_to(data, at, end, np.uint64(_NEWLINE) * _ONES) < end:
+            faults[row] = LINE_BREAK
             continue
         if at < end and byte_at(data, at) == separator:
             at += 1
