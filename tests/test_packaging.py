@@ -118,6 +118,17 @@ def test_locks_name_no_registry(name: str) -> None:
 NEED_AN_EXTRA = {"avro_payloads.py", "protobuf_payloads.py", "schemas"}
 """Modules, or folders of them, that are imported only where `oddflow[schema-registry]` is asked for."""
 
+
+def test_the_readme_names_every_extra() -> None:
+    """The README lists each extra that there is, and installs from what exists: no package index has oddflow."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"\| extra \| for \|\n.*?\n\n", text, re.DOTALL)
+    assert table is not None
+    told = [name for row in table[0].strip().splitlines()[2:] for name in re.findall(r"`([\w-]+)`", row.split("|")[1])]
+    assert sorted(told) == sorted(project()["optional-dependencies"])
+    assert f"dist/oddflow-{project()['version']}-py3-none-any.whl" in text
+
+
 # --- the wheel, built and installed ---------------------------------------------------------------------------------
 
 
