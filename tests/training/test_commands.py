@@ -188,6 +188,22 @@ def test_records_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_header_lines_are_no_records(registry: Path, tmp_path: Path) -> None:
+    """What `detect` and `score` count as records are none of a file's header lines, which are told by themselves."""
+    path, output = tmp_path / "conn.log", str(tmp_path / "out.jsonl")
+    names = (
+        b"ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state"
+    ).replace(b" ", b"\t")
+    row = b"%.6f C%d 10.0.1.2 50000 10.0.1.3 53 udp dns 0.1 40 90 SF".replace(b" ", b"\t")
+    flows = [row % (DEFAULT_START + number, number) for number in range(20)]
+    path.write_bytes(b"\n".join((b"#separator \\x09", b"#path\tconn", b"#fields\t" + names, *flows)) + b"\n")
+    given = (str(path), "--format", "zeek-tsv", "--registry", str(registry), "--output", output)
+    code, _, err = run("detect", "--input", *given)
+    assert (code, "read 20 (and 3 header lines): scored 20, dead-lettered 0, passed over 0;" in err) == (0, True), err
+    code, _, err = run("score", "--data", *given)
+    assert (code, "reading flows: 20 records" in err) == (0, True), err
+
+
 def test_warm_up_is_not_scored(registry: Path, flows: Path, tmp_path: Path) -> None:
     """Warmed up by the first part, the second scores as it does after the first in one piece."""
     lines = flows.read_bytes().splitlines(keepends=True)
