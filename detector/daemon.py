@@ -16,6 +16,7 @@ from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.deadline import Deadline
 from detector.decoding import open_format, open_kafka_decoder
+from detector.fit import FitWatch
 from detector.interpreter import tuned
 from detector.judge import Judge
 from detector.models.bundle import LoadedModel, read_bundle
@@ -44,6 +45,7 @@ class Daemon:
         self._pipeline: Pipeline | None = None
         self._judge: Judge | None = None
         self._source: Source | None = None
+        self._fit: FitWatch | None = None
         self._starting, self._phase_began = "beginning", time.monotonic()
         self._listening = ""
         self._abandoned = Flag()
@@ -97,6 +99,11 @@ class Daemon:
         self._telemetry.tell(events.DaemonStarted(chosen.topic, model.name, model.version, self._listening, files))
         self._compare_partitions()
 
+    def why_unfit(self) -> str | None:
+        """After ``run``: why there was not one flow, where records could not be used; None where all is well."""
+        fit = self._fit
+        return None if fit is None or fit.fits or not fit.first_reject else fit.why()
+
     def _model(self) -> tuple[LoadedModel, ModelWatcher]:
         """Load the model that the alias names now, and make the watcher that follows it from there."""
         chosen = self._settings.model
@@ -145,9 +152,10 @@ class Daemon:
 
     def _build_pipeline(self, source: Source, sink: Sink, judge: Judge) -> Pipeline:
         settings = self._settings
+        self._fit = FitWatch(self._decoder(), settings.input.format, self._telemetry.tell)
         return Pipeline(
             source=source,
-            decoder=self._decoder(),
+            decoder=self._fit,
             judge=judge,
             sink=sink,
             limits=Limits(

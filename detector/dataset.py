@@ -21,6 +21,7 @@ from detector.errors import InputError
 from detector.records.decoder import join_frames
 from detector.records.flow import NO_PART, ROW, Decoder, FlowBatch
 from detector.records.formats import open_decoder
+from detector.records.guess import Sample
 from detector.transport.files import read_values
 from detector.transport.topic_range import TopicRange
 
@@ -101,6 +102,7 @@ class Gathering:
     """By source: reason and detail of its first record that could not be used."""
     _samples: dict[str, str] = field(default_factory=dict)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _sample: Sample = field(default_factory=Sample)
 
     def add(self, values: Sequence[bytes | None], source: str, offsets: NDArray[np.int64]) -> FlowBatch:
         """Decode ``values`` of one file or partition, whose numbers in it are ``offsets``."""
@@ -113,6 +115,8 @@ class Gathering:
         if len(batch.frame):
             places = [pl.lit(number, pl.Int32).alias(SOURCE), pl.Series(OFFSET, offsets[batch.rows])]
             self._frames.append(batch.frame.drop(ROW).with_columns(places))
+        elif not self._frames:
+            self._sample.add(values)
         return batch
 
     def _note(self, batch: FlowBatch, source: str, offsets: NDArray[np.int64]) -> None:
@@ -143,11 +147,15 @@ class Gathering:
             topic=self.topic,
         )
 
+    def hint(self) -> str:
+        """What to do where no record is a flow: the format that they look like, if there is one."""
+        return self._sample.hint(self.format) or _FORMAT
+
     def _why_none(self) -> str:
         if self._rejected:
             total = sum(self._rejected.values())
             first = next(iter(self.first_rejects.values()))
-            return f"none of {total:,} records can be used ({commonest(self._rejected)}); {first}; {_FORMAT}"
+            return f"none of {total:,} records can be used ({commonest(self._rejected)}); {first}; {self.hint()}"
         passed = ", ".join(f"{count:,} {name}" for name, count in self._passed_over.items())
         return f"there is no flow in it, only {passed or 'nothing'}; give a file with flow records"
 
@@ -210,7 +218,7 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
     if rejected and not accepted:
         raise InputError(
             f"reading {name} as {gathering.format}: none of {rejected.total():,} records can be used"
-            f" ({commonest(rejected)}); {gathering.first_rejects[name]}; {_FORMAT}"
+            f" ({commonest(rejected)}); {gathering.first_rejects[name]}; {gathering.hint()}"
         )
 
 

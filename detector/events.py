@@ -118,6 +118,19 @@ class RecordsRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class FormatUnfit:
+    """So many records came that cannot be used, and not one flow: the format that is set is probably not theirs."""
+
+    format: str
+    records: int
+    detail: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002 - the rejects are counted already
+        """Say so; a person is needed."""
+        log.error("records.format_unfit", format=self.format, records=self.records, detail=self.detail)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsPassedOver:
     """Records that are no flows, such as header lines and other event types, by kind."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from detector.cli.data import ColumnsOption, FormatOption, UnpackOption
-from detector.errors import ConfigurationError
+from detector.errors import ConfigurationError, InputError
 from detector.familiarity import Raised
 from detector.settings import Settings, load_settings
 
@@ -152,9 +152,19 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
         tally = daemon.run()
     if settings.input.transport == "files":
         typer.echo(_summary(tally), err=True)
+        _check_fitted(settings, tally, daemon.why_unfit())
         raised = Raised(tally.alerts, tally.scored)
         if raised.unknown:
             typer.echo(f"oddflow: {raised.told(' '.join((settings.model.name, *tally.versions)))}", err=True)
+
+
+def _check_fitted(settings: Settings, tally: Tally, why: str | None) -> None:
+    """Raise InputError where there was not one flow among the records: the input is of another format."""
+    if why is not None and not tally.scored and tally.dead_lettered:
+        raise InputError(
+            f"reading {', '.join(settings.input.paths)} as {settings.input.format}:"
+            f" none of {tally.dead_lettered:,} records can be used; {why}"
+        )
 
 
 def _summary(tally: Tally) -> str:

@@ -278,6 +278,23 @@ def test_no_promote(flows: Path, tmp_path: Path) -> None:
     assert (len(shelf.versions("flows")), shelf.aliases("flows")) == (1, {})
 
 
+def test_a_format_that_fits_nothing_is_guessed(registry: Path, flows: Path, tmp_path: Path) -> None:
+    """`detect` and `train` end with 3 and say what the records look like, also where they are in an envelope."""
+    packed = tmp_path / "packed.json"
+    lines = flows.read_bytes().splitlines()[:200]
+    packed.write_bytes(b"".join(json.dumps({"message": line.decode()}).encode() + b"\n" for line in lines))
+    for path, looks in ((flows, "zeek: --format zeek"), (packed, "zeek in message: --format zeek --unpack message")):
+        given = (str(path), "--format", "suricata", "--registry", str(registry))
+        code, _, err = run("detect", "--input", *given, "--output", str(tmp_path / "alerts"))
+        assert (code, err.splitlines()[-1].endswith(f"; this looks like {looks}")) == (3, True), err
+        assert err.count("format_unfit") == 1
+        code, _, err = run("train", "--data", *given)
+        assert (code, err.splitlines()[-1].endswith(f"; this looks like {looks}")) == (3, True), err
+    unpacked = (str(packed), "--format", "zeek", "--unpack", "message", "--registry", str(registry))
+    code, _, err = run("detect", "--input", *unpacked, "--output", str(tmp_path / "alerts"))
+    assert (code, "read 200: scored 200, dead-lettered 0" in err) == (0, True), err
+
+
 def bad_files(folder: Path, flows: Path) -> dict[str, Path]:
     """Files that cannot be trained on."""
     whole = gzip.compress(flows.read_bytes())
