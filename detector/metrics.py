@@ -168,6 +168,14 @@ class Metrics:
         )
         for counter in (self.acknowledged, self.unacknowledged):
             _from_zero(counter, Channel)
+        self.outputs_oversized = self._counter(
+            "outputs_oversized_total",
+            "Outputs larger than their topic takes, by what was sent: cut, parts, or dropped (nothing could be).",
+            "channel",
+            "sent",
+        )
+        for channel in Channel:
+            _from_zero(self.outputs_oversized, ("cut", "parts", "dropped"), channel)
 
     def _declare_kafka(self) -> None:
         self.lag = self._gauge(

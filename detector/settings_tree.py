@@ -284,6 +284,11 @@ class Output(Section):
         min_length=1,
         description="With `files`: where incidents go. Unset: not written.",
     )
+    oversized: Literal["cut", "parts"] = Field(
+        default="cut",
+        description="What becomes of an alert, dead letter or other document that its Kafka topic refuses for its size:"
+        " `cut` (it says so, with lengths and digests), or sent whole in `parts`, numbered in headers.",
+    )
     format: Literal["ocsf", "ecs"] = Field(default="ocsf", description="Shape of an alert.")
     max_text_bytes: int = Field(
         default=256,

@@ -39,7 +39,9 @@ def open_sink(settings: Settings, tell: Tell) -> Sink:
         case "kafka-python":
             from detector.transport.kafka_python import KafkaPythonSink  # noqa: PLC0415
 
-            return KafkaPythonSink(topics=topics, properties=settings.kafka.producer(), tell=tell)
+            return KafkaPythonSink(
+                topics=topics, properties=settings.kafka.producer(), tell=tell, whole=_whole(settings)
+            )
         case "files":
             from detector.transport.files import FileSink  # noqa: PLC0415
 
@@ -47,7 +49,11 @@ def open_sink(settings: Settings, tell: Tell) -> Sink:
         case _:
             from detector.transport.confluent import ConfluentSink  # noqa: PLC0415
 
-            return ConfluentSink(topics=topics, properties=settings.kafka.producer(), tell=tell)
+            return ConfluentSink(topics=topics, properties=settings.kafka.producer(), tell=tell, whole=_whole(settings))
+
+
+def _whole(settings: Settings) -> bool:
+    return settings.output.oversized == "parts"
 
 
 def _topics(settings: Settings) -> dict[Channel, str]:

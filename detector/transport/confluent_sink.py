@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from threading import Event as Flag
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.events import Tell, silent
 from detector.transport.base import Channel, OutRecord
 from detector.transport.connection import Connection
-from detector.transport.librdkafka import opened, producer_properties, said
+from detector.transport.librdkafka import QUIET, common_properties, opened, producer_properties, said
+from detector.transport.sizes import Sizes
 from detector.transport.topics import CONNECT_S, require, servers
 
 
@@ -29,6 +34,7 @@ class ConfluentSink:
         properties: Mapping[str, object],
         tell: Tell = silent,
         connect_s: float = CONNECT_S,
+        whole: bool = False,
     ) -> None:
         self._topics = dict(topics)
         self._properties = producer_properties(properties)
@@ -36,6 +42,9 @@ class ConfluentSink:
         self._connection = Connection(tell)
         self._producer: Producer | None = None
         self._refused: list[tuple[Channel, OutRecord]] = []
+        self._too_large: deque[tuple[Channel, OutRecord]] = deque()
+        own_bytes = int(str(self._properties["message.max.bytes"]))
+        self._sizes = Sizes(self._asked_limit, tell, own_bytes=own_bytes, whole=whole)
         self._refusal = ""
         self._fatal = False
         self._all_down = False
@@ -88,13 +97,13 @@ class ConfluentSink:
                 return
 
     def _refuse(self, channel: Channel, record: OutRecord, error: KafkaError) -> None:
-        """Keep a record that was not taken: the next flush sends it again."""
-        self._refused.append((channel, record))
-        self._fatal = self._fatal or error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
+        """Keep a record that was not taken: the next flush sends it again, or what fits of it."""
         self._refusal = f"topic {self._topics[channel]!r}: {said(error)}"
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            size = len(record.value or b"") + len(record.key or b"")
-            self._refusal += f" ({size} bytes); raise the topic's max.message.bytes"
+            self._too_large.append((channel, record))
+            return
+        self._refused.append((channel, record))
+        self._fatal = self._fatal or error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
 
     def flush(self, deadline: Deadline) -> None:
         """Return once all is acknowledged. Raises BrokerError with the number that is not; flush again."""
@@ -104,12 +113,44 @@ class ConfluentSink:
         for channel, record in again:
             self._produce(channel, record)
         waiting = self._open().flush(deadline.remaining_s)
+        while self._too_large and not (waiting or self._refused or deadline.passed):
+            waiting = self._send_alone(*self._too_large.popleft(), deadline)
+        self._refused += self._too_large
+        self._too_large.clear()
         if unacknowledged := waiting + len(self._refused):
             self._tell_if_down()
             why = self._refusal if self._refused else (self._connection.reason or "no answer in time")
             raise BrokerError(
                 f"sending to Kafka at {servers(self._properties)}: {unacknowledged} not acknowledged: {why}"
             )
+
+    def _send_alone(self, channel: Channel, record: OutRecord, deadline: Deadline) -> int:
+        """Send what fits of a record that was refused for its size, or whose batch was; give how many wait.
+
+        Each is a batch of its own: Kafka's bound is one of batches.
+        """
+        topic, waiting = self._topics[channel], 0
+        for one in self._sizes.fit(channel, topic, record):
+            before = len(self._too_large)
+            self._produce(channel, one)
+            waiting = self._open().flush(deadline.remaining_s)
+            if len(self._too_large) > before:  # refused again: the limit is lower than was thought
+                while len(self._too_large) > before:
+                    self._too_large.pop()
+                self._sizes.refused(topic, one)
+                self._too_large.append((channel, record))
+                break
+        return waiting
+
+    def _asked_limit(self, topic: str) -> int | None:
+        """The topic's ``max.message.bytes``; None where that is not told, such as without the permission to ask."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        admin = opened(AdminClient, {**QUIET, **common_properties(self._properties)})
+        try:
+            found = admin.describe_configs([resource], request_timeout=CONNECT_S)[resource].result(CONNECT_S + 1.0)
+            return int(found["max.message.bytes"].value)
+        except (KafkaException, FutureTimeoutError, KeyError):
+            return None
 
     def _reopen(self) -> None:
         """Start over with a new producer: librdkafka refuses everything after a fatal error, such as being fenced."""

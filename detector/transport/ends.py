@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from detector.transport.librdkafka import QUIET, opened
+from detector.transport.librdkafka import QUIET, common_properties, opened
 
 ASK_S = 1.0
 """Between an answer and the next question."""
@@ -36,16 +36,13 @@ _SILENCE = {
 }
 """Errors that are no answer; any other one is, such as a refusal."""
 
-_CLIENT_ONLY = ("client.", "security.", "sasl.", "ssl.", "bootstrap.", "metadata.broker.", "socket.", "reconnect.")
-"""What of a consumer's properties an admin client has as well."""
-
 
 class Ends:
     """The ends of one topic's partitions. Used from one thread, but for ``silent``."""
 
     def __init__(self, topic: str, properties: Mapping[str, object]) -> None:
         self._topic = topic
-        self._properties = {name: value for name, value in properties.items() if name.startswith(_CLIENT_ONLY)}
+        self._properties = common_properties(properties)
         self._admin: AdminClient | None = None
         self._asked: dict[int, Future[Any]] = {}
         self._asked_at = 0.0

@@ -43,6 +43,55 @@ class OutputFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputCut:
+    """An output was larger than its topic takes: it was sent cut, saying so, or whole in ``parts``."""
+
+    channel: str
+    topic: str
+    bytes: int
+    limit_bytes: int
+    parts: int = 0
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; log it, sampled."""
+        metrics.outputs_oversized.labels(self.channel, "parts" if self.parts else "cut").inc()
+        log.warning(
+            "output.oversized",
+            channel=self.channel,
+            topic=self.topic,
+            bytes=self.bytes,
+            limit_bytes=self.limit_bytes,
+            sent=f"in {self.parts} parts" if self.parts else "cut",
+            fix="raise the topic's max.message.bytes, or set output.oversized = parts",
+            sampled=f"output.oversized {self.channel}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDropped:
+    """Nothing of an output could be sent, since its topic takes next to nothing."""
+
+    channel: str
+    topic: str
+    bytes: int
+    why: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; a person is needed."""
+        metrics.outputs_oversized.labels(self.channel, "dropped").inc()
+        fix = "raise the topic's max.message.bytes"
+        log.error(
+            "output.dropped",
+            channel=self.channel,
+            topic=self.topic,
+            bytes=self.bytes,
+            why=self.why,
+            fix=fix,
+            sampled=f"output.dropped {self.channel}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetsCommitted:
     """The next offset to read, by partition, is recorded."""
 

@@ -64,6 +64,14 @@ def consumer_properties(properties: Mapping[str, object]) -> dict[str, object]:
     return {**CONSUMER, **({} if _newer_protocol(properties) else CLASSIC_GROUP), **properties}
 
 
+_COMMON = ("client.", "security.", "sasl.", "ssl.", "bootstrap.", "metadata.broker.", "socket.", "reconnect.")
+
+
+def common_properties(properties: Mapping[str, object]) -> dict[str, object]:
+    """What of a consumer's or producer's properties an admin client has as well."""
+    return {name: value for name, value in properties.items() if name.startswith(_COMMON)}
+
+
 def incremental(properties: Mapping[str, object]) -> bool:
     """Whether rebalances add and take away partitions, and don't begin with none."""
     return _newer_protocol(properties) or "cooperative" in str(properties.get("partition.assignment.strategy", ""))

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._topic import TopicDescription
 
-from detector.transport.librdkafka import QUIET, opened
+from detector.transport.librdkafka import QUIET, common_properties, opened
 from detector.transport.positions import Identity
 
 LOOK_S = 2.0
@@ -27,7 +27,7 @@ class TopicWatch:
 
     def __init__(self, topic: str, properties: Mapping[str, object]) -> None:
         self._topic = topic
-        self._admin = opened(AdminClient, {**QUIET, **properties})
+        self._admin = opened(AdminClient, {**QUIET, **common_properties(properties)})
         self._answer: Future[TopicDescription] | None = None
         self._asked_at = 0.0
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from itertools import groupby
 from operator import itemgetter
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from detector.transport.base import OutRecord
 from tests.kafka.fixtures import MakeDaemon
@@ -123,6 +127,34 @@ def test_poison_is_set_aside_exactly(make_daemon: MakeDaemon, kafka: str) -> Non
         told = dict(letter.headers)
         assert told["oddflow.error.topic"] == daemon.topics.flows.encode()
         assert told["oddflow.error.reason"]
+
+
+def test_what_a_topic_refuses_for_its_size_stops_nothing(make_daemon: MakeDaemon, kafka: str) -> None:
+    """Noise that the dead letters' topic does not take goes there cut, saying so, and what lies behind it is scored."""
+    daemon = make_daemon()
+    limit(kafka, daemon.topics.dead_letters, 50_000)
+    noise = os.urandom(300_000)
+    produce(kafka, daemon.topics.flows, [OutRecord(noise, b"key"), *(OutRecord(value) for value in simulated(200))])
+    daemon.start()
+    daemon.wait_until_handled(201)
+    scraped = daemon.scrape()
+    assert daemon.stop() == 0
+    outcome = Outcome.read(kafka, daemon.topics)
+    assert outcome.places() == {(0, offset): 1 for offset in range(201)}
+    (letter,) = outcome.dead_letters
+    assert noise.startswith(letter.value or b"-")
+    told = dict(letter.headers)
+    assert told["oddflow.error.value_bytes"] == b"300000"
+    assert told["oddflow.error.value_sha256"] == hashlib.sha256(noise).hexdigest().encode()
+    assert scraped.total("oddflow_outputs_oversized_total", channel="dead_letters", sent="cut") == 1
+
+
+def limit(kafka: str, topic: str, max_message_bytes: int) -> None:
+    """Have a topic take no larger batches."""
+    entry = ConfigEntry("max.message.bytes", str(max_message_bytes), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin.incremental_alter_configs([resource])[resource].result(20)
 
 
 def test_other_event_types_are_passed_over(make_daemon: MakeDaemon, kafka: str) -> None:
