@@ -117,15 +117,21 @@ class Memory:
         return lambda: {name: packed() for name, packed in frozen.items()}
 
     def restore(self, partition: int, parts: Mapping[str, bytes]) -> None:
-        """Put back what was frozen. Raises InputError, leaving the partition empty, where anything of it is off."""
+        """Put back what was frozen. Raises InputError, leaving the partition empty, where anything of it is off.
+
+        Its checksum may be right all the same: whoever can write state, can write that. So an error that no part
+        foresaw is one more reason to refuse it, not to end: it would be met again after each start.
+        """
         if missing := self._parts.keys() - parts.keys():
             raise InputError(f"restoring state: it has no {', '.join(sorted(missing))}, which this model needs")
         try:
             for name, part in self._parts.items():
                 part.restore(partition, parts[name])
-        except InputError:
+        except Exception as error:
             self.drop([partition])
-            raise
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"restoring state: {type(error).__name__}: {error}") from error
 
     def drop(self, partitions: Iterable[int]) -> None:
         """Forget these partitions."""

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -39,59 +39,74 @@ Focus = Literal["both", "source", "destination"]
 _SCALE = re.compile(r"_\d+[smhd]$")
 
 
+_LARGEST = 1e300
+_MOST = 1 << 62
+
+Name = Annotated[str, msgspec.Meta(max_length=256)]
+Sentence = Annotated[str, msgspec.Meta(max_length=8_192)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Level = Annotated[int, msgspec.Meta(ge=2, le=5)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Figure = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
+Length = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
+Names = Annotated[list[Name], msgspec.Meta(max_length=MAX_DISTINCT)]
+"""Bounds that are held against what is read back: state may come from anyone who can write where it is kept."""
+
+
 class Strong(msgspec.Struct, kw_only=True):
     """One of the strongest flows."""
 
-    alert: str
-    score: float
-    ts: float
-    src_ip: str
-    dst_ip: str
-    dst_port: int | None
-    proto: str
-    why: str
+    alert: Name
+    score: Figure
+    ts: Figure
+    src_ip: Name
+    dst_ip: Name
+    dst_port: Port | None
+    proto: Name
+    why: Sentence
 
 
 class Incident(msgspec.Struct, kw_only=True):
     """One incident; mutable, and bounded whatever is added."""
 
-    id: str
-    number: int
+    id: Name
+    number: Count
     """How many of its partition began before it."""
     focus: Focus
-    src_ip: str
+    src_ip: Name
     """Of the first alert; all have it unless the focus is the destination."""
-    dst_ip: str
+    dst_ip: Name
     """Of the first alert; all have it unless the focus is the source."""
-    themes: list[str]
+    themes: Names
     """The leading features of the first alert, half-lives and units aside."""
-    first_seen: float
-    last_seen: float
-    count: int = 0
-    peak_score: float = 0.0
-    lowest_p: float = 1.0
-    severity: int = 0
-    sources: list[str] = []
-    destinations: list[str] = []
-    ports: list[int] = []
-    port_alerts: list[int] = []
+    first_seen: Figure
+    last_seen: Figure
+    count: Count = 0
+    peak_score: Figure = 0.0
+    lowest_p: Share = 1.0
+    severity: Level = 0
+    sources: Names = []
+    destinations: Names = []
+    ports: Annotated[list[Port], msgspec.Meta(max_length=MAX_DISTINCT)] = []
+    port_alerts: Annotated[list[Count], msgspec.Meta(max_length=MAX_DISTINCT)] = []
     """How many alerts each of ``ports`` had."""
-    unanswered: int = 0
-    src_bytes: int = 0
-    dst_bytes: int = 0
-    longest_s: float = 0.0
-    dns: int = 0
-    latest_start: float = 0.0
-    gaps: int = 0
-    gap_mean: float = 0.0
-    gap_m2: float = 0.0
+    unanswered: Count = 0
+    src_bytes: Count = 0
+    dst_bytes: Count = 0
+    longest_s: Length = 0.0
+    dns: Count = 0
+    latest_start: Figure = 0.0
+    gaps: Count = 0
+    gap_mean: Length = 0.0
+    gap_m2: Length = 0.0
     """Mean and sum of squared deviations of the gaps between starts, in seconds (Welford 1962)."""
-    strongest: list[Strong] = []
-    models: list[str] = []
-    told_count: int = 0
-    told_at: float = 0.0
-    told_severity: int = 0
-    revision: int = 0
+    strongest: Annotated[list[Strong], msgspec.Meta(max_length=STRONGEST)] = []
+    models: Names = []
+    told_count: Count = 0
+    told_at: Figure = 0.0
+    told_severity: Count = 0
+    revision: Count = 0
     """How often it was told."""
 
     def copy(self) -> Incident:

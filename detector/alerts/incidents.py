@@ -24,7 +24,9 @@ from detector.alerts.incident import (
     LEADING,
     MAX_DISTINCT,
     STRONGEST,
+    Count,
     Incident,
+    Name,
     Rule,
     Strong,
     guess,
@@ -63,8 +65,8 @@ class Change(msgspec.Struct, frozen=True):
 class _Place(msgspec.Struct):
     """The open incidents of one partition, the one that was quiet longest first."""
 
-    incidents: dict[str, Incident] = {}
-    begun: int = 0
+    incidents: dict[Name, Incident] = {}
+    begun: Count = 0
     clock: list[float] = []
     """As in :mod:`detector.features.clock`, as it was when the state was kept."""
 
@@ -203,11 +205,16 @@ class IncidentBook:
         """Put back what ``snapshot`` gave. Raises InputError, and changes nothing, for bytes that are damaged."""
         try:
             place = _decoder.decode(data)
-        except msgspec.MsgspecError as error:
-            raise InputError(f"restoring incidents of partition {partition}: {error}; they begin anew") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise _off(partition, str(error)) from error
+        if len(place.incidents) > self._max_open:
+            raise _off(partition, f"{len(place.incidents)} are open, more than {self._max_open}")
+        for incident_id, incident in place.incidents.items():
+            if incident_id != incident.id or len(incident.ports) != len(incident.port_alerts):
+                raise _off(partition, f"incident {incident_id!r} contradicts itself")
         clock = np.array(place.clock, np.float64)
         if len(clock) not in {0, CLOCK_FIELDS} or not np.isfinite(clock).all():
-            raise InputError(f"restoring incidents of partition {partition}: its clock is no time; they begin anew")
+            raise _off(partition, "its clock is no time")
         self.forget(partition)
         self._places[partition] = place
         if len(clock):
@@ -297,6 +304,10 @@ class IncidentBook:
         self._changes.append(Change(step, incident.copy(), rule))
 
 
+def _off(partition: int, why: str) -> InputError:
+    return InputError(f"restoring incidents of partition {partition}: {why}; they begin anew")
+
+
 def _keys(incident: Incident) -> list[tuple[str, str]]:
     keys = [("source", incident.src_ip), ("destination", incident.dst_ip)]
     return {"both": keys, "source": keys[:1], "destination": keys[1:]}[incident.focus]
@@ -322,7 +333,8 @@ def _add(incident: Incident, alert: Content, span: Span) -> None:
         incident.gaps += 1
         off = start - incident.latest_start - incident.gap_mean
         incident.gap_mean += off / incident.gaps
-        incident.gap_m2 += off * (start - incident.latest_start - incident.gap_mean)
+        spread = off * (start - incident.latest_start - incident.gap_mean)
+        incident.gap_m2 += max(spread, 0.0)  # below it by rounding alone
     incident.latest_start = max(incident.latest_start, start)
     incident.first_seen = min(incident.first_seen, start)
     incident.last_seen = max(incident.last_seen, span.end)

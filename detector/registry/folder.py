@@ -10,11 +10,14 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from detector.registry.odd import OddFileError
 
 ABANDONED_S = 3600.0
 """A hidden sibling older than this was left by a publisher that died; the next one removes it."""
@@ -45,9 +48,16 @@ class FolderStorage:
         except FileNotFoundError:
             return {}
 
-    def read(self, path: str) -> bytes:
-        """Contents of a file."""
-        return (self._root / path).read_bytes()
+    def read(self, path: str, most: int) -> bytes:
+        """Contents of a file; it is looked at before it is read, and a pipe is not waited for."""
+        descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise OddFileError.no_file(path)
+            if found.st_size > most:
+                raise OddFileError.too_large(path, found.st_size, most)
+            return file.read()
 
     def create_folder(self, path: str, files: Mapping[str, bytes], marker: str) -> None:  # noqa: ARG002
         """Write the files aside, then rename: the rename is the marker."""

@@ -15,9 +15,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
+from detector.registry.odd import OddFileError
+
 CLAIM = ".publishing"
 
 APPEND_ATTEMPTS = 5
+
+MAX_APPENDED_BYTES = 64 << 20
+"""A file that lines are added to is read whole each time: the history of aliases, a line a move."""
 
 
 class ObjectStorage:
@@ -48,9 +53,12 @@ class ObjectStorage:
         sizes = {entry["name"].rsplit("/", 1)[-1]: entry["size"] for entry in entries if entry["type"] == "file"}
         return {name: size for name, size in sizes.items() if name and not name.startswith(".")}
 
-    def read(self, path: str) -> bytes:
-        """Contents of an object."""
+    def read(self, path: str, most: int) -> bytes:
+        """Contents of an object; its size is asked for first."""
         with self._reaching():
+            size = self._filesystem.size(self._at(path))
+            if size is not None and size > most:
+                raise OddFileError.too_large(path, size, most)
             data: bytes = self._filesystem.cat_file(self._at(path))
         return data
 
@@ -81,13 +89,13 @@ class ObjectStorage:
         """Read, write, and read again until the line is there."""
         for _ in range(APPEND_ATTEMPTS):
             try:
-                before = self.read(path)
+                before = self.read(path, MAX_APPENDED_BYTES)
             except FileNotFoundError:
                 before = b""
             if line in before:
                 return
             self.replace(path, before + line)
-        if line not in self.read(path):
+        if line not in self.read(path, MAX_APPENDED_BYTES):
             raise OSError(errno.EBUSY, "other writers keep overwriting it", path)
 
     @contextmanager

@@ -20,16 +20,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from detector.errors import RegistryError
+from detector.errors import BundleError, RegistryError
+from detector.models.manifest import MAX_MANIFEST_BYTES
 from detector.registry.history import Entry, before, lineage, read_entries, write_entry
+from detector.registry.listing import MANIFEST, allowed_files
 from detector.registry.names import ALIAS, CHAMPION, NAME, checked, checked_alias
+from detector.registry.objects import MAX_APPENDED_BYTES
+from detector.registry.odd import OddFileError
 from detector.registry.storage import Storage, masked, open_storage
 
-MANIFEST = "model.json"
-"""The file that makes a version one; on object stores it is written last."""
-
-MAX_BUNDLE_BYTES = 1 << 30
-"""A version larger than this is not fetched: a gibibyte is a hundred times a large forest."""
+MAX_ALIAS_BYTES = 1 << 10
+"""An alias is one line with a name of at most a hundred characters."""
 
 SHOWN = 8
 """Names listed in a message: the latest ones."""
@@ -83,25 +84,31 @@ class Registry:
         raise self._unknown(model, alias_or_version, known)
 
     def fetch(self, model: str, version: str) -> dict[str, bytes]:
-        """The files of a version (not of an alias), unverified. Raises RegistryError."""
+        """The files of a version (not of an alias), unverified.
+
+        Raises RegistryError; BundleError, before any of it is read, for files that its manifest does not list or that
+        have other sizes there.
+        """
         folder = f"{checked('model', model)}/versions/{checked('version', version)}"
         with self._reading(f"{model} {version}"):
             sizes = self._storage.files(folder)
             if MANIFEST not in sizes:
                 raise self._unknown(model, version, self.versions(model))
-            if (total := sum(sizes.values())) > MAX_BUNDLE_BYTES:
-                raise RegistryError(
-                    f"reading {model} {version} in registry {self.url}: {total} bytes are more than a bundle may have"
-                    f" ({MAX_BUNDLE_BYTES}); publish a smaller model"
-                )
-            return {name: self._storage.read(f"{folder}/{name}") for name in sorted(sizes)}
+            try:
+                manifest = self._storage.read(f"{folder}/{MANIFEST}", MAX_MANIFEST_BYTES)
+                allowed = allowed_files(manifest, sizes)
+                files = {name: self._storage.read(f"{folder}/{name}", most) for name, most in allowed.items()}
+            except (BundleError, OddFileError) as error:
+                why = error.strerror if isinstance(error, OddFileError) else error
+                raise BundleError(f"reading {model} {version} in registry {self.url}: {why}") from error
+            return {MANIFEST: manifest, **files}
 
     def manifest(self, model: str, version: str) -> bytes:
         """The manifest of a version, unverified, without the rest of it. Raises RegistryError."""
         folder = f"{checked('model', model)}/versions/{checked('version', version)}"
         with self._reading(f"{model} {version}"):
             try:
-                return self._storage.read(f"{folder}/{MANIFEST}")
+                return self._storage.read(f"{folder}/{MANIFEST}", MAX_MANIFEST_BYTES)
             except FileNotFoundError:
                 raise self._unknown(model, version, self.versions(model)) from None
 
@@ -110,7 +117,7 @@ class Registry:
         checked("model", model)
         with self._reading(f"the history of {model}"):
             try:
-                return read_entries(self._storage.read(f"{model}/history.jsonl"))
+                return read_entries(self._storage.read(f"{model}/history.jsonl", MAX_APPENDED_BYTES))
             except FileNotFoundError:
                 return []
 
@@ -173,10 +180,11 @@ class Registry:
     def _alias(self, model: str, alias: str) -> str | None:
         with self._reading(f"alias {alias} of {model}"):
             try:
-                version = self._storage.read(f"{model}/aliases/{alias}").decode("ascii").strip()
+                data = self._storage.read(f"{model}/aliases/{alias}", MAX_ALIAS_BYTES)
+                version = data.decode("ascii").strip()
             except FileNotFoundError:
                 return None
-            except UnicodeDecodeError:
+            except (UnicodeDecodeError, OddFileError):
                 version = ""
         if not NAME.fullmatch(version):
             raise RegistryError(

@@ -33,8 +33,8 @@ class Storage(Protocol):
         """Names and sizes in bytes of the files right under ``path``; none if it does not exist."""
         ...
 
-    def read(self, path: str) -> bytes:
-        """Contents of a file. Raises FileNotFoundError."""
+    def read(self, path: str, most: int) -> bytes:
+        """Contents of a file of ``most`` bytes at most. Raises FileNotFoundError, or OddFileError before it is read."""
         ...
 
     def create_folder(self, path: str, files: Mapping[str, bytes], marker: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Annotated
 
 import msgspec
 
@@ -24,7 +25,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     topic: str
     partition: int
-    offset: int
+    offset: Annotated[int, msgspec.Meta(ge=0)]
     parts: dict[str, bytes]
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from detector.errors import InputError
+from detector.registry.odd import OddFileError
 from detector.registry.storage import open_storage
 from detector.state.snapshot import Snapshot, pack, unpack
 
 SLOTS = ("a", "b")
+
+MAX_SNAPSHOT_BYTES = 2 << 30
+"""Several times the windows of a million hosts; a larger one is not a snapshot."""
 
 
 class SnapshotStore:
@@ -42,8 +46,8 @@ class SnapshotStore:
 
     def _read(self, partition: int, slot: str) -> Snapshot | None:
         try:
-            snapshot = unpack(self._storage.read(self._path(partition, slot)))
-        except (FileNotFoundError, InputError):
+            snapshot = unpack(self._storage.read(self._path(partition, slot), MAX_SNAPSHOT_BYTES))
+        except (FileNotFoundError, OddFileError, InputError):
             return None
         return snapshot if (snapshot.topic, snapshot.partition) == (self.topic, partition) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import threading
@@ -17,12 +18,20 @@ from uuid import uuid4
 import fsspec
 import pytest
 
-from detector.errors import RegistryError
-from detector.registry.registry import MAX_BUNDLE_BYTES, Registry, RegistryUnreachableError
+from detector.errors import BundleError, RegistryError
+from detector.registry.listing import MAX_BUNDLE_BYTES, allowed_files
+from detector.registry.registry import Registry, RegistryUnreachableError
 
 V1, V2, V3 = "20261124T034500Z-aaaaaa", "20261124T034600Z-bbbbbb", "20261124T034700Z-cccccc"
 
-FILES = {"model.json": b"{}", "arrays.safetensors": b"\x00" * 1_000, "card.html": b"<p>"}
+
+def listed(others: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Files with a manifest that lists them, and says no more."""
+    manifest = {"files": {name: {"bytes": len(data)} for name, data in others.items()}}
+    return {"model.json": json.dumps(manifest).encode(), **others}
+
+
+FILES = listed({"arrays.safetensors": b"\x00" * 1_000, "card.html": b"<p>"})
 
 
 def clock() -> Callable[[], datetime]:
@@ -67,7 +76,7 @@ def test_what_is_published_is_fetched(registry: Registry) -> None:
     """A version comes back byte for byte, is listed, and can be promoted and resolved by alias or by name."""
     registry.publish("flows", V1, FILES)
     assert registry.fetch("flows", V1) == FILES
-    assert registry.manifest("flows", V1) == b"{}"
+    assert registry.manifest("flows", V1) == FILES["model.json"]
     assert (registry.models(), registry.versions("flows"), registry.aliases("flows")) == (["flows"], [V1], {})
     assert registry.promote("flows", V1) is None
     assert registry.aliases("flows") == {"champion": V1}
@@ -164,7 +173,7 @@ def test_of_many_publishers_one_succeeds(url: str) -> None:
     barrier = threading.Barrier(8)
 
     def publish(number: int) -> bool:
-        files = {name: bytes([number]) * 5_000 for name in FILES}
+        files = listed({name: bytes([number]) * 5_000 for name in FILES if name != "model.json"})
         barrier.wait()
         try:
             Registry(url).publish("flows", V1, files)
@@ -175,7 +184,8 @@ def test_of_many_publishers_one_succeeds(url: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(publish, range(8)))
     assert done.count(True) == 1
-    assert set(Registry(url).fetch("flows", V1).values()) == {bytes([done.index(True)]) * 5_000}
+    found = Registry(url).fetch("flows", V1)
+    assert {data for name, data in found.items() if name != "model.json"} == {bytes([done.index(True)]) * 5_000}
 
 
 def test_readers_see_whole_versions_alone(tmp_path: Path) -> None:
@@ -311,7 +321,7 @@ def test_a_corrupt_alias_names_the_cure(registry: Registry, data: bytes) -> None
 def test_a_corrupt_history_does_not_block_a_rollback(registry: Registry) -> None:
     """Lines of the history that cannot be read are passed over; the rest still leads back."""
     filled(registry)
-    good = registry._storage.read("flows/history.jsonl").splitlines(keepends=True)
+    good = registry._storage.read("flows/history.jsonl", 10_000).splitlines(keepends=True)
     write(registry, "flows/history.jsonl", b'{"at": 5}\n\xff\x00\n' + good[0] + b"[[[[\n" + good[1] + good[2][:20])
     assert [entry.version for entry in registry.history("flows")] == [V1, V2]
     registry.promote("flows", V2, reason="mend")
@@ -327,12 +337,80 @@ def test_a_rollback_skips_versions_that_are_gone(tmp_path: Path) -> None:
 
 
 def test_a_huge_version_is_not_fetched(tmp_path: Path) -> None:
-    """A version larger than any bundle is refused by its size, before anything of it is read."""
+    """A file that grew, however much, is refused by its size, before anything of it is read."""
     registry = filled(Registry(str(tmp_path)))
     with (tmp_path / "flows" / "versions" / V1 / "arrays.safetensors").open("r+b") as file:
-        file.truncate(MAX_BUNDLE_BYTES)  # sparse: takes no space
-    with pytest.raises(RegistryError, match="bytes are more than a bundle may have"):
+        file.truncate(1 << 40)  # sparse: takes no space
+    with pytest.raises(BundleError, match=r"arrays\.safetensors has 1,099,511,627,776 bytes, not the 1,000 of its"):
         registry.fetch("flows", V1)
+
+
+def test_a_stray_file_is_refused_unread(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that the manifest does not list is named, and neither it nor any other is read."""
+    filled(registry)
+    write(registry, f"flows/versions/{V1}/stray.bin", b"x" * 1_000)
+    read: list[str] = []
+    storage = registry._storage
+    whole = storage.read
+
+    def noted(path: str, most: int) -> bytes:
+        read.append(path)
+        return whole(path, most)
+
+    monkeypatch.setattr(storage, "read", noted)
+    with pytest.raises(BundleError, match=rf"reading flows {V1} in .*: file stray\.bin is not in its manifest"):
+        registry.fetch("flows", V1)
+    assert read == [f"flows/versions/{V1}/model.json"]
+
+
+def test_a_manifest_may_not_ask_for_more_than_a_bundle_has() -> None:
+    """Files that are as large as the manifest says, and more than a bundle may have, are refused."""
+    manifest = json.dumps({"files": {"arrays.safetensors": {"bytes": MAX_BUNDLE_BYTES + 1}}}).encode()
+    with pytest.raises(BundleError, match="bytes are more than a bundle may have"):
+        allowed_files(manifest, {"model.json": len(manifest), "arrays.safetensors": MAX_BUNDLE_BYTES + 1})
+
+
+@pytest.mark.parametrize("manifest", [b"", b"\xff", b"[]", b'{"files": 3}', b"[" * 100_000])
+def test_of_an_unreadable_manifest_nothing_else_is_read(registry: Registry, manifest: bytes) -> None:
+    """A manifest that is none is given alone: whoever reads the bundle says what is wrong with it."""
+    registry.publish("flows", V1, FILES | {"model.json": manifest})
+    assert registry.fetch("flows", V1) == {"model.json": manifest}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("path", ["aliases/champion", f"versions/{V3}/model.json", "history.jsonl"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, path: str) -> None:
+    """Where a pipe lies in a file's place nothing hangs: it is an error, or as if it were not there."""
+    registry = filled(Registry(str(tmp_path)))
+    odd = tmp_path / "flows" / path
+    odd.unlink()
+    os.mkfifo(odd)
+    looks: list[Callable[[], object]] = [
+        lambda: registry.resolve("flows"),
+        lambda: registry.fetch("flows", V3),
+        lambda: registry.manifest("flows", V3),
+        lambda: registry.history("flows"),
+        lambda: registry.aliases("flows"),
+    ]
+    refused = 0
+    for look in looks:
+        try:
+            look()
+        except (RegistryError, BundleError):
+            refused += 1
+    assert refused
+
+
+def test_a_link_to_a_device_is_no_alias(tmp_path: Path) -> None:
+    """An alias that leads to a device without end is refused, and set anew by promoting."""
+    registry = filled(Registry(str(tmp_path)))
+    alias = tmp_path / "flows" / "aliases" / "champion"
+    alias.unlink()
+    alias.symlink_to("/dev/zero")
+    with pytest.raises(RegistryError, match="does not hold the name of a version"):
+        registry.resolve("flows")
+    registry.promote("flows", V2)
+    assert registry.resolve("flows") == V2
 
 
 @pytest.mark.parametrize("url", ["nosuch://bucket/x"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -207,3 +208,26 @@ def test_a_spoilt_bundle_is_spoilt() -> None:
     files["arrays.safetensors"] = files["arrays.safetensors"][:-1] + b"\x01"
     with pytest.raises(BundleError):
         read_bundle(files)
+
+
+def test_a_stray_file_is_refused_as_a_bad_bundle(followed: Followed) -> None:
+    """A version with a file that its manifest does not list is refused once, for the bundle, and never loaded."""
+    version = followed.add(1)
+    (followed.folder / "flows" / "versions" / version / "stray.bin").write_bytes(b"x")
+    assert (followed.look(3), followed.loads) == (None, 0)
+    assert followed.refusals() == [(version, "bundle")]
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_for_an_alias_does_not_hang(followed: Followed) -> None:
+    """Where a pipe lies in an alias's place the watch fails, once told, and works again when it is gone."""
+    alias = followed.folder / "flows" / "aliases" / "champion"
+    alias.unlink()
+    os.mkfifo(alias)
+    assert followed.look(3) is None
+    failed = [event for event in followed.told if isinstance(event, events.ModelWatchFailed)]
+    assert [event.known for event in failed] == [False, True, True]
+    version = followed.add(1)
+    model = followed.look()
+    assert model is not None
+    assert model.version == version
