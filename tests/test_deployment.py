@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from detector.cli import COMMANDS
 from detector.metrics import Metrics
 from detector.settings import PREFIX, Settings, load_settings
+from tests.promtool import promtool
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config"
@@ -74,17 +72,6 @@ def declared() -> dict[str, set[str]]:
         if metric.type == "histogram":
             names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
     return names
-
-
-def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run promtool; without it the test fails in CI and is skipped elsewhere."""
-    program = shutil.which("promtool")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("promtool is not installed: Debian's package prometheus has it")
-        pytest.skip("promtool is not installed: Debian's package prometheus has it")
-    command = [program, *(str(each) for each in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("**/*.yaml")), ids=lambda path: path.name)

@@ -1,0 +1,271 @@
+"""Every alert rule fires where it should: provoked at a daemon that runs, by its own metrics; and not at a well one."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+
+from detector.cli.healthcheck import ask
+from detector.transport.topics import Topic, ensure_topics
+from tests.faults.recorder import Recorder
+from tests.kafka.fixtures import MakeDaemon
+from tests.kafka.world import Daemon, Topics, Trickle, damage, promote, publish, send, simulated, wait_for
+from training.demo.broker import EmbeddedKafka
+from training.demo.ports import free_port
+from training.simulator.scenario import Scenario
+from training.simulator.stream import encode
+
+PROVOKED = {
+    "a busy day of everything": {
+        "OddflowAlertsLate",
+        "OddflowClocksOff",
+        "OddflowIncidentsAboveBudget",
+        "OddflowInputRejected",
+        "OddflowModelRefused",
+        "OddflowPartitionsDiffer",
+        "OddflowRegistryUnreadable",
+        "OddflowStateNotSaved",
+    },
+    "a quiet one": {"OddflowNoRecords"},
+    "outputs that nobody takes": {
+        "OddflowFallingBehind",
+        "OddflowOutputsNotAcknowledged",
+        "OddflowStandsStill",
+    },
+    "no broker": {"OddflowBrokerUnreachable"},
+    "commits that are refused": {"OddflowCommitsFail"},
+    "a killed member": {"OddflowDown", "OddflowPartitionsUnread"},
+    "other traffic": {"OddflowRetrain"},
+    "no schema registry": {"OddflowSchemaRegistryLost"},
+}
+"""What each test here makes fire; tests/test_deployment.py sees that no rule is missing."""
+
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.slow]
+
+RATE = 500.0
+
+
+def readiness(daemon: Daemon) -> tuple[int, str]:
+    """What ``/readyz`` says."""
+    return ask("127.0.0.1", daemon.port, "/readyz")
+
+
+def benign(count: int) -> list[bytes]:
+    """So many flows as the simulator makes them, without attacks."""
+    values: list[bytes] = []
+    for frame in Scenario(seed=3, hosts=50, duration_s=8 * 3_600.0, attacks=()).frames(rows=2_000, endless=True):
+        values += encode(frame, "zeek-json")
+        if len(values) >= count:
+            break
+    return values[:count]
+
+
+def test_a_well_daemon_raises_nothing(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """Records that are read as they come make no rule fire."""
+    daemon = make_daemon(windows=True, state={"snapshot_interval_s": 1.0})
+    daemon.start()
+    with Trickle(kafka, daemon.topics.flows, benign(20_000), RATE):
+        daemon.wait_until_handled(1_000)
+        with Recorder(daemon.port) as recorder:
+            recorder.wait(60)
+    assert readiness(daemon) == (200, "ready")
+    assert daemon.stop() == 0
+    assert recorder.fired(tmp_path) == set()
+
+
+def late_and_broken() -> list[bytes]:
+    """Flows of the simulator of which every fourth is dated days back, with broken ones between."""
+    values = []
+    for number, value in enumerate(simulated(6_000)):
+        flow = msgspec.json.decode(value)
+        if number % 4 == 3:
+            flow["ts"] -= 3 * 86_400.0
+        values.append(msgspec.json.encode(flow))
+        if number % 20 == 0:
+            values.append(b"{broken")
+    return values
+
+
+def test_a_day_of_everything_and_a_quiet_one(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """Clocks, input, registry, state, model, partitions and budget, all at once; then no record at all."""
+    daemon = make_daemon(
+        partitions=2,
+        windows=True,
+        state={"url": str(tmp_path / "state"), "snapshot_interval_s": 0.2},
+        alerts={"false_incidents_per_day": 1.0},
+    )
+    daemon.start()
+    with Recorder(daemon.port) as recorder:
+        recorder.wait(2)
+        damaged = publish(daemon.registry, 1, promote=False)
+        damage(daemon.registry, damaged)
+        promote(daemon.registry, damaged)
+        wait_for(lambda: bool(daemon.events("model.refused")))
+        recorder.wait(3)
+        daemon.registry.rename(daemon.registry.with_name("away"))
+        (tmp_path / "state").rename(tmp_path / "state-away")
+        (tmp_path / "state").write_text("in the way")
+        producer = Producer({"bootstrap.servers": kafka})
+        hour_ago = int(time.time() * 1_000) - 3_600_000
+        for number, value in enumerate(late_and_broken()):
+            producer.produce(daemon.topics.flows, value, partition=number % 2, timestamp=hour_ago)
+            if number % 100 == 0:
+                producer.flush()
+                time.sleep(0.1)
+        producer.flush()
+        wait_for(lambda: daemon.total("oddflow_lag_records") == 0)
+    assert recorder.fired(tmp_path) >= PROVOKED["a busy day of everything"]
+    with Recorder(daemon.port) as quiet:
+        quiet.wait(20)
+    assert quiet.fired(tmp_path) >= PROVOKED["a quiet one"]
+    assert daemon.stop() == 0
+
+
+def test_outputs_that_nobody_takes(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """An output topic that is deleted: the lag goes on being told as it grows, and readiness says what holds."""
+    daemon = make_daemon()
+    daemon.start()
+    send(kafka, daemon.topics.flows, simulated(1_000))
+    daemon.wait_until_handled(1_000)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.delete_topics([daemon.topics.scores])[daemon.topics.scores].result(30)
+    backlog = [simulated(3_000)[number % 3_000] for number in range(120_000)]
+    send(kafka, daemon.topics.flows, backlog)
+    with Trickle(kafka, daemon.topics.flows, simulated(3_000), RATE) as load:
+        with Recorder(daemon.port, period_s=2.5) as recorder:
+            recorder.wait(32)
+        lag, sent = daemon.total("oddflow_lag_records"), load.sent
+        assert readiness(daemon)[0] == 503
+        assert readiness(daemon)[1].startswith("outputs have not been acknowledged for ")
+    read = daemon.total("oddflow_stage_records_out_total", stage="poll") - 1_000
+    assert lag == pytest.approx(120_000 + sent - read, abs=5 * RATE)
+    assert recorder.fired(tmp_path) >= PROVOKED["outputs that nobody takes"]
+
+
+def test_a_killed_member(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """A member that is killed is told of as down, and its partitions as read by nobody until its session ends."""
+    patient: dict[str, Any] = {"kafka": {"consumer_properties": {"session.timeout.ms": 40_000}}}
+    killed = make_daemon(2, **patient)
+    survivor = make_daemon(2, beside=killed, **patient)
+    for daemon in (killed, survivor):
+        daemon.start()
+    wait_for(lambda: survivor.total("oddflow_partitions_assigned") == killed.total("oddflow_partitions_assigned") == 1)
+    with Recorder(killed.port, survivor.port) as recorder:
+        recorder.wait(2)
+        killed.kill()
+        recorder.wait(15)
+    assert recorder.fired(tmp_path) >= PROVOKED["a killed member"]
+
+
+def test_other_traffic_than_the_model_knows(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """A model of other traffic is told to be retrained, once that has held for an hour."""
+    daemon = make_daemon(output={"scores_topic": ""}, batch={"max_records": 20_000})
+    daemon.start()
+    values = [simulated(3_000)[number % 3_000] for number in range(140_000)]
+    send(kafka, daemon.topics.flows, values)
+    wait_for(lambda: daemon.total("oddflow_drift_retrain_advised") > 0)
+    with Recorder(daemon.port, period_s=0.1) as recorder:
+        recorder.wait(65)
+    assert recorder.fired(tmp_path) >= PROVOKED["other traffic"]
+
+
+def test_no_schema_registry(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """Records whose schemas nobody tells wait, and that is told."""
+    nobody = {"url": f"http://127.0.0.1:{free_port()}", "timeout_s": 1.0}
+    daemon = make_daemon(input={"encoding": "avro"}, schema_registry=nobody)
+    send(kafka, daemon.topics.flows, [b"\x00\x00\x00\x00\x01\x02"])
+    daemon.start()
+    wait_for(lambda: daemon.total("oddflow_schema_registry_lost") == 1)
+    with Recorder(daemon.port) as recorder:
+        recorder.wait(10)
+    assert recorder.fired(tmp_path) >= PROVOKED["no schema registry"]
+
+
+# --- brokers that are the test's own ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A Kafka that may be stopped and changed; every test leaves it running and as it was."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("own-kafka")) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def daemon(own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon on that Kafka, with fresh topics, not started."""
+    stem = uuid.uuid4().hex
+    topics = Topics(*(f"{stem}-{name}" for name in ("flows", "alerts", "dead-letters", "scores")))
+    ensure_topics(
+        {"bootstrap.servers": own_kafka.bootstrap_servers},
+        [Topic(name) for name in (topics.flows, topics.alerts, topics.dead_letters, topics.scores)],
+    )
+    publish(tmp_path / "registry")
+    made = Daemon(tmp_path, tmp_path / "registry", own_kafka.bootstrap_servers, topics)
+    yield made
+    if made.running:
+        made.kill()
+    own_kafka.start()
+
+
+@pytest.mark.parametrize("transport", ["confluent", "kafka-python"])
+def test_no_broker(own_kafka: EmbeddedKafka, daemon: Daemon, tmp_path: Path, transport: str) -> None:
+    """Without a broker nobody knows the lag: it is no number, not the last one; and readiness says what holds."""
+    daemon.settings["input"] = {"transport": transport}
+    daemon.start()
+    send(daemon.bootstrap, daemon.topics.flows, simulated(1_000))
+    daemon.wait_until_handled(1_000)
+    wait_for(lambda: daemon.total("oddflow_lag_records") == 0)
+    wait_for(lambda: readiness(daemon) == (200, "ready"))
+    assert readiness(daemon) == (200, "ready")
+    own_kafka.kill()
+    no_broker = (503, "no broker answers: records wait in the topic")
+    wait_for(lambda: readiness(daemon) == no_broker)
+    assert readiness(daemon) == no_broker
+    with Recorder(daemon.port) as recorder:
+        recorder.wait(8)
+    unknown = daemon.total("oddflow_lag_records")
+    assert unknown != unknown  # noqa: PLR0124 - which only what is no number does
+    assert recorder.fired(tmp_path) >= PROVOKED["no broker"]
+    own_kafka.start()
+    wait_for(lambda: readiness(daemon) == (200, "ready"))
+    assert readiness(daemon) == (200, "ready")
+    wait_for(lambda: daemon.total("oddflow_lag_records") == 0)
+    assert daemon.total("oddflow_lag_records") == 0
+
+
+def test_commits_that_are_refused(own_kafka: EmbeddedKafka, daemon: Daemon, tmp_path: Path) -> None:
+    """Offsets that the brokers cannot keep, for want of replicas, are told of while all else goes on."""
+    admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap_servers})
+    daemon.start()
+    send(daemon.bootstrap, daemon.topics.flows, simulated(500))
+    daemon.wait_until_handled(500)
+    replicas = partial(set_replicas, admin)
+    replicas("2")
+    try:
+        with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), 50.0):
+            wait_for(lambda: daemon.total("oddflow_commits_total", result="failed") > 0)
+            with Recorder(daemon.port, period_s=8.0) as recorder:
+                recorder.wait(22)
+        assert recorder.fired(tmp_path) >= PROVOKED["commits that are refused"]
+    finally:
+        replicas("1")
+
+
+def set_replicas(admin: AdminClient, count: str) -> None:
+    """Have the topic of offsets take nothing until so many replicas are in sync."""
+    entry = ConfigEntry("min.insync.replicas", count, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, "__consumer_offsets", incremental_configs=[entry])
+    for done in admin.incremental_alter_configs([resource]).values():
+        done.result(30)
