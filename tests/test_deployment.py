@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from detector.cli import COMMANDS
 from detector.metrics import Metrics
 from detector.settings import PREFIX, Settings, load_settings
+from tests.faults.test_rules import PROVOKED
 from tests.promtool import promtool
 
 ROOT = Path(__file__).parent.parent
@@ -150,12 +151,18 @@ def test_compose_names_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose builds from the Dockerfile, mounts files that exist, runs a command that exists, and sets real keys."""
     compose = documents("compose.yaml")[0]
     oddflow = compose["services"]["oddflow"]
-    assert ((CONFIG / oddflow["build"] / "Dockerfile").is_file(), oddflow["command"][0] in COMMANDS) == (True, True)
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {each["build"]["target"] for each in compose["services"].values() if "build" in each} == {"daemon", "train"}
+    assert {"daemon", "train"} <= stages
+    assert ((CONFIG / oddflow["build"]["context"] / "Dockerfile").is_file(), oddflow["command"][0] in COMMANDS) == (
+        True,
+        True,
+    )
     settings = settings_of(oddflow["environment"], monkeypatch)
     assert settings.kafka.bootstrap_servers == "kafka:29092"
     assert int(oddflow["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
     mounts = [volume.split(":")[0] for each in compose["services"].values() for volume in each.get("volumes", [])]
-    files = [mount for mount in mounts if mount.startswith(".") and mount != "../registry"]
+    files = [mount for mount in mounts if mount.startswith(".") and mount not in {"../registry", "../data"}]
     assert [mount for mount in files if not (CONFIG / mount).exists()] == []
     assert {mount for mount in mounts if not mount.startswith(".")} == compose["volumes"].keys()
 
@@ -176,6 +183,12 @@ def test_kubernetes_names_what_exists(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert probes == {"/healthz", "/readyz"}
     assert container["args"][0] in COMMANDS
     assert {each["name"] for each in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
+
+
+def test_every_rule_is_provoked() -> None:
+    """Each alert rule is one that a test makes fire at a running daemon, and nothing else is claimed to be."""
+    provoked = [name for names in PROVOKED.values() for name in names]
+    assert sorted(provoked) == sorted(rule["alert"] for rule in rules())
 
 
 def test_the_image_is_this_version() -> None:
