@@ -18,13 +18,13 @@ from confluent_kafka.admin._resource import ResourceType
 
 from detector.cli.healthcheck import ask
 from detector.transport.topics import Topic, ensure_topics
+from tests.bundles import ordinary_flows
 from tests.faults.recorder import Recorder
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.world import Daemon, Topics, Trickle, damage, promote, publish, send, simulated, wait_for
+from tests.schemas.small_registry import SmallRegistry
 from training.demo.broker import EmbeddedKafka
-from training.demo.ports import free_port
-from training.simulator.scenario import Scenario
-from training.simulator.stream import encode
+from training.simulator.scenario import DEFAULT_START
 
 PROVOKED = {
     "a busy day of everything": {
@@ -47,6 +47,7 @@ PROVOKED = {
     "commits that are refused": {"OddflowCommitsFail"},
     "a killed member": {"OddflowDown", "OddflowPartitionsUnread"},
     "other traffic": {"OddflowRetrain"},
+    "another network": {"OddflowNetworkUnknown"},
     "no schema registry": {"OddflowSchemaRegistryLost"},
 }
 """What each test here makes fire; tests/test_deployment.py sees that no rule is missing."""
@@ -61,21 +62,38 @@ def readiness(daemon: Daemon) -> tuple[int, str]:
     return ask("127.0.0.1", daemon.port, "/readyz")
 
 
-def benign(count: int) -> list[bytes]:
-    """So many flows as the simulator makes them, without attacks."""
-    values: list[bytes] = []
-    for frame in Scenario(seed=3, hosts=50, duration_s=8 * 3_600.0, attacks=()).frames(rows=2_000, endless=True):
-        values += encode(frame, "zeek-json")
-        if len(values) >= count:
-            break
-    return values[:count]
+def usual(count: int) -> list[bytes]:
+    """So many flows as those that the model with windows was trained on, right after them, in Zeek's words."""
+    flows = ordinary_flows(count, 0, DEFAULT_START)
+    return [
+        msgspec.json.encode({ZEEK[name]: value for name, value in row.items() if name in ZEEK})
+        for row in flows.to_dicts()
+    ]
+
+
+ZEEK = {
+    "ts": "ts",
+    "uid": "uid",
+    "src_ip": "id.orig_h",
+    "src_port": "id.orig_p",
+    "dst_ip": "id.resp_h",
+    "dst_port": "id.resp_p",
+    "proto": "proto",
+    "service": "service",
+    "duration_s": "duration",
+    "src_bytes": "orig_bytes",
+    "dst_bytes": "resp_bytes",
+    "state": "conn_state",
+    "src_packets": "orig_pkts",
+    "dst_packets": "resp_pkts",
+}
 
 
 def test_a_well_daemon_raises_nothing(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
     """Records that are read as they come make no rule fire."""
     daemon = make_daemon(windows=True, state={"snapshot_interval_s": 1.0})
     daemon.start()
-    with Trickle(kafka, daemon.topics.flows, benign(20_000), RATE):
+    with Trickle(kafka, daemon.topics.flows, usual(20_000), RATE):
         daemon.wait_until_handled(1_000)
         with Recorder(daemon.port) as recorder:
             recorder.wait(60)
@@ -170,22 +188,33 @@ def test_a_killed_member(make_daemon: MakeDaemon, tmp_path: Path) -> None:
 
 def test_other_traffic_than_the_model_knows(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
     """A model of other traffic is told to be retrained, once that has held for an hour."""
-    daemon = make_daemon(output={"scores_topic": ""}, batch={"max_records": 20_000})
+    daemon = make_daemon(batch={"max_records": 20_000})
     daemon.start()
-    values = [simulated(3_000)[number % 3_000] for number in range(140_000)]
+    values = [simulated(3_000)[number % 3_000] for number in range(180_000)]
     send(kafka, daemon.topics.flows, values)
     wait_for(lambda: daemon.total("oddflow_drift_retrain_advised") > 0)
+    assert daemon.total("oddflow_drift_retrain_advised") > 0
     with Recorder(daemon.port, period_s=0.1) as recorder:
         recorder.wait(65)
     assert recorder.fired(tmp_path) >= PROVOKED["other traffic"]
 
 
+def test_another_network_than_the_model_knows(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """A model of another network, which raises nearly every flow, is told of."""
+    daemon = make_daemon(windows=True)
+    daemon.start()
+    with Trickle(kafka, daemon.topics.flows, simulated(3_000, seed=3), RATE), Recorder(daemon.port) as recorder:
+        wait_for(lambda: daemon.total("oddflow_raised_ratio") >= 0.8)
+        recorder.wait(10)
+    assert recorder.fired(tmp_path) >= PROVOKED["another network"]
+
+
 def test_no_schema_registry(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
     """Records whose schemas nobody tells wait, and that is told."""
-    nobody = {"url": f"http://127.0.0.1:{free_port()}", "timeout_s": 1.0}
-    daemon = make_daemon(input={"encoding": "avro"}, schema_registry=nobody)
+    with SmallRegistry() as registry:
+        daemon = make_daemon(input={"encoding": "avro"}, schema_registry={"url": registry.url, "timeout_s": 1.0})
+        daemon.start()
     send(kafka, daemon.topics.flows, [b"\x00\x00\x00\x00\x01\x02"])
-    daemon.start()
     wait_for(lambda: daemon.total("oddflow_schema_registry_lost") == 1)
     with Recorder(daemon.port) as recorder:
         recorder.wait(10)
