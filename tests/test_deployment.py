@@ -140,6 +140,14 @@ def test_dashboard_panels_do_not_overlap() -> None:
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
+def test_dashboard_names_the_model_and_counts_final_kinds() -> None:
+    """The model's panel shows its name and version, and incidents are counted by what they turned out to be."""
+    dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
+    panels = {panel["title"]: panel for panel in dashboard["panels"]}
+    assert panels["Model in use"]["options"]["textMode"] == "name"
+    assert "oddflow_incidents_ended_total" in panels["Incidents an hour, by kind"]["targets"][0]["expr"]
+
+
 def settings_of(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings that these variables give; raises for one that is none."""
     for name, value in environment.items():

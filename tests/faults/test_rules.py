@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
@@ -48,6 +48,7 @@ PROVOKED = {
     "a killed member": {"OddflowDown", "OddflowPartitionsUnread"},
     "other traffic": {"OddflowRetrain"},
     "another network": {"OddflowNetworkUnknown"},
+    "a topic that loses records and goes": {"OddflowRecordsLost", "OddflowTopicMissing"},
     "no schema registry": {"OddflowSchemaRegistryLost"},
 }
 """What each test here makes fire; tests/test_deployment.py sees that no rule is missing."""
@@ -209,6 +210,27 @@ def test_another_network_than_the_model_knows(make_daemon: MakeDaemon, kafka: st
     assert recorder.fired(tmp_path) >= PROVOKED["another network"]
 
 
+def test_a_topic_that_loses_records_and_goes(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """Records that were deleted before they were read, and a topic that was deleted, are told of."""
+    daemon = make_daemon()
+    daemon.start()
+    send(kafka, daemon.topics.flows, simulated(1_000)[:100])
+    daemon.wait_until_handled(100)
+    assert daemon.stop() == 0
+    send(kafka, daemon.topics.flows, simulated(1_000)[100:600])
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for gone in admin.delete_records([TopicPartition(daemon.topics.flows, 0, 400)]).values():
+        gone.result(30)
+    with Recorder(daemon.port) as recorder:
+        daemon.start()
+        daemon.wait_until_handled(200)
+        recorder.wait(3)
+        admin.delete_topics([daemon.topics.flows])[daemon.topics.flows].result(30)
+        wait_for(lambda: daemon.total("oddflow_topic_partitions") == 0)
+        recorder.wait(5)
+    assert recorder.fired(tmp_path) >= PROVOKED["a topic that loses records and goes"]
+
+
 def test_no_schema_registry(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
     """Records whose schemas nobody tells wait, and that is told."""
     with SmallRegistry() as registry:
@@ -274,6 +296,7 @@ def test_no_broker(own_kafka: EmbeddedKafka, daemon: Daemon, tmp_path: Path, tra
     assert daemon.total("oddflow_lag_records") == 0
 
 
+@pytest.mark.timeout(600)
 def test_commits_that_are_refused(own_kafka: EmbeddedKafka, daemon: Daemon, tmp_path: Path) -> None:
     """Offsets that the brokers cannot keep, for want of replicas, are told of while all else goes on."""
     admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap_servers})
@@ -285,8 +308,8 @@ def test_commits_that_are_refused(own_kafka: EmbeddedKafka, daemon: Daemon, tmp_
     try:
         with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), 50.0):
             wait_for(lambda: daemon.total("oddflow_commits_total", result="failed") > 0)
-            with Recorder(daemon.port, period_s=8.0) as recorder:
-                recorder.wait(22)
+            with Recorder(daemon.port, period_s=12.0) as recorder:  # a commit is given up after ten seconds
+                recorder.wait(21)
         assert recorder.fired(tmp_path) >= PROVOKED["commits that are refused"]
     finally:
         replicas("1")
