@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,23 +41,22 @@ from bench.quality_sets import (
 )
 from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed
 from detector.alerts.directions import directions_of
-from detector.alerts.evidence import EvidenceState, evidence_keys
+from detector.alerts.evidence import evidence_keys
 from detector.alerts.suspect import suspect
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
+from detector.features.spec import FeatureSpec
 from detector.features.windows import default_windows
 from detector.partitioner import partitions_of
 from training.found import BUDGETS, attacks_found, found_at
+from training.learn import Choice, learn
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID
-from training.single_flows import calibrated
-from training.split import split_by_time
-from training.train import Passing, Recipe, learnt_incidents, spec_for
+from training.train import Recipe, spec_for
 from training.watched import Watched, ends_of
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 DIRECTION = ("src_private", "dst_private", "same_network")
-HOLDOUT = 0.2
 KITNET_ROWS = 60_000
 """Test rows beyond which the streaming learners, half a millisecond a row, are left out."""
 
@@ -69,71 +68,50 @@ class Rows:
     """What is trained on and tested: rows of a case's flows, in order of time."""
 
     train: NDArray[np.intp]
-    held_out: NDArray[np.intp]
-    """The last of the benign training rows: calibrated on, not trained on."""
     test: NDArray[np.intp]
 
     @classmethod
     def of(cls, case: FlowCase, share: float, seed: int) -> Rows:
         """Draw them."""
-        chosen = chosen_rows(case.train, case.attacks, share, seed)
-        benign = chosen[~case.attacks[chosen]]
-        held_out = benign[split_by_time(case.flows[benign], np.ones(len(benign), np.bool_), HOLDOUT).held_out]
-        return cls(chosen[~np.isin(chosen, held_out)], held_out, np.flatnonzero(case.test))
+        return cls(chosen_rows(case.train, case.attacks, share, seed), np.flatnonzero(case.test))
 
 
-@dataclass(frozen=True, slots=True)
-class Matrices:
-    """A case's features: all of ours, and those of single flows alone."""
+def of_oddflow(  # noqa: PLR0917 - one system on one set
+    case: FlowCase,
+    rows: Rows,
+    system: Ours,
+    seed: int,
+    spec: FeatureSpec | None = None,
+    partitions: NDArray[np.int32] | None = None,
+) -> Told:
+    """Train, calibrate and test as the product does.
 
-    names: tuple[str, ...]
-    windowed: NDArray[np.float32]
-    single: int
-    """So many of the columns, the first, are of single flows."""
-    partitions: NDArray[np.int32]
-    """That each flow came by."""
-
-    @classmethod
-    def of(cls, case: FlowCase, rows: Rows, partitions: NDArray[np.int32] | None = None) -> Matrices:
-        """Compute them, once for all systems; None for ``partitions``: all flows come by one."""
-        flows = case.flows
-        came_by = np.zeros(len(flows), np.int32) if partitions is None else partitions
-        spec = build_spec(windows=default_windows())
-        extractor = FeatureExtractor.fit(flows[rows.train], spec)
-        single = sum(feature.family != "windows" for feature in spec.features)
-        return cls(spec.names, features_of(extractor, flows, partitions=came_by), single, came_by)
-
-    def only(self, columns: Sequence[int]) -> Matrices:
-        """With these columns alone, given in their order."""
-        names = tuple(self.names[column] for column in columns)
-        single = sum(column < self.single for column in columns)
-        return Matrices(names, np.ascontiguousarray(self.windowed[:, columns]), single, self.partitions)
-
-
-def of_oddflow(case: FlowCase, rows: Rows, matrices: Matrices, system: Ours, seed: int) -> Told:
-    """Train, calibrate and test as the product does."""
-    matrix, contaminated = matrices.windowed, bool(case.attacks[rows.train].any())
-    seen, late, width = matrix[rows.train], matrix[rows.held_out], matrices.single
-    model = system.fit(seen, seed, contaminated=contaminated, names=matrices.names, single=width)
-    times, ends = case.flows["ts"].to_numpy(), ends_of(case.flows)
-    trained = np.concatenate([rows.train, rows.held_out])
-    seconds = Watched.of(times[trained], ends[trained]).between(times[rows.held_out])
-    drop = system.recipe(contaminated=contaminated).drop
-    judging, held_scores = calibrated(model, seen, late, seconds, width, seed=seed, drop=drop)
-    earlier = Passing(rows.train, judging.surprises(judging.score(seen)))
-    held_out = Passing(rows.held_out, judging.surprises(held_scores))
-    state = EvidenceState()
-    _, incidents = learnt_incidents(case.flows, earlier, held_out, state, matrices.partitions, seconds=seconds)
-    scores = judging.score(matrix[rows.test])
-    found = suspect(case.flows[rows.test], judging.surprises(scores), state, matrices.partitions[rows.test])
-    rates = None if incidents is None else incidents.rates(found, directions_of(case.flows[rows.test]))
+    None for ``spec``: all features; for ``partitions``: all flows come by one. Attacks that are trained on are taken
+    for benign but for calibration, as if nobody had labelled them.
+    """
+    before = np.flatnonzero(case.train)
+    flows, tested, attacks = case.flows[before], case.flows[rows.test], case.attacks[before]
+    came_by = np.zeros(len(case.flows), np.int32) if partitions is None else partitions
+    chosen = np.isin(before, rows.train)
+    recipe, calm = system.recipe(contaminated=bool(attacks[chosen].any())), chosen & ~attacks
+    learnt = learn(
+        flows,
+        Choice(calm=calm, chosen=chosen, peaceful=chosen | ~attacks),
+        spec or build_spec(windows=default_windows()),
+        system.fitting(recipe, len(rows.train), seed),
+        Watched.of(flows["ts"].to_numpy(), ends_of(flows)),
+        came_by[before],
+    )
+    judging = learnt.judging
+    scores = judging.score(features_of(learnt.extractor, tested, learnt.windows, came_by[rows.test]))
+    found = suspect(tested, judging.surprises(scores), learnt.evidence, came_by[rows.test])
+    rates = None if learnt.incidents is None else learnt.incidents.rates(found, directions_of(tested))
     return told(case, rows, scores.overall, rates)
 
 
 def of_rival(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], system: System, seed: int) -> Told:
-    """Train and test one from the shelf on single flows; it may see the rows that ours keeps for calibration."""
-    train = np.sort(np.concatenate([rows.train, rows.held_out]))
-    scores = system(matrix[train], matrix[rows.test], seed)
+    """Train and test one from the shelf on single flows."""
+    scores = system(matrix[rows.train], matrix[rows.test], seed)
     return told(case, rows, scores, -scores)
 
 
@@ -170,21 +148,23 @@ def _attacks_by_kind(tested: pl.DataFrame, rates: NDArray[np.float64]) -> Told:
 def flow_case(case: FlowCase, share: float, seed: int, rivals: Mapping[str, System]) -> Iterator[tuple[str, Told]]:
     """Every system on one set of flows."""
     rows = Rows.of(case, share, seed)
-    matrices = Matrices.of(case, rows)
-    single = matrices.only(range(matrices.single))
     for name, kind in OURS.items():
-        yield name, of_oddflow(case, rows, matrices, kind, seed)
-    ours = OURS["oddflow"]
+        yield name, of_oddflow(case, rows, kind, seed)
+    ours, windows = OURS["oddflow"], default_windows()
     if case.name != "inside":
-        without = [column for column, name in enumerate(matrices.names) if name not in DIRECTION]
-        yield "oddflow-no-direction", of_oddflow(case, rows, matrices.only(without), ours, seed)
-        yield "oddflow-single-flows", of_oddflow(case, rows, single, ours, seed)
+        yield (
+            "oddflow-no-direction",
+            of_oddflow(case, rows, ours, seed, build_spec(leave_out=DIRECTION, windows=windows)),
+        )
+        yield "oddflow-single-flows", of_oddflow(case, rows, ours, seed, build_spec())
         for name, came_by in partitionings(case, seed).items():
-            yield name, of_oddflow(case, rows, Matrices.of(case, rows, came_by), ours, seed)
+            yield name, of_oddflow(case, rows, ours, seed, partitions=came_by)
+    extractor = FeatureExtractor.fit(case.flows[rows.train], build_spec())
+    single = features_of(extractor, case.flows) if rivals else np.empty((0, 0), np.float32)
     for name, system in rivals.items():
         if name in installed() and len(rows.test) > KITNET_ROWS:
             continue
-        yield name, of_rival(case, rows, single.windowed, system, seed)
+        yield name, of_rival(case, rows, single, system, seed)
 
 
 def partitionings(case: FlowCase, seed: int) -> dict[str, NDArray[np.int32]]:

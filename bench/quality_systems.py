@@ -25,6 +25,7 @@ from detector.models.ensemble import Ensemble
 from detector.models.forest import IsolationForest
 from training.estimators import fit_estimator
 from training.labels import TrainOn
+from training.learn import Fitting
 from training.train import Recipe
 
 Matrix = NDArray[np.float32]
@@ -54,6 +55,13 @@ class Ours:
         among = TrainOn.parse(f"normal+{CONTAMINATION:g}" if contaminated else "normal")
         return Recipe(kind=self.kind, params=self.params, train_on=among)
 
+    def fitting(self, recipe: Recipe, rows: int, seed: int) -> Fitting:
+        """What ``oddflow train`` fits to so many rows."""
+        params = recipe.fitting
+        if self.kind == IsolationForest.kind:
+            params = {**params, "max_samples": min(FOREST["max_samples"], rows)}
+        return Fitting(kind=self.kind, seed=seed, params=params, drop=recipe.drop)
+
     def fit(
         self,
         train: Matrix,
@@ -64,9 +72,7 @@ class Ours:
         single: int | None = None,
     ) -> Model:
         """Fit it to rows, as ``oddflow train`` would where attacks are known to be among them, or not to be."""
-        params = self.recipe(contaminated=contaminated).fitting
-        if self.kind == IsolationForest.kind:
-            params = {**params, "max_samples": min(FOREST["max_samples"], len(train))}
+        params = self.fitting(self.recipe(contaminated=contaminated), len(train), seed).params
         return fit_estimator(self.kind, train, seed=seed, params=params, names=names, single=single)
 
 

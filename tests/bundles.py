@@ -9,19 +9,15 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from detector.alerts.evidence import EvidenceState
-from detector.alerts.suspect import calibrate_incidents, suspect
-from detector.features.extractor import FeatureExtractor, build_spec
-from detector.features.replay import features_of, fresh_windows
+from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.models.bundle import LoadedModel, build_bundle, read_bundle
 from detector.models.manifest import TrainingData, decode_manifest
-from detector.partitioner import partitions_of
 from detector.records.flow import SCHEMA
-from training.estimators import fit_estimator
+from training.learn import Choice, Fitting, learn
 from training.simulator.scenario import DEFAULT_START
-from training.single_flows import calibrated
 from training.train import ended_with
+from training.watched import Watched
 
 START = datetime(2026, 11, 24, 3, 45, tzinfo=UTC)
 
@@ -60,28 +56,25 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, parti
     """
     flows = ordinary_flows(1_500, number, DEFAULT_START - 1_500.0) if windows else ordinary_flows(1_500, number)
     spec = build_spec(windows=default_windows(), partitions=partitions) if windows else build_spec()
-    extractor = FeatureExtractor.fit(flows, spec)
-    state, evidence = fresh_windows(extractor), EvidenceState()
-    matrix = features_of(extractor, flows, state)
-    model = fit_estimator("isolation-forest", matrix[:1_000], seed=number, params={"n_estimators": 20})
-    judging, held_scores = calibrated(
-        model, matrix[:1_000], matrix[1_000:], 500.0, spec.single_flows, seed=number, drop=0.0
+    everything = np.ones(len(flows), np.bool_)
+    learnt = learn(
+        flows,
+        Choice(calm=everything, chosen=everything, peaceful=everything),
+        spec,
+        Fitting(kind="isolation-forest", seed=number, params={"n_estimators": 20}),
+        Watched.of(flows["ts"].to_numpy()),
     )
-    incidents = None
-    if windows:
-        later, surprises = flows[1_000:], judging.surprises(held_scores)
-        suspicion = suspect(later, surprises, evidence, partitions_of(later["src_ip"], partitions))
-        incidents = calibrate_incidents(later, suspicion)
+    judging = learnt.judging
     return build_bundle(
         name=name,
-        extractor=extractor,
-        model=model,
+        extractor=learnt.extractor,
+        model=judging.model,
         calibration=judging.calibration,
         single=judging.single,
-        incidents=incidents,
-        beginning=ended_with(state, evidence) if windows else None,
-        self_test_rows=matrix,
-        training=TrainingData(rows=1_000, rows_read=1_500, sources=("conn.log",), format="zeek"),
+        incidents=learnt.incidents if windows else None,
+        beginning=ended_with(learnt.windows, learnt.evidence) if windows else None,
+        self_test_rows=learnt.matrix,
+        training=TrainingData(rows=1_500, rows_read=1_500, sources=("conn.log",), format="zeek"),
         created=START + timedelta(minutes=number),
     )
 

@@ -55,7 +55,7 @@ def test_a_stationary_stream_gives_no_reason() -> None:
     assert len(found) > 10
     assert {report.reasons for report in found} == {()}
     last = found[-1]
-    assert last.score_index < 0.05
+    assert last.score_index < 0.15  # of 20 trees: what judged stretches were other forests than the one that is kept
     assert last.score_distance < 0.1
     assert max(last.outside.values()) < 0.03
     assert last.unseen == {"proto": 0.0, "service": 0.0, "state": 0.0}

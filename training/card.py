@@ -105,7 +105,7 @@ def _trained_on(manifest: Manifest, facts: CardFacts) -> str:
     training = manifest.training
     rows = {
         "Flows read": f"{training.rows_read:,} ({training.format})",
-        "Flows trained on": f"{training.rows:,} ({training.train_on}), the earlier part",
+        "Flows trained on": f"{training.rows:,} ({training.train_on})",
         "Of these, left out as the oddest": f"{facts.dropped:.3g} of them" if facts.dropped else "none",
         "From": ", ".join(training.sources),
         "Period": f"{moment(training.start)} to {moment(training.end)}",
@@ -144,9 +144,15 @@ def _quality(manifest: Manifest, facts: CardFacts) -> str:
 def _calibration(manifest: Manifest, facts: CardFacts) -> str:
     held = manifest.calibration
     text = (
-        f"<p>Scores become p-values by {held.rows:,} later flows over {span(held.seconds)}, which it was not trained on"
-        f" and which are not labelled as attacks. The smallest p-value it can give is {1 / (held.rows + 1):.2g}.</p>"
+        f"<p>Scores become p-values by {held.rows:,} flows, watched for {span(held.seconds)}, each scored by what did"
+        " not see its stretch of time; none is labelled as an attack. The smallest p-value it can give is"
+        f" {1 / (held.rows + 1):.2g}.</p>"
     )
+    if held.seconds > 0:
+        text += (
+            f"<p>A budget of fewer than {86_400 / held.seconds:.2g} false incidents a day is fewer than one in that"
+            " time: its threshold is beyond all that was seen.</p>"
+        )
     rows = [(f"{rate:g} of benign flows", f"{score:.6g}") for rate, score in facts.thresholds.items()]
     budget = "<p>Where false incidents are counted, all flows are held against the same thresholds.</p>"
     if facts.directions:

@@ -84,7 +84,6 @@ def train(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE...", help="Parameters of the kind, by its library's names."),
     ] = None,
-    holdout: Annotated[float, typer.Option(help="Share of the flows, the latest, to calibrate with.")] = 0.2,
     folds: Annotated[
         int, typer.Option(min=0, help="Trainings to measure the quality with, where there are labels.")
     ] = 5,
@@ -137,7 +136,6 @@ def train(
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
     from training.publish import champion_of, check_place, publish  # noqa: PLC0415
-    from training.split import check_holdout  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
     from training.train import train as train_frame  # noqa: PLC0415
     from training.watched import left_out  # noqa: PLC0415
@@ -157,14 +155,12 @@ def train(
         train_on=TrainOn.parse(train_on),
         seed=seed,
         params=parameters(param or []),
-        holdout=holdout,
         folds=folds,
         windows=default_windows() if windows else None,
         partitions=partitions or 1,
         inside=networks(inside or []),
     )
     check_recipe(recipe.kind, recipe.params)
-    check_holdout(recipe.holdout)
     open_format(settings)
     if recipe.train_on.needs_labels:
         check_labels_possible(f"training on {train_on}", settings.input.format, settings.input.mapping, attacker or [])
@@ -182,6 +178,8 @@ def train(
             recipe = replace(recipe, partitions=len(read.sources))
         came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
         trained = train_frame(read.frame, recipe, steps, came_by)
+        if doubt := trained.doubt(settings.alerts.false_incidents_per_day):
+            steps.note(doubt)
         steps("publishing")
         files = trained.bundle(settings.model.name, read, parent)
         published = publish(shelf, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
@@ -307,6 +305,7 @@ def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: 
             "rejected": read.rejects,
             "rejected_by_reason": dict(read.rejected),
             "calibration_rows": manifest.calibration.rows,
+            "calibration_s": manifest.calibration.seconds,
             "promoted": published.promoted,
             "previous": published.previous,
             "quality": quality,

@@ -11,9 +11,9 @@ did not see (0: of those that it did); and each member's own after its name, suc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
 from detector.models.spreads import SpreadKMeans
 from detector.models.steps import Ecod, Hbos
+from training.stretches import STRETCHES, Stretches, fitted_rows, unseen_scores
 from training.tail_tables import fit_tails
 
 Matrix = NDArray[np.float32]
@@ -64,28 +65,37 @@ SETTINGS: dict[str, Any] = {
     "segments": "",
     "segment_rows": 2000,
     "blend": 500.0,
-    "folds": 3,
+    "folds": STRETCHES,
 }
 
 TABLE_ROWS = 60_000
 """So many rows, evenly spread, are what tables are learnt from."""
 
-FOLD_ROWS = 50
-"""Fewer rows than so many a stretch are not held against models of the others."""
-
 MOST_VALUES = 12
 """A column that takes so many values at most is cut between each two of them, another into thirds."""
 
 
+class Fitted(NamedTuple):
+    """An ensemble, and what its training rows score where they are not seen."""
+
+    model: Ensemble
+    unseen: dict[str, NDArray[np.float64]]
+    """By member, by models of it that were trained on other stretches of time; shape (rows,) each."""
+
+
 def fit_ensemble(  # noqa: PLR0917 - one recipe
     matrix: Matrix,
+    kept: NDArray[np.bool_],
+    stretches: Stretches | None,
     seed: int,
     params: dict[str, Any],
     fit: Fit,
     names: Sequence[str] | None = None,
     single: int | None = None,
-) -> Ensemble:
-    """Train on rows × features, whose ``names`` are needed only for segments.
+) -> Fitted:
+    """Train on the ``kept`` of rows × features, whose ``names`` are needed only for segments.
+
+    Unseen scores are by ``stretches`` of the rows, None for as many as the parameter ``folds`` says.
 
     The first ``single`` columns are told by a flow alone (None: all); where that is all of them, there is no member for
     them. Raises ValueError for what cannot be.
@@ -111,31 +121,22 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
         kind = chosen[name]
         return fit(KNOWN[kind].kind, first_columns(rows, own if kind == SINGLE else width), seed, theirs[name])
 
-    members = {kind: fit_member(name, matrix) for name, kind in chosen.items()}
-    segments = fit_segments(matrix, _places(by, names), fewest) if by else None
+    fitted = fitted_rows(kept)
+    usual = matrix if len(fitted) == len(matrix) else matrix[fitted]
+    members = {kind: fit_member(name, usual) for name, kind in chosen.items()}
+    segments = fit_segments(usual, _places(by, names), fewest) if by else None
     tables = 1 if segments is None else segments.n_tables
-    asked = matrix[:: -(-len(matrix) // TABLE_ROWS)]
-    places = None if segments is None else segments.tables(asked).astype(np.int64)
-    tails = {}
+    asked = np.flatnonzero(kept)
+    asked = asked[:: -(-len(asked) // TABLE_ROWS)]
+    places = None if segments is None else segments.tables(matrix[asked]).astype(np.int64)
+    stretches = stretches or Stretches.of(len(matrix), folds)
+    unseen, tails = {}, {}
     for name, kind in chosen.items():
-        seen = first_columns(asked, members[kind].n_features)
-        scores = unseen_scores(seen, folds, members[kind], partial(fit_member, name))
-        tails[kind] = fit_tails(scores, places, tables, blend)
+        seen = first_columns(matrix, members[kind].n_features)
+        unseen[kind] = unseen_scores(seen, kept, stretches, members[kind], partial(fit_member, name))
+        tails[kind] = fit_tails(unseen[kind][asked], places, tables, blend)
     weights = np.array([weight if kind == SINGLE else 1.0 for kind in members])
-    return Ensemble(members, weights, tails, segments, sharpness, width)
-
-
-def unseen_scores(matrix: Matrix, folds: int, model: Model, refit: Callable[..., Model]) -> NDArray[np.float64]:
-    """Score rows by models that did not see them: each of ``folds`` stretches of time by one of the others.
-
-    By ``model`` itself where there are too few rows for that, or fewer than two folds.
-    """
-    if folds < 2 or len(matrix) < FOLD_ROWS * folds:
-        return model.score(matrix)
-    scores = np.empty(len(matrix))
-    for stretch in np.array_split(np.arange(len(matrix)), folds):
-        scores[stretch] = refit(np.delete(matrix, stretch, axis=0)).score(matrix[stretch])
-    return scores
+    return Fitted(Ensemble(members, weights, tails, segments, sharpness, width), unseen)
 
 
 def fit_segments(matrix: Matrix, columns: Sequence[int], fewest: int) -> Segments | None:

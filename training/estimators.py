@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,26 @@ from detector.models.steps import Ecod, Hbos
 from training.ensembles import fit_ensemble
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
 from training.spreads import fit_spread_kmeans
+from training.stretches import Stretches, fitted_rows, unseen_scores
 
 DROPPED = 0.01
 """Share of rows that an ensemble is trained without, unless ``drop`` says otherwise: nobody's traffic is clean."""
+
+
+class CrossFitted(NamedTuple):
+    """A model, and what its training rows score where they are not seen."""
+
+    model: Model
+    kept: NDArray[np.bool_]
+    """Which rows it was trained on: all but those left out as oddest; shape (rows,)."""
+    unseen: dict[str, NDArray[np.float64]]
+    """Scores by models that were trained on other stretches of time: by member of an ensemble, else by kind."""
+
+    def scores(self, model: Model, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The unseen scores of all rows by ``model``, which may weigh its members in another way."""
+        if isinstance(model, Ensemble):
+            return model.score_by(self.unseen, matrix)
+        return self.unseen[model.kind]
 
 
 def fit_estimator(
@@ -36,7 +52,7 @@ def fit_estimator(
     names: Sequence[str] | None = None,
     single: int | None = None,
 ) -> Model:
-    """Train a model of ``kind`` on the rows of ``matrix`` (rows × features, finite).
+    """Train a model of ``kind`` on the rows of ``matrix`` (rows × features, finite, in order of time).
 
     ``params`` are the estimator's own, by its library's names, and ``drop``: the share of rows, the oddest by a forest
     trained on all, that the model is trained without. A forest, since each of its trees sees few rows: where attacks
@@ -46,8 +62,35 @@ def fit_estimator(
     Raises ConfigurationError for a kind or a parameter that there isn't, InputError for rows that nothing can be
     learnt from.
     """
-    if kind not in TRAINERS:
-        raise ConfigurationError(f"kind {kind!r}: there is {', '.join(sorted(TRAINERS))}")
+    return _fitted(kind, matrix, None, seed, params, names, single).model
+
+
+def cross_fit(
+    kind: str,
+    matrix: NDArray[np.float32],
+    stretches: Stretches,
+    *,
+    seed: int,
+    params: Mapping[str, Any] | None = None,
+    names: Sequence[str] | None = None,
+    single: int | None = None,
+) -> CrossFitted:
+    """As :func:`fit_estimator`, and tell what each row scores by models that did not see its one of ``stretches``."""
+    return _fitted(kind, matrix, stretches, seed, params, names, single)
+
+
+def _fitted(  # noqa: PLR0917 - one recipe
+    kind: str,
+    matrix: NDArray[np.float32],
+    stretches: Stretches | None,
+    seed: int,
+    params: Mapping[str, Any] | None,
+    names: Sequence[str] | None,
+    single: int | None,
+) -> CrossFitted:
+    """Without ``stretches``, only an ensemble tells what rows score unseen: its tables need it."""
+    if kind not in TRAINERS and kind != Ensemble.kind:
+        raise ConfigurationError(f"kind {kind!r}: there is {', '.join(sorted([*TRAINERS, Ensemble.kind]))}")
     if len(matrix) < 2:
         raise InputError(f"training: {len(matrix)} rows are too few to learn from; give more data")
     settings = dict(params or {})
@@ -55,31 +98,33 @@ def fit_estimator(
         share = float(settings.pop("drop", DROPPED if kind == Ensemble.kind else 0.0))
         # One thread: the same sums everywhere, and beside a busy core k-means' threads wait for each other tenfold.
         with threadpool_limits(1):
+            kept = np.ones(len(matrix), np.bool_)
             if share:
-                matrix = matrix[_usual(_fit_forest(matrix, seed, {}).score(matrix), share)]
-            return _fit(kind, matrix, seed, settings, names, single)
+                kept = _usual(_fit_forest(matrix, seed, {}).score(matrix), share)
+            if kind == Ensemble.kind:
+                model, unseen = fit_ensemble(matrix, kept, stretches, seed, settings, _fit, names, single)
+                return CrossFitted(model, kept, unseen)
+            fitted = fitted_rows(kept)
+            alone = _fit(kind, matrix if len(fitted) == len(matrix) else matrix[fitted], seed, settings)
+            if stretches is None:
+                return CrossFitted(alone, kept, {})
+            scores = unseen_scores(matrix, kept, stretches, alone, lambda rows: _fit(kind, rows, seed, settings))
+            return CrossFitted(alone, kept, {kind: scores})
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error
 
 
-def _usual(scores: NDArray[np.float64], share: float) -> NDArray[np.intp]:
-    """Places of all rows but the oddest ``share`` of them."""
+def _usual(scores: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    """Which rows are not among the oddest ``share`` of them."""
     if not 0 <= share < 1:
         raise ValueError(f"drop {share:g} is not a share from 0 to below 1")
     kept = max(2, len(scores) - round(share * len(scores)))
-    return np.sort(np.argsort(scores, kind="stable")[:kept])
+    usual = np.zeros(len(scores), np.bool_)
+    usual[np.argsort(scores, kind="stable")[:kept]] = True
+    return usual
 
 
-def _fit(  # noqa: PLR0917 - one recipe
-    kind: str,
-    matrix: NDArray[np.float32],
-    seed: int,
-    params: dict[str, Any],
-    names: Sequence[str] | None = None,
-    single: int | None = None,
-) -> Model:
-    if kind == Ensemble.kind:
-        return fit_ensemble(matrix, seed, params, _fit, names, single)
+def _fit(kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
     return TRAINERS[kind](matrix, seed, params)
 
 
@@ -158,5 +203,5 @@ TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]]
     Hbos.kind: fit_hbos,
     Ecod.kind: fit_ecod,
     Pca.kind: fit_pca,
-    Ensemble.kind: partial(_fit, Ensemble.kind),
 }
+"""By kind; an ensemble is of these."""

@@ -20,10 +20,12 @@ from detector.models.base import Model
 from detector.models.manifest import Figure
 from training.labels import Truth
 from training.metrics import figures
-from training.split import MIN_TRAINING_ROWS
 
 FOUND_AT = 0.01
 """False-positive rate at which the share found of each kind of attack is told."""
+
+MIN_TRAINING_ROWS = 50
+"""Fewer cannot fill one tree, nor tell usual from odd."""
 
 Fit = Callable[[NDArray[np.intp], int], Model]
 """Trains on these rows; the number of the fold chooses the seed."""

@@ -1,45 +1,89 @@
-"""Training the model of single flows that evidence is made of: clusters with spreads, of the features without windows.
+"""Training a model with all that judges by it: the model of single flows, and what unseen flows score by each.
 
-Clusters alone, since a forest of single flows adds little to them here and costs three times as much: docs/models.md.
+Evidence is made of single flows: clusters with spreads, of the features without windows. Clusters alone, since a forest
+of single flows adds little to them here and costs three times as much: docs/models.md.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts.suspect import CalibratedModel
-from detector.models.base import Model
 from detector.models.calibration import Calibration
+from detector.models.ensemble import SINGLE
 from detector.models.rows import first_columns
-from detector.models.single_flows import Scores, SingleFlows, kept_by, scores_by
+from detector.models.single_flows import Scores, SingleFlows, kept_by
 from detector.models.spreads import SpreadKMeans
-from training.estimators import fit_estimator
+from training.estimators import CrossFitted, cross_fit
 from training.steadiness import steadied
+from training.stretches import Stretches
+from training.tail_tables import Survival
 
 Matrix = NDArray[np.float32]
 
 
-def calibrated(
-    model: Model, seen: Matrix, held_out: Matrix, seconds: float, width: int, *, seed: int, drop: float
-) -> tuple[CalibratedModel, Scores]:
-    """Calibrate ``model`` on rows ``held_out``, which span so many ``seconds``; give what they scored, too.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A calibrated model, and what its training rows score where they are not seen."""
 
-    Members of an ensemble that they surprise more than they should count less (``training.steadiness``).
+    judging: CalibratedModel
+    scores: Scores
+    """Of all rows, each by models that did not see its stretch of time."""
+    kept: NDArray[np.bool_]
+    """Which rows the model was trained on: all but those left out as oddest."""
+    steady: bool
+    """Whether each member of an ensemble counts as much as it would without the last stretch."""
 
+
+def calibrated(  # noqa: PLR0917 - rows and what is known of them
+    kind: str,
+    matrix: Matrix,
+    calm: NDArray[np.bool_],
+    stretches: Stretches,
+    seconds: float,
+    width: int,
+    *,
+    seed: int,
+    params: Mapping[str, Any],
+    drop: float,
+    names: Sequence[str] | None = None,
+) -> Judged:
+    """Train a model of ``kind`` on rows × features in order of time, and calibrate it on the ``calm`` of the same rows.
+
+    Each row's score for that is by a model that did not see its stretch of time, the calm rows cover so many
+    ``seconds``. Members of an ensemble that the last stretch surprises too much count less (``training.steadiness``).
     Where windows are beyond the first ``width`` columns, a model of single flows sees these: the model's own where it
-    holds one, else trained on rows ``seen``, but for a share ``drop`` of them, the oddest. Raises InputError for rows
-    that nothing can be learnt from.
+    holds one, else one trained without a share ``drop`` of the rows, the oddest. Raises InputError for rows that
+    nothing can be learnt from.
     """
-    model = steadied(model, held_out)
-    single = kept_by(model)
-    if single is None and width < seen.shape[1]:
-        rows = first_columns(seen, width)
-        single = cast("SpreadKMeans", fit_estimator(SpreadKMeans.kind, rows, seed=seed, params={"drop": drop}))
-    scores = scores_by(model, single, held_out)
+    fitted = cross_fit(kind, matrix, stretches, seed=seed, params=params, names=names, single=width)
+    model = steadied(fitted.model, last_surprises(fitted, calm, stretches))
+    overall = fitted.scores(model, matrix)
+    calibration = Calibration.fit(overall[calm], seconds)
+    single, unseen = kept_by(model), fitted.unseen.get(SINGLE)
+    if single is None and width < matrix.shape[1]:
+        rows = first_columns(matrix, width)
+        own = cross_fit(SpreadKMeans.kind, rows, stretches, seed=seed, params={"drop": drop})
+        single, unseen = cast("SpreadKMeans", own.model), own.unseen[SpreadKMeans.kind]
     beside = None
-    if single is not None and scores.single is not None:
-        beside = SingleFlows(single, Calibration.fit(scores.single, seconds))
-    return CalibratedModel(model=model, calibration=Calibration.fit(scores.overall, seconds), single=beside), scores
+    if single is not None and unseen is not None:
+        beside = SingleFlows(single, Calibration.fit(unseen[calm], seconds))
+    judging = CalibratedModel(model=model, calibration=calibration, single=beside)
+    return Judged(judging, Scores(overall, unseen), fitted.kept, model is fitted.model)
+
+
+def last_surprises(
+    fitted: CrossFitted, calm: NDArray[np.bool_], stretches: Stretches
+) -> dict[str, NDArray[np.float64]]:
+    """How surprising the calm rows of the last stretch are to each member, by what earlier rows scored, in nats."""
+    last = np.zeros(len(calm), np.bool_)
+    last[stretches.last] = True
+    if last.all():
+        return {name: np.empty(0) for name in fitted.unseen}
+    before, later = fitted.kept & ~last, last & calm
+    return {name: Survival.of(scores[before]).at(scores[later]) for name, scores in fitted.unseen.items()}

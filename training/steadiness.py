@@ -1,9 +1,9 @@
 """Letting members of an ensemble count less whose scores do not last.
 
 A member's −log p is told by rows of its training's time. Where traffic changes, later benign rows surprise it more
-than rows of that time did, and most false alerts would be its own. So the rows that a model is calibrated on, which
-come after those that it was trained on, tell how much: a steady member is surprised by 1 nat in the mean; one that is
-surprised by twice as much counts a quarter of what it would.
+than rows of that time did, and most false alerts would be its own. So the last stretch of the training's time tells
+how much, judged by members that have seen only what came before: a steady member is surprised by 1 nat in the mean; one
+that is surprised by twice as much counts a quarter of what it would.
 
 Surprises are cut at :data:`ENOUGH` before they are averaged: a few attacks among those rows must not cost the member
 that sees them its weight.
@@ -11,6 +11,7 @@ that sees them its weight.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 
 from detector.models.base import Model
 from detector.models.ensemble import LARGEST_WEIGHT, Ensemble
-from training.reductions import spread_rows
 
 ENOUGH = 3.0
 """In nats: what a row in twenty reaches."""
@@ -27,14 +27,14 @@ STEADY = 1.0 - float(np.exp(-ENOUGH))
 """The mean of −log p, cut at ENOUGH, where p is uniform."""
 
 
-def steadied(model: Model, later: NDArray[np.float32]) -> Model:
-    """Give ``model`` with its members' weights by how much they are surprised by ``later`` rows (rows × features).
+def steadied(model: Model, later: Mapping[str, NDArray[np.float64]]) -> Model:
+    """Give ``model`` with its members' weights by how much later rows surprise them: −log p, (rows,) each, by member.
 
     A model that has no members, or only steady ones, is given as it is.
     """
-    if not isinstance(model, Ensemble) or not len(later):
+    if not isinstance(model, Ensemble) or not all(len(surprise) for surprise in later.values()):
         return model
-    excess = np.array([excess_of(surprise) for surprise in model.surprises(spread_rows(later)).values()])
+    excess = np.array([excess_of(later[name]) for name in model.members])
     if not (excess > 1).any():
         return model
     return replace(model, weights=np.maximum(model.weights / excess**2, 1 / LARGEST_WEIGHT))

@@ -1,9 +1,8 @@
-"""From flows to a model: choose rows, learn features and model, calibrate on what came later, measure.
+"""From flows to a model: choose rows, learn features and model, calibrate on the same time, measure.
 
-The steps, for a frame in order of time: cut it by time; choose what to train on from before the cut; learn encoders
-and usual ranges from the chosen rows; compute features over *every* flow, trained on or not; fit; score the calm rows
-after the cut and calibrate on them; and, where there are labels, train again on parts to see how good it is and how
-much that varies (``training.quality``). All randomness comes from the recipe's seed.
+The steps, for a frame in order of time: choose what to train on and what is taken for benign; learn from all of it,
+each stretch judged by what did not see it (``training.learn``); and, where there are labels, train again on parts to
+see how good it is and how much that varies (``training.quality``). All randomness comes from the recipe's seed.
 """
 
 from __future__ import annotations
@@ -12,23 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceState, Surprises
+from detector.alerts.evidence import EvidenceState
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import calibrate_incidents, suspect
-from detector.alerts.suspicion import Suspicion
 from detector.beginning import MAX_BYTES, Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
-from detector.features.networks import NOWHERE, Networks
 from detector.features.perflow import FAMILIES
-from detector.features.replay import features_of, fresh_windows
 from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState, default_windows
 from detector.models.base import Model
@@ -38,17 +33,15 @@ from detector.models.ensemble import Ensemble
 from detector.models.manifest import TrainingData
 from detector.models.single_flows import SingleFlows
 from detector.models.usual import UsualRange
-from detector.partitioner import partitions_of
 from detector.records.flow import LABEL
-from training.card import RATES, CardFacts, card
+from training.card import RATES, CardFacts, card, span
 from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth
+from training.learn import Choice, Fitting, Learnt, learn
 from training.oddest import oddest
 from training.quality import Quality, measure
-from training.single_flows import calibrated
-from training.split import split_by_time
 from training.steadiness import shares
-from training.watched import Watched, ends_of
+from training.watched import DAY_S, Watched, ends_of
 
 Tell = Callable[[str], None]
 
@@ -75,9 +68,6 @@ class Recipe:
     seed: int = 1
     params: Mapping[str, Any] = field(default_factory=dict)
     """The estimator's own, by its library's names."""
-    holdout: float = 0.2
-    """Share of the calm flows, the latest, that the model is calibrated on instead of trained on; of two days or more,
-    at least the last."""
     folds: int = 5
     """How many times a labelled set is trained on in part and measured on the rest; fewer than 2: not measured."""
     windows: Mapping[str, Any] | None = field(default_factory=default_windows)
@@ -134,6 +124,16 @@ class Trained:
     varying: NDArray[np.bool_]
     """Which features took more than one value among the rows trained on."""
 
+    def doubt(self, incidents_per_day: float) -> str:
+        """What is to be said where so many false incidents a day are fewer than one in the time calibrated on."""
+        if self.incidents is None or not incidents_per_day or incidents_per_day * self.incidents.days >= 1:
+            return ""
+        return (
+            f"{incidents_per_day:g} false incidents a day are fewer than one in the {span(self.incidents.seconds)} that"
+            " it was calibrated on, so that their threshold is beyond all that was seen; train on"
+            f" {span(DAY_S / incidents_per_day)} or more"
+        )
+
     def bundle(self, name: str, data: Dataset, parent: str | None = None) -> dict[str, bytes]:
         """Give the files of the bundle ``name``, trained on ``data``. Raises ConfigurationError for a bad name."""
         facts = self._facts(data)
@@ -171,13 +171,6 @@ class Trained:
         )
 
 
-class Passing(NamedTuple):
-    """Flows of a frame that pass through evidence, in order of time."""
-
-    rows: NDArray[np.intp]
-    surprises: Surprises
-
-
 def train(
     frame: pl.DataFrame,
     recipe: Recipe,
@@ -190,48 +183,38 @@ def train(
     Raises InputError for too few rows or missing labels, ConfigurationError for a recipe that cannot be followed.
     """
     truth = Truth.of(frame)
+    calm = recipe.train_on.calm(truth)
+    chosen = recipe.train_on.rows(truth, np.ones(len(frame), np.bool_), recipe.seed)
     watched = Watched.of(frame["ts"].to_numpy(), ends_of(frame))
-    split = split_by_time(frame, recipe.train_on.calm(truth), recipe.holdout, watched)
-    chosen = np.flatnonzero(recipe.train_on.rows(truth, split.before(len(frame)), recipe.seed))
-    tell(f"computing features of {len(frame):,} flows")
-    extractor = FeatureExtractor.fit(frame[chosen], spec_for(frame, recipe))
-    windows = fresh_windows(extractor)
-    matrix = features_of(extractor, frame, windows, partitions)
-    tell(f"training {recipe.kind} on {len(chosen):,} flows{_attacks_among(truth, chosen, recipe)}")
-    seen = matrix[chosen]
-    names = extractor.spec.names
-    width = extractor.spec.single_flows
-    model = fit_estimator(recipe.kind, seen, seed=recipe.seed, params=recipe.fitting, names=names, single=width)
-    tell(f"calibrating on {len(split.held_out):,} later flows")
-    late = matrix[split.held_out]
-    judging, held_scores = calibrated(
-        model, seen, late, split.held_out_seconds, width, seed=recipe.seed, drop=recipe.drop
+    among = _attacks_among(truth, chosen, recipe)
+    if among:
+        tell(among)
+    learnt = learn(
+        frame,
+        Choice(calm=calm, chosen=chosen, peaceful=~truth.attack),
+        spec_for(frame, recipe),
+        Fitting(kind=recipe.kind, seed=recipe.seed, params=recipe.fitting, drop=recipe.drop),
+        watched,
+        partitions,
+        tell,
     )
-    if judging.model is not model:
-        tell(f"counting less the members that later flows surprise too much: {shares(judging.model)}")
-    evidence, incidents, stand_out = EvidenceState(), None, None
-    if has_addresses(frame[split.held_out]):
-        earlier = Passing(chosen, judging.surprises(judging.score(seen)))
-        held_out = Passing(split.held_out, judging.surprises(held_scores))
-        came_by = partitions_of(frame["src_ip"], recipe.partitions) if partitions is None else partitions
-        inside = extractor.inside
-        suspicion, incidents = learnt_incidents(
-            frame, earlier, held_out, evidence, came_by, inside, split.held_out_seconds
-        )
-        stand_out = None if incidents is None else oddest(frame[split.held_out], suspicion, incidents, inside)
-    quality = _measured(frame, matrix, truth, chosen, extractor.spec, recipe, tell)
+    tell(f"calibrated on {len(learnt.calm):,} flows, watched for {span(learnt.judging.calibration.seconds)}")
+    seen, usual = learnt.matrix, learnt.matrix if learnt.known.all() else learnt.matrix[learnt.known]
+    stand_out = None
+    if learnt.incidents is not None and learnt.suspicion is not None:
+        stand_out = oddest(frame[learnt.calm], learnt.suspicion, learnt.incidents, learnt.extractor.inside)
     return Trained(
         recipe=recipe,
-        extractor=extractor,
-        model=judging.model,
-        calibration=judging.calibration,
-        single=judging.single,
-        incidents=incidents,
-        beginning=ended_with(windows, evidence, tell),
-        usual=UsualRange.fit(seen),
-        quality=quality,
+        extractor=learnt.extractor,
+        model=learnt.judging.model,
+        calibration=learnt.judging.calibration,
+        single=learnt.judging.single,
+        incidents=learnt.incidents,
+        beginning=ended_with(learnt.windows, learnt.evidence, tell),
+        usual=UsualRange.fit(usual),
+        quality=_measured(frame, learnt, truth, recipe, tell),
         watched=watched,
-        training_rows=chosen,
+        training_rows=learnt.rows,
         self_test_rows=_sample(seen, recipe.seed),
         labels=label_counts(frame),
         oddest=stand_out,
@@ -239,12 +222,12 @@ def train(
     )
 
 
-def _attacks_among(truth: Truth, chosen: NDArray[np.intp], recipe: Recipe) -> str:
+def _attacks_among(truth: Truth, chosen: NDArray[np.bool_], recipe: Recipe) -> str:
     """What is said of labelled attacks among the rows chosen, where nobody asked for them."""
     count = int(truth.attack[chosen].sum())
     if not count or recipe.train_on.attacks_per_normal is not None:
         return ""
-    return f", of which {count:,} are labelled attacks: --train-on normal leaves these out"
+    return f"of the flows to train on, {count:,} are labelled attacks: --train-on normal leaves these out"
 
 
 def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
@@ -254,25 +237,6 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
         return build_spec(extra=extra, windows=recipe.windows, partitions=recipe.partitions, inside=recipe.inside)
     families = [name for name in FAMILIES if name not in ADDRESS_FAMILIES]
     return build_spec(families, extra=extra, partitions=recipe.partitions)
-
-
-def learnt_incidents(  # noqa: PLR0917 - what passes, and through what
-    frame: pl.DataFrame,
-    earlier: Passing,
-    held_out: Passing,
-    state: EvidenceState,
-    came_by: NDArray[np.int32],
-    inside: Networks = NOWHERE,
-    seconds: float | None = None,
-) -> tuple[Suspicion, IncidentCalibration | None]:
-    """Weigh the held-out flows, after those trained on, and calibrate on them; None where they span no time.
-
-    Both go into ``state``. ``seconds`` were watched by the held-out flows; None for what they span.
-    """
-    suspect(frame[earlier.rows], earlier.surprises, state, came_by[earlier.rows])
-    later = frame[held_out.rows]
-    suspicion = suspect(later, held_out.surprises, state, came_by[held_out.rows])
-    return suspicion, calibrate_incidents(later, suspicion, inside, seconds)
 
 
 def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None) -> Beginning | None:
@@ -288,15 +252,9 @@ def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell 
     return beginning if clocks else None
 
 
-def _measured(  # noqa: PLR0917  (what is measured, row by row)
-    frame: pl.DataFrame,
-    matrix: NDArray[np.float32],
-    truth: Truth,
-    chosen: NDArray[np.intp],
-    spec: FeatureSpec,
-    recipe: Recipe,
-    tell: Tell,
-) -> Quality:
+def _measured(frame: pl.DataFrame, learnt: Learnt, truth: Truth, recipe: Recipe, tell: Tell) -> Quality:
+    """Quality on the features of all flows as they came, attacks in their windows."""
+    matrix, spec = learnt.everything, learnt.extractor.spec
     if recipe.folds < 2 or not (truth.attack.any() and truth.benign.any()):
         return Quality.unknown()
     tell(f"measuring on labels: {recipe.folds} trainings on parts")
@@ -307,7 +265,7 @@ def _measured(  # noqa: PLR0917  (what is measured, row by row)
             recipe.kind, matrix[rows], seed=seed, params=params, names=spec.names, single=spec.single_flows
         )
 
-    return measure(matrix, truth, frame[LABEL], chosen, recipe.folds, fit)
+    return measure(matrix, truth, frame[LABEL], learnt.rows, recipe.folds, fit)
 
 
 def training_data(data: Dataset, rows: int, recipe: Recipe, watched: Watched) -> TrainingData:

@@ -78,6 +78,11 @@ class Ensemble:
         scores, surprises = self._judged(matrix)
         return self._combined(surprises), scores
 
+    def score_by(self, scores: Mapping[str, NDArray[np.float64]], matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Combine what members, or others in their place, score rows (rows × features): shape (rows,) each, by name."""
+        tables = self._tables(as_rows(matrix, self.n_features))
+        return self._combined([self.tails[name].surprise(scores[name], tables) for name in self.members])
+
     def surprises(self, matrix: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         """Give −log p of rows (rows × features, float32) by each member, in nats; shape (rows,) each."""
         scores, surprises = self._judged(matrix)

@@ -69,7 +69,7 @@ def test_pca_is_pyods(params: dict[str, object]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", sorted(TRAINERS))
+@pytest.mark.parametrize("kind", sorted([*TRAINERS, "ensemble"]))
 def test_degenerate_rows_give_a_model_or_a_clear_error(kind: str) -> None:
     """Few rows, equal rows, huge and tiny values end in finite scores or in one line that says what to do."""
     for rows in (
@@ -93,7 +93,7 @@ def test_degenerate_rows_give_a_model_or_a_clear_error(kind: str) -> None:
         assert type(model).from_arrays(model.to_arrays(), rows.shape[1]).n_features == rows.shape[1]
 
 
-@pytest.mark.parametrize("kind", sorted(TRAINERS))
+@pytest.mark.parametrize("kind", sorted([*TRAINERS, "ensemble"]))
 def test_unknown_parameter_is_told(kind: str) -> None:
     """A parameter that the kind does not have is an error of one line that names it."""
     with pytest.raises(ConfigurationError, match=rf"(?s)training {kind}.*wings") as caught:

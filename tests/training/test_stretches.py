@@ -1,0 +1,83 @@
+"""Cross-fitting: each stretch judged by what did not see it, on the scale of the model that is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.alerts.evidence import EvidenceKeys, Surprises
+from tests.models.conformance import training_rows
+from training.estimators import fit_estimator
+from training.incidents import Passing, unseen_suspicion
+from training.stretches import LEAST_ROWS, STRETCHES, Stretches, aligned, unseen_scores
+from training.watched import DAY_S
+
+
+@given(st.integers(1, 2000), st.integers(1, 9))
+def test_every_row_is_in_one_stretch(rows: int, wanted: int) -> None:
+    """Stretches follow each other from the first row to the last, and none has too few rows."""
+    stretches = Stretches.of(rows, wanted)
+    assert sum(stretch.stop - stretch.start for stretch in stretches.ranges) == rows
+    assert (np.diff(stretches.number) >= 0).all()
+    assert len(stretches.ranges) == 1 or min(np.diff(stretches.bounds)) >= LEAST_ROWS
+
+
+@pytest.mark.parametrize(("days", "stretches"), [(1.0, STRETCHES), (1.95, 2), (3.0, 3), (10.0, 5)])
+def test_stretches_of_days_are_whole_days(days: float, stretches: int) -> None:
+    """Of two days watched or more each hour is judged by what has seen that hour of another day."""
+    clock = np.linspace(0.0, days * DAY_S, 4_000)
+    found = Stretches.between(np.ones(4_000, np.bool_), clock)
+    assert len(found.ranges) == stretches
+    if days > 1.9:
+        cuts = clock[found.bounds[1:-1]] / DAY_S
+        assert cuts == pytest.approx(np.round(cuts), abs=0.01)
+
+
+def test_no_row_is_judged_by_what_saw_its_stretch() -> None:
+    """What judges a stretch is fitted to rows of the others alone, and of these to none that was left out."""
+    matrix = np.arange(700, dtype=np.float32)[:, None]
+    kept = np.ones(700, np.bool_)
+    kept[::7] = False
+    stretches, fitted = Stretches.of(700), []
+
+    def refit(rows: np.ndarray) -> object:
+        fitted.append(rows[:, 0].astype(int))
+        return model
+
+    model = fit_estimator("isolation-forest", training_rows(100)[:, :1].copy(), seed=1, params={"n_estimators": 5})
+    unseen_scores(matrix, kept, stretches, model, refit)  # type: ignore[arg-type]
+    for stretch, rows in zip(stretches.ranges, fitted, strict=True):
+        assert not set(rows) & set(range(stretch.start, stretch.stop))
+        assert kept[rows].all()
+
+
+def test_scores_come_to_the_scale_of_the_model_that_is_kept() -> None:
+    """Where one model's scores are three times another's and two more, they are the same after."""
+    scores = np.random.default_rng(1).exponential(size=5_000)
+    assert aligned(scores[:100], scores, 3 * scores + 2) == pytest.approx(3 * scores[:100] + 2)
+    assert aligned(scores[:100], np.ones(9), scores).tolist() == scores[:100].tolist()
+
+
+def passing(known: np.ndarray) -> Passing:
+    """Two stretches of the same hundred targets, one flow a second each."""
+    targets = np.tile(np.arange(100, dtype=np.uint64) + 7, 2)
+    keys = EvidenceKeys(targets, np.full(200, 1, np.uint64), np.full(200, 2, np.uint64), targets + np.uint64(1000))
+    odd = np.full(200, 5.0)
+    return Passing(keys, np.arange(200.0), Surprises(odd, odd), np.zeros(200, np.int32), known, np.repeat([0, 1], 100))
+
+
+def test_the_first_stretch_is_not_all_new() -> None:
+    """A target that is in another stretch is known to each, so that its flows have no breadth of a new one."""
+    found = unseen_suspicion(passing(np.ones(200, np.bool_)), 199.0)
+    nothing_known = unseen_suspicion(passing(np.zeros(200, np.bool_)), 199.0)
+    assert nothing_known.breadth[:100].max() > 100
+    assert found.breadth[:100].max() < nothing_known.breadth[:100].max()
+
+
+def test_what_may_not_become_known_is_not_in_what_daemons_begin_with() -> None:
+    """Labelled attacks and what was left out as oddest leave no trace in the evidence that is shipped."""
+    none, half = np.zeros(200, np.bool_), np.arange(200) < 50
+    assert passing(none).ended_with().keys == 0
+    assert passing(half).ended_with().keys < passing(np.ones(200, np.bool_)).ended_with().keys

@@ -1,0 +1,209 @@
+"""From flows to a calibrated model, its thresholds, and the state that daemons begin with; labels are others' business.
+
+All of the time is trained on, and all but its beginning calibrates: each stretch is judged by what did not see it
+(encoders, models, evidence), as a daemon's flows will be. One final model is trained on all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.evidence import EvidenceState
+from detector.alerts.incident_budget import IncidentCalibration
+from detector.alerts.suspect import CalibratedModel, calibrate_incidents
+from detector.alerts.suspicion import Suspicion
+from detector.errors import InputError
+from detector.features.extra import has_addresses
+from detector.features.extractor import FeatureExtractor
+from detector.features.replay import features_of, fresh_windows
+from detector.features.spec import FeatureSpec
+from detector.features.windows import WindowState
+from detector.partitioner import partitions_of
+from training.flow_features import training_features
+from training.incidents import Passing, unseen_suspicion
+from training.single_flows import Judged, calibrated
+from training.steadiness import shares
+from training.stretches import LEAST_ROWS, STRETCHES, Stretches
+from training.watched import Watched
+
+BEGINNING_SHARE, BEGINNING_S = 0.1, 3600.0
+"""Of the time watched, the first: so large a share, but no more seconds, does not calibrate."""
+
+Tell = Callable[[str], None]
+Mask = NDArray[np.bool_]
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """What is fitted, and how."""
+
+    kind: str
+    seed: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """The estimator's own."""
+    drop: float = 0.0
+    """Share of rows, the oddest, that a model of single flows of its own is trained without."""
+
+    @property
+    def stretches(self) -> int:
+        """Into how many the time is cut."""
+        return int(self.params.get("folds", STRETCHES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which rows of a frame are what; masks of shape (rows,)."""
+
+    calm: Mask
+    """To calibrate on: taken for benign."""
+    chosen: Mask
+    """To train on; the calm ones are among them."""
+    peaceful: Mask
+    """All but labelled attacks: of these alone, what daemons begin with is made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What came of it. ``rows`` are the places of those that the model was trained on."""
+
+    extractor: FeatureExtractor
+    windows: WindowState | None
+    """After the last peaceful flow."""
+    everything: Matrix
+    """Features of all flows."""
+    rows: NDArray[np.intp]
+    matrix: Matrix
+    """Of these rows."""
+    judged: Judged
+    known: Mask
+    """Which of them are peaceful, and not left out as oddest: what is usual; shape (rows,)."""
+    evidence: EvidenceState
+    """After the last flow that may become known."""
+    incidents: IncidentCalibration | None
+    calm: NDArray[np.intp]
+    """Places of the rows that it is calibrated on."""
+    suspicion: Suspicion | None
+    """Of these; None where flows have no addresses."""
+
+    @property
+    def judging(self) -> CalibratedModel:
+        """The calibrated model."""
+        return self.judged.judging
+
+
+def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
+    frame: pl.DataFrame,
+    choice: Choice,
+    spec: FeatureSpec,
+    fitting: Fitting,
+    watched: Watched,
+    partitions: NDArray[np.int32] | None = None,
+    tell: Tell = lambda _: None,
+) -> Learnt:
+    """Learn from a frame of flows in order of time, that were ``watched`` then.
+
+    ``partitions`` are those that the flows came by; None: those that a topic keyed by source would have them in.
+    Raises InputError for too few rows.
+    """
+    ts = frame["ts"].to_numpy()
+    stretches = stretches_of(choice.calm, watched.clock(ts), fitting.stretches)
+    choice, seconds = after_the_beginning(choice, ts, watched)
+    addresses = has_addresses(frame)
+    if partitions is None:
+        partitions = partitions_of(frame["src_ip"], spec.partitions) if addresses else np.zeros(len(frame), np.int32)
+    tell(f"computing features of {len(frame):,} flows")
+    extractor = FeatureExtractor.fit(frame.filter(pl.Series(choice.chosen & choice.peaceful)), spec)
+    rows = np.flatnonzero(choice.chosen)
+    matrix, windows = training_features(
+        spec, frame, choice.chosen & choice.peaceful, stretches, partitions, watched.end - watched.start
+    )
+    if windows is not None and not choice.peaceful.all():
+        windows = fresh_windows(extractor)
+        features_of(extractor, frame.filter(pl.Series(choice.peaceful)), windows, partitions[choice.peaceful])
+    seen = matrix if len(rows) == len(frame) else matrix[rows]
+    tell(f"training {fitting.kind} on {len(rows):,} flows, and on parts of them to judge each by what did not see it")
+    calm, cut = choice.calm[rows], stretches.among(rows)
+    judged = calibrated(
+        fitting.kind,
+        seen,
+        calm,
+        cut,
+        seconds,
+        spec.single_flows,
+        seed=fitting.seed,
+        params=fitting.params,
+        drop=fitting.drop,
+        names=spec.names,
+    )
+    if not judged.steady:
+        tell(f"counting less the members that later flows surprise too much: {shares(judged.judging.model)}")
+    known = choice.peaceful[rows] & judged.kept
+    learnt = Learnt(
+        extractor=extractor,
+        windows=windows,
+        everything=matrix,
+        rows=rows,
+        matrix=seen,
+        judged=judged,
+        known=known,
+        evidence=EvidenceState(),
+        incidents=None,
+        calm=rows[calm],
+        suspicion=None,
+    )
+    if not addresses:
+        return learnt
+    return _with_incidents(learnt, frame, choice, cut, partitions, watched)
+
+
+def after_the_beginning(choice: Choice, ts: NDArray[np.float64], watched: Watched) -> tuple[Choice, float]:
+    """Take the beginning of the flows from what calibrates; and for how many seconds the rest were watched.
+
+    Windows are empty then, connections torn, and a capture often begins where a device is switched on: nothing of it
+    comes again. Still it is trained on, and what it has is known.
+    """
+    beginning = min(BEGINNING_SHARE * watched.seconds, BEGINNING_S)
+    if not beginning:
+        return choice, watched.seconds
+    later = choice.calm & (ts >= watched.moments(np.array([beginning]))[0])
+    if int(later.sum()) < LEAST_ROWS:
+        return choice, watched.seconds
+    return replace(choice, calm=later), watched.seconds - beginning
+
+
+def stretches_of(calm: Mask, clock: NDArray[np.float64], wanted: int) -> Stretches:
+    """Cut the time. Raises InputError where there is too little to judge any of it by the rest."""
+    count, least = int(calm.sum()), 2 * LEAST_ROWS
+    if count < least:
+        raise InputError(f"training: {count} usable flows are too few, at least {least} are needed; give more data")
+    return Stretches.between(calm, clock, max(2, wanted))
+
+
+def _with_incidents(  # noqa: PLR0917 - what passes, and when
+    learnt: Learnt,
+    frame: pl.DataFrame,
+    choice: Choice,
+    cut: Stretches,
+    partitions: NDArray[np.int32],
+    watched: Watched,
+) -> Learnt:
+    """Weigh the flows, and calibrate on the calm ones of them."""
+    among = np.flatnonzero(choice.peaceful[learnt.rows])
+    rows = learnt.rows[among]
+    scores = learnt.judged.scores
+    few = type(scores)(scores.overall[among], None if scores.single is None else scores.single[among])
+    passing = Passing.of(
+        frame[rows], learnt.judging.surprises(few), partitions[rows], learnt.known[among], cut.number[among]
+    )
+    calm = np.flatnonzero(choice.calm[rows])
+    suspicion = unseen_suspicion(passing, watched.end - watched.start).take(calm)
+    seconds = learnt.judging.calibration.seconds
+    incidents = calibrate_incidents(frame[rows[calm]], suspicion, learnt.extractor.inside, seconds)
+    return replace(learnt, evidence=passing.ended_with(), suspicion=suspicion, incidents=incidents)

@@ -1,0 +1,131 @@
+"""Scores of rows by models that did not see them: each stretch of time by one that was trained on the others.
+
+Stretches, not random rows: neighbouring flows resemble each other, and a model that has seen a flow's neighbours finds
+it more usual than a flow of another day (blocked cross-validation: Bergmeir and Benítez 2012). All stretches' scores
+together tell what unseen rows score (cross-conformal prediction: Vovk 2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.base import Model
+from training.watched import DAY_S
+
+STRETCHES = 5
+"""Each model sees four fifths of the time, as one that is trained on all would before another quarter of it."""
+
+TWO_DAYS = 1.9
+"""What is usual at night is not what is usual in the evening. Of so many days watched, stretches are whole days, so
+that what judges one has seen its hours of another day. Two days' first and last flow are a little less than two days
+apart."""
+
+LEAST_ROWS = 35
+"""A stretch has so many rows at least; of fewer rows there are fewer stretches."""
+
+FIT_ROWS = 100_000
+"""So many rows, evenly spread, are fitted to at most: as many for the model that is kept as for those that judge one
+stretch, since the more rows there are the closer clusters lie, and the less usual is the same flow."""
+
+ALIGNED_AT = (0.5, 0.99)
+ALIGNING_ROWS = 20_000
+"""Where scores of a stretch's model are brought to the scale of the model that is kept. Clusters of one day have wider
+spreads than those of two, since what changes within it changes most: their distances are a quarter less throughout."""
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Rows in order of time, cut into ranges of about equally many."""
+
+    bounds: NDArray[np.intp]
+    """Shape (stretches + 1,): the first row of each, then the number of rows."""
+
+    @classmethod
+    def of(cls, rows: int, wanted: int = STRETCHES) -> Self:
+        """Cut so many rows; fewer stretches than are wanted where they would have too few, or all in one."""
+        count = max(1, min(wanted, rows // LEAST_ROWS))
+        return cls(np.linspace(0, rows, count + 1).round().astype(np.intp))
+
+    @classmethod
+    def between(cls, calm: NDArray[np.bool_], clock: NDArray[np.float64], wanted: int = STRETCHES) -> Self:
+        """Cut rows (rows,) so that each stretch has about equally many of the ``calm`` ones, or is whole days.
+
+        ``clock`` tells how many seconds had been watched at each row, ascending.
+        """
+        places = np.flatnonzero(calm)
+        cuts = places[cls.of(len(places), wanted).bounds[1:-1]]
+        days = float(np.ptp(clock)) / DAY_S if len(clock) else 0.0
+        if days >= TWO_DAYS:
+            count = min(wanted, round(days))
+            days_each = round(days) / count
+            whole = np.searchsorted(clock - clock[0], np.round(np.arange(1, count) * days_each) * DAY_S)
+            held = np.diff(np.searchsorted(places, [0, *whole, len(calm)]))
+            cuts = whole if held.min() >= LEAST_ROWS else cuts
+        return cls(np.concatenate([[0], cuts, [len(calm)]]).astype(np.intp))
+
+    def among(self, rows: NDArray[np.intp]) -> Self:
+        """The same stretches of these rows alone; ``rows`` are their places, ascending."""
+        return type(self)(np.searchsorted(rows, self.bounds))
+
+    @property
+    def ranges(self) -> list[slice]:
+        """The rows of each, in order of time."""
+        ends = self.bounds.tolist()
+        return [slice(first, end) for first, end in pairwise(ends)]
+
+    @property
+    def number(self) -> NDArray[np.intp]:
+        """Of each row, the number of its stretch, from 0; shape (rows,)."""
+        return np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
+
+    @property
+    def last(self) -> slice:
+        """The rows of the last: what judges them has seen only what came before."""
+        return self.ranges[-1]
+
+
+def fitted_rows(usual: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Places of the rows, among those that are ``usual``, that are fitted to."""
+    places = np.flatnonzero(usual)
+    return places[:: max(1, -(-len(places) // FIT_ROWS))]
+
+
+def unseen_scores(
+    matrix: Matrix, kept: NDArray[np.bool_], stretches: Stretches, model: Model, refit: Callable[[Matrix], Model]
+) -> NDArray[np.float64]:
+    """Score each row (rows × features) by what ``refit`` learns from ``kept`` rows of other stretches than its own.
+
+    By ``model``, which is trained on all of them, where there is one stretch alone.
+    """
+    if len(stretches.bounds) == 2:
+        return model.score(matrix)
+    scores = np.empty(len(matrix))
+    for stretch in stretches.ranges:
+        others = kept.copy()
+        others[stretch] = False
+        rows = matrix[fitted_rows(others)]
+        judge = refit(rows)
+        few = rows[:: max(1, len(rows) // ALIGNING_ROWS)]
+        scores[stretch] = aligned(judge.score(matrix[stretch]), judge.score(few), model.score(few))
+    return scores
+
+
+def aligned(scores: NDArray[np.float64], theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring ``scores`` of one model to another's scale, by what both give the same rows: ``theirs`` and ``ours``.
+
+    Both have been trained on those rows, so that neither is more surprised by them for being new. The median and the
+    highest hundredth are matched, in a straight line. Where either model scores these alike, scores stay as they are.
+    """
+    (low, high), (to_low, to_high) = np.quantile(theirs, ALIGNED_AT), np.quantile(ours, ALIGNED_AT)
+    if high <= low or to_high <= to_low:
+        return scores
+    moved: NDArray[np.float64] = to_low + (scores - low) * ((to_high - to_low) / (high - low))
+    return moved
