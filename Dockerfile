@@ -1,5 +1,8 @@
-# The daemon's image: no compiler, no training packages, no root. Build: docker build -t oddflow .
-# Run with a read-only root: docker run --read-only -v models:/registry:ro -e ODDFLOW_KAFKA__BOOTSTRAP_SERVERS=… oddflow
+# Two images, without a compiler and without root. The daemon's has no training packages: docker build -t oddflow .
+# The one that trains and publishes models: docker build --target train -t oddflow-train .
+# Run with a read-only root, and a volume for the state that is to outlive the container:
+#   docker run --read-only -v models:/registry:ro -v state:/state -e ODDFLOW_KAFKA__BOOTSTRAP_SERVERS=… oddflow
+#   docker run --rm -v models:/registry -v "$PWD/data:/data:ro" oddflow-train train --data /data/conn.log --format zeek
 
 FROM python:3.11-slim AS build
 
@@ -24,11 +27,16 @@ RUN pip install --no-deps /src && python -m compileall -q /opt/oddflow/lib && py
 # and run with --tmpfs /tmp: schemas in Protobuf are compiled there.
 
 
-FROM python:3.11-slim
+FROM build AS build-train
+COPY requirements-train.lock /src/
+RUN pip install --require-hashes -r /src/requirements-train.lock
 
-RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin oddflow
-COPY --from=build /opt/oddflow /opt/oddflow
-COPY config/oddflow.toml /etc/oddflow/oddflow.toml
+
+FROM python:3.11-slim AS base
+
+# A volume takes over who owns the folder that it is mounted on.
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin oddflow \
+    && install -d -o 10001 -g 10001 /registry /state
 
 ENV NUMBA_CPU_NAME=generic \
     NUMBA_CACHE_DIR=/opt/oddflow/kernels \
@@ -37,11 +45,22 @@ ENV NUMBA_CPU_NAME=generic \
     PYTHONUNBUFFERED=1 \
     ODDFLOW_CONFIG=/etc/oddflow/oddflow.toml \
     ODDFLOW_MODEL__REGISTRY=/registry \
+    ODDFLOW_STATE__URL=/state \
     ODDFLOW_WEB__HOST=0.0.0.0
+COPY config/oddflow.toml /etc/oddflow/oddflow.toml
 
 USER 10001:10001
+ENTRYPOINT ["oddflow"]
+
+
+FROM base AS train
+COPY --from=build-train /opt/oddflow /opt/oddflow
+CMD ["train", "--help"]
+
+
+FROM base AS daemon
+COPY --from=build /opt/oddflow /opt/oddflow
 EXPOSE 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["oddflow", "healthcheck"]
-ENTRYPOINT ["oddflow"]
 CMD ["detect"]

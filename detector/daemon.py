@@ -180,12 +180,14 @@ class Daemon:
         if not settings.state.enabled or settings.input.transport == "files":
             return None
         url = settings.state.url or f"{settings.model.registry.rstrip('/')}/.state"
-        return StateKeeper(
+        keeper = StateKeeper(
             SnapshotStore(url, settings.kafka.group, settings.input.topic),
             judge.memory,
             interval_s=settings.state.snapshot_interval_s,
             tell=self._telemetry.tell,
         )
+        keeper.check()
+        return keeper
 
     def _stop(self) -> None:
         """Finish, flush, commit and leave, all within one deadline."""

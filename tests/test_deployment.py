@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,8 @@ from prometheus_client import CollectorRegistry
 from detector.cli import COMMANDS
 from detector.metrics import Metrics
 from detector.settings import PREFIX, Settings, load_settings
+from tests.faults.test_rules import PROVOKED, UNPROVOKED
+from tests.promtool import promtool
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config"
@@ -74,17 +73,6 @@ def declared() -> dict[str, set[str]]:
         if metric.type == "histogram":
             names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
     return names
-
-
-def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run promtool; without it the test fails in CI and is skipped elsewhere."""
-    program = shutil.which("promtool")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("promtool is not installed: Debian's package prometheus has it")
-        pytest.skip("promtool is not installed: Debian's package prometheus has it")
-    command = [program, *(str(each) for each in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("**/*.yaml")), ids=lambda path: path.name)
@@ -152,6 +140,14 @@ def test_dashboard_panels_do_not_overlap() -> None:
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
+def test_dashboard_names_the_model_and_counts_final_kinds() -> None:
+    """The model's panel shows its name and version, and incidents are counted by what they turned out to be."""
+    dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
+    panels = {panel["title"]: panel for panel in dashboard["panels"]}
+    assert panels["Model in use"]["options"]["textMode"] == "name"
+    assert "oddflow_incidents_ended_total" in panels["Incidents an hour, by kind"]["targets"][0]["expr"]
+
+
 def settings_of(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings that these variables give; raises for one that is none."""
     for name, value in environment.items():
@@ -163,12 +159,18 @@ def test_compose_names_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose builds from the Dockerfile, mounts files that exist, runs a command that exists, and sets real keys."""
     compose = documents("compose.yaml")[0]
     oddflow = compose["services"]["oddflow"]
-    assert ((CONFIG / oddflow["build"] / "Dockerfile").is_file(), oddflow["command"][0] in COMMANDS) == (True, True)
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {each["build"]["target"] for each in compose["services"].values() if "build" in each} == {"daemon", "train"}
+    assert {"daemon", "train"} <= stages
+    assert ((CONFIG / oddflow["build"]["context"] / "Dockerfile").is_file(), oddflow["command"][0] in COMMANDS) == (
+        True,
+        True,
+    )
     settings = settings_of(oddflow["environment"], monkeypatch)
     assert settings.kafka.bootstrap_servers == "kafka:29092"
     assert int(oddflow["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
     mounts = [volume.split(":")[0] for each in compose["services"].values() for volume in each.get("volumes", [])]
-    files = [mount for mount in mounts if mount.startswith(".") and mount != "../registry"]
+    files = [mount for mount in mounts if mount.startswith(".") and mount not in {"../registry", "../data"}]
     assert [mount for mount in files if not (CONFIG / mount).exists()] == []
     assert {mount for mount in mounts if not mount.startswith(".")} == compose["volumes"].keys()
 
@@ -189,6 +191,12 @@ def test_kubernetes_names_what_exists(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert probes == {"/healthz", "/readyz"}
     assert container["args"][0] in COMMANDS
     assert {each["name"] for each in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
+
+
+def test_every_rule_is_provoked() -> None:
+    """Each alert rule is one that a test makes fire at a running daemon, or is named as one that none does yet."""
+    provoked = [name for names in (*PROVOKED.values(), UNPROVOKED) for name in names]
+    assert sorted(provoked) == sorted(rule["alert"] for rule in rules())
 
 
 def test_the_image_is_this_version() -> None:

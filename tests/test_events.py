@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from detector import events
+from detector.alerts.events import BudgetSet, IncidentsTold
 from detector.collectors import BulkHistogram
 from detector.logs import SAMPLE_LINES, Once, Sampling, open_log
 from detector.metrics import Metrics, Stage
@@ -321,3 +322,43 @@ def test_the_start_names_the_address() -> None:
     first, second = told.lines
     assert (first["listening"], first["topic"]) == ("http://127.0.0.1:9464", "flows")
     assert (second["files"], "topic" in second) == (["conn.log"], False)
+
+
+def test_what_is_not_known_has_no_sample() -> None:
+    """A gauge that nobody has set shows nothing, not a 0 that would reassure, and then what it is told."""
+    told = Told()
+    unknown = (
+        *("broker_up", "topic_partitions", "model_partitions", "window_keys", "incidents_open", "model_registry_up"),
+        *("drift_score_index", "drift_tail_ratio", "schema_registry_lost", "incidents_budget_per_day"),
+        *("start_timestamp_seconds", "model_loaded_timestamp_seconds"),
+    )
+    assert {name: told.sample(name) for name in unknown} == dict.fromkeys(unknown)
+    told.tell(BrokerReached())
+    told.tell(BudgetSet(10.0))
+    told.tell(events.ModelWatchWorks())
+    known = ("broker_up", "incidents_budget_per_day", "model_registry_up")
+    assert [told.sample(name) for name in known] == [1.0, 10.0, 1.0]
+    told.tell(BudgetSet(None))
+    assert told.sample("incidents_budget_per_day") is None
+
+
+def test_looks_at_a_registry_that_is_away_are_all_counted_and_logged_once() -> None:
+    """Each failed look counts, the outage is one line, and its end another."""
+    told = Told()
+    told.tell(events.ModelWatchFailed("refused"))
+    for _ in range(4):
+        told.tell(events.ModelWatchFailed("refused", known=True))
+    assert (told.sample("model_watch_failures_total"), told.sample("model_registry_up")) == (5.0, 0.0)
+    told.tell(events.ModelWatchWorks(5))
+    assert told.sample("model_registry_up") == 1.0
+    assert [line["event"] for line in told.lines] == ["model.watch_failed", "model.watch_restored"]
+
+
+def test_label_values_have_no_blanks() -> None:
+    """No label's value has a blank in it, those of incidents' final kinds among them."""
+    told = Told()
+    told.tell(IncidentsTold([], 0, {"brute force": 2}))
+    values = {value for family in told.registry.collect() for each in family.samples for value in each.labels.values()}
+    assert [value for value in values if " " in value] == []
+    assert told.sample("incidents_ended_total", kind="brute_force") == 2.0
+    assert told.sample("incidents_open") == 0.0

@@ -75,7 +75,7 @@ def test_the_image_runs_without_root() -> None:
 def test_the_image_s_commands_are_oddflow_s() -> None:
     """What the image runs, checks and compiles with are commands and modules that exist."""
     assert json.loads(of("ENTRYPOINT")[0]) == ["oddflow"]
-    assert json.loads(of("CMD")[0])[0] in COMMANDS
+    assert {json.loads(each)[0] for each in of("CMD")} == {"train", "detect"} <= COMMANDS.keys()
     script, check = json.loads(of("HEALTHCHECK")[0].partition("CMD ")[2])
     assert (script in project()["scripts"], check in COMMANDS) == (True, True)
     modules = re.findall(r"python -m (detector\.\w+)", " ".join(of("RUN")))
@@ -91,6 +91,9 @@ def test_the_image_s_settings_are_settings(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("ODDFLOW_CONFIG", str(ROOT / "config" / "oddflow.toml"))
     settings = load_settings()
     assert (settings.web.host, settings.model.registry) == ("0.0.0.0", "/registry")  # noqa: S104 - a container's
+    assert settings.state.url == "/state"
+    made = next(each for each in of("RUN") if "install -d" in each)
+    assert re.findall(r"\s(/\w+)", made.split("install -d")[1]) == ["/registry", "/state"]
     build, final = (dict(pair.split("=", 1) for pair in shlex.split(rest)) for rest in (of("ENV")[0], of("ENV")[-1]))
     assert [final[name] for name in build if name.startswith("NUMBA")] == [
         build[name] for name in build if name.startswith("NUMBA")
@@ -107,6 +110,17 @@ def test_the_daemon_s_lock_has_what_it_needs_and_no_more() -> None:
     version = re.compile(r"==[^ \\;]+")
     differ = [name for name in daemon if version.findall(daemon[name]) != version.findall(full.get(name, ""))]
     assert differ == []
+
+
+def test_the_training_image_s_lock_has_what_it_needs() -> None:
+    """The training image's lock file is the daemon's and what training needs, each pinned by digest as everywhere."""
+    daemon, train, full = map(locked, ("requirements-daemon.lock", "requirements-train.lock", "requirements.lock"))
+    wanted = {re.split(r"[<>=\[; ]", each, maxsplit=1)[0] for each in project()["optional-dependencies"]["train"]}
+    assert wanted | daemon.keys() <= train.keys()
+    assert [name for name, entry in train.items() if "--hash=sha256:" not in entry] == []
+    version = re.compile(r"==[^ \\;]+")
+    assert [name for name in train if version.findall(train[name]) != version.findall(full.get(name, ""))] == []
+    assert "pytest" not in train
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-daemon.lock", "requirements-train.lock"])

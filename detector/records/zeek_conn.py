@@ -116,6 +116,7 @@ def _tells_conn(names: tuple[str, ...]) -> bool:
     return not unscoped.isdisjoint(MEASURES) or all(name in _OWN or not name[:1].isalnum() for name in unscoped)
 
 
+@lru_cache(4_096)  # header lines say the same names over and over
 def name_unscoped(name: str) -> str:
     """A column's name with the dot that ``Log::default_scope_sep`` replaced."""
     return _SCOPED.sub(r"id.\1", name)

@@ -26,9 +26,9 @@ class StateSaved:
 
 @dataclass(frozen=True, slots=True)
 class StateNotSaved:
-    """A partition's state could not be kept: a restart would replay from the one before."""
+    """A partition's state could not be kept: a restart would replay from the one before. None: found out at start."""
 
-    partition: int
+    partition: int | None
     error: str
 
     def record(self, metrics: Metrics, log: Log) -> None:

@@ -14,6 +14,7 @@ and ``replayed`` to the one that polls.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -25,13 +26,16 @@ from numpy.typing import NDArray
 
 from detector import events
 from detector.deadline import Deadline
-from detector.errors import InputError
+from detector.errors import InputError, OutputError
 from detector.state.events import StateIncomplete, StateMissing, StateNotSaved, StateRestored, StateSaved
 from detector.state.snapshot import Snapshot
 from detector.state.store import SnapshotStore
 from detector.transport.base import RawBatch
 
 Parts = Mapping[str, bytes]
+
+_PASSING = {errno.ENOSPC, errno.EDQUOT}
+"""A disk or quota that is full: it is no reason to leave the network unwatched."""
 
 
 class Remembering(Protocol):
@@ -76,6 +80,19 @@ class StateKeeper:
         self._held: dict[int, Held] = {}
         self._committed: dict[int, int] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="state")
+
+    def check(self) -> None:
+        """Make sure that snapshots can be written. Raises OutputError; a full disk, which passes, is only told."""
+        try:
+            self._store.probe()
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise OutputError(
+                    f"state: cannot write snapshots to {self._store.url}: {error.strerror or error}; set state.url"
+                    " (ODDFLOW_STATE__URL) to a place that can be written and outlives the process,"
+                    " or state.enabled = false"
+                ) from error
+            self._tell(StateNotSaved(None, str(error)))
 
     # --- partitions come and go -----------------------------------------------------------------------------------
 

@@ -10,13 +10,16 @@ from urllib.parse import quote
 
 from detector.errors import InputError
 from detector.registry.odd import OddFileError
-from detector.registry.storage import open_storage
+from detector.registry.storage import masked, open_storage
 from detector.state.snapshot import Snapshot, pack, unpack
 
 SLOTS = ("a", "b")
 
 MAX_SNAPSHOT_BYTES = 2 << 30
 """Several times the windows of a million hosts; a larger one is not a snapshot."""
+
+PROBE = "writable"
+"""The file that a start writes."""
 
 
 class SnapshotStore:
@@ -27,9 +30,14 @@ class SnapshotStore:
 
     def __init__(self, url: str, group: str, topic: str) -> None:
         self._storage = open_storage(url)
+        self.url = masked(url)
         self._folder = f"{quote(group, safe='')}/{quote(topic, safe='')}"
         self.topic = topic
         self._slots: dict[int, dict[str, int]] = {}
+
+    def probe(self) -> None:
+        """Write a small file, so that a place that cannot be written is found out now and not when it is needed."""
+        self._storage.replace(f"{self._folder}/{PROBE}", b"written at each start, to see whether it can be\n")
 
     def load(self, partition: int, at_most: int) -> Snapshot | None:
         """Give the latest whole snapshot at or before an offset, None if there is none."""

@@ -49,16 +49,16 @@ class Status:
         """What it needs before it is ready, or None if it is."""
         if self.starting:
             return f"starting: {self.starting}, for {self.ticked_s_ago:.0f} s"
-        if self.model is None:
-            return "no model is loaded"
-        if not self.connected:
-            return "no broker answers: records wait in the topic"
-        if self.unacknowledged_s > PATIENCE_S:
-            why = f" ({self.refusal})" if self.refusal else ""
-            return f"outputs have not been acknowledged for {self.unacknowledged_s:.0f} s{why}"
-        if not self.partitions and not self.joined:
-            return "no partitions are assigned"
-        return self.ailment
+        why = f" ({self.refusal})" if self.refusal else ""
+        lacking = {
+            "no model is loaded": self.model is None,
+            "no broker answers: records wait in the topic": not self.connected,
+            f"outputs have not been acknowledged for {self.unacknowledged_s:.0f} s{why}": (
+                self.unacknowledged_s > PATIENCE_S
+            ),
+            "no partitions are assigned": not self.partitions and not self.joined,
+        }
+        return next((words for words, holds in lacking.items() if holds), self.ailment)
 
     @property
     def readiness(self) -> str:

@@ -105,20 +105,25 @@ class Daemon:
         lines = [line for line in self.log.splitlines() if line.startswith("{")]
         return [found for found in map(msgspec.json.decode, lines) if found.get("event") == name]
 
-    def start(self) -> None:
+    def start(self, before: Sequence[str] = ()) -> None:
         """Start it, and wait until it is up: it serves its metrics long before."""
+        self.launch(before)
+        wait_for(lambda: self.total("oddflow_start_timestamp_seconds") > 0 or not self.running)
+        assert self.running, self.log[-2_000:]
+
+    def launch(self, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start its process, by the command ``before`` if one is given, and wait for nothing."""
         path = self.folder / "oddflow.toml"
         path.write_text(_toml(self._tree()))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ODDFLOW_")}
         with (self.folder / "daemon.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "detector", "detect", "--config", str(path)],
+                [*before, sys.executable, "-m", "detector", "detect", "--config", str(path)],
                 stdout=log,
                 stderr=log,
                 env=environment,
             )
-        wait_for(lambda: self.total("oddflow_start_timestamp_seconds") > 0 or not self.running)
-        assert self.running, self.log[-2_000:]
+        return self.process
 
     def _tree(self) -> dict[str, dict[str, Any]]:
         topics = self.topics

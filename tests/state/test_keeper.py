@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from detector import events
 from detector.deadline import Deadline
-from detector.errors import InputError
+from detector.errors import InputError, OutputError
 from detector.pipeline import Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch
 from detector.state.events import StateIncomplete, StateMissing, StateRestored
@@ -323,3 +325,25 @@ def test_a_restart_takes_no_snapshot_of_an_earlier_topic(topic: MemoryTopic, tmp
     last = member(topic, tmp_path, interval_s=1000.0)
     finish(last, topic)
     assert set(last.scores) <= undisturbed()
+
+
+def test_a_place_that_cannot_be_written_is_found_out_at_start(tmp_path: Path) -> None:
+    """Before anything is read, an error names the place and the setting."""
+    (tmp_path / "state").write_text("in the way", encoding="utf-8")
+    keeper = StateKeeper(
+        SnapshotStore(str(tmp_path / "state"), "g", "flows"), Sums(), interval_s=1.0, tell=events.silent
+    )
+    with pytest.raises(OutputError, match=r"state: cannot write snapshots to .*/state: .*; set state\.url"):
+        keeper.check()
+
+
+def test_a_full_disk_at_start_is_told_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full keeps nobody from watching the network: that passes, and is told."""
+    store, told = SnapshotStore(str(tmp_path), "g", "flows"), list[events.Event]()
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "probe", full)
+    StateKeeper(store, Sums(), interval_s=1.0, tell=told.append).check()
+    assert [(type(each).__name__, getattr(each, "partition", 0)) for each in told] == [("StateNotSaved", None)]
