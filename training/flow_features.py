@@ -8,8 +8,8 @@ with have seen no labelled attack: its targets are not known to them.
 The first flows of a file meet empty windows: everything is new to them, as it never is to a daemon that begins with
 what training ended with. So the first stretch is computed anew after the others, moved back in time.
 
-How rare a value is, such as a port, is told each stretch by what the others had, as a daemon's flows will be told: by
-all of them, no value would ever be one that was never seen.
+How rare a value is, such as a port, is told by all usual flows. Told each stretch by the others alone, what hardly
+varies would differ by stretch, and what serving computes would lie outside all of it.
 """
 
 from __future__ import annotations
@@ -20,36 +20,28 @@ from numpy.typing import NDArray
 
 from detector.features.extractor import FeatureExtractor
 from detector.features.replay import features_of, fresh_windows
-from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState
 from training.incidents import JUNCTION_S
-from training.stretches import Stretches
 
 Matrix = NDArray[np.float32]
 
 
-def training_features(  # noqa: PLR0917 - flows, and what is known of each
-    spec: FeatureSpec,
+def training_features(
+    extractor: FeatureExtractor,
     frame: pl.DataFrame,
-    usual: NDArray[np.bool_],
-    stretches: Stretches,
+    first: slice,
     partitions: NDArray[np.int32],
     span_s: float,
 ) -> tuple[Matrix, WindowState | None]:
     """Compute the matrix of flows in order of time (rows × features), and the windows after the last of them.
 
-    The ``usual`` (rows,) tell which values are rare; from the first flow to the last are ``span_s`` seconds.
+    ``first`` is the first stretch; from the first flow to the last are ``span_s`` seconds.
     """
-    ranges = stretches.ranges
-    extractors = [FeatureExtractor.fit(frame.filter(pl.Series(_without(usual, own))), spec) for own in ranges]
-    windows = fresh_windows(extractors[0])
-    parts = [
-        features_of(extractor, frame[stretch], windows, partitions[stretch])
-        for extractor, stretch in zip(extractors, ranges, strict=True)
-    ]
+    windows = fresh_windows(extractor)
+    matrix = features_of(extractor, frame, windows, partitions)
     if windows is not None:
-        parts[0] = _warm(extractors[0], frame, ranges[0], partitions, span_s)
-    return np.concatenate(parts), windows
+        matrix[first] = _warm(extractor, frame, first, partitions, span_s)
+    return matrix, windows
 
 
 def _warm(

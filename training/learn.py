@@ -1,7 +1,7 @@
 """From flows to a calibrated model, its thresholds, and the state that daemons begin with; labels are others' business.
 
 All of the time is trained on, and all but its beginning calibrates: each stretch is judged by what did not see it
-(encoders, models, evidence), as a daemon's flows will be. One final model is trained on all of it.
+(models and evidence), as a daemon's flows will be. One final model is trained on all of it.
 """
 
 from __future__ import annotations
@@ -121,9 +121,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     tell(f"computing features of {len(frame):,} flows")
     extractor = FeatureExtractor.fit(frame.filter(pl.Series(choice.chosen & choice.peaceful)), spec)
     rows = np.flatnonzero(choice.chosen)
-    matrix, windows = training_features(
-        spec, frame, choice.chosen & choice.peaceful, stretches, partitions, watched.end - watched.start
-    )
+    matrix, windows = training_features(extractor, frame, stretches.ranges[0], partitions, watched.end - watched.start)
     if windows is not None and not choice.peaceful.all():
         windows = fresh_windows(extractor)
         features_of(extractor, frame.filter(pl.Series(choice.peaceful)), windows, partitions[choice.peaceful])
