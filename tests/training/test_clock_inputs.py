@@ -34,13 +34,14 @@ def incidents(name: str, registry: str, folder: Path) -> list[str]:
 
 
 def test_wrong_clocks_change_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One training flow of 2099, or one connection days old, changes few alerts; a first record of 2099 no incident."""
+    """One training flow of 2099, or a connection days old, changes few incidents; a first record of 2099 none."""
     monkeypatch.setenv("ODDFLOW_ALERTS__FALSE_INCIDENTS_PER_DAY", BUDGET)
     good = trained("31-train-good", tmp_path)
     expected = incidents("31-live.json.gz", good, tmp_path)
-    assert 10 <= len(expected) <= 60
+    assert 10 <= len(set(expected)) <= 60
     for name in ("31-train-one-flow-in-2099", "32-train-one-long-connection"):
-        assert abs(len(incidents("31-live.json.gz", trained(name, tmp_path), tmp_path)) - len(expected)) <= 10
+        found = incidents("31-live.json.gz", trained(name, tmp_path), tmp_path)
+        assert abs(len(set(found)) - len(set(expected))) <= 5
     first_wrong = incidents("33-live-first-record-in-2099.json.gz", good, tmp_path)
     assert abs(len(set(first_wrong)) - len(set(expected))) <= 1
     told = []
