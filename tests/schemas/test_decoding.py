@@ -97,11 +97,11 @@ def test_formats_of_text_cannot_be_encoded(small_registry: SmallRegistry) -> Non
 
 def test_a_check_of_the_settings_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     """``oddflow config check`` finds a format that cannot be encoded, without asking any registry."""
-    for name, value in {"FORMAT": "vpcflow", "ENCODING": "avro"}.items():
+    for name, value in {"FORMAT": "argus", "ENCODING": "avro"}.items():
         monkeypatch.setenv(f"ODDFLOW_INPUT__{name}", value)
     monkeypatch.setenv("ODDFLOW_SCHEMA_REGISTRY__URL", "http://127.0.0.1:1")
     result = CliRunner().invoke(app, ["config", "check"])
-    assert (result.exit_code, "vpcflow are text" in result.stderr) == (2, True)
+    assert (result.exit_code, "argus are text" in result.stderr) == (2, True)
     monkeypatch.setenv("ODDFLOW_INPUT__FORMAT", "goflow2")
     assert CliRunner().invoke(app, ["config", "check"]).exit_code == 0
 
