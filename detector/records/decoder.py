@@ -16,9 +16,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.records.cells import Cells
-from detector.records.flow import LABEL, NO_PART, PART, FlowBatch, Reject
+from detector.records.flow import LABEL, NO_PART, PART, ROW, FlowBatch, Reject
 from detector.records.intake import MAX_RECORD_BYTES, Intake, take_in
-from detector.records.pieces import Pieces, split_messages
+from detector.records.pieces import Pieces, pieces_of, split_messages
 from detector.records.sheet import Sheet
 from detector.records.unpack import Unpacker
 
@@ -50,9 +50,8 @@ class Reading:
     cells: Cells
     rejects: list[Reject] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)
-    several: frozenset[int] = frozenset()
-    """Rows of values that hold several records. If there are any, nothing else here counts, nor is remembered: the
-    caller reads again, with each of the records by itself."""
+    several: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
+    """By row, the records of values that hold several: the caller reads these again, each by itself."""
 
 
 class Reader(Protocol):
@@ -63,11 +62,15 @@ class Reader(Protocol):
         """The wanted fields, as messages name them; ``cells.begins[i]`` is of ``names[i]``."""
         ...
 
-    def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of the values; ``streams`` has the stream of each of ``intake.rows``.
+    def several(self, intake: Intake) -> NDArray[np.intp]:
+        """Which of ``intake.rows``, ascending, look as if they held several records, as far as a quick look tells.
 
-        Where ``intake.single``, each value is one record, however it looks.
+        All whose order among the others matters, such as header lines, are among them.
         """
+        ...
+
+    def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
+        """The cells of the values; ``streams`` has the stream of each of ``intake.rows``."""
         ...
 
 
@@ -98,22 +101,31 @@ class RecordDecoder:
             return join_batches(parts, [0, half])
         if self._unpacker is not None:
             return self._decode_pieces(self._unpacker.unpack(values, self._options.max_record_bytes), streams)
-        outcome = self._decode(take_in(values, self._options.max_record_bytes), streams)
-        if isinstance(outcome, FlowBatch):
-            return outcome
-        return self._decode_pieces(split_messages(values, outcome), streams)
+        intake = take_in(values, self._options.max_record_bytes)
+        looks = self._reader.several(intake)
+        pieces = split_messages(values, intake.rows.tolist(), looks.tolist()) if looks.size else None
+        if pieces is None:
+            batch, several = self._decode(intake, streams)
+        else:
+            pieces.rejects += intake.rejects
+            batch, several = self._decode(self._take_in(pieces), pieces.streams(streams))
+            batch = pieces.told_of_messages(batch)
+            several = {pieces.rows[at]: records for at, records in several.items()}
+        if not several:
+            return batch
+        return _merge(batch, self._decode_pieces(pieces_of(values, several), streams))
 
     def _decode_pieces(self, pieces: Pieces, streams: NDArray[np.int32]) -> FlowBatch:
-        intake = replace(take_in(pieces.values, self._options.max_record_bytes), single=True)
-        batch = self._decode(intake, pieces.streams(streams))
-        assert isinstance(batch, FlowBatch)  # noqa: S101 - what a single value is
+        batch, _ = self._decode(self._take_in(pieces), pieces.streams(streams))
         return pieces.told_of_messages(batch)
 
-    def _decode(self, intake: Intake, streams: NDArray[np.int32]) -> FlowBatch | frozenset[int]:
-        """What became of the values, or which of them hold several records."""
+    def _take_in(self, pieces: Pieces) -> Intake:
+        intake = take_in(pieces.values, self._options.max_record_bytes)
+        return replace(intake, single=np.array(pieces.single, dtype=np.bool_)[intake.rows])
+
+    def _decode(self, intake: Intake, streams: NDArray[np.int32]) -> tuple[FlowBatch, Mapping[int, Sequence[bytes]]]:
+        """What became of the values, but for those that hold several records, which are told with these, by row."""
         reading = self._reader.read(intake, streams[intake.rows])
-        if reading.several:
-            return reading.several
         cells, passed_over = reading.cells, dict(reading.passed_over)
         if self._chooser is not None and cells.rows.size:
             mask, others = self._chooser(cells)
@@ -122,7 +134,7 @@ class RecordDecoder:
         frame, faults = self._map(cells)
         rejects = [*intake.rejects, *reading.rejects, *faults]
         rejects.sort(key=itemgetter(0))
-        return FlowBatch(frame, rejects, passed_over)
+        return FlowBatch(frame, rejects, passed_over), reading.several
 
     def _map(self, cells: Cells) -> tuple[pl.DataFrame, list[Reject]]:
         sheet = Sheet(cells, self._reader.names)
@@ -130,6 +142,13 @@ class RecordDecoder:
         if self._options.labels:
             columns.setdefault(LABEL, pl.repeat(None, len(sheet), dtype=pl.String, eager=True))
         return sheet.finish(columns)
+
+
+def _merge(one: FlowBatch, other: FlowBatch) -> FlowBatch:
+    """One batch of two whose values are of one list, in its order."""
+    both = join_batches([one, other], [0, 0])
+    rejects = sorted(both.rejects, key=itemgetter(0, 3))
+    return FlowBatch(both.frame.sort(ROW, PART, maintain_order=True), rejects, both.passed_over)
 
 
 def join_batches(batches: Sequence[FlowBatch], starts: Sequence[int]) -> FlowBatch:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +26,14 @@ class EitherReader:
         self._lines = lines
         self.names = objects.names
 
+    def several(self, intake: Intake) -> NDArray[np.intp]:
+        """The values that are lists of JSON, or text with a line break inside."""
+        braced = _begins_with(intake.data, intake.begins, intake.ends, _BRACE, _BRACKET)
+        found = np.zeros(intake.rows.size, dtype=np.bool_)
+        for reader, mask in ((self._json, braced), (self._lines, ~braced)):
+            found[np.flatnonzero(mask)[reader.several(intake.choose(mask))]] = True
+        return np.flatnonzero(found)
+
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of all usable records; a value that begins with a brace or a bracket is JSON."""
         braced = _begins_with(intake.data, intake.begins, intake.ends, _BRACE, _BRACKET)
@@ -36,15 +42,13 @@ class EitherReader:
         if not braced.any():
             return self._lines.read(intake, streams)
         objects = self._json.read(intake.choose(braced), streams[braced])
-        if not intake.single:
-            several = objects.several | self._lines.several(intake.choose(~braced))
-            if several:
-                return replace(objects, several=several)
         lines = self._lines.read(intake.choose(~braced), streams[~braced])
         passed_over = dict(lines.passed_over)
         for kind, count in objects.passed_over.items():
             passed_over[kind] = passed_over.get(kind, 0) + count
-        return Reading(_merge(objects.cells, lines.cells), objects.rejects + lines.rejects, passed_over)
+        return Reading(
+            _merge(objects.cells, lines.cells), objects.rejects + lines.rejects, passed_over, objects.several
+        )
 
 
 @njit(cache=True, nogil=True)

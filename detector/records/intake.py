@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,8 @@ class Intake:
     ends: NDArray[np.int32]
     rows: NDArray[np.int32]
     rejects: list[Reject]
-    single: bool = False
-    """Whether each value is known to be one record, and not several."""
+    single: NDArray[np.bool_]
+    """Which of the values are known to be one record each, however they look."""
 
     def values(self, indices: NDArray[np.intp]) -> list[bytes]:
         """The bytes of the values ``rows[indices]``."""
@@ -40,7 +40,9 @@ class Intake:
 
     def choose(self, mask: NDArray[np.bool_]) -> Intake:
         """Only the values where ``mask`` is true, without the rejects."""
-        return replace(self, begins=self.begins[mask], ends=self.ends[mask], rows=self.rows[mask], rejects=[])
+        return Intake(
+            self.joined, self.data, self.begins[mask], self.ends[mask], self.rows[mask], [], self.single[mask]
+        )
 
 
 def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_BYTES) -> Intake:
@@ -72,6 +74,7 @@ def take_in(values: Sequence[bytes | None], max_record_bytes: int = MAX_RECORD_B
         ends[kept].astype(np.int32),
         np.flatnonzero(kept).astype(np.int32),
         [rejects[row] for row in sorted(rejects)],
+        np.zeros(int(kept.sum()), dtype=np.bool_),
     )
 
 

@@ -20,9 +20,10 @@ from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
 from detector.records.json_scan import build_paths, groupings, scan_records, unwrap_lists
 from detector.records.memory import PADDING
-from detector.records.pieces import holds_several
+from detector.records.pieces import several_despite
 
 _BEYOND_ANY_COUNT = 10**39
+_BRACKET = ord("[")
 
 Cell = tuple[int, Kind, bytes]
 
@@ -56,6 +57,10 @@ class JsonReader:
                     else:
                         objects[before].objects[name] = objects[after]
 
+    def several(self, intake: Intake) -> NDArray[np.intp]:
+        """The values that are lists; what else holds several is told by its error."""
+        return np.flatnonzero(intake.data[intake.begins] == _BRACKET)
+
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:  # noqa: ARG002 - JSON needs no header
         """The cells of every record that is a JSON object, and a reject for every other; see the protocol."""
         shape = (len(self.names), intake.rows.size)
@@ -72,7 +77,7 @@ class JsonReader:
 
     def _resolve(self, cells: Cells, intake: Intake, doubtful: NDArray[np.bool_]) -> Reading:
         rejects: list[Reject] = []
-        several: list[int] = []
+        several: dict[int, list[bytes]] = {}
         aside: list[bytes] = []
         position = cells.data.size
         indices = np.flatnonzero(doubtful)
@@ -81,9 +86,11 @@ class JsonReader:
         for index, row, value in zip(indices.tolist(), rows, intake.values(indices), strict=True):
             outcome = self.parse(value)
             if not isinstance(outcome, list):
-                if not intake.single and holds_several(value, outcome[1]):
-                    several.append(row)
-                rejects.append(Reject(row, *outcome))
+                records = None if intake.single[index] else several_despite(value, outcome[1])
+                if records is None:
+                    rejects.append(Reject(row, *outcome))
+                else:
+                    several[row] = records
                 continue
             doubtful[index] = False
             for number, kind, text in outcome:
@@ -96,7 +103,7 @@ class JsonReader:
             data = np.concatenate((cells.data, np.frombuffer(b"".join(aside) + bytes(PADDING), dtype=np.uint8)))
             data.flags.writeable = False  # as the buffer was: kernels are compiled for each kind of array
             cells = Cells(data, cells.begins, cells.ends, cells.kinds, cells.rows)
-        return Reading(cells.keep(~doubtful), rejects, several=frozenset(several))
+        return Reading(cells.keep(~doubtful), rejects, several=several)
 
     def parse(self, value: bytes) -> list[Cell] | tuple[RejectReason, str]:
         """The cells of one record by the complete parser, or why it is none."""

@@ -123,6 +123,10 @@ class FirstPresentReader:
         self._groups = [[reader.names.index(path) for path in paths] for paths in several]
         self.names = (*reader.names, *(EITHER.join(paths) for paths in several))
 
+    def several(self, intake: Intake) -> NDArray[np.intp]:
+        """The values that are lists."""
+        return self._reader.several(intake)
+
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of the reader, and those of the groups after them."""
         reading = self._reader.read(intake, streams)

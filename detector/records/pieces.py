@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -47,6 +47,8 @@ class Pieces:
     values: list[bytes | None] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
+    single: list[bool] = field(default_factory=list)
+    """Which are known to be one record each; the others were not looked at."""
     rejects: list[Reject] = field(default_factory=list)
     """Messages that hold no record that could be told."""
     passed_over: dict[str, int] = field(default_factory=dict)
@@ -56,6 +58,14 @@ class Pieces:
         self.values.append(value)
         self.rows.append(row)
         self.parts.append(NO_PART)
+        self.single.append(True)
+
+    def unseen(self, rows: Sequence[int], values: Sequence[bytes | None]) -> None:
+        """Add messages, of all of which those at ``rows``, that may be one record or not."""
+        self.values += [values[row] for row in rows]
+        self.rows += rows
+        self.parts += [NO_PART] * len(rows)
+        self.single += [False] * len(rows)
 
     def several(self, row: int, size: int, records: Sequence[bytes]) -> None:
         """Add the records of a message of ``size`` bytes."""
@@ -70,6 +80,7 @@ class Pieces:
             self.values += records
             self.rows += [row] * len(records)
             self.parts += range(len(records))
+            self.single += [True] * len(records)
 
     def refuse(self, row: int, error: UnusableMessageError) -> None:
         """Note a message that cannot be used."""
@@ -96,15 +107,35 @@ class Pieces:
         return streams[np.array(self.rows, dtype=np.intp)]
 
 
-def split_messages(values: Iterable[bytes | None], several: Collection[int]) -> Pieces:
-    """The records of messages, of which those at ``several`` look as if they held more than one."""
-    pieces = Pieces()
-    for row, value in enumerate(values):
-        if row in several and value:
-            pieces.several(row, len(value), records_of(value))
-        else:
-            pieces.whole(row, value)
+def split_messages(values: Sequence[bytes | None], rows: Sequence[int], looks: Sequence[int]) -> Pieces | None:
+    """The records of the messages at ``rows``, of which those at ``rows[looks[i]]`` look as if they held several.
+
+    None if none of them does.
+    """
+    found = {index: records for index in looks if (records := several_in(values[rows[index]] or b"")) is not None}
+    if not found:
+        return None
+    pieces, after = Pieces(), 0
+    for index, records in found.items():
+        pieces.unseen(rows[after:index], values)
+        pieces.several(rows[index], len(values[rows[index]] or b""), records)
+        after = index + 1
+    pieces.unseen(rows[after:], values)
     return pieces
+
+
+def pieces_of(values: Sequence[bytes | None], several: Mapping[int, Sequence[bytes]]) -> Pieces:
+    """Only the messages that hold several records, by their rows."""
+    pieces = Pieces()
+    for row, records in several.items():
+        pieces.several(row, len(values[row] or b""), records)
+    return pieces
+
+
+def several_in(value: bytes) -> list[bytes] | None:
+    """The records in a message; None where it is one by itself."""
+    records = records_of(value)
+    return None if len(records) == 1 and records[0] == value else records
 
 
 def records_of(text: bytes) -> list[bytes]:
@@ -127,13 +158,13 @@ def records_of(text: bytes) -> list[bytes]:
     return _values(text)
 
 
-def holds_several(value: bytes, error: str) -> bool:
-    """Whether a value of which msgspec said ``error`` holds several JSON values, or none.
+def several_despite(value: bytes, error: str) -> list[bytes] | None:
+    """The records in a value of which msgspec said ``error``; None where it holds no several JSON values.
 
     A quick look tells of most that they do not: a broken exporter sends nothing else.
     """
     looks_so = "trailing" in error or "got a list" in error or 0 <= value.find(b"\n") < len(value) - 1
-    return looks_so and records_of(value) != [value]
+    return several_in(value) if looks_so else None
 
 
 def _lines(text: bytes) -> list[bytes]:

@@ -22,7 +22,6 @@ from detector.records.intake import Intake
 from detector.records.split_scan import (
     BLANK,
     FINE,
-    LINE_BREAK,
     assign_layouts,
     count_columns,
     find_breaks,
@@ -110,13 +109,19 @@ class SplitReader:
         self._starts = np.zeros(256, dtype=np.bool_)
         self._starts[list(dialect.header_starts)] = True
 
+    def several(self, intake: Intake) -> NDArray[np.intp]:
+        """The values that have a line break inside."""
+        if b"\n" not in intake.joined:
+            return np.zeros(0, dtype=np.intp)
+        ends = intake.ends.copy()
+        trim_lines(intake.data, intake.begins, ends)
+        return np.flatnonzero(find_breaks(intake.data, intake.begins, ends))
+
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of all records that have their layout's columns; see the protocol."""
         ends = intake.ends.copy()
         trim_lines(intake.data, intake.begins, ends)
         candidates = np.flatnonzero(self._starts[intake.data[intake.begins]])
-        if not intake.single and _any_break(intake, ends, candidates):
-            return self._none(intake)
         table = _Table([Layout(()), Layout((), flows=False)])
         layouts, headers, latest = self._lay_out(intake, ends, streams, table, candidates)
         rejects: list[Reject] = []
@@ -129,8 +134,6 @@ class SplitReader:
             passed_over[OTHER_LOG] = int(others.sum())
         keep = ~(headers | others)
         cells, faults = self._split(intake, ends, layouts, table, keep)
-        if not intake.single and ((faults == LINE_BREAK).any() or _any_break(intake, ends, np.flatnonzero(others))):
-            return self._none(intake)
         self._streams.update(latest)
         good = faults == FINE
         if not good.all():
@@ -139,18 +142,6 @@ class SplitReader:
             rejects.extend(_refuse(row, fault, table.layouts[layout]) for row, fault, layout in columns)
             cells = cells.keep(good)
         return Reading(cells, rejects, passed_over)
-
-    def several(self, intake: Intake) -> frozenset[int]:
-        """Rows of the values that hold several lines; remembers nothing."""
-        ends = intake.ends.copy()
-        trim_lines(intake.data, intake.begins, ends)
-        return frozenset(intake.rows[find_breaks(intake.data, intake.begins, ends)].tolist())
-
-    def _none(self, intake: Intake) -> Reading:
-        """Nothing read nor remembered, since there are several lines in one value."""
-        nothing = np.zeros((len(self.names), 0), dtype=np.int32)
-        cells = Cells(intake.data, nothing, nothing, nothing.astype(np.uint8), intake.rows[:0])
-        return Reading(cells, several=self.several(intake))
 
     def _lay_out(
         self,
@@ -236,11 +227,6 @@ class SplitReader:
         missing = [name for name in self._dialect.required if self._spellings[name.lower()] not in found]
         if columns and missing:
             raise ConfigurationError(f"input.columns: {', '.join(missing)} missing; name every column, in order")
-
-
-def _any_break(intake: Intake, ends: NDArray[np.int32], indices: NDArray[np.intp]) -> bool:
-    """Whether there is a line break in any of these values."""
-    return bool(find_breaks(intake.data, intake.begins[indices], ends[indices]).any())
 
 
 class _Headers:

@@ -133,6 +133,10 @@ class ObjectReader:
         self._json = JsonReader(WANTED)
         self.names = self._json.names
 
+    def several(self, intake: Intake) -> NDArray[np.intp]:
+        """The values that are lists."""
+        return self._json.several(intake)
+
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of the values; see the protocol."""
         reading = self._json.read(intake, streams)

@@ -41,11 +41,13 @@ class ZeekJsonReader:
         self.names = self._json.names
         self._paths = build_words({(0, name): (0, ABSENT) for name in options.log_paths})
 
+    def several(self, intake: Intake) -> NDArray[np.intp]:
+        """The values that are lists."""
+        return self._json.several(intake)
+
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
         """The cells of conn records, a reject for what is no JSON object."""
         reading = self._json.read(intake, streams)
-        if reading.several:
-            return reading
         others = self._others(reading.cells, intake)
         count = int(others.sum())
         if not count:

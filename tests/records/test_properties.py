@@ -121,7 +121,8 @@ def test_the_scanner_agrees_with_a_complete_parser(values: list[bytes]) -> None:
     fields = ("ts", "uid", "id.orig_h", "flow.start", "proto", "x", "flow.x.id", "id.x")
     reader = JsonReader(dict.fromkeys(fields, ()))
     intake = take_in(values)
-    reading = reader.read(replace(intake, single=True), np.zeros(intake.rows.size, dtype=np.int32))
+    intake = replace(intake, single=np.ones(intake.rows.size, dtype=np.bool_))
+    reading = reader.read(intake, np.zeros(intake.rows.size, dtype=np.int32))
     refused = {reject.row for reject in reading.rejects}
     cells = reading.cells
     assert refused | set(cells.rows.tolist()) == set(intake.rows.tolist())
