@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL, RejectReason
-from detector.records.headers import HEADER_STARTS, any_line, name_line
+from detector.records.headers import HEADER_STARTS, name_line
 from detector.records.labels import name_label
 from detector.records.protocols import name_argus_protocol
 from detector.records.sheet import Sheet
@@ -106,7 +106,7 @@ def open_argus(options: Options) -> RecordDecoder:
     dialect = Dialect(
         wanted=WANTED,
         header_starts=HEADER_STARTS,
-        read_header=any_line(name_line(_TITLES, ",\t"), name_line(_FIELDS, ",\t")),
+        read_header=name_line(",\t", _TITLES, _FIELDS),
         known=_KNOWN,
         quoted=True,
         required=("StartTime", "SrcAddr", "DstAddr", "Proto"),

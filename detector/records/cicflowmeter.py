@@ -80,7 +80,7 @@ def open_cicflowmeter(options: Options) -> RecordDecoder:
     dialect = Dialect(
         wanted=WANTED,
         header_starts=HEADER_STARTS + b" ",
-        read_header=name_line(("protocol", "timestamp"), ","),
+        read_header=name_line(",", ("protocol", "timestamp")),
         known=_KNOWN,
         nothings=(),
         quoted=True,

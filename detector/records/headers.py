@@ -11,31 +11,22 @@ HEADER_STARTS = (ascii_letters + '"').encode()
 """Signs that such a line begins with; records begin with a digit, or are looked at twice."""
 
 
-def name_line(required: Sequence[str], separators: str) -> ReadHeader:
-    """A reader of lines that name all ``required`` columns (in lower case), between one of ``separators``."""
+def name_line(separators: str, *required: Sequence[str]) -> ReadHeader:
+    """A reader of lines that name all columns (in lower case) of one of ``required``, between one of ``separators``."""
+    # The longest name of each is asked for first: most broken records have it not, and cost no more.
+    firsts = [max(names, key=len) for names in required]
 
     def read(line: str, before: Before) -> Layout | None:  # noqa: ARG001 - every such line says all
         lower = line.lower()
-        for name in required:  # a loop, as all() of them would cost a broken record more than all the rest
-            if name not in lower:
-                return None
+        for first in firsts:  # a loop, as any() of them would cost a broken record more than all the rest
+            if first in lower:
+                break
+        else:
+            return None
         separator = max(separators, key=line.count)
         names = tuple(clean_name(cell) for cell in line.split(separator))
         found = {name.lower() for name in names}
-        return Layout(names, separator) if found.issuperset(required) else None
-
-    return read
-
-
-def any_line(*readers: ReadHeader) -> ReadHeader:
-    """A reader of lines that one of ``readers`` reads."""
-
-    def read(line: str, before: Before) -> Layout | None:
-        for reader in readers:
-            layout = reader(line, before)
-            if layout is not None:
-                return layout
-        return None
+        return Layout(names, separator) if any(map(found.issuperset, required)) else None
 
     return read
 

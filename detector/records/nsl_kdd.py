@@ -78,7 +78,7 @@ def open_nsl_kdd(options: Options) -> NslDecoder:
     dialect = Dialect(
         wanted={name: ("class",) if name == "label" else () for name in names},
         header_starts=HEADER_STARTS,
-        read_header=name_line(("duration", "protocol_type", "flag"), ","),
+        read_header=name_line(",", ("duration", "protocol_type", "flag")),
         known=(Layout((*names, "difficulty")), Layout(names), Layout(tuple(_COLUMNS))),
     )
     return NslDecoder(RecordDecoder(options, SplitReader(dialect, options.columns), map_nsl))

@@ -159,12 +159,18 @@ class SplitReader:
         current = np.array([table.number(layout) for layout in latest.values()], dtype=np.int32)
         changes = np.full(size, ABSENT, dtype=np.int32)
         columns = (candidates, streams[candidates], intake.begins[candidates], ends[candidates])
+        before, before_stream = ABSENT, ABSENT
         for index, stream, begin, end in zip(*(column.tolist() for column in columns), strict=True):
             layout = self._headers.read(intake.joined[begin:end], latest[stream])
             if layout is not None:
+                # Of header lines that follow at once on each other, only the last gives records their layout.
+                if before >= 0 and (before + 1, before_stream) != (index, stream):
+                    changes[before] = table.number(latest[before_stream])
                 headers[index] = True
                 latest[stream] = layout
-                changes[index] = table.number(layout)
+                before, before_stream = index, stream
+        if before >= 0:
+            changes[before] = table.number(latest[before_stream])
         layouts = np.empty(size, dtype=np.int32)
         assign_layouts(places.astype(np.int32), changes, layouts, current)
         return layouts, headers, {stream: layout for stream, layout in latest.items() if layout is not None}

@@ -111,7 +111,7 @@ def open_unsw_nb15(options: Options) -> RecordDecoder:
     dialect = Dialect(
         wanted=dict.fromkeys(WANTED, ()),
         header_starts=HEADER_STARTS,
-        read_header=name_line(("srcip", "dstip", "proto", "stime"), ","),
+        read_header=name_line(",", ("srcip", "dstip", "proto", "stime")),
         known=(Layout(tuple(_COLUMNS)),),
         quoted=True,
         required=("srcip", "dstip", "proto", "Stime"),

@@ -117,7 +117,7 @@ def open_vpcflow(options: Options) -> RecordDecoder:
     dialect = Dialect(
         wanted=WANTED,
         header_starts=HEADER_STARTS + b"$",
-        read_header=name_line(("srcaddr", "dstaddr"), " "),
+        read_header=name_line(" ", ("srcaddr", "dstaddr")),
         known=KNOWN,
         choose=_choose,
         required=("srcaddr", "dstaddr", "protocol", "start"),

@@ -68,6 +68,7 @@ _LONGEST_NAMES = 2_000
 """So many letters of names, and not more, are kept in memory with what they tell: no log of Zeek's has so many."""
 
 _SCOPED = re.compile(r"id[^0-9A-Za-z]+((?:orig|resp)_[hp])")
+_OTHER_SCOPE = re.compile(r"id(?!\.(?:orig|resp))[^0-9A-Za-z]+(?:orig|resp)_[hp]")
 
 LABEL_FIELDS: dict[str, tuple[str, ...]] = {"label": (), "detailedlabel": ("detailed-label",)}
 
@@ -107,19 +108,27 @@ def wanted_fields(labels: bool) -> dict[str, tuple[str, ...]]:
 
 def tells_conn(names: tuple[str, ...]) -> bool:
     """Whether a record or a header line with these names is of conn: it measures something, or has nothing else."""
+    if not MEASURES.isdisjoint(names):
+        return True
     return _tells_conn(names) if sum(map(len, names)) < _LONGEST_NAMES else _tells_conn.__wrapped__(names)
 
 
 @lru_cache(256)
 def _tells_conn(names: tuple[str, ...]) -> bool:
     unscoped = {name_unscoped(name) for name in names}
-    return not unscoped.isdisjoint(MEASURES) or all(name in _OWN or not name[:1].isalnum() for name in unscoped)
+    return all(name in _OWN or not name[:1].isalnum() for name in unscoped)
 
 
 @lru_cache(4_096)  # header lines say the same names over and over
 def name_unscoped(name: str) -> str:
     """A column's name with the dot that ``Log::default_scope_sep`` replaced."""
     return _SCOPED.sub(r"id.\1", name)
+
+
+def names_in(line: str, separator: str) -> list[str]:
+    """The columns' names in a header line, each as :func:`name_unscoped` has it."""
+    names = line.split(separator)
+    return [name_unscoped(name) for name in names] if _OTHER_SCOPE.search(line) else names
 
 
 def map_conn(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:

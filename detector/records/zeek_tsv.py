@@ -22,7 +22,7 @@ from detector.records.intake import Intake
 from detector.records.labels import KNOWN_LABELS
 from detector.records.split_cells import Before, Dialect, Layout, ReadHeader, SplitReader
 from detector.records.words import ABSENT
-from detector.records.zeek_conn import map_conn, name_unscoped, tells_conn, wanted_fields
+from detector.records.zeek_conn import map_conn, name_unscoped, names_in, tells_conn, wanted_fields
 
 _DEFAULT = (
     "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state local_orig"
@@ -91,11 +91,12 @@ def header_reader(log_paths: Collection[str]) -> ReadHeader:
 
 def _read_fields(rest: str, layout: Layout) -> Layout:
     """In IoT-23 the last column is three: ``tunnel_parents   label   detailed-label``."""
-    columns = rest.split(layout.separator)
+    columns = names_in(rest, layout.separator)
     tail = _THREE_SPACES.split(columns[-1]) if "   " in columns[-1] else columns[-1:]
-    names = tuple(name_unscoped(name) for name in (*columns[:-1], *tail))
+    names = (*columns[:-1], *tail)
     flows = layout.flows if layout.log is not None else tells_conn(names)
-    return layout._replace(names=names, tail=len(columns) - 1 if len(tail) > 1 else ABSENT, flows=flows)
+    last = len(columns) - 1 if len(tail) > 1 else ABSENT
+    return Layout(names, layout.separator, last, flows, layout.log, layout.nothings)
 
 
 def _read_separator(name: str) -> str:
