@@ -87,8 +87,8 @@ class Input(Section):
     topic: str = Field(default="flows", min_length=1, description="Kafka topic with the flow records.")
     paths: tuple[str, ...] = Field(
         default=(),
-        description="With `files`: the files to read, in order, plain or gzip, folders of them, or globs such as"
-        " `logs/**/conn.*.gz`; `-` is standard input.",
+        description="With `files`: the files to read, in order, plain or compressed (gzip, bzip2, xz, Zstandard),"
+        " folders of them, or globs such as `logs/**/conn.*.gz`; `-` is standard input.",
     )
     format: str = Field(
         default="zeek", min_length=1, description="Format of a record, such as `zeek`, `suricata` or `mapping`."

@@ -1,25 +1,31 @@
 """The values in a file or on standard input: its lines, or the rows of a Parquet file as JSON objects.
 
-What a file is, is seen from its first bytes, not from its name: gzip, Parquet, or text lines (JSON lines, TSV, CSV).
+What a file is, is seen from its first bytes, not from its name: gzip, bzip2, xz, Zstandard, Parquet, or text lines
+(JSON lines, TSV, CSV). JSON that is written over several lines is a value as a whole; of a list, each element is one.
 A path is opened once and read from there on, so that it may be a pipe, which gives nothing twice.
 A value never ends in a newline. What is in a value is for the decoders to judge; blank lines are values too.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 import polars as pl
+from zstandard import ZstdError
 
 from detector.errors import InputError
+from detector.transport.whole_json import whole_json
+from detector.transport.zstandard_file import Zstandard
 
 STDIN = "-"
 
@@ -28,12 +34,20 @@ MAX_LINE_BYTES = 64 << 20
 """A line that is longer than this means that the file is not made of lines."""
 PARQUET_ROWS = 20_000
 
-_GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
 
 
 class _Bytes(Protocol):
     def read1(self, size: int, /) -> bytes: ...
+
+
+_COMPRESSED: dict[bytes, Callable[[BinaryIO], _Bytes]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": Zstandard,
+}
+"""By the first bytes of a file."""
 
 
 class _Stream:
@@ -122,9 +136,9 @@ def _errors(name: str) -> Iterator[None]:
     except FileNotFoundError:
         raise InputError(f"reading {name}: there is no such file") from None
     except EOFError:
-        raise InputError(f"reading {name}: its gzip data is cut off; fetch the file again") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"reading {name}: its gzip data is damaged ({error}); fetch the file again") from error
+        raise InputError(f"reading {name}: its compressed data is cut off; fetch the file again") from None
+    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, ZstdError) as error:
+        raise InputError(f"reading {name}: its compressed data is damaged ({error}); fetch the file again") from error
     except pl.exceptions.PolarsError as error:
         why = " ".join(str(error).split())
         raise InputError(f"reading {name}: its Parquet data is damaged or cut off ({why})") from error
@@ -135,9 +149,10 @@ def _errors(name: str) -> Iterator[None]:
 def _values(path: str | Path, file: _Stream) -> Iterator[list[bytes]]:
     if file.starts_with(_PARQUET):
         return _parquet_rows(io.BytesIO(file.read()) if str(path) == STDIN or _is_stream(path) else Path(path))
-    if file.starts_with(_GZIP):
-        return _lines(gzip.GzipFile(fileobj=cast("BinaryIO", file)))
-    return _lines(file)
+    for sign, opened in _COMPRESSED.items():
+        if file.starts_with(sign):
+            return whole_json(_lines(opened(cast("BinaryIO", file))))
+    return whole_json(_lines(file))
 
 
 def _lines(file: _Bytes) -> Iterator[list[bytes]]:

@@ -57,8 +57,8 @@ def test_list_shows_versions_and_aliases() -> None:
     """Every version is listed, oldest first, with its aliases, kind and rows, to people and to programs."""
     rows = told("list")
     assert [(row["version"], row["aliases"], row["kind"], row["trained_on_rows"]) for row in rows] == [
-        (FIRST, ["champion"], "isolation-forest", 1_000),
-        (SECOND, [], "isolation-forest", 1_000),
+        (FIRST, ["champion"], "isolation-forest", 1_500),
+        (SECOND, [], "isolation-forest", 1_500),
     ]
     assert rows == told("list", "--model", "flows")
     code, out, _ = run("list")

@@ -72,7 +72,12 @@ def test_any_lines_come_back(tmp_path_factory: pytest.TempPathFactory, lines: li
     """Lines of any bytes are read as written, whatever lies on a chunk's edge."""
     path = tmp_path_factory.mktemp("lines") / "lines"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
-    assume(not lines[0].startswith((b"\x1f\x8b", b"PAR1")))  # those are other kinds of files
+    assume(
+        not lines[0].startswith((b"\x1f\x8b", b"PAR1", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"))
+    )  # other kinds of files
+    assume(
+        not next((line.strip() for line in lines if line.strip()), b"").startswith((b"{", b"["))
+    )  # values span lines
     assert read(path) == lines
 
 

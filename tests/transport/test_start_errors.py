@@ -161,7 +161,7 @@ def test_memory_is_for_tests_only() -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such file"), (b"", "empty"), (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03abc", "gzip data")],
+    [(None, "no such file"), (b"", "empty"), (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03abc", "compressed data")],
 )
 def test_an_unusable_file_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
     """A file that is missing, empty or not what it begins as is named, with what is wrong."""
