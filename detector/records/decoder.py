@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from detector.records.cells import Cells
 from detector.records.flow import LABEL, NO_PART, PART, ROW, FlowBatch, Reject
 from detector.records.intake import MAX_RECORD_BYTES, Intake, take_in
-from detector.records.pieces import Pieces, pieces_of, split_messages
+from detector.records.pieces import Pieces, cut_lines, pieces_of, split_messages
 from detector.records.sheet import Sheet
 from detector.records.unpack import Unpacker
 
@@ -103,17 +103,29 @@ class RecordDecoder:
             return self._decode_pieces(self._unpacker.unpack(values, self._options.max_record_bytes), streams)
         intake = take_in(values, self._options.max_record_bytes)
         looks = self._reader.several(intake)
-        pieces = split_messages(values, intake.rows.tolist(), looks.tolist()) if looks.size else None
-        if pieces is None:
+        split = self._split(values, intake, looks) if looks.size else None
+        if split is None:
             batch, several = self._decode(intake, streams)
         else:
-            pieces.rejects += intake.rejects
-            batch, several = self._decode(self._take_in(pieces), pieces.streams(streams))
+            intake, pieces = split
+            batch, several = self._decode(intake, pieces.streams(streams))
             batch = pieces.told_of_messages(batch)
             several = {pieces.rows[at]: records for at, records in several.items()}
         if not several:
             return batch
         return _merge(batch, self._decode_pieces(pieces_of(values, several), streams))
+
+    def _split(
+        self, values: Sequence[bytes | None], intake: Intake, looks: NDArray[np.intp]
+    ) -> tuple[Intake, Pieces] | None:
+        cut = cut_lines(intake, looks)
+        if cut is not None:
+            return cut
+        pieces = split_messages(values, intake.rows.tolist(), looks.tolist())
+        if pieces is None:
+            return None
+        pieces.rejects += intake.rejects
+        return self._take_in(pieces), pieces
 
     def _decode_pieces(self, pieces: Pieces, streams: NDArray[np.int32]) -> FlowBatch:
         batch, _ = self._decode(self._take_in(pieces), pieces.streams(streams))

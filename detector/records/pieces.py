@@ -11,6 +11,7 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import msgspec
 import numpy as np
@@ -18,6 +19,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.records.flow import NO_PART, PART, ROW, FlowBatch, Reject, RejectReason
+from detector.records.intake import Intake
+from detector.records.split_scan import find_lines
 
 EMPTY_LIST = "empty_list"
 """Kind under which a message is passed over that is a list of no records."""
@@ -29,6 +32,8 @@ _FEW = 1_000
 """So many records of any length may be in one message."""
 
 _WHITE = b" \t\r\n"
+_JSON_OR_WHITE = np.frombuffer(b"[{" + _WHITE, dtype=np.uint8)
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class UnusableMessageError(Exception):
@@ -96,7 +101,7 @@ class Pieces:
         rows, parts = np.array(self.rows, dtype=np.uint32), np.array(self.parts, dtype=np.int32)
         places = [pl.Series(ROW, rows[batch.rows]), pl.Series(PART, parts[batch.rows])]
         moved = [Reject(self.rows[at], reason, detail, self.parts[at]) for at, reason, detail, _ in batch.rejects]
-        rejects = sorted([*self.rejects, *moved], key=lambda reject: (reject.row, reject.part))
+        rejects = sorted([*self.rejects, *moved], key=itemgetter(0, 3))
         passed_over = dict(self.passed_over)
         for kind, count in batch.passed_over.items():
             passed_over[kind] = passed_over.get(kind, 0) + count
@@ -112,16 +117,42 @@ def split_messages(values: Sequence[bytes | None], rows: Sequence[int], looks: S
 
     None if none of them does.
     """
-    found = {index: records for index in looks if (records := several_in(values[rows[index]] or b"")) is not None}
-    if not found:
-        return None
     pieces, after = Pieces(), 0
-    for index, records in found.items():
-        pieces.unseen(rows[after:index], values)
-        pieces.several(rows[index], len(values[rows[index]] or b""), records)
+    for index in looks:
+        value = values[rows[index]] or b""
+        records = several_in(value)
+        if records is None:
+            continue
+        if after < index:
+            pieces.unseen(rows[after:index], values)
+        pieces.several(rows[index], len(value), records)
         after = index + 1
+    if not after:
+        return None
     pieces.unseen(rows[after:], values)
     return pieces
+
+
+def cut_lines(intake: Intake, looks: NDArray[np.intp]) -> tuple[Intake, Pieces] | None:
+    """The same as :func:`split_messages` where those that look so are plain text, without touching their bytes.
+
+    None where one of them may be JSON, or has more lines than any number of bytes may have.
+    """
+    if np.isin(intake.data[intake.begins[looks]], _JSON_OR_WHITE).any():
+        return None
+    cut = np.zeros(intake.rows.size, dtype=np.bool_)
+    cut[looks] = True
+    lines, ends, owners = np.empty((3, intake.rows.size + intake.joined.count(b"\n")), dtype=np.int32)
+    count = find_lines(intake.data, intake.begins, intake.ends, cut, lines, ends, owners)
+    owners = owners[:count]
+    counts = np.bincount(owners)
+    if counts.max() > _FEW:
+        return None
+    parts = np.arange(count) - (np.cumsum(counts) - counts)[owners]
+    parts[counts[owners] == 1] = NO_PART
+    pieces = Pieces([], intake.rows[owners].tolist(), parts.tolist(), cut[owners].tolist(), intake.rejects)
+    rows = np.arange(count, dtype=np.int32)
+    return Intake(intake.joined, intake.data, lines[:count], ends[:count], rows, [], cut[owners]), pieces
 
 
 def pieces_of(values: Sequence[bytes | None], several: Mapping[int, Sequence[bytes]]) -> Pieces:
@@ -174,8 +205,7 @@ def _lines(text: bytes) -> list[bytes]:
 
 def _elements(text: bytes) -> list[bytes]:
     try:
-        elements = msgspec.json.decode(text, type=list[msgspec.Raw])
-        return [_text_of(bytes(element)) for element in elements]
+        return [_text_of(bytes(element)) for element in _LIST.decode(text)]
     except (ValueError, RecursionError):  # msgspec's own errors, and UnicodeDecodeError
         return [text]
 

@@ -25,6 +25,7 @@ _TEXT = int(Kind.TEXT)
 _ONES = np.uint64(0x0101010101010101)
 _THREE_SPACES = np.uint64(0x202020)
 _THREE_BYTES = np.uint64(0xFFFFFF)
+_BYTE_ORDER_MARK = np.uint64(0xBFBBEF)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NEWLINE, _RETURN, _SPACE, _QUOTE = 10, 13, 32, 34
 
@@ -52,6 +53,40 @@ def find_breaks(data: Bytes, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     for row in range(begins.size):
         found[row] = skip_to(data, begins[row], ends[row], np.uint64(_NEWLINE) * _ONES) < ends[row]
     return found
+
+
+@njit(cache=True, nogil=True)
+def find_lines(  # noqa: PLR0917 - a kernel takes its arrays one by one
+    data: Bytes, begins: Ints, ends: Ints, cut: NDArray[np.bool_], lines: Ints, line_ends: Ints, owners: Ints
+) -> int:
+    """Fill where each line that is not blank begins and ends, without its end, and whose it is; how many there are.
+
+    Only records where ``cut`` are cut into lines. Of others, and those of nothing but blank lines, the line is all.
+    A byte-order mark before a line is not part of it.
+    """
+    count = 0
+    for row in range(begins.size):
+        before, at, last = count, begins[row], ends[row]
+        while cut[row] and at <= last:
+            end = skip_to(data, at, last, np.uint64(_NEWLINE) * _ONES)
+            begin, at = at, end + 1
+            end -= end > begin and byte_at(data, end - 1) == _RETURN
+            if _is_blank(data, begin, end):
+                continue
+            is_marked = eight_at(data, begin) & _THREE_BYTES == _BYTE_ORDER_MARK
+            lines[count], line_ends[count], owners[count] = begin + 3 * is_marked, end, row
+            count += 1
+        if count == before:
+            lines[count], line_ends[count], owners[count] = begins[row], last, row
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _is_blank(data: Bytes, begin: int, end: int) -> bool:
+    while begin < end and (byte_at(data, begin) == _SPACE or 9 <= byte_at(data, begin) <= 13):
+        begin += 1
+    return begin == end
 
 
 @njit(cache=True, nogil=True)
