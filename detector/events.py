@@ -131,6 +131,19 @@ class FormatUnfit:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuresMissing:
+    """None of the first flows has these measures, such as bytes: their fields are probably named in another way."""
+
+    measures: tuple[str, ...]
+    flows: int
+    detail: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002 - drift shows it in numbers
+        """Say so, once; a person may want to look."""
+        log.warning("records.without_measures", measures=list(self.measures), flows=self.flows, detail=self.detail)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsPassedOver:
     """Records that are no flows, such as header lines and other event types, by kind."""
 

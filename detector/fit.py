@@ -1,4 +1,4 @@
-"""Whether the format that is set fits the records at all, for as long as there was no flow among them."""
+"""Whether the format that is set fits the records: if there are flows among them, and if these have measures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detector import events
 from detector.records.flow import Decoder, FlowBatch, RejectReason
 from detector.records.guess import Sample
+from detector.records.measures import MEASURES, lacking_measures, told_without
 
 ENOUGH = 100
 """So many records that cannot be used, and no flow before them, are told of."""
@@ -27,6 +28,8 @@ class FitWatch:
     first_reject: str = ""
     _rejected: int = 0
     _told: bool = False
+    _lacking: frozenset[str] | None = None
+    _flows: int = 0
     _sample: Sample = field(default_factory=Sample)
 
     def decode(self, values: Sequence[bytes | None], streams: NDArray[np.int32] | None = None) -> FlowBatch:
@@ -34,6 +37,8 @@ class FitWatch:
         batch = self.inner.decode(values, streams)
         if not self.fits:
             self._look(values, batch)
+        if self._flows < ENOUGH:
+            self._look_for_measures(batch)
         return batch
 
     def why(self) -> str:
@@ -56,3 +61,14 @@ class FitWatch:
         if self._rejected >= ENOUGH and not self._told:
             self._told = True
             self.tell(events.FormatUnfit(self.format, self._rejected, self.why()))
+
+    def _look_for_measures(self, batch: FlowBatch) -> None:
+        """Tell once, of the first flows, what none of them has."""
+        if not len(batch.frame):
+            return
+        lacking = frozenset(lacking_measures(batch.frame))
+        self._lacking = lacking if self._lacking is None else self._lacking & lacking
+        self._flows += len(batch.frame)
+        if self._flows >= ENOUGH and self._lacking:
+            missing = tuple(name for name in MEASURES if name in self._lacking)
+            self.tell(events.MeasuresMissing(missing, self._flows, told_without(missing, self._flows)))

@@ -128,7 +128,7 @@ def train(
 
       oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 2001:db8::/32
     """
-    from detector.cli.rejects import check_share, told_rejects  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.rejects import check_share, told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
     from detector.decoding import open_format  # noqa: PLC0415
     from detector.features.windows import default_windows  # noqa: PLC0415
@@ -170,8 +170,8 @@ def train(
     parent = champion_of(shelf, settings.model.name)
     with steps_on_stderr(quiet=as_json) as steps:
         read = left_out(read_flows(settings, asked, steps, labels=True))
-        if read.rejects:
-            steps.note(told_rejects(read))
+        if notes := told_reading(read):
+            steps.note(notes)
         check_share(read, settings.training.max_rejected_share)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
         if read.topic is not None and partitions is None:
@@ -223,7 +223,7 @@ def evaluate(
 
       oddflow evaluate --data conn.json --format zeek --registry registry --attacker 172.16.1.11 172.16.1.12 --strict
     """
-    from detector.cli.rejects import told_rejects  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
     from detector.decoding import open_format  # noqa: PLC0415
     from detector.scoring import budget_of, load_model, score_flows  # noqa: PLC0415
@@ -248,8 +248,8 @@ def evaluate(
         loaded = load_model(settings, version)
         before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
         read = read_flows(settings, asked, steps, labels=True)
-        if read.rejects:
-            steps.note(told_rejects(read))
+        if notes := told_reading(read):
+            steps.note(notes)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
         need_labels(read.frame)
         steps(f"scoring {len(read.frame):,} flows")

@@ -1,4 +1,4 @@
-"""What is told of records that could not be used: how many for which reason, and one of each with its place."""
+"""What is told of what was read: records that could not be used, by reason, with a sample each; measures that lack."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def told_rejects(read: Dataset) -> str:
     lines = [f"{read.rejects:,} of {read.records:,} records could not be used ({names}), such as"]
     lines += [f"  {reason}: {read.samples.get(reason, '')}" for reason, _ in reasons]
     return "\n".join(lines)
+
+
+def told_reading(read: Dataset) -> str:
+    """Lines on what was read, for a person: records that could not be used, and measures that no flow has; or none."""
+    from detector.records.measures import lacking_measures, told_without  # noqa: PLC0415 - --help needs none
+
+    missing = told_without(lacking_measures(read.frame), len(read.frame)) if len(read.frame) else ""
+    return "\n".join(note for note in (told_rejects(read), missing) if note)
 
 
 def check_share(read: Dataset, most: float) -> None:

@@ -59,7 +59,7 @@ def score(
 
       oddflow score --topic flows --from 2026-11-24T08:00:00Z --to 2026-11-24T09:00:00Z --registry s3://models
     """
-    from detector.cli.rejects import told_rejects  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.score_output import write_scores  # noqa: PLC0415
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
     from detector.scoring import load_model, score_flows, score_table  # noqa: PLC0415
@@ -79,8 +79,8 @@ def score(
         loaded = load_model(settings, version)
         before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
         read = read_flows(settings, asked, steps, labels=False)
-        if read.rejects:
-            steps.note(told_rejects(read))
+        if notes := told_reading(read):
+            steps.note(notes)
         steps(f"scoring {len(read.frame):,} flows")
         table = score_table(loaded, read, score_flows(loaded, read, before))
         steps("writing scores")
