@@ -212,6 +212,8 @@ class IncidentBook:
         for incident_id, incident in place.incidents.items():
             if incident_id != incident.id or len(incident.ports) != len(incident.port_alerts):
                 raise _off(partition, f"incident {incident_id!r} contradicts itself")
+            if not incident.count or not incident.severity:  # a default, where the name of what was written is damaged
+                raise _off(partition, f"incident {incident_id!r} has no alert or no severity")
         clock = np.array(place.clock, np.float64)
         if len(clock) not in {0, CLOCK_FIELDS} or not np.isfinite(clock).all():
             raise _off(partition, "its clock is no time")

@@ -62,7 +62,7 @@ def test_list_shows_versions_and_aliases() -> None:
     ]
     assert rows == told("list", "--model", "flows")
     code, out, _ = run("list")
-    assert (code, FIRST in out, "champion" in out, "1,000 flows" in out) == (0, True, True, True)
+    assert (code, FIRST in out, "champion" in out, "1,500 flows" in out) == (0, True, True, True)
 
 
 def test_list_of_an_empty_registry_says_how_to_fill_it(tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ def test_list_goes_on_past_a_broken_manifest(registry: Registry) -> None:
 def test_show_tells_what_a_version_is() -> None:
     """Showing gives the manifest, the aliases and the history, by alias or version."""
     shown = told("show")
-    assert (shown["version"], shown["aliases"], shown["training"]["rows"]) == (FIRST, ["champion"], 1_000)
+    assert (shown["version"], shown["aliases"], shown["training"]["rows"]) == (FIRST, ["champion"], 1_500)
     assert [(each["action"], each["by"], each["reason"]) for each in shown["history"]] == [
         ("promote", "ann", "the first")
     ]
     assert told("show", SECOND)["aliases"] == []
     code, out, _ = run("show", FIRST)
-    assert (code, "1,000 of 1,500 flows" in out, "the first" in out) == (0, True, True)
+    assert (code, "1,500 of 1,500 flows" in out, "the first" in out) == (0, True, True)
 
 
 @pytest.mark.usefixtures("registry")

@@ -170,6 +170,15 @@ def test_incidents_that_could_not_be_are_refused(field: str, value: Any) -> None
     assert book.open == 0
 
 
+@pytest.mark.parametrize("field", ["severity", "count"])
+def test_an_incident_that_lacks_what_all_have_is_refused(field: str) -> None:
+    """A damaged name leaves a default in its place, which no incident that was written down has."""
+    whole = msgspec.msgpack.decode(good()["incidents"], strict=False)
+    del whole["incidents"][next(iter(whole["incidents"]))][field]
+    with pytest.raises(InputError, match="has no alert or no severity"):
+        IncidentBook().restore(0, msgspec.msgpack.encode(whole))
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_incidents_of_any_bytes_are_refused_or_harmless(data: st.DataObject) -> None:
