@@ -27,7 +27,7 @@ RECORD = b'{"ts": 1.5, "proto": "tcp", "conn_state": "SF"}'
 def precompile() -> None:
     """Call every kernel once, with arrays of the types that the daemon calls it with."""
     for name in FORMATS:
-        open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([RECORD, b"0"])
+        open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([RECORD, b"0", b"0\n0"])
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     extractor = FeatureExtractor.fit(frame, build_spec(windows=default_windows()))
     model = smallest_ensemble(len(extractor.spec.features))

@@ -18,8 +18,8 @@ FLOW = {"ts": 1.7e9, "src_ip": "10.0.0.1", "src_port": 50_000, "dst_ip": "192.0.
 
 
 def warm(model: LoadedModel, decoder: Decoder) -> None:
-    """Send two records that are none through ``decoder``, which is thrown away, and two flows through the features."""
-    decoder.decode([b"{}", b"x"])
+    """Send messages without a flow through ``decoder``, which is thrown away, and two flows through the features."""
+    decoder.decode([b"{}", b"x", b"x\nx"])
     if not any(feature.family == EXTRA for feature in model.extractor.spec.features):
         warm_flows(model.extractor, model.model)  # else there are columns that only the format's own records have
 

@@ -52,6 +52,8 @@ class Reading:
     passed_over: dict[str, int] = field(default_factory=dict)
     several: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
     """By row, the records of values that hold several: the caller reads these again, each by itself."""
+    again: bool = False
+    """Whether those must be read in their order among the others: then nothing else here counts, nor is remembered."""
 
 
 class Reader(Protocol):
@@ -63,10 +65,7 @@ class Reader(Protocol):
         ...
 
     def several(self, intake: Intake) -> NDArray[np.intp]:
-        """Which of ``intake.rows``, ascending, look as if they held several records, as far as a quick look tells.
-
-        All whose order among the others matters, such as header lines, are among them.
-        """
+        """Which of ``intake.rows``, ascending, look as if they held several records, as far as a quick look tells."""
         ...
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
@@ -103,41 +102,44 @@ class RecordDecoder:
             return self._decode_pieces(self._unpacker.unpack(values, self._options.max_record_bytes), streams)
         intake = take_in(values, self._options.max_record_bytes)
         looks = self._reader.several(intake)
-        split = self._split(values, intake, looks) if looks.size else None
-        if split is None:
-            batch, several = self._decode(intake, streams)
-        else:
-            intake, pieces = split
-            batch, several = self._decode(intake, pieces.streams(streams))
-            batch = pieces.told_of_messages(batch)
-            several = {pieces.rows[at]: records for at, records in several.items()}
-        if not several:
+        while True:
+            taken, pieces = self._split(values, intake, looks) if looks.size else (intake, None)
+            reading = self._reader.read(taken, (streams if pieces is None else pieces.streams(streams))[taken.rows])
+            rows = [row if pieces is None else pieces.rows[row] for row in reading.several]
+            if not reading.again:
+                break
+            looks = np.union1d(looks, np.searchsorted(intake.rows, rows))
+        batch = self._finish(taken, reading)
+        batch = batch if pieces is None else pieces.told_of_messages(batch)
+        if not rows:
             return batch
-        return _merge(batch, self._decode_pieces(pieces_of(values, several), streams))
+        late = pieces_of(values, rows, list(reading.several.values()))
+        return _merge(batch, self._decode_pieces(late, streams))
 
     def _split(
         self, values: Sequence[bytes | None], intake: Intake, looks: NDArray[np.intp]
-    ) -> tuple[Intake, Pieces] | None:
+    ) -> tuple[Intake, Pieces | None]:
+        """The records to read; None where they are the values themselves."""
         cut = cut_lines(intake, looks)
         if cut is not None:
             return cut
         pieces = split_messages(values, intake.rows.tolist(), looks.tolist())
         if pieces is None:
-            return None
+            return intake, None
         pieces.rejects += intake.rejects
         return self._take_in(pieces), pieces
 
     def _decode_pieces(self, pieces: Pieces, streams: NDArray[np.int32]) -> FlowBatch:
-        batch, _ = self._decode(self._take_in(pieces), pieces.streams(streams))
-        return pieces.told_of_messages(batch)
+        intake = self._take_in(pieces)
+        reading = self._reader.read(intake, pieces.streams(streams)[intake.rows])
+        return pieces.told_of_messages(self._finish(intake, reading))
 
     def _take_in(self, pieces: Pieces) -> Intake:
         intake = take_in(pieces.values, self._options.max_record_bytes)
         return replace(intake, single=np.array(pieces.single, dtype=np.bool_)[intake.rows])
 
-    def _decode(self, intake: Intake, streams: NDArray[np.int32]) -> tuple[FlowBatch, Mapping[int, Sequence[bytes]]]:
-        """What became of the values, but for those that hold several records, which are told with these, by row."""
-        reading = self._reader.read(intake, streams[intake.rows])
+    def _finish(self, intake: Intake, reading: Reading) -> FlowBatch:
+        """What became of the values, but for those that hold several records."""
         cells, passed_over = reading.cells, dict(reading.passed_over)
         if self._chooser is not None and cells.rows.size:
             mask, others = self._chooser(cells)
@@ -146,7 +148,7 @@ class RecordDecoder:
         frame, faults = self._map(cells)
         rejects = [*intake.rejects, *reading.rejects, *faults]
         rejects.sort(key=itemgetter(0))
-        return FlowBatch(frame, rejects, passed_over), reading.several
+        return FlowBatch(frame, rejects, passed_over)
 
     def _map(self, cells: Cells) -> tuple[pl.DataFrame, list[Reject]]:
         sheet = Sheet(cells, self._reader.names)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+from dataclasses import replace
+from itertools import chain
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +17,7 @@ from detector.records.memory import byte_at
 from detector.records.split_cells import SplitReader
 
 _BRACE, _BRACKET = ord("{"), ord("[")
+_WHITE = bytes(range(33))
 
 
 class EitherReader:
@@ -42,6 +47,8 @@ class EitherReader:
         if not braced.any():
             return self._lines.read(intake, streams)
         objects = self._json.read(intake.choose(braced), streams[braced])
+        if any(map(_is_line, chain.from_iterable(objects.several.values()))):
+            return replace(objects, again=True)  # one may be a header line, for lines that come after it
         lines = self._lines.read(intake.choose(~braced), streams[~braced])
         passed_over = dict(lines.passed_over)
         for kind, count in objects.passed_over.items():
@@ -49,6 +56,10 @@ class EitherReader:
         return Reading(
             _merge(objects.cells, lines.cells), objects.rejects + lines.rejects, passed_over, objects.several
         )
+
+
+def _is_line(record: bytes) -> bool:
+    return record.removeprefix(BOM_UTF8).lstrip(_WHITE)[:1] not in (b"{", b"[")
 
 
 @njit(cache=True, nogil=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -146,7 +146,7 @@ def cut_lines(intake: Intake, looks: NDArray[np.intp]) -> tuple[Intake, Pieces] 
     count = find_lines(intake.data, intake.begins, intake.ends, cut, lines, ends, owners)
     owners = owners[:count]
     counts = np.bincount(owners)
-    if counts.max() > _FEW:
+    if counts.max(initial=0) > _FEW:
         return None
     parts = np.arange(count) - (np.cumsum(counts) - counts)[owners]
     parts[counts[owners] == 1] = NO_PART
@@ -155,10 +155,10 @@ def cut_lines(intake: Intake, looks: NDArray[np.intp]) -> tuple[Intake, Pieces] 
     return Intake(intake.joined, intake.data, lines[:count], ends[:count], rows, [], cut[owners]), pieces
 
 
-def pieces_of(values: Sequence[bytes | None], several: Mapping[int, Sequence[bytes]]) -> Pieces:
-    """Only the messages that hold several records, by their rows."""
+def pieces_of(values: Sequence[bytes | None], rows: Sequence[int], several: Sequence[Sequence[bytes]]) -> Pieces:
+    """Only the messages at ``rows``, which hold ``several`` records each."""
     pieces = Pieces()
-    for row, records in several.items():
+    for row, records in zip(rows, several, strict=True):
         pieces.several(row, len(values[row] or b""), records)
     return pieces
 

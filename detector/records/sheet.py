@@ -263,20 +263,23 @@ class Sheet:
         fields = np.array([self._fields.get(name, 0) for name, _, _ in self._complaints])[faults]
         named = np.array([name in self._fields for name, _, _ in self._complaints])[faults]
         kinds = np.where(named, self.cells.kinds[fields, indices], Kind.ABSENT)
-        begins, ends = self.cells.begins[fields, indices], self.cells.ends[fields, indices]
+        begins = self.cells.begins[fields, indices]
+        ends = np.minimum(self.cells.ends[fields, indices], begins + _QUOTED_BYTES)
         data = self.cells.data.data
         rejects: list[Reject] = []
         for row, fault, kind, begin, end in zip(
             *(column.tolist() for column in (self.cells.rows[indices], faults, kinds, begins, ends)), strict=True
         ):
             name, reason, phrase = self._complaints[fault]
-            quote = "" if kind == _ABSENT else "an object or list " if kind == _NESTED else _quote(data, begin, end)
+            if kind == _ABSENT:
+                quote = ""
+            else:
+                quote = "an object or list " if kind == _NESTED else _quote(str(data[begin:end], "utf-8", "ignore"))
             rejects.append(Reject(row, reason, f"{name}: {quote}{phrase}"))
         return rejects
 
 
-def _quote(data: memoryview, begin: int, end: int) -> str:
-    text = str(data[begin : min(end, begin + _QUOTED_BYTES)], "utf-8", "ignore")
+def _quote(text: str) -> str:
     return f"{text!r} " if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE] + '…'!r} "
 
 

@@ -22,6 +22,7 @@ from detector.records.intake import Intake
 from detector.records.split_scan import (
     BLANK,
     FINE,
+    LINE_BREAK,
     assign_layouts,
     count_columns,
     find_breaks,
@@ -138,8 +139,11 @@ class SplitReader:
         good = faults == FINE
         if not good.all():
             bad = ~good
-            columns = zip(cells.rows[bad].tolist(), faults[bad].tolist(), layouts[keep][bad].tolist(), strict=True)
-            rejects.extend(_refuse(row, fault, table.layouts[layout]) for row, fault, layout in columns)
+            kinds = list(zip(faults[bad].tolist(), layouts[keep][bad].tolist(), strict=True))
+            complaints = {kind: _complain(kind[0], table.layouts[kind[1]]) for kind in set(kinds)}
+            rejects.extend(
+                Reject(row, *complaints[kind]) for row, kind in zip(cells.rows[bad].tolist(), kinds, strict=True)
+            )
             cells = cells.keep(good)
         return Reading(cells, rejects, passed_over)
 
@@ -322,11 +326,14 @@ class _Table:
                     kinds[found & (layouts == number)] = Kind.ABSENT
 
 
-def _refuse(row: int, columns: int, layout: Layout) -> Reject:
+def _complain(columns: int, layout: Layout) -> tuple[RejectReason, str]:
+    """What is wrong with a record, by what :func:`split_records` says of it."""
     if columns == BLANK:
-        return Reject(row, RejectReason.EMPTY, "record: nothing but a line's end")
+        return RejectReason.EMPTY, "record: nothing but a line's end"
+    if columns == LINE_BREAK:
+        return RejectReason.FIELD_COUNT, "record: line breaks, but no line of separated values"
     if not layout.names:
         detail = f"record: {columns} columns, and no header line came before it that names them"
     else:
         detail = f"record: {columns} columns, expected {len(layout.names)} as its header line (or input.columns) says"
-    return Reject(row, RejectReason.FIELD_COUNT, detail)
+    return RejectReason.FIELD_COUNT, detail

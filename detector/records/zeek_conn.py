@@ -68,7 +68,7 @@ _LONGEST_NAMES = 2_000
 """So many letters of names, and not more, are kept in memory with what they tell: no log of Zeek's has so many."""
 
 _SCOPED = re.compile(r"id[^0-9A-Za-z]+((?:orig|resp)_[hp])")
-_OTHER_SCOPE = re.compile(r"id(?!\.(?:orig|resp))[^0-9A-Za-z]+(?:orig|resp)_[hp]")
+_ENDS = ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")
 
 LABEL_FIELDS: dict[str, tuple[str, ...]] = {"label": (), "detailedlabel": ("detailed-label",)}
 
@@ -128,7 +128,10 @@ def name_unscoped(name: str) -> str:
 def names_in(line: str, separator: str) -> list[str]:
     """The columns' names in a header line, each as :func:`name_unscoped` has it."""
     names = line.split(separator)
-    return [name_unscoped(name) for name in names] if _OTHER_SCOPE.search(line) else names
+    for end in _ENDS:  # mostly all are there as they are, and that is all
+        if end not in names:
+            return [name_unscoped(name) for name in names]
+    return names
 
 
 def map_conn(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:

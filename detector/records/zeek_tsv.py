@@ -92,10 +92,12 @@ def header_reader(log_paths: Collection[str]) -> ReadHeader:
 def _read_fields(rest: str, layout: Layout) -> Layout:
     """In IoT-23 the last column is three: ``tunnel_parents   label   detailed-label``."""
     columns = names_in(rest, layout.separator)
-    tail = _THREE_SPACES.split(columns[-1]) if "   " in columns[-1] else columns[-1:]
-    names = (*columns[:-1], *tail)
+    last = ABSENT
+    if "   " in columns[-1]:
+        last = len(columns) - 1
+        columns[last:] = _THREE_SPACES.split(columns[last])
+    names = tuple(columns)
     flows = layout.flows if layout.log is not None else tells_conn(names)
-    last = len(columns) - 1 if len(tail) > 1 else ABSENT
     return Layout(names, layout.separator, last, flows, layout.log, layout.nothings)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.records.formats import open_decoder
-from detector.records.pieces import EMPTY_LIST, records_of
+from detector.records.intake import Intake, take_in
+from detector.records.json_cells import JsonReader
+from detector.records.pieces import EMPTY_LIST, cut_lines, records_of, split_messages
+from detector.records.split_cells import SplitReader
 from tests.records.samples import CONN, QUICK, TSV, check, decode, dump, reasons
 
 
@@ -127,3 +132,64 @@ def test_nothing_is_lost_or_doubled(messages: list[tuple[list[bytes], str]]) -> 
 def test_any_bytes_can_be_told_apart_or_stay_whole(value: bytes) -> None:
     """Whatever a message holds, its records together have no more bytes than it."""
     assert sum(map(len, records_of(value))) <= len(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "message"),
+    [
+        ("zeek-json", conn(0), b"[" + conn(1) + b"," + conn(2) + b"]"),
+        ("zeek-json", conn(0), conn(1) + conn(2)),
+        ("zeek-json", conn(0), conn(1)[:-9]),
+        ("zeek-tsv", TSV[-1], TSV[-1] + b"\n" + TSV[-1]),
+    ],
+    ids=["list", "no gap", "broken", "lines"],
+)
+def test_one_odd_message_does_not_read_its_batch_twice(
+    name: str, good: bytes, message: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a message that holds several records, or looks so, good ones are still read but once."""
+    sizes: list[int] = []
+    for kind in (JsonReader, SplitReader):
+
+        def read(self: object, intake: Intake, streams: object, read: Any = kind.read) -> object:
+            sizes.append(intake.rows.size)
+            return read(self, intake, streams)
+
+        monkeypatch.setattr(kind, "read", read)
+    batch = decode(name, [good] * 50 + [message] + [good] * 50)
+    assert len(batch.frame) >= 100
+    assert sum(sizes) <= 104
+
+
+@QUICK
+@given(st.lists(st.text(alphabet="ab\t \n\r\x0b\ufeff", min_size=1, max_size=20).map(str.encode), max_size=6))
+def test_lines_cut_in_place_are_the_same_records(values: list[bytes]) -> None:
+    """Cutting lines where they lie gives what splitting each message by itself does."""
+    intake = take_in([b"x" + value for value in values])
+    looks = np.flatnonzero([b"\n" in value[:-1] for value in intake.values(np.arange(len(values)))])
+    cut = cut_lines(intake, looks)
+    assert cut is not None
+    whole = [b"x" + value for value in values]
+    pieces = split_messages(whole, range(len(whole)), looks.tolist())
+    if pieces is None:
+        return
+    lines, told = cut
+    texts = [value.removeprefix(BOM_UTF8) for value in pieces.values if value is not None]
+    assert lines.values(np.arange(lines.rows.size)) == texts
+    assert (told.rows, told.parts, told.single) == (pieces.rows, pieces.parts, pieces.single)
+
+
+def test_a_header_after_json_in_one_message_holds_from_there_on() -> None:
+    """In a stream of both kinds, a header line behind an object in its message names the columns of later lines."""
+    line = b"1700000001\t198.51.100.9\t192.0.2.9\tudp"
+    header = conn(1) + b"\n#fields\tts\tid.resp_h\tid.orig_h\tproto"
+    other = b"#fields\tts\tid.orig_h\tid.resp_h\tproto"
+    frame = decode("zeek", [header, line, other, line]).frame
+    assert frame["src_ip"].to_list() == [CONN["id.orig_h"], "192.0.2.9", "198.51.100.9"]
+
+
+@pytest.mark.parametrize("value", [b'{\n"a": 1}', b"\n\n"])
+def test_line_breaks_without_a_line_are_told_of(value: bytes) -> None:
+    """Where separated values are expected, a message of line breaks and no line is refused in words."""
+    (reject,) = decode("zeek-tsv", [value]).rejects
+    assert (reject.reason, reject.detail) == ("field_count", "record: line breaks, but no line of separated values")

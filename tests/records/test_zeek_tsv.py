@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.records.flow import LABEL, ROW
 from detector.records.formats import open_decoder
-from tests.records.samples import CONN, CONN_FIELDS, TSV, WHOLE_FLOW, check, decode, dump, reasons
+from tests.records.samples import CONN, CONN_FIELDS, QUICK, TSV, WHOLE_FLOW, check, decode, dump, reasons
 
 ROW_BYTES = TSV[-1]
 
@@ -52,6 +54,28 @@ def test_each_stream_has_its_own_header() -> None:
     again = decoder.decode([line, ROW_BYTES], streams[1:3])
     check(again, 2)
     assert again.frame["src_ip"].to_list() == ["192.0.2.9", "192.0.2.1"]
+
+
+@QUICK
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "line", "junk"]), st.integers(0, 1)), max_size=12))
+def test_header_lines_in_any_order_hold_for_their_own_stream(lines: list[tuple[str, int]]) -> None:
+    """Header lines that follow each other, in one stream or two, leave to each what its last one says."""
+    texts = {
+        "a": b"#fields\tts\tid.orig_h\tid.resp_h\tproto",
+        "b": b"#fields\tts\tid_resp_h\tid_orig_h\tproto",
+        "line": b"1700000001\t192.0.2.9\t198.51.100.9\tudp",
+        "junk": b" no header",
+    }
+    latest: dict[int, str] = {}
+    expected: list[str] = []
+    for kind, stream in lines:
+        if kind in "ab":
+            latest[stream] = kind
+        elif kind == "line" and stream in latest:
+            expected.append("192.0.2.9" if latest[stream] == "a" else "198.51.100.9")
+    streams = np.array([stream for _, stream in lines], dtype=np.int32)
+    frame = open_decoder("zeek-tsv").decode([texts[kind] for kind, _ in lines], streams).frame
+    assert frame["src_ip"].to_list() == expected
 
 
 def test_before_any_header_zeeks_own_columns_are_taken() -> None:
