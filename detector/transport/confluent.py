@@ -27,7 +27,7 @@ from detector.transport.librdkafka import Statistics, consumer_properties, incre
 from detector.transport.positions import Commit, Identity, Positions, Span
 from detector.transport.recovery import NO_POSITION, Recovery
 from detector.transport.topic_watch import TopicWatch
-from detector.transport.topics import CONNECT_S, complaints, require, servers
+from detector.transport.topics import CONNECT_S, complaints, require, require_group
 
 __all__ = ["ConfluentSink", "ConfluentSource"]
 
@@ -88,7 +88,8 @@ class ConfluentSource:
         callbacks = {"error_cb": complaints(self._connection), "stats_cb": self._on_statistics}
         consumer = opened(Consumer, {**self._properties, **callbacks, "auto.offset.reset": "error"})
         try:
-            found = require(consumer, [self._topic], servers(self._properties), self._connect_s, self._connection)
+            found = require(consumer, [self._topic], self._properties, self._connect_s, self._connection)
+            require_group(self._properties, str(self._properties.get("group.id")))
         except BrokerError:
             consumer.close()
             raise

@@ -18,7 +18,7 @@ from detector.transport.base import Channel, OutRecord
 from detector.transport.connection import Connection
 from detector.transport.librdkafka import QUIET, common_properties, opened, producer_properties, said
 from detector.transport.sizes import Sizes
-from detector.transport.topics import CONNECT_S, require, servers
+from detector.transport.topics import CONNECT_S, require, require_write, servers
 
 
 class ConfluentSink:
@@ -53,7 +53,8 @@ class ConfluentSink:
     def start(self) -> None:
         """Connect. Raises BrokerError where no broker answers or a topic is missing."""
         producer = self._opened()
-        require(producer, self._topics.values(), servers(self._properties), self._connect_s, self._connection)
+        require(producer, self._topics.values(), self._properties, self._connect_s, self._connection)
+        require_write(self._properties, self._topics.values())
         self._stopping.clear()
         self._producer = producer
         self._connection.worked()

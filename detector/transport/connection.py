@@ -6,6 +6,7 @@ import time
 
 from detector.events import Tell
 from detector.transport.events import BrokerLost, BrokerReached, BrokerRestored
+from detector.transport.start_errors import tells
 
 
 class Connection:
@@ -43,8 +44,9 @@ class Connection:
             self._tell(BrokerLost(error=error or self.reason or "no broker answers"))
 
     def complained(self, error: str) -> None:
-        """Remember what the client says is wrong: it usually precedes a loss and says why."""
-        self.reason = error
+        """Remember what the client says is wrong: it usually precedes a loss. That brokers are down hides no reason."""
+        if tells(error) or not self.reason:
+            self.reason = error
 
     def closed(self) -> None:
         """The client was closed on purpose: not worth telling."""

@@ -22,12 +22,12 @@ from detector.events import Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
 from detector.transport.connection import Connection
 from detector.transport.events import FetchFailed
-from detector.transport.kafka_python_client import no_codec, opened, options, quiet, require, said
+from detector.transport.kafka_python_client import no_codec, opened, options, quiet, require, require_group, said
 from detector.transport.kafka_python_sink import KafkaPythonSink
 from detector.transport.librdkafka import CLASSIC_GROUP, METADATA_MS
 from detector.transport.positions import Commit, Identity, Positions, Span
 from detector.transport.recovery import NO_POSITION, Recovery
-from detector.transport.topics import CONNECT_S, servers
+from detector.transport.topics import CONNECT_S
 
 __all__ = ["KafkaPythonSink", "KafkaPythonSource"]
 
@@ -99,10 +99,10 @@ class KafkaPythonSource:
         }
         quiet()
         given = options({**CLASSIC_GROUP, **self._properties}, KafkaConsumer.DEFAULT_CONFIG)
-        at = servers(self._properties)
-        consumer = opened(KafkaConsumer, {**defaults, **given}, at, self._connect_s)
+        consumer = opened(KafkaConsumer, {**defaults, **given}, self._properties, self._connect_s)
         try:
-            require(consumer.topics, [self._topic], at, self._connect_s)
+            require(consumer.topics, [self._topic], self._properties, self._connect_s)
+            require_group(consumer, self._topic, self._properties, self._connect_s)
         except BrokerError:
             consumer.close(timeout_ms=0)
             raise

@@ -6,14 +6,18 @@ A property of librdkafka's that kafka-python does not have is refused, so that a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from kafka import errors
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
+from kafka.admin import ACLOperation
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from detector.errors import ConfigurationError
-from detector.transport.topics import missing_topic, unreachable
+from detector.transport.start_errors import cause_of
+from detector.transport.topics import forbidden_group, forbidden_topic, missing_topic, servers, unreachable
 
 _NAMES = {
     "sasl.mechanisms": "sasl_mechanism",
@@ -30,6 +34,10 @@ _NAMES = {
 }
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _STRATEGY = "cooperative-sticky"
+_EVERY = KafkaConsumer.DEFAULT_CONFIG | KafkaProducer.DEFAULT_CONFIG | KafkaAdminClient.DEFAULT_CONFIG
+_HIDDEN = errors.TopicAuthorizationFailedError.errno
+_UNTOLD = -(1 << 31)
+"""What stands for the allowed operations where a broker does not tell them (KIP-430)."""
 
 
 def options(properties: Mapping[str, object], known: Mapping[str, object]) -> dict[str, Any]:
@@ -77,18 +85,44 @@ def said(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__  # which begins with the name, for its own errors
 
 
-def opened(client: Callable[..., Any], given: Mapping[str, Any], at: str, connect_s: float) -> Any:
-    """Make a client. Raises BrokerError where no broker answers, ConfigurationError for what it does not accept."""
+def opened(
+    client: Callable[..., Any], given: Mapping[str, Any], properties: Mapping[str, object], connect_s: float
+) -> Any:
+    """Make a client of what is ``given`` in its own names, and of the ``properties`` in librdkafka's.
+
+    Raises BrokerError where no broker answers, ConfigurationError for what it does not accept.
+    """
+    heard: list[str] = []
     try:
-        return client(**{"bootstrap_timeout_ms": int(connect_s * 1000), **given})
+        with _hearing(heard):
+            return client(**{"bootstrap_timeout_ms": int(connect_s * 1000), **given})
     except errors.KafkaConfigurationError as error:
         raise ConfigurationError(f"kafka.properties: {error}") from error
     except (errors.KafkaError, OSError) as error:
-        raise unreachable(at, connect_s, said(error)) from error
+        why = next((line for line in reversed(heard) if cause_of(line)), said(error))
+        raise unreachable(properties, connect_s, why) from error
     except RuntimeError as error:  # a producer's word for compression that it lacks a package for
         raise no_codec("kafka.properties: compression.type", error) from error
     except (TypeError, ValueError, AssertionError) as error:
         raise ConfigurationError(f"kafka.properties: {error}") from error
+
+
+@contextmanager
+def _hearing(heard: list[str]) -> Iterator[None]:
+    """Take in what kafka-python logs of errors: what it raises says that it could not connect, and never why."""
+    log, ear = logging.getLogger("kafka"), logging.Handler(logging.ERROR)
+    ear.emit = lambda record: heard.append(re.sub(r"^<.*>:? ", "", " ".join(record.getMessage().split())))  # type: ignore[method-assign]
+    level, propagate = log.level, log.propagate
+    log.addHandler(ear)
+    if level == logging.CRITICAL:  # ours; see quiet
+        log.setLevel(logging.ERROR)
+        log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(ear)
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 def no_codec(doing: str, error: BaseException) -> ConfigurationError:
@@ -98,12 +132,53 @@ def no_codec(doing: str, error: BaseException) -> ConfigurationError:
     )
 
 
-def require(topics: Callable[[], Iterable[str]], names: Iterable[str], at: str, connect_s: float) -> None:
+def require(
+    topics: Callable[[], Iterable[str]], names: Iterable[str], properties: Mapping[str, object], connect_s: float
+) -> None:
     """Raise BrokerError for the first of ``names`` that is not among ``topics()``, or if that is not answered."""
     try:
         found = set(topics())
     except errors.KafkaError as error:
-        raise unreachable(at, connect_s, said(error)) from error
+        raise unreachable(properties, connect_s, said(error)) from error
     for name in names:
         if name not in found:
-            raise missing_topic(name, found, at)
+            at = servers(properties)
+            hidden = _described(properties, name, connect_s).get("error_code") == _HIDDEN
+            raise forbidden_topic(name, at) if hidden else missing_topic(name, found, at)
+
+
+def require_write(properties: Mapping[str, object], names: Iterable[str], connect_s: float) -> None:
+    """Raise BrokerError for the first of these topics that the brokers say this user may not write to."""
+    for name in dict.fromkeys(names):
+        allowed = _described(properties, name, connect_s).get("topic_authorized_operations", _UNTOLD)
+        told = {bit for bit in range(31) if allowed & 1 << bit} if isinstance(allowed, int) else set(allowed or ())
+        if allowed != _UNTOLD and told and ACLOperation.WRITE.value not in {int(one) for one in told}:
+            raise forbidden_topic(name, servers(properties))
+
+
+def require_group(consumer: Any, topic: str, properties: Mapping[str, object], connect_s: float) -> None:
+    """Raise BrokerError where this user may not use the group; what else is wrong with it shows by itself."""
+    try:
+        consumer.committed(TopicPartition(topic, 0), timeout_ms=connect_s * 1000)
+    except errors.GroupAuthorizationFailedError as error:
+        raise forbidden_group(properties.get("group.id"), servers(properties)) from error
+    except errors.KafkaError:
+        return
+
+
+def _described(properties: Mapping[str, object], name: str, connect_s: float) -> dict[str, Any]:
+    """Tell a topic's error and what may be done with it, without creating it; nothing from brokers before 3.7."""
+    known = options(properties, _EVERY)
+    admin = opened(KafkaAdminClient, _only(known, KafkaAdminClient.DEFAULT_CONFIG), properties, connect_s)
+    try:
+        found: list[dict[str, Any]] = admin.describe_topic_partitions([name])["topics"]
+    except errors.KafkaError:
+        return {}
+    else:
+        return found[0] if found else {}
+    finally:
+        admin.close()
+
+
+def _only(known: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in known.items() if name in names}

@@ -16,7 +16,7 @@ from detector.errors import BrokerError
 from detector.events import Tell, silent
 from detector.transport.base import Channel, OutRecord
 from detector.transport.connection import Connection
-from detector.transport.kafka_python_client import opened, options, quiet, require, said
+from detector.transport.kafka_python_client import opened, options, quiet, require, require_write, said
 from detector.transport.sizes import Sizes
 from detector.transport.topics import CONNECT_S, servers
 
@@ -68,14 +68,14 @@ class KafkaPythonSink:
     def start(self) -> None:
         """Connect. Raises BrokerError where no broker answers or a topic is missing."""
         quiet()
-        at = servers(self._properties)
         known = options(self._properties, KafkaConsumer.DEFAULT_CONFIG | KafkaProducer.DEFAULT_CONFIG)
         asking = {name: value for name, value in known.items() if name in KafkaConsumer.DEFAULT_CONFIG}
-        consumer = opened(KafkaConsumer, asking, at, self._connect_s)
+        consumer = opened(KafkaConsumer, asking, self._properties, self._connect_s)
         try:
-            require(consumer.topics, self._topics.values(), at, self._connect_s)
+            require(consumer.topics, self._topics.values(), self._properties, self._connect_s)
         finally:
             consumer.close(timeout_ms=0)
+        require_write(self._properties, self._topics.values(), self._connect_s)
         self._producer = self._opened()
         self._connection.worked()
 
@@ -93,7 +93,7 @@ class KafkaPythonSink:
             "reconnect_backoff_max_ms": 2000,
         }
         given = options(self._properties, KafkaProducer.DEFAULT_CONFIG)
-        return opened(KafkaProducer, {**defaults, **given}, servers(self._properties), self._connect_s)
+        return opened(KafkaProducer, {**defaults, **given}, self._properties, self._connect_s)
 
     def send(self, channel: Channel, records: Iterable[OutRecord]) -> None:
         """Hand over records; the client buffers them."""
@@ -162,7 +162,7 @@ class KafkaPythonSink:
         """The topic's ``max.message.bytes``; None where that is not told, such as without the permission to ask."""
         known = options(self._properties, KafkaAdminClient.DEFAULT_CONFIG | KafkaProducer.DEFAULT_CONFIG)
         given = {name: value for name, value in known.items() if name in KafkaAdminClient.DEFAULT_CONFIG}
-        admin = opened(KafkaAdminClient, given, servers(self._properties), self._connect_s)
+        admin = opened(KafkaAdminClient, given, self._properties, self._connect_s)
         try:
             found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
             return int(found["topic"][topic]["max.message.bytes"]["value"])

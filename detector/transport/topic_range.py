@@ -90,7 +90,7 @@ class TopicRange:
             consumer.close()
 
     def _count(self, consumer: Consumer, connection: Connection) -> int:
-        return require(consumer, [self.topic], servers(self.properties), CONNECT_S, connection)[self.topic]
+        return require(consumer, [self.topic], self.properties, CONNECT_S, connection)[self.topic]
 
     def _read(
         self, consumer: Consumer, connection: Connection

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
 from detector.errors import BrokerError
 from detector.events import silent
 from detector.transport.connection import Connection
-from detector.transport.librdkafka import QUIET, opened, said
+from detector.transport.librdkafka import QUIET, common_properties, opened, said
+from detector.transport.probe import cause
+from detector.transport.start_errors import GENERAL, LOGIN, cause_of
 
 Client = AdminClient | Consumer | Producer
 
@@ -39,20 +43,50 @@ def check_topics(
     Raises BrokerError where no broker answers, or naming the first topic that is missing and how to create it.
     """
     connection = Connection(silent)
-    return require(_admin(properties, connection), names, servers(properties), timeout_s, connection)
+    admin = _admin(properties, connection)
+    return require(admin, names, properties, timeout_s, connection)
 
 
-def require(client: Client, names: Iterable[str], at: str, timeout_s: float, connection: Connection) -> dict[str, int]:
-    """Do the same with a client that is there already.
+def require(
+    client: Client, names: Iterable[str], properties: Mapping[str, object], timeout_s: float, connection: Connection
+) -> dict[str, int]:
+    """Do the same with a client of these properties that is there already; its errors go to ``connection``.
 
-    ``at`` is its brokers' addresses, ``connection`` where its errors go: both for the message.
+    Brokers list what this user may see and no more: a topic that is not listed may be there.
     """
-    found = _partitions(client, at, timeout_s, connection)
+    found, at = _partitions(client, properties, timeout_s, connection), servers(properties)
     wanted = list(names)
     for name in wanted:
         if name not in found:
-            raise missing_topic(name, found, at)
+            raise forbidden_topic(name, at) if _hidden(properties, name) else missing_topic(name, found, at)
     return {name: found[name] for name in wanted}
+
+
+def require_write(properties: Mapping[str, object], names: Iterable[str]) -> None:
+    """Raise BrokerError for the first of these topics that the brokers say this user may not write to."""
+    admin, wanted = opened(AdminClient, {**QUIET, **common_properties(properties)}), list(dict.fromkeys(names))
+    asked = admin.describe_topics(
+        TopicCollection(wanted), include_authorized_operations=True, request_timeout=CONNECT_S
+    )
+    for name in wanted:
+        try:
+            allowed = asked[name].result(CONNECT_S + 1.0).authorized_operations
+        except (KafkaException, FutureTimeoutError):  # a broker too old to tell: sending will
+            return
+        if allowed and AclOperation.WRITE not in allowed:
+            raise forbidden_topic(name, servers(properties))
+
+
+def require_group(properties: Mapping[str, object], group: str) -> None:
+    """Raise BrokerError where this user may not use the group; what else is wrong with it shows by itself."""
+    admin = opened(AdminClient, {**QUIET, **common_properties(properties)})
+    try:
+        admin.describe_consumer_groups([group], request_timeout=CONNECT_S)[group].result(CONNECT_S + 1.0)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise forbidden_group(group, servers(properties)) from error
+    except FutureTimeoutError:
+        return
 
 
 def ensure_topics(properties: Mapping[str, object], topics: Iterable[Topic], timeout_s: float = CONNECT_S) -> list[str]:
@@ -62,7 +96,7 @@ def ensure_topics(properties: Mapping[str, object], topics: Iterable[Topic], tim
     """
     connection = Connection(silent)
     admin = _admin(properties, connection)
-    found = _partitions(admin, servers(properties), timeout_s, connection)
+    found = _partitions(admin, properties, timeout_s, connection)
     missing = [topic for topic in topics if topic.name not in found]
     if not missing:
         return []
@@ -77,6 +111,18 @@ def ensure_topics(properties: Mapping[str, object], topics: Iterable[Topic], tim
         else:
             created.append(name)
     return created
+
+
+def _hidden(properties: Mapping[str, object], name: str) -> bool:
+    """Whether a topic is hidden from this user; to ask this never creates one."""
+    admin = opened(AdminClient, {**QUIET, **common_properties(properties)})
+    try:
+        admin.describe_topics(TopicCollection([name]), request_timeout=CONNECT_S)[name].result(CONNECT_S + 1.0)
+    except KafkaException as error:
+        return bool(error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    except FutureTimeoutError:
+        return False
+    return False
 
 
 def missing_topic(name: str, existing: Iterable[str], at: str) -> BrokerError:
@@ -103,19 +149,39 @@ def _admin(properties: Mapping[str, object], connection: Connection) -> AdminCli
     return opened(AdminClient, {**QUIET, **properties, "error_cb": complaints(connection)})
 
 
-def _partitions(client: Client, at: str, timeout_s: float, connection: Connection) -> dict[str, int]:
+def _partitions(
+    client: Client, properties: Mapping[str, object], timeout_s: float, connection: Connection
+) -> dict[str, int]:
     # All topics are asked for: asking for one by name makes some brokers create it.
     try:
         topics = client.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
         client.poll(0)  # so that the client tells why: refused, no such host, not authorised …
-        raise unreachable(at, timeout_s, connection.reason or said(error)) from error
+        raise unreachable(properties, timeout_s, connection.reason or said(error)) from error
     return {name: len(topic.partitions) for name, topic in topics.items()}
 
 
-def unreachable(at: str, timeout_s: float, why: str) -> BrokerError:
-    """Make the error of a start without brokers."""
+def unreachable(properties: Mapping[str, object], timeout_s: float, why: str) -> BrokerError:
+    """Make the error of a start without brokers: which cause, by a look of our own or the client's ``why``."""
+    found = cause(properties) or cause_of(why)
+    if found is None and str(properties.get("security.protocol", "")).upper().startswith("SASL"):
+        found = LOGIN
+    told, fix = (f"{found.what}: {why}", found.fix) if found else (why, GENERAL)
+    at = servers(properties)
+    return BrokerError(f"connecting to Kafka at {at}: no broker could be used within {timeout_s:g} s ({told}); {fix}")
+
+
+def forbidden_topic(name: str, at: str) -> BrokerError:
+    """Make the error for a topic that this user may not see."""
     return BrokerError(
-        f"connecting to Kafka at {at}: no broker answered within {timeout_s:g} s ({why}); "
-        "check kafka.bootstrap_servers and that a broker listens there"
+        f"topic {name!r} at {at}: not authorized; it may be there, but this user lacks the ACL: Describe and Read for "
+        "the input, Describe and Write for outputs (kafka-acls.sh --add); or set another user: kafka.sasl_username"
+    )
+
+
+def forbidden_group(group: object, at: str) -> BrokerError:
+    """Make the error for a consumer group that this user may not join."""
+    return BrokerError(
+        f"consumer group {group!r} at {at}: not authorized; this user lacks the ACL Read for the group "
+        "(kafka-acls.sh --add --operation Read --group …), or kafka.group is another one"
     )

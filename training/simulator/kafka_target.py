@@ -42,7 +42,7 @@ class KafkaTarget:
                 "on_delivery": self._delivered,
             },
         )
-        found = require(self._producer, [topic], bootstrap_servers, CONNECT_S, connection)
+        found = require(self._producer, [topic], properties, CONNECT_S, connection)
         self._partitions = found[topic]
 
     def head(self, lines: Sequence[bytes]) -> None:
