@@ -70,12 +70,19 @@ class Ends:
                 continue
             del self._asked[number]
             try:
-                self._ends[number] = (answer.result().offset, now)
+                end = answer.result().offset
+                silence = end < 0  # no end and no error is given where nobody was reached
             except KafkaException as error:
-                if error.args[0].code() in _SILENCE:
-                    self._silent_since = self._asked_at if self._silent_since is None else self._silent_since
-                    continue
+                end, silence = -1, error.args[0].code() in _SILENCE
+                if not silence:
+                    # It goes on by what it knew of the leader: after a broker's restart each question would be refused.
+                    self._admin = None
+            if silence:
+                self._silent_since = self._asked_at if self._silent_since is None else self._silent_since
+                continue
             self._silent_since = None
+            if end >= 0:
+                self._ends[number] = (end, now)
 
     def of(self, partition: int) -> int | None:
         """The offset that its next record will get, as answered lately; None where that is not known."""
