@@ -246,6 +246,19 @@ class TopicMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicFound:
+    """The topic that was told missing is there, and the same one: a broker did not know of it for a moment."""
+
+    topic: str
+    partitions: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show its partitions again, and say so."""
+        metrics.topic_partitions.set(self.partitions)
+        log.info("topic.found", topic=self.topic, partitions=self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionsAdded:
     """The topic has more partitions than before; they are read from their start."""
 

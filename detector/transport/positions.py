@@ -19,7 +19,7 @@ from typing import Self
 
 from detector.errors import BrokerError, ConfigurationError
 from detector.events import Tell
-from detector.transport.events import PartitionsAdded, RecordsLost, TopicMissing, TopicReplaced
+from detector.transport.events import PartitionsAdded, RecordsLost, TopicFound, TopicMissing, TopicReplaced
 
 RESETS = {
     **dict.fromkeys(("earliest", "smallest", "beginning"), "earliest"),
@@ -117,8 +117,10 @@ class Positions:
             return False
         if seen.id in self._earlier:  # from a broker that has not heard of the new one yet
             return False
-        self._missing = False
+        was_missing, self._missing = self._missing, False
         self.identity = seen
+        if was_missing and not seen.differs(before):  # a broker had not heard of it yet
+            self._tell(TopicFound(self._topic, seen.partitions))
         if seen.differs(before):
             self._earlier.add(before.id)
             self._added_from = 0

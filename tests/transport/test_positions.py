@@ -1,0 +1,16 @@
+"""What is made of what brokers say about the topic that is read."""
+
+from __future__ import annotations
+
+from detector.transport.events import TopicFound, TopicMissing
+from detector.transport.positions import Identity, Positions
+
+
+def test_a_topic_that_a_broker_did_not_know_for_a_moment_is_found_again() -> None:
+    """Missing is told once, and found once the same topic is seen; so no rule goes on firing for a passing answer."""
+    told: list[object] = []
+    positions = Positions("flows", "earliest", told.append)
+    positions.notice(Identity("one", 3))
+    for seen in (Identity("", 0), Identity("", 0), Identity("one", 3), Identity("one", 3)):
+        assert positions.notice(seen) is False
+    assert told == [TopicMissing("flows"), TopicFound("flows", 3)]
