@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from detector.transport.topics import Topic, ensure_topics
 from tests.kafka.fixtures import MakeDaemon
@@ -18,15 +17,6 @@ from training.demo.broker import EmbeddedKafka
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 RATE = 1_000.0
-
-
-def committed(daemon: Daemon) -> int:
-    """The group's offset in partition 0."""
-    properties = {"bootstrap.servers": daemon.bootstrap, "group.id": f"group-{daemon.topics.flows}", "log_level": 0}
-    consumer = Consumer(properties)
-    (place,) = consumer.committed([TopicPartition(daemon.topics.flows, 0)], timeout=20)
-    consumer.close()
-    return int(place.offset)
 
 
 def nothing_left(daemon: Daemon) -> bool:
@@ -51,7 +41,7 @@ def test_killed_in_mid_stream_nothing_is_missing(make_daemon: MakeDaemon, kafka:
     for score in outcome.scores:
         by_place.setdefault((score["partition"], score["offset"]), set()).add(score["id"])
     assert {len(ids) for ids in by_place.values()} == {1}
-    assert committed(daemon) == load.sent
+    assert daemon.committed() == load.sent
 
 
 def test_told_to_end_it_finishes_and_commits(make_daemon: MakeDaemon, kafka: str) -> None:
@@ -62,8 +52,8 @@ def test_told_to_end_it_finishes_and_commits(make_daemon: MakeDaemon, kafka: str
         daemon.wait_until_handled(500)
         assert daemon.stop() == 0
     outcome = Outcome.read(kafka, daemon.topics)
-    assert outcome.scored() == {(0, offset): 1 for offset in range(committed(daemon))}
-    assert committed(daemon) >= 500
+    assert outcome.scored() == {(0, offset): 1 for offset in range(daemon.committed())}
+    assert daemon.committed() >= 500
     (told,) = daemon.events("daemon.stopped")
     assert told["in_flight"] == 0
     assert told["seconds"] < 15.0

@@ -97,7 +97,8 @@ def test_state_is_kept(make_daemon: MakeDaemon, kafka: str, mounted: Path, bound
     mount(deployed, mounted, daemon)
     send(kafka, daemon.topics.flows, simulated(1_000))
     daemon.start(bound)
-    daemon.wait_until_handled(1_000)
+    wait_for(lambda: daemon.committed() == 1_000)
+    assert daemon.committed() == 1_000
     wait_for(lambda: daemon.total("oddflow_state_saves_total", result="ok") >= 1)  # whole, not still being written
     assert [path.suffix for path in (mounted / "state").rglob("*.state")]
     daemon.kill()

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any, Self
 
 import msgspec
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from detector.registry.registry import Registry
 from detector.transport.base import OutRecord
@@ -175,9 +175,17 @@ class Daemon:
         return acknowledged + found.total("oddflow_records_passed_over_total")
 
     def wait_until_handled(self, count: int) -> None:
-        """Wait until it has handled so many since its start, and committed them."""
+        """Wait until it has handled so many since its start; the commit may come a moment later."""
         wait_for(lambda: self.handled() >= count or not self.running)
         assert self.handled() >= count, f"{self.handled():.0f} of {count}\n{self.log[-2_000:]}"
+
+    def committed(self) -> int:
+        """The group's offset in partition 0; below 0 while there is none."""
+        properties = {"bootstrap.servers": self.bootstrap, "group.id": f"group-{self.topics.flows}", "log_level": 0}
+        consumer = Consumer(properties)
+        (place,) = consumer.committed([TopicPartition(self.topics.flows, 0)], timeout=20)
+        consumer.close()
+        return int(place.offset)
 
     def kill(self) -> None:
         """End it at once, as when a machine goes down."""
