@@ -333,6 +333,8 @@ class ConfluentSource:
     # --- what librdkafka tells, from within consume ---------------------------------------------------------------
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        if self._consumer is None:  # a group that settles while this leaves it: none of these will be read
+            return
         numbers = [one.partition for one in partitions]
         self._generation += 1
         self._moved.update(numbers)
