@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from detector.transport.topics import Topic, ensure_topics
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Daemon, Outcome, Topics, Trickle, publish, simulated, wait_for
+from tests.kafka.world import Daemon, Outcome, Trickle, simulated, wait_for
 from training.demo.broker import EmbeddedKafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -57,30 +53,6 @@ def test_told_to_end_it_finishes_and_commits(make_daemon: MakeDaemon, kafka: str
     (told,) = daemon.events("daemon.stopped")
     assert told["in_flight"] == 0
     assert told["seconds"] < 15.0
-
-
-@pytest.fixture(scope="module")
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A Kafka that may be stopped; every test leaves it running."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("own-kafka")) as kafka:
-        yield kafka
-
-
-@pytest.fixture
-def daemon(own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon on the Kafka that may be stopped, with fresh topics, not started."""
-    stem = uuid.uuid4().hex
-    topics = Topics(*(f"{stem}-{name}" for name in ("flows", "alerts", "dead-letters", "scores")))
-    ensure_topics(
-        {"bootstrap.servers": own_kafka.bootstrap_servers},
-        [Topic(name) for name in (topics.flows, topics.alerts, topics.dead_letters, topics.scores)],
-    )
-    publish(tmp_path / "registry")
-    made = Daemon(tmp_path, tmp_path / "registry", own_kafka.bootstrap_servers, topics)
-    yield made
-    if made.running:
-        made.kill()
-    own_kafka.start()
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

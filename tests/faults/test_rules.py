@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from detector.cli.healthcheck import ask
-from detector.transport.topics import Topic, ensure_topics
 from tests.bundles import ordinary_flows
 from tests.faults.recorder import Recorder
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Daemon, Topics, Trickle, damage, promote, publish, send, simulated, wait_for
+from tests.kafka.world import Daemon, Trickle, damage, promote, publish, send, simulated, wait_for
 from tests.schemas.small_registry import SmallRegistry
 from training.demo.broker import EmbeddedKafka
 from training.simulator.scenario import DEFAULT_START
@@ -246,30 +243,6 @@ def test_no_schema_registry(make_daemon: MakeDaemon, kafka: str, tmp_path: Path)
 
 
 # --- brokers that are the test's own ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A Kafka that may be stopped and changed; every test leaves it running and as it was."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("own-kafka")) as kafka:
-        yield kafka
-
-
-@pytest.fixture
-def daemon(own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon on that Kafka, with fresh topics, not started."""
-    stem = uuid.uuid4().hex
-    topics = Topics(*(f"{stem}-{name}" for name in ("flows", "alerts", "dead-letters", "scores")))
-    ensure_topics(
-        {"bootstrap.servers": own_kafka.bootstrap_servers},
-        [Topic(name) for name in (topics.flows, topics.alerts, topics.dead_letters, topics.scores)],
-    )
-    publish(tmp_path / "registry")
-    made = Daemon(tmp_path, tmp_path / "registry", own_kafka.bootstrap_servers, topics)
-    yield made
-    if made.running:
-        made.kill()
-    own_kafka.start()
 
 
 @pytest.mark.parametrize("transport", ["confluent", "kafka-python"])
