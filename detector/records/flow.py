@@ -62,6 +62,10 @@ NO_PART = -1
 """The place of a record that is a value by itself."""
 
 
+OTHER_LOG = "other_log"
+"""Kind under which records are passed over that a sensor's other logs hold, which have no flows."""
+
+
 class RejectReason(StrEnum):
     """Why a record cannot be used: the whole list, so that it can be a metric's label."""
 

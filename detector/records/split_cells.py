@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detector.errors import ConfigurationError
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Reading
-from detector.records.flow import Reject, RejectReason
+from detector.records.flow import OTHER_LOG, Reject, RejectReason
 from detector.records.intake import Intake
 from detector.records.split_scan import (
     BLANK,
@@ -33,9 +33,6 @@ from detector.records.words import ABSENT, build_words, match_words
 
 HEADER = "header"
 """Kind under which header lines are passed over."""
-
-OTHER_LOG = "other_log"
-"""Kind under which records of a stream are passed over whose header says that it has no flows."""
 
 _WORD_BYTES = 8
 _NEVER = np.iinfo(np.uint64).max  # no UTF-8 has such bytes

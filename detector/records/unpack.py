@@ -18,12 +18,8 @@ from typing import Any
 import msgspec
 
 from detector.errors import ConfigurationError
-from detector.records.flow import RejectReason
+from detector.records.flow import OTHER_LOG, RejectReason
 from detector.records.pieces import Pieces, UnusableMessageError, records_of
-
-OTHER_LOG = "other_log"
-"""Kind under which a message is passed over whose only member is an object of another name than the path's: the other
-logs of zeek-kafka, each under its tag."""
 
 COOKIE = "@cee:"
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, Reading, RecordDecoder
+from detector.records.flow import OTHER_LOG
 from detector.records.intake import Intake
 from detector.records.json_cells import JsonReader
-from detector.records.split_cells import OTHER_LOG
 from detector.records.words import ABSENT, build_words, match_words
 from detector.records.zeek_conn import FIELDS, MARK, MEASURES, map_conn, tells_conn, wanted_fields
 
