@@ -13,26 +13,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from bench.quality_sets import halves, read_zeek
-from bench.quality_systems import OURS
-from detector.alerts.directions import directions_of
+from bench.quality_sets import data_folder, halves, read_zeek
+from bench.quality_systems import OURS, judged
 from detector.alerts.evidence import evidence_keys
-from detector.alerts.suspect import suspect
-from detector.features.extractor import build_spec
-from detector.features.replay import features_of
-from detector.features.windows import default_windows
 from training.found import BUDGETS
-from training.learn import Choice, learn
+from training.learn import Choice
 from training.simulator.scenario import Scenario
 from training.watched import DAY_S, Watched, believable, ends_of
 
@@ -89,26 +82,19 @@ def _moved(flows: pl.DataFrame, rows: NDArray[np.intp], to: Callable[[float], fl
 def raised(train: pl.DataFrame, tried: pl.DataFrame, seed: int) -> Counts:
     """Benign targets of ``tried`` raised, made those of a day, by a model that was trained on ``train`` as users do."""
     train = train.filter(pl.Series(believable(train["ts"].to_numpy(), ends_of(train))))
-    watched = Watched.of(train["ts"].to_numpy(), ends_of(train))
     everything, ours = np.ones(len(train), np.bool_), OURS["oddflow"]
-    fitting = ours.fitting(replace(ours.recipe(contaminated=False)), len(train), seed)
-    learnt = learn(
-        train,
-        Choice(calm=everything, chosen=everything, peaceful=everything),
-        build_spec(windows=default_windows()),
-        fitting,
-        watched,
-        np.zeros(len(train), np.int32),
-    )
-    if learnt.incidents is None:
+    choice = Choice(calm=everything, chosen=everything, peaceful=everything)
+    fitting = ours.fitting(ours.recipe(contaminated=False), len(train), seed)
+    _, rates = judged(fitting, train, choice, _one_partition(train), tried, _one_partition(tried))
+    if rates is None:
         raise ValueError("flows without addresses have no targets")
-    came_by = np.zeros(len(tried), np.int32)
-    scores = learnt.judging.score(features_of(learnt.extractor, tried, learnt.windows, came_by))
-    found = suspect(tried, learnt.judging.surprises(scores), learnt.evidence, came_by)
-    rates = learnt.incidents.rates(found, directions_of(tried))
     targets = evidence_keys(tried).targets
     days = Watched.of(tried["ts"].to_numpy(), ends_of(tried)).days
     return [len(np.unique(targets[rates <= budget])) / days for budget in BUDGETS]
+
+
+def _one_partition(flows: pl.DataFrame) -> NDArray[np.int32]:
+    return np.zeros(len(flows), np.int32)
 
 
 def simulated(seed: int, hosts: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -165,8 +151,7 @@ def summed_up(found: dict[str, list[Counts]]) -> dict[str, dict[str, list[float]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("ODDFLOW_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the labelled sets")
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder of the labelled sets")
     parser.add_argument("--seeds", type=int, default=10, help="simulated days")
     parser.add_argument("--spoilt", type=int, default=10, help="of how many of them the training data is spoilt, too")
     parser.add_argument("--first", type=int, default=201, help="first seed")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,27 +32,25 @@ from bench.quality_sets import (
     FlowCase,
     TableCase,
     chosen_rows,
+    data_folder,
     halves,
     nsl_kdd,
     read_unsw,
     read_zeek,
     simulated_days,
 )
-from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed
-from detector.alerts.directions import directions_of
+from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed, judged
 from detector.alerts.evidence import evidence_keys
-from detector.alerts.suspect import suspect
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec
 from detector.features.windows import default_windows
 from detector.partitioner import partitions_of
 from training.found import BUDGETS, attacks_found, found_at
-from training.learn import Choice, learn
+from training.learn import Choice
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID
 from training.train import Recipe, spec_for
-from training.watched import Watched, ends_of
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 DIRECTION = ("src_private", "dst_private", "same_network")
@@ -94,19 +91,10 @@ def of_oddflow(  # noqa: PLR0917 - one system on one set
     came_by = np.zeros(len(case.flows), np.int32) if partitions is None else partitions
     chosen = np.isin(before, rows.train)
     recipe, calm = system.recipe(contaminated=bool(attacks[chosen].any())), chosen & ~attacks
-    learnt = learn(
-        flows,
-        Choice(calm=calm, chosen=chosen, peaceful=chosen | ~attacks),
-        spec or build_spec(windows=default_windows()),
-        system.fitting(recipe, len(rows.train), seed),
-        Watched.of(flows["ts"].to_numpy(), ends_of(flows)),
-        came_by[before],
-    )
-    judging = learnt.judging
-    scores = judging.score(features_of(learnt.extractor, tested, learnt.windows, came_by[rows.test]))
-    found = suspect(tested, judging.surprises(scores), learnt.evidence, came_by[rows.test])
-    rates = None if learnt.incidents is None else learnt.incidents.rates(found, directions_of(tested))
-    return told(case, rows, scores.overall, rates)
+    choice = Choice(calm=calm, chosen=chosen, peaceful=chosen | ~attacks)
+    fitting = system.fitting(recipe, len(rows.train), seed)
+    scores, rates = judged(fitting, flows, choice, came_by[before], tested, came_by[rows.test], spec)
+    return told(case, rows, scores, rates)
 
 
 def of_rival(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], system: System, seed: int) -> Told:
@@ -299,8 +287,7 @@ def _cell(figure: Mapping[str, float] | None) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("ODDFLOW_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the labelled sets")
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder of the labelled sets")
     parser.add_argument("--sets", nargs="*", default=[], help="beginnings of names of sets; default: all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-slow", action="store_true", help="leave the streaming learners out")

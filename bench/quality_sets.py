@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +73,11 @@ class TableCase:
     train_flows: pl.DataFrame
     test_flows: pl.DataFrame
     """The same rows as oddflow's own decoder gives them."""
+
+
+def data_folder() -> Path:
+    """Where the captures are: in ``ODDFLOW_DATA``, else in ``shared/data`` beside the project."""
+    return Path(os.environ.get("ODDFLOW_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
 
 def canonical(frame: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from pyod.models.cblof import CBLOF
 from pyod.models.hbos import HBOS
@@ -20,13 +21,20 @@ from sklearn.ensemble import IsolationForest as ScikitForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from bench.quality_sets import CONTAMINATION
+from detector.alerts.directions import directions_of
+from detector.alerts.suspect import suspect
+from detector.features.extractor import build_spec
+from detector.features.replay import features_of
+from detector.features.spec import FeatureSpec
+from detector.features.windows import default_windows
 from detector.models.base import Model
 from detector.models.ensemble import Ensemble
 from detector.models.forest import IsolationForest
 from training.estimators import fit_estimator
 from training.labels import TrainOn
-from training.learn import Fitting
+from training.learn import Choice, Fitting, learn
 from training.train import Recipe
+from training.watched import Watched, ends_of
 
 Matrix = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -74,6 +82,28 @@ class Ours:
         """Fit it to rows, as ``oddflow train`` would where attacks are known to be among them, or not to be."""
         params = self.fitting(self.recipe(contaminated=contaminated), len(train), seed).params
         return fit_estimator(self.kind, train, seed=seed, params=params, names=names, single=single)
+
+
+def judged(  # noqa: PLR0917 - what is learnt from, what is tried
+    learning: Fitting,
+    flows: pl.DataFrame,
+    choice: Choice,
+    came_by: NDArray[np.int32],
+    tried: pl.DataFrame,
+    tried_by: NDArray[np.int32],
+    spec: FeatureSpec | None = None,
+) -> tuple[Scores, Scores | None]:
+    """Learn from ``flows`` as ``oddflow train`` does; give scores and rates of the ``tried`` as daemons have them.
+
+    ``came_by`` and ``tried_by`` are the partitions of each; None for ``spec``: all features. There are no rates where
+    flows have no addresses.
+    """
+    watched = Watched.of(flows["ts"].to_numpy(), ends_of(flows))
+    learnt = learn(flows, choice, spec or build_spec(windows=default_windows()), learning, watched, came_by)
+    scores = learnt.judging.score(features_of(learnt.extractor, tried, learnt.windows, tried_by))
+    found = suspect(tried, learnt.judging.surprises(scores), learnt.evidence, tried_by)
+    rates = None if learnt.incidents is None else learnt.incidents.rates(found, directions_of(tried))
+    return scores.overall, rates
 
 
 OURS = {"oddflow": Ours(Ensemble.kind), "oddflow-forest": Ours(IsolationForest.kind, FOREST)}
