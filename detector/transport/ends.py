@@ -36,6 +36,13 @@ _SILENCE = {
 }
 """Errors that are no answer; any other one is, such as a refusal."""
 
+_OUTDATED = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+}
+"""Refusals of a client that goes on by a leader of before: after a broker's restart it would be refused for ever."""
+
 
 class Ends:
     """The ends of one topic's partitions. Used from one thread, but for ``silent``."""
@@ -73,9 +80,9 @@ class Ends:
                 end = answer.result().offset
                 silence = end < 0  # no end and no error is given where nobody was reached
             except KafkaException as error:
-                end, silence = -1, error.args[0].code() in _SILENCE
-                if not silence:
-                    # It goes on by what it knew of the leader: after a broker's restart each question would be refused.
+                code = error.args[0].code()
+                end, silence = -1, code in _SILENCE
+                if code in _OUTDATED:
                     self._admin = None
             if silence:
                 self._silent_since = self._asked_at if self._silent_since is None else self._silent_since
