@@ -52,9 +52,3 @@ def _warm(
     moved = span_s + JUNCTION_S
     features_of(extractor, frame[rest].with_columns(pl.col("ts") - moved), windows, partitions[rest])
     return features_of(extractor, frame[first], windows, partitions[first])
-
-
-def _without(chosen: NDArray[np.bool_], stretch: slice) -> NDArray[np.bool_]:
-    others = chosen.copy()
-    others[stretch] = False
-    return others
