@@ -266,7 +266,8 @@ class KafkaArena:
 
 def produce(bootstrap: str, topic: str, records: Sequence[OutRecord], partition: int = 0) -> None:
     """Put records into a partition, acknowledged."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "log_level": 0})
+    every = {"queue.buffering.max.messages": len(records) + 1, "queue.buffering.max.kbytes": 1 << 21}
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "log_level": 0, **every})
     for record in records:
         headers: list[tuple[str, str | bytes | None]] = [*record.headers]
         producer.produce(topic, record.value, record.key, partition=partition, headers=headers or None)
