@@ -83,7 +83,7 @@ class Daemon:
     def _open_port(self, parts: ExitStack) -> None:
         """Serve metrics and health first: whoever waits for the rest can ask what it is doing."""
         chosen = self._settings.web
-        if chosen.enabled:
+        if chosen.enabled is not False:
             web = WebServer(chosen.host, chosen.port, self._telemetry.metrics.registry, self.status)
             web.start()
             self._listening = address(chosen.host, web.port)

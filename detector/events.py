@@ -190,20 +190,17 @@ class BatchFeatured:
 
 @dataclass(frozen=True, slots=True)
 class BatchScored:
-    """A matrix became scores, and p-values where they were computed."""
+    """A matrix became scores."""
 
     rows: int
     seconds: float
     scores: NDArray[np.floating]
     model_version: str
-    p_values: NDArray[np.floating] | None = None
 
     def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
         """Count it at the score stage, each score in its bucket."""
         passed(metrics, Stage.SCORE, self.seconds, self.rows, self.rows)
         metrics.scores.observe(self.scores)
-        if self.p_values is not None:
-            metrics.p_values.observe(self.p_values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,6 @@ SCORES = (
     *(1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, 1_000.0),  # distances and negative logs
 )
 
-P_VALUES = (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Under the calibration, a share ``p`` of benign flows falls at or below each bound ``p``: what drifts shows here."""
-
 
 class Stage(StrEnum):
     """The steps of a record's way: the values of the label ``stage``."""
@@ -149,7 +146,6 @@ class Metrics:
 
     def _declare_results(self) -> None:
         self.scores = self._bulk("score", "Scores of the model in use; higher is more anomalous.", SCORES)
-        self.p_values = self._bulk("p_value", "Calibrated p-values: the share of benign flows as odd.", P_VALUES)
         self.alerts = self._counter("alerts_total", "Alerts raised, by severity.", "severity")
         _from_zero(self.alerts, (severity.word for severity in Severity))
         self.raised = self._replaced(

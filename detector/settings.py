@@ -92,11 +92,16 @@ class Origins:
         return f"setting {key}" if key else "settings"
 
 
-def load_settings(path: Path | str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+def load_settings(
+    path: Path | str | None = None,
+    flags: Mapping[str, Any] | None = None,
+    fallbacks: Mapping[str, Any] | None = None,
+) -> Settings:
     """Read the settings of a process.
 
     ``path`` is the TOML file; None takes the one that ``ODDFLOW_CONFIG`` names, or none. ``flags`` are by dotted key
-    (``{"input.topic": "flows"}``); those that are None were not given. Raises ConfigurationError.
+    (``{"input.topic": "flows"}``); those that are None were not given. ``fallbacks``, likewise, are a command's own
+    defaults: whatever a file, the environment or a flag says wins over them. Raises ConfigurationError.
     """
     chosen = path or os.environ.get(CONFIG_VARIABLE) or None
     origins = Origins(
@@ -105,7 +110,8 @@ def load_settings(path: Path | str | None = None, flags: Mapping[str, Any] | Non
         environment=_from_environment(os.environ),
         flags=_from_flags(flags or {}),
     )
-    merged = _merged(_merged(origins.file, origins.environment), origins.flags)
+    below = _merged(_from_flags(fallbacks or {}), origins.file)
+    merged = _merged(_merged(below, origins.environment), origins.flags)
     _read_secret_files(merged, origins)
     try:
         return Settings(**merged)

@@ -82,7 +82,7 @@ class Input(Section):
     transport: Literal["confluent", "kafka-python", "files", "memory"] = Field(
         default="confluent",
         description="How records are read and results are written: `confluent` (Kafka through librdkafka),"
-        " `kafka-python` (Kafka in pure Python, about thirty times slower), `files`, or `memory` (tests only).",
+        " `kafka-python` (Kafka in pure Python, many times slower: performance.md), `files`, or `memory` (tests only).",
     )
     topic: str = Field(default="flows", min_length=1, description="Kafka topic with the flow records.")
     paths: tuple[str, ...] = Field(
@@ -368,7 +368,11 @@ class State(Section):
 class Web(Section):
     """The HTTP endpoints `/metrics`, `/healthz`, `/readyz` and `/model`."""
 
-    enabled: bool = Field(default=True, description="Whether to serve them.")
+    enabled: bool | None = Field(
+        default=None,
+        examples=[True],
+        description="Whether to serve them. Unset: yes, except where `--input` names files and `--port` no port.",
+    )
     host: str = Field(
         default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all, as in a container."
     )

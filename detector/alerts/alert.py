@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from detector.alerts.community_id import community_id, protocol_number
 from detector.alerts.content import Content
 from detector.alerts.decide import Decision
+from detector.alerts.directions import directions_of
 from detector.alerts.ecs import ecs
 from detector.alerts.explain import SINCE, Explanations, explained, readable, sentence
 from detector.alerts.identity import record_ids
@@ -28,7 +29,7 @@ from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.errors import ConfigurationError
 from detector.models.bundle import LoadedModel
 from detector.printable import printable_json
-from detector.records.flow import COLUMNS, FlowBatch
+from detector.records.flow import COLUMNS, DIRECTIONS, FlowBatch
 from detector.transport.base import OutRecord, RawBatch
 
 SHAPES: dict[str, Callable[[Content], dict[str, Any]]] = {"ocsf": ocsf, "ecs": ecs}
@@ -104,12 +105,14 @@ def build_alerts(  # noqa: PLR0917 - as above
     features = explained(names, values, explanations.contributions, model.usual, top_features)
     origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
     parts = None if flows.parts is None else flows.parts[rows]
+    told = flows.frame[rows]
     positions = _positions(raw, places, parts)
     columns = zip(
         record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
         positions,
         raw.timestamps_ms[places].tolist(),
-        flows.frame[rows].select(pl.col(FLOW_COLUMNS)).to_dicts(),
+        told.select(pl.col(FLOW_COLUMNS)).to_dicts(),
+        [DIRECTIONS[place] for place in directions_of(told, model.extractor.inside).tolist()],
         scores[rows].tolist(),
         decision.p_values.tolist(),
         decision.severity.tolist(),
@@ -144,6 +147,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     position: dict[str, Any],
     timestamp_ms: int,
     columns: dict[str, Any],
+    direction: str,
     score: float,
     p_value: float,
     severity: int,
@@ -176,6 +180,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         why=sentence(src_ip, target, features, p_value, SINCE[way]),
         title=f"Unusual flow: {src_ip} to {target}",
         flow=flow,
+        direction=direction,
         ip_version=6 if ipv6 else 4,
         protocol=protocol_number(proto, ipv6=ipv6),
         community_id=community_id(src_ip, dst_ip, proto, flow.get("src_port"), flow.get("dst_port")),

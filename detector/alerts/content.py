@@ -26,6 +26,8 @@ class Content:
     why: str
     title: str
     flow: dict[str, Any]
+    direction: str
+    """By its addresses, as thresholds go by: see :mod:`detector.alerts.directions`."""
     ip_version: int
     protocol: int | None
     community_id: str | None

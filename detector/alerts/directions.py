@@ -1,7 +1,8 @@
 """From which side to which a flow goes, told by its addresses: four populations, of which each is odd in its own way.
 
 An address is *inside* if it is private (``detector.features.addresses``) or of a network that is said to be; so is what
-never leaves a network, multicast and broadcast.
+never leaves a network, multicast and broadcast. Thresholds, alerts and cards go by it alone; what a sensor says of a
+flow's direction, by networks of its own, is a column of the record like any other.
 """
 
 from __future__ import annotations
@@ -13,14 +14,11 @@ from numpy.typing import NDArray
 from detector.features.addresses import BROADCAST, MULTICAST, PRIVATE, read_addresses
 from detector.features.networks import NOWHERE, Networks
 
-DIRECTIONS = ("transit", "outbound", "inbound", "internal")
-"""By number: from outside to outside, from inside, from outside to inside, from inside to inside."""
-
 _INSIDE = PRIVATE | MULTICAST | BROADCAST
 
 
 def directions_of(frame: pl.DataFrame, inside: Networks = NOWHERE) -> NDArray[np.int64]:
-    """Give the place in :data:`DIRECTIONS` of each flow; shape (rows,)."""
+    """Give the place in ``DIRECTIONS`` of :mod:`detector.records.flow` of each flow; shape (rows,)."""
     source, destination = (
         (read_addresses(frame[name], inside).kinds & _INSIDE > 0).astype(np.int64) for name in ("src_ip", "dst_ip")
     )

@@ -58,15 +58,17 @@ def _endpoint(flow: dict[str, Any], side: str) -> dict[str, Any]:
 
 def _network(content: Content) -> dict[str, Any]:
     flow = content.flow
-    network: dict[str, Any] = {"transport": flow["proto"], "type": f"ipv{content.ip_version}"}
+    network: dict[str, Any] = {
+        "transport": flow["proto"],
+        "type": f"ipv{content.ip_version}",
+        "direction": content.direction,
+    }
     if content.protocol is not None:
         network["iana_number"] = str(content.protocol)
     if content.community_id is not None:
         network["community_id"] = content.community_id
     if "service" in flow:
         network["protocol"] = flow["service"]
-    if "direction" in flow:
-        network["direction"] = flow["direction"]
     return network
 
 

@@ -25,9 +25,6 @@ LEADING = 3
 LOGIN_PORTS = frozenset({21, 22, 23, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985, 6379, 8291})
 """FTP, SSH, Telnet, SMB, LDAP, databases, remote desktops and administration: where passwords are tried."""
 
-FAILED_STATES = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
-"""Zeek's words for connections that were never established."""
-
 MEBIBYTE = 1 << 20
 
 STEPS = ("open", "update", "close")

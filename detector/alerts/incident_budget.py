@@ -26,12 +26,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.alerts.directions import DIRECTIONS
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
 from detector.models.surprise import supported_nats
+from detector.records.flow import DIRECTIONS
 
 DAY_S = 86_400.0
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from detector.alerts.content import Content
 from detector.alerts.incident import (
-    FAILED_STATES,
     LEADING,
     MAX_DISTINCT,
     STRONGEST,
@@ -35,6 +34,7 @@ from detector.alerts.incident import (
 )
 from detector.errors import InputError
 from detector.features.clock import CLOCK_FIELDS, MOVED, Heard, hear
+from detector.records.states import FAILED_STATES
 
 NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
 """Of incident ids: ``uuid5(NAMESPACE, id of its first alert)``."""

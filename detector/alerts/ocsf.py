@@ -15,8 +15,13 @@ OCSF_VERSION = "1.5.0"
 
 CLASS, CATEGORY, CREATE = 2004, 2, 1
 
-DIRECTIONS = {"inbound": (1, "Inbound"), "outbound": (2, "Outbound"), "internal": (3, "Lateral")}
-"""OCSF's ``direction_id`` and its caption; anything else is 0, Unknown."""
+DIRECTIONS = {
+    "inbound": (1, "Inbound"),
+    "outbound": (2, "Outbound"),
+    "internal": (3, "Lateral"),
+    "external": (99, "External"),
+}
+"""OCSF's ``direction_id`` and its caption; it has none of its own for what goes from outside to outside."""
 
 
 def ocsf(content: Content) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def ocsf(content: Content) -> dict[str, Any]:
 
 def _evidence(content: Content) -> dict[str, Any]:
     flow = content.flow
-    direction, caption = DIRECTIONS.get(flow.get("direction", ""), (0, "Unknown"))
+    direction, caption = DIRECTIONS[content.direction]
     connection: dict[str, Any] = {
         "direction_id": direction,
         "direction": caption,

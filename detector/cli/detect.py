@@ -97,11 +97,10 @@ def detect(
         "model.name": model,
         "model.alias": alias,
         "web.port": port,
-        "web.enabled": False if inputs and port is None else None,
         "log.format": log_format,
         "log.level": log_level,
     }
-    settings = load_settings(config, flags)
+    settings = load_settings(config, flags, {"web.enabled": False if inputs and port is None else None})
     of_kafka["--create-topics"] = "yes" if create_topics else None
     _check_fit(settings, to_files, of_kafka)
     _run(settings, create_topics=create_topics)

@@ -37,7 +37,7 @@ FARTHEST_S = 90 * 86_400.0
 """After so long, what was usual says little, and sketches' times would soon wrap around."""
 
 FARTHEST_TIME_S = 1e11
-"""No time is farther from 1970: sums of it stay exact."""
+"""No time is farther from 1970, year 5138: sums of it and ticks stay exact, and no clock follows such."""
 
 BEFORE_END_S = 300.0
 """So little before the end of training a record may come after it: connections are told of when they end."""

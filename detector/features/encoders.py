@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detector.errors import BundleError
 from detector.features.texts import text_of, whole_numbers
+from detector.records.states import FAILED_STATES, OTHER_STATES
 from detector.records.words import ABSENT, build_words, match_words
 
 MAX_CATEGORIES = 1024
@@ -29,15 +30,15 @@ PORTS = 65536
 
 KNOWN: dict[str, tuple[str, ...]] = {
     "proto": ("tcp", "udp", "sctp", "icmp"),
-    "state": ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR", "SF", "S1", "S2", "S3", "RSTO", "RSTR", "OTH"),
+    "state": (*FAILED_STATES, *OTHER_STATES),
 }
 """Categories whose codes are fixed, seen in training or not, because features give them a meaning."""
 
 PORT_PROTOCOLS = 3
 """Codes below this in ``proto`` have ports; ICMP's type and code stand in the same columns and are none."""
 
-FAILED_STATES = 6
-"""Codes below this in ``state`` are connections that were never established (Zeek's ``conn_state``)."""
+FAILED = len(FAILED_STATES)
+"""Codes below this in ``state`` are connections that were never established."""
 
 
 def surprise(counts: NDArray[np.int64], total: int) -> NDArray[np.float32]:

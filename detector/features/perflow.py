@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.features.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVATE
-from detector.features.encoders import FAILED_STATES, KNOWN, PORTS
+from detector.features.encoders import FAILED, KNOWN, PORTS
 from detector.features.flows import Flows
 from detector.features.spec import Feature
 from detector.models.compiled import njit
@@ -126,7 +126,7 @@ def _fill_outcome(
     for i in range(out.shape[0]):
         packets = dst_packets[i]
         answer = dst_bytes[i] if math.isnan(packets) else packets
-        out[i, 0] = 1.0 if states[i] < FAILED_STATES else 0.0
+        out[i, 0] = 1.0 if states[i] < FAILED else 0.0
         out[i, 1] = 0.0 if answer > 0.0 else 1.0
         out[i, 2] = 1.0 if math.isnan(duration_s[i]) else 0.0
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from detector.errors import BundleError
+from detector.features.clock import AHEAD_S, LATE_S
 
 REVISION = 1
 """Of the definitions below and of the kernel: a model trained with another is refused."""
@@ -76,9 +77,9 @@ class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sources, and as many destinations, kept per partition; beyond it the least recently used is evicted."""
     pairs: int = 131_072
     """Pairs kept per partition, and sightings of each kind."""
-    late_s: float = 3600.0
+    late_s: float = LATE_S
     """A record further behind its partition's clock than this counts as happening now."""
-    ahead_s: float = 600.0
+    ahead_s: float = AHEAD_S
     """A record further ahead than this cannot move its partition's clock by itself."""
     revision: int = REVISION
 

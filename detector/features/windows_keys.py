@@ -14,20 +14,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.features.clock import FARTHEST_TIME_S
 from detector.features.texts import text_of, whole_numbers
 from detector.features.windows_kernel import mixed
 from detector.models.compiled import njit
+from detector.records.states import FAILED_STATES
 from detector.records.words import ABSENT, build_words, match_words
-
-FAILED_STATES = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
-"""Zeek's words for a connection that was tried and never stood."""
 
 _FAILED = build_words({(0, state): (0, ABSENT) for state in FAILED_STATES})
 
 _OFFSET, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-
-FARTHEST_S = 1e11
-"""Timestamps are cut to ± this many seconds, year 5138, so that ticks stay exact; no clock follows such."""
 
 
 class Arrivals(NamedTuple):
@@ -67,7 +63,7 @@ def arrivals_of(frame: pl.DataFrame) -> Arrivals:
     sent, received, packets = (_numbers(frame[name]) for name in ("src_bytes", "dst_bytes", "dst_packets"))
     _fill_values(sent, received, packets, failed, values)
     return Arrivals(
-        ts=np.clip(np.nan_to_num(frame["ts"].to_numpy()), -FARTHEST_S, FARTHEST_S),
+        ts=np.clip(np.nan_to_num(frame["ts"].to_numpy()), -FARTHEST_TIME_S, FARTHEST_TIME_S),
         sources=hashes_of(frame["src_ip"]),
         destinations=hashes_of(frame["dst_ip"]),
         ports=whole_numbers(frame["dst_port"], -1),

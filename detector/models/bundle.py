@@ -35,6 +35,8 @@ from detector.models.calibration import Calibration
 from detector.models.kinds import KINDS
 from detector.models.manifest import (
     FORMAT_VERSION,
+    MANIFEST,
+    SIGNATURE,
     CalibrationInfo,
     Figure,
     FileEntry,
@@ -46,10 +48,8 @@ from detector.models.manifest import (
 from detector.models.single_flows import SingleFlows, scores_by
 from detector.models.usual import UsualRange
 
-MANIFEST = "model.json"
 ARRAYS = "arrays.safetensors"
 BEGINNING = "beginning.msgpack"
-SIGNATURE = "manifest.sig"
 
 MAX_FILES = 16
 MAX_FILE_BYTES = 512 << 20

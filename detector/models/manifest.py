@@ -19,6 +19,12 @@ FORMAT_VERSION = 5
 """5: time is what was watched; 4: clusters have a remoteness; 3: the alert budget is shared by direction; 2: evidence
 is made of single flows."""
 
+MANIFEST = "model.json"
+"""The file that makes a version one; on object stores it is written last."""
+
+SIGNATURE = "manifest.sig"
+"""May lie beside it, unlisted."""
+
 MAX_MANIFEST_BYTES = 4 << 20
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

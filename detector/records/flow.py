@@ -26,6 +26,9 @@ class Column:
     meaning: str
 
 
+DIRECTIONS = ("external", "outbound", "inbound", "internal")
+"""By number: 1 where the source is inside, and 2 where the destination is; wherever a direction is told."""
+
 COLUMNS: tuple[Column, ...] = (
     Column("uid", pl.String(), "", "the source's own id of the flow, such as Zeek's uid"),
     Column("ts", pl.Float64(), "s since 1970 UTC", "start of the flow"),
@@ -41,7 +44,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("dst_bytes", pl.Int64(), "bytes", "sent by the responder"),
     Column("src_packets", pl.Int64(), "packets", "sent by the originator"),
     Column("dst_packets", pl.Int64(), "packets", "sent by the responder"),
-    Column("direction", pl.String(), "", "outbound, inbound, internal or external, where the source tells"),
+    Column(
+        "direction",
+        pl.String(),
+        "",
+        "outbound, inbound, internal or external, where the sensor tells",
+    ),
 )
 
 SCHEMA: dict[str, pl.DataType] = {column.name: column.dtype for column in COLUMNS}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from detector.errors import ConfigurationError
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, Reading, RecordDecoder
-from detector.records.flow import LABEL, SCHEMA, RejectReason
+from detector.records.flow import DIRECTIONS, LABEL, SCHEMA, RejectReason
 from detector.records.icmp import split_icmp
 from detector.records.intake import Intake
 from detector.records.json_cells import JsonReader
@@ -40,7 +40,6 @@ _OPTIONAL = (*(name for name in SCHEMA if name not in REQUIRED), END, LABEL)
 _TIMED = ("ts", END, "duration_s")
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6, "ns": 1e9}
 _WITH_UNIT = re.compile(r"(.+) in (\S+)")
-_DIRECTIONS = frozenset({"outbound", "inbound", "internal", "external"})
 
 
 Paths = str | Sequence[str]
@@ -188,7 +187,7 @@ def _filled(columns: Sequence[pl.Series]) -> pl.Series:
 
 
 def _direction(word: str) -> str | None:
-    return word.lower() if word.lower() in _DIRECTIONS else None
+    return word.lower() if word.lower() in DIRECTIONS else None
 
 
 def _lower(word: str) -> str | None:

@@ -9,6 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+FAILED_STATES = ("S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR")
+"""Zeek's words for a connection that was tried and never stood."""
+
+OTHER_STATES = ("SF", "S1", "S2", "S3", "RSTO", "RSTR", "OTH")
+"""The rest of them: connections that stood, and what began before anyone looked."""
+
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 """Bits of TCP's flags (RFC 9293)."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.records.flow import LABEL
+from detector.records.flow import DIRECTIONS, LABEL
 from detector.records.labels import join_labels, name_label
 from detector.records.protocols import name_protocol
 from detector.records.sheet import Sheet
@@ -98,7 +98,7 @@ PASSED_OVER = {
     f" conn's measures, but fields that conn has not, such as `{MARK}`",
 }
 
-_DIRECTIONS = (None, "external", "inbound", "outbound", "internal")
+_DIRECTIONS = (None, *DIRECTIONS)
 
 
 def wanted_fields(labels: bool) -> dict[str, tuple[str, ...]]:
@@ -171,7 +171,7 @@ def name_directions(source_is_local: NDArray[np.int8], destination_is_local: NDA
     """The direction of a flow from whether its two ends are local (1, 0, or -1 for unknown)."""
     known = (source_is_local >= 0) & (destination_is_local >= 0)
     return spread_words(
-        _DIRECTIONS, np.where(known, 1 + 2 * source_is_local + destination_is_local, 0).astype(np.int32)
+        _DIRECTIONS, np.where(known, 1 + source_is_local + 2 * destination_is_local, 0).astype(np.int32)
     )
 
 

@@ -11,12 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from detector.errors import BundleError
-
-MANIFEST = "model.json"
-"""The file that makes a version one; on object stores it is written last."""
-
-SIGNATURE = "manifest.sig"
-"""May lie beside it, unlisted."""
+from detector.models.manifest import MANIFEST, SIGNATURE
 
 MAX_SIGNATURE_BYTES = 64 << 10
 

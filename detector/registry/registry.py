@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from detector.errors import BundleError, RegistryError
-from detector.models.manifest import MAX_MANIFEST_BYTES
+from detector.models.manifest import MANIFEST, MAX_MANIFEST_BYTES
 from detector.registry.history import Entry, before, lineage, read_entries, write_entry
-from detector.registry.listing import MANIFEST, allowed_files
+from detector.registry.listing import allowed_files
 from detector.registry.names import ALIAS, CHAMPION, NAME, checked, checked_alias
 from detector.registry.objects import MAX_APPENDED_BYTES
 from detector.registry.odd import OddFileError

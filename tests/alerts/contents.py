@@ -28,6 +28,7 @@ def alert(
         why="odd",
         title="Unusual flow",
         flow=whole,
+        direction="outbound",
         ip_version=4,
         protocol=6,
         community_id=None,

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from detector.alerts import alert as module
 from detector.alerts.alert import AlertWriter, build_alerts
 from detector.alerts.decide import Budget, Decision, decide
+from detector.alerts.directions import directions_of
 from detector.alerts.ecs import RISK
 from detector.alerts.explain import Explanations, explain, top_features, words
 from detector.alerts.identity import NAMESPACE, record_ids
@@ -29,7 +30,7 @@ from detector.alerts.score_record import score_records
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import ConfigurationError
 from detector.models.bundle import read_bundle
-from detector.records.flow import ROW, FlowBatch
+from detector.records.flow import DIRECTIONS, ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch
 from tests.bundles import bundle, loaded, ordinary_flows
 from tests.features.flows import flows, frames
@@ -229,6 +230,25 @@ def test_ocsf_says_where_the_flow_went() -> None:
     assert (ipv6["connection_info"]["protocol_ver_id"], ipv6["dst_endpoint"]["port"]) == (6, 4444)
     assert "port" not in bare["src_endpoint"]
     assert odd_documents()[3]["end_time"] == 253402300799999
+
+
+DIRECTED = (
+    ("192.168.1.5", "192.0.2.11", "outbound", 2),
+    ("192.0.2.11", "192.168.1.5", "inbound", 1),
+    ("192.168.1.5", "10.0.0.7", "internal", 3),
+    ("192.0.2.11", "198.51.100.9", "external", 99),
+)
+"""Addresses, the direction that they tell, and OCSF's number for it."""
+
+
+@pytest.mark.parametrize("sensor", [None, "internal", "outbound"])
+def test_the_direction_told_is_that_which_thresholds_go_by(sensor: str | None) -> None:
+    """Whatever the sensor says, or where it says nothing, alerts tell the direction by the addresses."""
+    odd = flows(*(ODD[0] | {"src_ip": src, "dst_ip": dst, "direction": sensor} for src, dst, _, _ in DIRECTED))
+    connections = [document["evidences"][0]["connection_info"] for document in written(odd)]
+    assert [each["direction_id"] for each in connections] == [number for *_, number in DIRECTED]
+    networks = [document["network"]["direction"] for document in written(odd, "ecs")]
+    assert networks == [DIRECTIONS[place] for place in directions_of(odd)] == [each[2] for each in DIRECTED]
 
 
 def test_ecs_says_the_same_in_its_words() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from detector.alerts.directions import DIRECTIONS, directions_of
+from detector.alerts.directions import directions_of
 from detector.features.networks import networks_of
+from detector.records.flow import DIRECTIONS
 
 
 @pytest.mark.parametrize(
@@ -19,8 +20,8 @@ from detector.features.networks import networks_of
         ("fd00::1", "2001:db8::1", "outbound"),
         ("172.16.0.9", "198.51.100.7", "outbound"),
         ("198.51.100.7", "10.0.0.1", "inbound"),
-        ("198.51.100.7", "203.0.113.1", "transit"),
-        ("not an address", "", "transit"),
+        ("198.51.100.7", "203.0.113.1", "external"),
+        ("not an address", "", "external"),
     ],
 )
 def test_direction_is_told_by_the_addresses(src: str, dst: str, direction: str) -> None:
@@ -34,7 +35,7 @@ def test_public_addresses_may_be_inside() -> None:
     ours, theirs = "198.51.100.7", "203.0.113.1"
     frame = pl.DataFrame({"src_ip": [ours, theirs, ours, theirs], "dst_ip": [theirs, ours, "10.0.0.1", theirs]})
     found = directions_of(frame, networks_of(["198.51.100.0/24"]))
-    assert [DIRECTIONS[place] for place in found.tolist()] == ["outbound", "inbound", "internal", "transit"]
+    assert [DIRECTIONS[place] for place in found.tolist()] == ["outbound", "inbound", "internal", "external"]
 
 
 def test_no_flows_have_no_directions() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.alerts.directions import DIRECTIONS
 from detector.alerts.incident_budget import DAY_S, KEPT, LEAST_KEYS, IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import BundleError, InputError
+from detector.records.flow import DIRECTIONS
 
 
 def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0) -> Suspicion:

@@ -18,9 +18,16 @@ from detector.alerts.incident import KINDS, MAX_DISTINCT, RULES, STRONGEST, them
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import GAP_S, UPDATE_S, Change, IncidentBook
 from detector.errors import ConfigurationError, InputError
+from detector.features.encoders import KNOWN
+from detector.features.extractor import FeatureExtractor
+from detector.features.windows_keys import arrivals_of
 from tests.alerts.contents import alert
+from tests.features.flows import flows
 
 T0 = 1.7e9
+
+FAILED = {"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"}
+"""Zeek's states of connections that were never established."""
 
 
 def put_all(book: IncidentBook, alerts: Iterable[Content]) -> list[dict[str, Any]]:
@@ -60,6 +67,18 @@ def test_alerts_of_one_source_are_one_incident() -> None:
     )
     assert (len(incident.strongest), incident.strongest[0].alert) == (STRONGEST, alerts[7].id)
     assert book.open == 1
+
+
+@pytest.mark.parametrize("state", [None, *KNOWN["state"]])
+def test_a_failed_connection_is_one_wherever_it_is_counted(state: str | None) -> None:
+    """By its state alone, a connection failed for its own feature, for windows and for its incident, or for none."""
+    unknown: dict[str, Any] = {"state": state, "dst_bytes": None, "dst_packets": 3}
+    frame = flows(unknown)
+    extractor = FeatureExtractor.fit(frame)
+    own = extractor.transform(frame)[0, extractor.spec.names.index("failed")]
+    book = IncidentBook()
+    put_all(book, [alert(0, **unknown)])
+    assert book.take()[0].incident.unanswered == own == arrivals_of(frame).values[0, 2] == (state in FAILED)
 
 
 def test_the_end_closes_what_is_open() -> None:

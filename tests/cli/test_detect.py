@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,20 @@ def test_a_mistyped_input_is_told_before_a_model_is_loaded(tmp_path: Path) -> No
     """A file that is not there ends with 3, whatever the registry."""
     code, said = run("--input", str(tmp_path / "missing"), "--registry", str(tmp_path / "none"))
     assert (code, "there is no such file" in said) == (3, True)
+
+
+def test_an_explicit_setting_wins_over_what_input_implies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --input no port is opened, unless a variable, a settings file or --port says so; then one in use is told."""
+    (tmp_path / "in").write_text("{}\n")
+    (tmp_path / "on.toml").write_text("[web]\nenabled = true\n")
+    given = ("--input", str(tmp_path / "in"), "--registry", str(tmp_path / "none"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("ODDFLOW_WEB__PORT", port)
+        assert "cannot listen" not in run(*given)[1]
+        assert "cannot listen" in run(*given, "--port", port)[1]
+        assert "cannot listen" in run(*given, "--config", str(tmp_path / "on.toml"))[1]
+        monkeypatch.setenv("ODDFLOW_WEB__ENABLED", "true")
+        assert "cannot listen" in run(*given)[1]
+        monkeypatch.setenv("ODDFLOW_WEB__ENABLED", "false")
+        assert "cannot listen" not in run(*given, "--config", str(tmp_path / "on.toml"))[1]

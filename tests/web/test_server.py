@@ -54,7 +54,7 @@ def busy_metrics() -> Metrics:
             events.RecordsPassedOver({"header": 1}),
             events.BatchDecoded(5, 0.001, flows=3),
             events.BatchFeatured(3, 0.001),
-            events.BatchScored(3, 0.001, np.array([0.4, 0.5, 0.9]), "v1", np.array([0.9, 0.5, 1e-7])),
+            events.BatchScored(3, 0.001, np.array([0.4, 0.5, 0.9]), "v1"),
             events.BatchDecided(3, 1, 0.001),
             OutputAcknowledged("alerts", 1, 0.01),
             events.AlertsRaised({"high": 1}, [0.2]),

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.records.flow import BENIGN, LABEL, SCHEMA
+from detector.records.flow import BENIGN, DIRECTIONS, LABEL, SCHEMA
 from training.simulator.addresses import inside, scramble, to_text
 from training.simulator.flows import NO_ATTACK, STATES, Flows
 from training.simulator.services import PROTOCOL, PROTOCOLS, SERVICES
@@ -19,7 +19,7 @@ ATTACK_ID = "attack_id"
 FRAME_SCHEMA = {**SCHEMA, LABEL: pl.String(), ATTACK_ID: pl.String()}
 """Columns of every simulated frame."""
 
-_DIRECTIONS = pl.Series(["external", "outbound", "inbound", "internal"])
+_DIRECTIONS = pl.Series(DIRECTIONS)
 _WORDS = pl.Series([service.word for service in SERVICES], dtype=pl.String)
 _ALPHABET = pl.Series(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
 _UID_BITS = 16
