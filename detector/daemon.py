@@ -30,7 +30,7 @@ from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
-from detector.transport.events import PartitionsAdded, PartitionsSeen, TopicReplaced
+from detector.transport.events import PartitionsAdded, PartitionsSeen, TopicFound, TopicReplaced
 from detector.warm import warm
 from detector.web.server import WebServer
 from detector.web.status import Status
@@ -138,11 +138,14 @@ class Daemon:
 
     def _tell_of_source(self, event: events.Event) -> None:
         self._telemetry.tell(event)
-        if isinstance(event, PartitionsAdded | TopicReplaced):
+        if isinstance(event, PartitionsAdded | TopicFound | TopicReplaced):
             self._compare_partitions()
 
     def _compare_partitions(self) -> None:
-        """Tell of partitions: a model whose windows were trained over another number of them sees other windows."""
+        """Tell of partitions: a model whose windows were trained over another number of them sees other windows.
+
+        Nothing while the topic is missing: it has none, and is compared once it is there.
+        """
         partitions = self._source.partitions if self._source else None
         if self._judge is None or partitions is None:
             return
@@ -215,6 +218,7 @@ class Daemon:
             ticked_s_ago=time.monotonic() - pipeline.ticked_at,
             model=_told(judge.model),
             connected=pipeline.connected,
+            missing=self._settings.input.topic if pipeline.missing else "",
             partitions=sorted(pipeline.assigned),
             joined=pipeline.joined,
             unacknowledged_s=waited_s,

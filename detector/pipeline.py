@@ -232,6 +232,11 @@ class Pipeline:
         return self._source.connected
 
     @property
+    def missing(self) -> bool:
+        """Whether the topic that is read is known not to be there any more."""
+        return self._source.missing
+
+    @property
     def unacknowledged(self) -> tuple[float, str]:
         """For how many seconds outputs have waited to be acknowledged, and what was said about them last."""
         since = self._emitting_since

@@ -174,7 +174,12 @@ class Source(Protocol):
 
     @property
     def partitions(self) -> int | None:
-        """How many partitions the topic has, as last seen; None before the start, and for what has none."""
+        """How many partitions the topic has, as last seen; None before the start, while it is missing, for files."""
+        ...
+
+    @property
+    def missing(self) -> bool:
+        """Whether what is read was there at the start and is known not to be any more."""
         ...
 
     @property

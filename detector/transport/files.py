@@ -196,6 +196,11 @@ class FileSource:
         return None
 
     @property
+    def missing(self) -> bool:
+        """A file that is open stays."""
+        return False
+
+    @property
     def ended(self) -> bool:
         """Whether every line of every file was given."""
         return self._ended and self._chunk is None

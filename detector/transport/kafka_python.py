@@ -131,8 +131,13 @@ class KafkaPythonSource:
 
     @property
     def partitions(self) -> int | None:
-        """How many partitions the topic has, as last seen."""
+        """How many partitions the topic has, as last seen; None while it is missing."""
         return self._positions.partitions
+
+    @property
+    def missing(self) -> bool:
+        """Whether the topic was deleted, or its brokers came back without it."""
+        return self._positions.missing
 
     @property
     def ended(self) -> bool:

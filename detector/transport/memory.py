@@ -107,7 +107,8 @@ class MemorySource:
     """Reads a :class:`MemoryTopic` from its committed offsets; ``ends`` makes it end as a file does.
 
     Faults: ``assign`` moves partitions at the next poll; ``lose`` does so without a chance to commit;
-    ``fail_next_commit``; ``disconnected`` makes polls come back empty, as with brokers that are away.
+    ``fail_next_commit``; ``disconnected`` makes polls come back empty, as with brokers that are away; ``missing`` says
+    that there is no such topic any more.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class MemorySource:
         self._generation = 0
         self._commit_error = ""
         self.disconnected = False
+        self.missing = False
         self.started = False
         self.commits: list[dict[int, int]] = []
         """Every commit that was accepted, in order."""

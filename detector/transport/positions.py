@@ -96,13 +96,15 @@ class Positions:
         self._earlier: set[str] = set()
         self._oldest: dict[int, int] = {}
         self._added_from: int | None = None
-        self._missing = False
+        self.missing = False
+        """Whether the topic is known not to be there any more."""
         self.identity = Identity()
+        """The topic that is read: while it is missing, as it was."""
 
     @property
     def partitions(self) -> int | None:
-        """How many the topic has, as last seen; None before that."""
-        return self.identity.partitions or None
+        """How many the topic has, as last seen; None before that, and while it is missing."""
+        return None if self.missing else self.identity.partitions or None
 
     def notice(self, seen: Identity, unread: int = 0) -> bool:
         """Take in what the brokers say of the topic now; whether it is another one than before.
@@ -111,13 +113,13 @@ class Positions:
         """
         before = self.identity
         if not seen.partitions:
-            if before.partitions and not self._missing:
+            was_missing, self.missing = self.missing, True
+            if before.partitions and not was_missing:
                 self._tell(TopicMissing(self._topic))
-            self._missing = True
             return False
         if seen.id in self._earlier:  # from a broker that has not heard of the new one yet
             return False
-        was_missing, self._missing = self._missing, False
+        was_missing, self.missing = self.missing, False
         self.identity = seen
         if was_missing and not seen.differs(before):  # a broker had not heard of it yet
             self._tell(TopicFound(self._topic, seen.partitions))

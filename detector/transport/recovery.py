@@ -105,4 +105,4 @@ class Recovery:
 
     def _commits(self) -> dict[int, Commit]:
         """Of the whole topic: which partitions it had when the group last committed tells which were added."""
-        return self._log.commits(range(self._positions.partitions or 0))
+        return self._log.commits(range(self._positions.identity.partitions))

@@ -25,6 +25,8 @@ class Status:
     """What the start is doing, such as ``compiling``; empty once it is done."""
     connected: bool = True
     """Whether the brokers that records come from answer."""
+    missing: str = ""
+    """The topic that is read, where its brokers say that there is none of that name any more."""
     partitions: Collection[int] = ()
     joined: bool = False
     """Whether the group was joined: with more members than partitions, a member has none and is still ready."""
@@ -53,6 +55,9 @@ class Status:
         lacking = {
             "no model is loaded": self.model is None,
             "no broker answers: records wait in the topic": not self.connected,
+            f"topic {self.missing!r} does not exist any more: create it again, and it is read from its start": (
+                bool(self.missing)
+            ),
             f"outputs have not been acknowledged for {self.unacknowledged_s:.0f} s{why}": (
                 self.unacknowledged_s > PATIENCE_S
             ),

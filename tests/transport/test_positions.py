@@ -14,3 +14,13 @@ def test_a_topic_that_a_broker_did_not_know_for_a_moment_is_found_again() -> Non
     for seen in (Identity("", 0), Identity("", 0), Identity("one", 3), Identity("one", 3)):
         assert positions.notice(seen) is False
     assert told == [TopicMissing("flows"), TopicFound("flows", 3)]
+
+
+def test_a_missing_topic_has_no_partitions_and_keeps_its_identity() -> None:
+    """While it is missing nobody can say how many it has; that the next one is another is known all the same."""
+    positions = Positions("flows", "earliest", lambda _: None)
+    seen = []
+    for identity in (Identity("one", 3), Identity(), Identity("two", 5)):
+        replaced = positions.notice(identity)
+        seen.append((replaced, positions.missing, positions.partitions))
+    assert seen == [(False, False, 3), (False, True, None), (True, False, 5)]

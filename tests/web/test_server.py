@@ -89,6 +89,18 @@ def busy_metrics() -> Metrics:
         ),
         (replace(WELL, connected=False), "/readyz", 503, "no broker answers: records wait in the topic"),
         (replace(WELL, connected=False), "/healthz", 200, "ok"),
+        (
+            replace(WELL, missing="flows", connected=False),
+            "/readyz",
+            503,
+            "no broker answers: records wait in the topic",
+        ),
+        (
+            replace(WELL, missing="flows", partitions=(), joined=True),
+            "/readyz",
+            503,
+            "topic 'flows' does not exist any more: create it again, and it is read from its start",
+        ),
         (replace(WELL, unacknowledged_s=59.0, refusal="timed out"), "/readyz", 200, "ready"),
         (
             replace(WELL, unacknowledged_s=61.0, refusal="topic 'alerts': too large"),
