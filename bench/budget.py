@@ -88,6 +88,11 @@ def raised(train: pl.DataFrame, tried: pl.DataFrame, seed: int) -> Counts:
     _, rates = judged(fitting, train, choice, _one_partition(train), tried, _one_partition(tried))
     if rates is None:
         raise ValueError("flows without addresses have no targets")
+    return targets_a_day(tried, rates)
+
+
+def targets_a_day(tried: pl.DataFrame, rates: NDArray[np.float64]) -> Counts:
+    """Targets of flows whose ``rates`` (false incidents a day, by row) are within each budget, made those of a day."""
     targets = evidence_keys(tried).targets
     days = Watched.of(tried["ts"].to_numpy(), ends_of(tried)).days
     return [len(np.unique(targets[rates <= budget])) / days for budget in BUDGETS]
