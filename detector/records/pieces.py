@@ -8,6 +8,7 @@ one record is that record, and has no such place.
 from __future__ import annotations
 
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ _FEW = 1_000
 _WHITE = b" \t\r\n"
 _JSON_OR_WHITE = np.frombuffer(b"[{" + _WHITE, dtype=np.uint8)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_BETWEEN = re.compile(r"\s*")
 
 
 class UnusableMessageError(Exception):
@@ -43,6 +45,14 @@ class UnusableMessageError(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+def too_many(records: int, size: int) -> UnusableMessageError | None:
+    """What is wrong with so many records in so many bytes, if anything."""
+    if records <= max(_FEW, size // SHORTEST_BYTES):
+        return None
+    detail = f"record: {records} records in {size} bytes; no flow is so short"
+    return UnusableMessageError(RejectReason.TOO_LARGE, detail)
 
 
 @dataclass(slots=True)
@@ -78,9 +88,8 @@ class Pieces:
             self.skip(EMPTY_LIST)
         elif len(records) == 1:
             self.whole(row, records[0])
-        elif len(records) > max(_FEW, size // SHORTEST_BYTES):
-            detail = f"record: {len(records)} records in {size} bytes; no flow is so short"
-            self.rejects.append(Reject(row, RejectReason.TOO_LARGE, detail))
+        elif (error := too_many(len(records), size)) is not None:
+            self.refuse(row, error)
         else:
             self.values += records
             self.rows += [row] * len(records)
@@ -223,17 +232,20 @@ def _is_json(text: bytes) -> bool:
 
 
 def _values(text: bytes) -> list[bytes]:
-    """JSON values one after the other, such as ``{…}{…}``; from where it is none, all the rest is one."""
+    """JSON values one after the other, such as ``{…}{…}``; from where it is none, all the rest is one.
+
+    Likewise where there are more than can be flows.
+    """
     try:
-        rest = text.decode().strip()
+        whole = text.decode().strip()
     except UnicodeDecodeError:
         return [text]
-    decoder, found = json.JSONDecoder(), []
-    while rest:
+    decoder, found, at = json.JSONDecoder(), list[bytes](), 0
+    while at < len(whole):  # by places: cutting off what is left at each value takes the square of their number
         try:
-            end = decoder.raw_decode(rest)[1]
+            end = len(whole) if too_many(len(found), len(text)) else decoder.raw_decode(whole, at)[1]
         except (ValueError, RecursionError):
-            end = len(rest)
-        found.append(rest[:end].encode())
-        rest = rest[end:].lstrip()
+            end = len(whole)
+        found.append(whole[at:end].encode())
+        at = _BETWEEN.match(whole, end).end()  # type: ignore[union-attr]  # it matches nothing, too
     return found or [text]

@@ -19,13 +19,16 @@ import msgspec
 
 from detector.errors import ConfigurationError
 from detector.records.flow import OTHER_LOG, RejectReason
-from detector.records.pieces import Pieces, UnusableMessageError, records_of
+from detector.records.pieces import Pieces, UnusableMessageError, records_of, too_many
 
 COOKIE = "@cee:"
 
 Steps = tuple[str, ...]
 
 _WHITE = b" \t\r\n"
+
+_MOST_LISTS = 8
+"""So many lists may lie right within each other: each is read by itself, and a thousand cost a thousand times one."""
 
 
 class Unpacker:
@@ -72,6 +75,8 @@ class Unpacker:
         parts = records_of(value)
         if parts == [value]:
             raise error
+        if many := too_many(len(parts), len(value)):
+            raise many
         each = [self._of_part(part) for part in parts]
         return [record for records in each for record in records], sum(not records for records in each)
 
@@ -80,7 +85,7 @@ class Unpacker:
         try:
             found = self._found(part)
             return [] if found is None and _is_tagged(part) else found or [part]
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, UnusableMessageError):
             return [part]
 
     def _found(self, value: bytes) -> list[bytes] | None:
@@ -106,11 +111,14 @@ def _steps_of(path: str) -> Steps:
     return steps
 
 
-def _follow(raw: bytes, steps: Steps, found: list[bytes]) -> bool:
-    """Add the records at the end of ``steps`` to ``found``; whether there was such an end. Raises ValueError."""
+def _follow(raw: bytes, steps: Steps, found: list[bytes], lists: int = 0) -> bool:
+    """Add the records at the end of ``steps`` to ``found``; whether there was such an end.
+
+    ``lists`` are right around it. Raises ValueError, and UnusableMessageError for more elements than can be flows.
+    """
     sign = raw.lstrip(_WHITE)[:1]
     if sign == b"[":
-        return _follow_each(raw, steps, found)
+        return _follow_each(raw, steps, found, lists + 1)
     if not steps:
         return _end(raw, sign, found)
     if steps[0] == COOKIE:
@@ -141,12 +149,16 @@ def _follow_text(text: bytes, steps: Steps, found: list[bytes]) -> bool:
     return text.lstrip(_WHITE)[:1] in (b"{", b"[") and _follow(text, steps, found)
 
 
-def _follow_each(raw: bytes, steps: Steps, found: list[bytes]) -> bool:
+def _follow_each(raw: bytes, steps: Steps, found: list[bytes], lists: int) -> bool:
     """Go on in every element of a list. One that leads nowhere is a record itself, for who reads it to refuse."""
+    if lists > _MOST_LISTS:
+        raise ValueError("lists are nested too deep")
     elements = [bytes(element) for element in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+    if error := too_many(len(elements), len(raw)):
+        raise error
     before, anywhere = len(found), not elements
     for element in elements:
-        led = _follow(element, steps, found)
+        led = _follow(element, steps, found, lists)
         anywhere = anywhere or led
         if not led:
             found.append(element)

@@ -71,6 +71,20 @@ def test_a_header_holds_from_its_line_on() -> None:
     assert [(reject.row, reject.part) for reject in batch.rejects] == [(0, -1)]
 
 
+def test_values_one_after_the_other_are_told_apart_whatever_is_between() -> None:
+    """Also where they are many, or not ASCII; from where it is no JSON, all the rest is one."""
+    gaps = [b"", b" ", b"\r\n\t ", "\u2003".encode()]
+    records = [dump(CONN, uid=f"é{number}") for number in range(4_000)]
+    joined = b"".join(record + gaps[at % len(gaps)] for at, record in enumerate(records))
+    assert records_of(b" " + joined + b'{"x": ?} {} ') == [*records, b'{"x": ?} {}']
+
+
+def test_of_more_values_than_can_be_flows_the_rest_is_not_looked_at() -> None:
+    """The message is refused all the same: no flow is so short."""
+    assert len(records_of(b"{}" * 100_000)) < 10_100
+    assert reasons(decode("zeek", [b"{}" * 100_000])) == ["too_large"]
+
+
 def test_one_that_is_broken_costs_none_of_its_neighbours() -> None:
     """Of a message, only the records that are broken are refused."""
     batch = decode("zeek", [b"\n".join([conn(1), conn(2)[:40], conn(3)]), b'[{"proto": "tcp"}, ' + conn(4) + b"]"])

@@ -144,6 +144,27 @@ def test_what_is_no_path_is_an_error(path: str) -> None:
         open_decoder("zeek", unpack=[path])
 
 
+def nested(lists: int) -> bytes:
+    """A record at the end of ``m``, within so many lists."""
+    return b'{"m": ' + b"[" * lists + dump(CONN) + b"]" * lists + b"}"
+
+
+def test_lists_within_lists_are_gone_through_so_far_only() -> None:
+    """A few around a record do no harm; a message of hundreds, each read by itself, would hold up all others."""
+    batch = open_decoder("zeek", unpack=["m"]).decode([nested(3), nested(300), nested(1)])
+    assert batch.rows.tolist() == [0, 2]
+    assert [(reject.row, reject.reason) for reject in batch.rejects] == [(1, "not_json")]
+
+
+@pytest.mark.parametrize("elements", [b"{},", b"1,", b'{"m":{}},', b'"{}",'])
+def test_a_list_of_more_than_can_be_flows_is_refused_as_a_whole(elements: bytes) -> None:
+    """One reject, not one for each of its elements."""
+    message = b"[" + (elements * 2_000)[:-1] + b"]"
+    batch = open_decoder("zeek", unpack=["m"]).decode([message, nested(0)])
+    assert batch.rows.tolist() == [1]
+    assert [(reject.row, reject.reason) for reject in batch.rejects] == [(0, "too_large")]
+
+
 GOOD = st.sampled_from([dump(CONN), dump(CONN, uid='é\n"}{'), *TSV, dump(CONN, _path="dns"), b"{}", b"x y", b'"'])
 SHAPES = st.sampled_from(["text", "object", "list", "lines"])
 PATHS = st.sampled_from(["m", "outer.m", "outer.list.m"])
