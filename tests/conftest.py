@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
 from detector.errors import BrokerError
 from detector.transport.topics import Topic, ensure_topics
 
 MakeTopic = Callable[..., str]
+
+settings.register_profile("untimed", deadline=None)  # kernels compile within an example, and machines are busy
+settings.load_profile("untimed")
 
 
 def _docker_answers() -> bool:

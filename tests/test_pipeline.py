@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from detector import events
 from detector.deadline import Deadline
+from detector.errors import BrokerError
 from detector.pipeline import IN_FLIGHT_BATCHES, Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
 from detector.records.pieces import Pieces
 from detector.transport.base import Channel, OutRecord, RawBatch
-from detector.transport.events import LagSeen, OutputFailed
+from detector.transport.events import CommitFailed, LagSeen, OutputFailed
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
 from detector.verdict import Verdict
 
@@ -296,6 +297,66 @@ def test_a_lost_partition_is_not_committed(parts: Parts) -> None:
     parts.pipeline.stop(Deadline.after(5))
     assert parts.topic.committed == {}
     assert parts.pipeline.tally.balanced
+
+
+def finished(parts: Parts, values: list[bytes]) -> None:
+    """Have these read, judged and emitted, and not committed before the next step."""
+    parts.topic.extend(values)
+    parts.sink.start()
+    parts.source.start(parts.pipeline)
+    parts.pipeline._limits = replace(LIMITS, commit_interval_s=600.0)
+    parts.pipeline.step()
+    parts.pipeline._finish(wait_s=30)
+    parts.pipeline._limits = LIMITS
+
+
+def test_a_refused_commit_is_tried_again(parts: Parts) -> None:
+    """What the brokers did not take is committed with the next one, though nothing new was read meanwhile."""
+    finished(parts, [b"a"] * 4)
+    parts.source.fail_next_commit()
+    parts.pipeline.step()
+    assert [type(event) for event in parts.told if isinstance(event, CommitFailed)] == [CommitFailed]
+    assert parts.topic.committed == {}
+    parts.pipeline.step()
+    assert parts.topic.committed == {0: 4}
+    parts.pipeline.stop(Deadline.after(5))
+
+
+def test_a_commit_that_is_tried_again_takes_nothing_back(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was finished while a commit was being refused, as within a rebalance, is what is committed next."""
+    finished(parts, [b"a"] * 4)
+    commit = parts.source.commit
+
+    def refuse(positions: Mapping[int, int], deadline: Deadline) -> None:
+        del positions, deadline
+        monkeypatch.setattr(parts.source, "commit", commit)
+        parts.pipeline._finish(wait_s=30)
+        raise BrokerError("committing offsets: the coordinator is not available")
+
+    monkeypatch.setattr(parts.pipeline, "_limits", replace(LIMITS, commit_interval_s=600.0))
+    parts.judge.gate.clear()
+    parts.topic.extend([b"b"] * 3)
+    parts.pipeline.step()
+    parts.judge.gate.set()
+    monkeypatch.setattr(parts.source, "commit", refuse)
+    parts.pipeline._commit(Deadline.after(30))
+    parts.pipeline.stop(Deadline.after(30))
+    assert (parts.source.commits[-1], parts.topic.committed) == ({0: 7}, {0: 7})
+
+
+def test_a_lost_partition_s_position_is_kept_by_nobody(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was finished before a partition was lost is not committed once it comes back: others read on meanwhile."""
+    finished(parts, [b"a"] * 4)
+    monkeypatch.setattr(parts.pipeline, "_limits", replace(LIMITS, commit_interval_s=600.0))
+    parts.source.lose([0])
+    parts.pipeline.step()
+    parts.topic.committed[0] = 2  # by its owner meanwhile
+    parts.source.assign([0])
+    parts.judge.gate.clear()
+    parts.pipeline.step()
+    parts.pipeline.stop(Deadline.after(0.2))
+    parts.judge.gate.set()
+    assert (parts.source.commits, parts.topic.committed) == ([], {0: 2})
 
 
 def test_lag_is_told_while_outputs_are_stuck(parts: Parts) -> None:

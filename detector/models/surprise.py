@@ -63,7 +63,7 @@ class Tail:
 
     def beyond(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """By how many nats ``scores`` from the highest held-out one on surprise more than right beyond it."""
-        nats = np.minimum((scores - self.begin) / self.scale, FARTHEST)
+        nats = np.minimum(scores - self.begin, FARTHEST * self.scale) / self.scale
         further = np.maximum(nats - self.supported, 0.0)
         told: NDArray[np.float64] = np.minimum(nats, self.supported) + np.log1p(further)
         return told

@@ -131,6 +131,17 @@ def test_incidents_do_not_depend_on_the_batch(first: int, second: int) -> None:
     assert (rows, grades) == (whole.rows.tolist(), whole.severity.tolist())
 
 
+@pytest.mark.parametrize("place", [0, 3, 12])
+def test_a_flow_at_the_budget_itself_is_raised(place: int) -> None:
+    """A budget of just so many false incidents raises the flow that costs so many, and none that costs more."""
+    frame, suspicion, incidents = day_of_two_directions()
+    rates = incidents.rates(suspicion, directions_of(frame))
+    budget = float(np.unique(rates)[place])
+    decision = IncidentRule.of(CALIBRATION, incidents, budget).decide(frame, np.zeros(len(frame)), suspicion)
+    assert decision.rows.tolist() == np.flatnonzero(rates <= budget).tolist()
+    assert budget in rates[decision.rows]
+
+
 def test_no_rarity_is_told_that_calibration_cannot_support() -> None:
     """From half an hour of 150 flows no alert tells of less than an incident in years, nor is it critical for that."""
     rng, count = np.random.default_rng(3), 150

@@ -72,3 +72,11 @@ def test_scores_that_are_all_alike_support_nothing() -> None:
     assert surprise[:2].tolist() == [0.0, 0.0]
     assert surprise[2] == pytest.approx(math.log(101), abs=0.1)
     assert (Tail.of(calibration).supported, surprise[3] > surprise[2]) == (0.0, True)
+
+
+@pytest.mark.parametrize("held_out", [np.full(100, 0.5), np.linspace(0.5, 0.5 + 1e-9, 100), np.arange(100.0)])
+def test_no_score_surprises_without_bound(held_out: np.ndarray) -> None:
+    """The largest score that can be, however little the held-out ones differ, surprises by some hundreds of nats."""
+    surprise = surprise_of(np.array([1e300, np.finfo(float).max]), Calibration.fit(held_out, 60.0))
+    assert np.isfinite(surprise).all()
+    assert (surprise < 300).all()
