@@ -8,10 +8,8 @@ A value never ends in a newline. What is in a value is for the decoders to judge
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
-import lzma
 import stat
 import sys
 import zlib
@@ -21,11 +19,10 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 import polars as pl
-from zstandard import ZstdError
 
 from detector.errors import InputError
+from detector.transport.compressed import DamagedError, open_bzip2, open_xz, open_zstandard
 from detector.transport.whole_json import whole_json
-from detector.transport.zstandard_file import Zstandard
 
 STDIN = "-"
 
@@ -43,9 +40,9 @@ class _Bytes(Protocol):
 
 _COMPRESSED: dict[bytes, Callable[[BinaryIO], _Bytes]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": Zstandard,
+    b"BZh": open_bzip2,
+    b"\xfd7zXZ\x00": open_xz,
+    b"\x28\xb5\x2f\xfd": open_zstandard,
 }
 """By the first bytes of a file."""
 
@@ -137,7 +134,7 @@ def _errors(name: str) -> Iterator[None]:
         raise InputError(f"reading {name}: there is no such file") from None
     except EOFError:
         raise InputError(f"reading {name}: its compressed data is cut off; fetch the file again") from None
-    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, ZstdError) as error:
+    except (gzip.BadGzipFile, zlib.error, DamagedError) as error:
         raise InputError(f"reading {name}: its compressed data is damaged ({error}); fetch the file again") from error
     except pl.exceptions.PolarsError as error:
         why = " ".join(str(error).split())

@@ -30,7 +30,7 @@ from detector.alerts.score_record import score_records
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import ConfigurationError
 from detector.models.bundle import read_bundle
-from detector.records.flow import DIRECTIONS, ROW, FlowBatch
+from detector.records.flow import DIRECTIONS, NO_PART, PART, ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch
 from tests.bundles import bundle, loaded, ordinary_flows
 from tests.features.flows import flows, frames
@@ -369,3 +369,14 @@ def test_evidence_is_explained_by_what_it_is_made_of() -> None:
         assert np.array_equal(why.contributions[place], part.contributions[place])
         assert why.bases[place] + why.contributions[place].sum() == pytest.approx(why.outputs[place])
     assert not why.contributions[1, model.extractor.spec.single_flows :].any()
+
+
+def test_a_score_record_is_the_same_whatever_is_in_its_batch() -> None:
+    """A record's place in its message is told where that held several, and of no other record."""
+    frame = flows({}, {"uid": ',"part":null'}, {})
+    batch = judged(frame)
+    parts = FlowBatch(batch.flows.frame.with_columns(pl.Series(PART, [NO_PART, NO_PART, 4], pl.Int32)))
+    alone = score_records(batch.raw, batch.flows, batch.scores, loaded())
+    among = score_records(batch.raw, parts, batch.scores, loaded())
+    assert [record.value for record in among[:2]] == [record.value for record in alone[:2]]
+    assert json.loads(among[2].value or b"")["part"] == 4
