@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspect import CalibratedModel, calibrate_incidents
@@ -24,9 +25,11 @@ from detector.features.extractor import FeatureExtractor
 from detector.features.replay import features_of, fresh_windows
 from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState
+from detector.features.windows_keys import hashes_of
 from detector.partitioner import partitions_of
 from training.flow_features import training_features
 from training.incidents import Passing, unseen_suspicion
+from training.novelty import met_anew
 from training.single_flows import Judged, calibrated
 from training.steadiness import shares
 from training.stretches import LEAST_ROWS, STRETCHES, Stretches
@@ -203,5 +206,9 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
     calm = np.flatnonzero(choice.calm[rows])
     suspicion = unseen_suspicion(passing, watched.end - watched.start).take(calm)
     seconds = learnt.judging.calibration.seconds
-    incidents = calibrate_incidents(frame[rows[calm]], suspicion, learnt.extractor.inside, seconds)
+    inside = learnt.extractor.inside
+    held = frame[rows[calm]]
+    directions = directions_of(held, inside)
+    met = np.flatnonzero(met_anew(hashes_of(held["src_ip"]), directions, passing.stretches[calm], len(cut.ranges)))
+    incidents = calibrate_incidents(held[met], suspicion.take(met), inside, seconds)
     return replace(learnt, evidence=passing.ended_with(), suspicion=suspicion, incidents=incidents)
