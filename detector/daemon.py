@@ -73,7 +73,7 @@ class Daemon:
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
             sink.start()
-            parts.callback(self._stop)
+            parts.push(self._leave)
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
             parts.enter_context(tuned())
@@ -192,12 +192,13 @@ class Daemon:
         keeper.check()
         return keeper
 
-    def _stop(self) -> None:
+    def _leave(self, failed: type[BaseException] | None, *_: object) -> None:
         """Finish, flush, commit and leave, all within one deadline."""
         if self._pipeline is None:
             return
+        reason = "signal" if self._asked_at is not None else "error" if failed else "end of input"
         seconds, started = self._settings.shutdown.deadline_s, self._asked_at or time.monotonic()
-        self._telemetry.tell(events.DaemonStopping("end of input" if self._asked_at is None else "signal", seconds))
+        self._telemetry.tell(events.DaemonStopping(reason, seconds))
         self._pipeline.stop(Deadline(started + seconds))
         self._abandoned.set()
         self._telemetry.tell(events.DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))

@@ -324,7 +324,7 @@ class DaemonStarted:
 
 @dataclass(frozen=True, slots=True)
 class DaemonStopping:
-    """The daemon was asked to stop, by a signal or the end of its input."""
+    """The daemon stops: by a signal, the end of its input, or an error, which the command tells."""
 
     reason: str = ""
     deadline_s: float = 0.0

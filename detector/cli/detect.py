@@ -140,12 +140,12 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
     from detector.logs import open_log  # noqa: PLC0415
     from detector.metrics import Metrics  # noqa: PLC0415
 
+    log = open_log(sys.stderr, settings.log.level, settings.log.format)
+    telemetry = Telemetry(Metrics(CollectorRegistry()), log)
     if create_topics and settings.input.transport in {"confluent", "kafka-python"}:
         from detector.transport.own_topics import create_missing  # noqa: PLC0415
 
-        create_missing(settings)
-    log = open_log(sys.stderr, settings.log.level, settings.log.format)
-    telemetry = Telemetry(Metrics(CollectorRegistry()), log)
+        create_missing(settings, telemetry.tell)
     daemon = Daemon(settings, telemetry)
     with stopped_by_signals(daemon.stop):
         tally = daemon.run()

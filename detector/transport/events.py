@@ -201,6 +201,22 @@ class RecordsLost:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicCreated:
+    """A topic was missing, and made because that was asked for. ``like`` is one of nearly the same name, or empty."""
+
+    topic: str
+    partitions: int
+    like: str = ""
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Say so; a likely mistake in the name is a warning."""
+        if self.like:
+            log.warning("topic.created", topic=self.topic, partitions=self.partitions, is_it_meant=self.like)
+        else:
+            log.info("topic.created", topic=self.topic, partitions=self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
 class TopicReplaced:
     """The topic was deleted and made again under its name, or its log ends before the place to go on at.
 

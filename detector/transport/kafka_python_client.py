@@ -17,7 +17,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 
 from detector.errors import ConfigurationError
 from detector.transport.start_errors import cause_of
-from detector.transport.topics import forbidden_group, forbidden_topic, missing_topic, servers, unreachable
+from detector.transport.topics import forbidden_group, forbidden_topic, missing_topics, servers, unreachable
 
 _NAMES = {
     "sasl.mechanisms": "sasl_mechanism",
@@ -135,16 +135,17 @@ def no_codec(doing: str, error: BaseException) -> ConfigurationError:
 def require(
     topics: Callable[[], Iterable[str]], names: Iterable[str], properties: Mapping[str, object], connect_s: float
 ) -> None:
-    """Raise BrokerError for the first of ``names`` that is not among ``topics()``, or if that is not answered."""
+    """Raise BrokerError for those of ``names`` that are not among ``topics()``, or if that is not answered."""
     try:
         found = set(topics())
     except errors.KafkaError as error:
         raise unreachable(properties, connect_s, said(error)) from error
-    for name in names:
-        if name not in found:
-            at = servers(properties)
-            hidden = _described(properties, name, connect_s).get("error_code") == _HIDDEN
-            raise forbidden_topic(name, at) if hidden else missing_topic(name, found, at)
+    missing, at = [name for name in dict.fromkeys(names) if name not in found], servers(properties)
+    for name in missing:
+        if _described(properties, name, connect_s).get("error_code") == _HIDDEN:
+            raise forbidden_topic(name, at)
+    if missing:
+        raise missing_topics(missing, found, at)
 
 
 def require_write(properties: Mapping[str, object], names: Iterable[str], connect_s: float) -> None:

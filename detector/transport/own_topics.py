@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detector.events import Tell, silent
 from detector.settings_tree import Settings
 from detector.transport.topics import Topic, ensure_topics
 
@@ -23,7 +24,7 @@ def wanted_topics(settings: Settings) -> list[Topic]:
     """The topics that these settings name."""
     output = settings.output
     topics = [
-        Topic(settings.input.topic, settings.input.partitions or INPUT_PARTITIONS),
+        Topic(settings.input.topic, settings.input.partitions or INPUT_PARTITIONS, read=True),
         Topic(output.alerts_topic, settings=ALERT_SETTINGS),
         Topic(output.dead_letters_topic, settings=DEAD_LETTER_SETTINGS),
     ]
@@ -34,6 +35,6 @@ def wanted_topics(settings: Settings) -> list[Topic]:
     return topics
 
 
-def create_missing(settings: Settings) -> list[str]:
-    """Create those that are missing and give their names. Raises BrokerError."""
-    return ensure_topics(settings.kafka.producer(), wanted_topics(settings))
+def create_missing(settings: Settings, tell: Tell = silent) -> list[str]:
+    """Create those that are missing, tell of each and give their names. Raises BrokerError."""
+    return ensure_topics(settings.kafka.producer(), wanted_topics(settings), tell=tell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 
@@ -13,8 +13,9 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
 from detector.errors import BrokerError
-from detector.events import silent
+from detector.events import Tell, silent
 from detector.transport.connection import Connection
+from detector.transport.events import TopicCreated
 from detector.transport.librdkafka import QUIET, common_properties, opened, said
 from detector.transport.probe import cause
 from detector.transport.start_errors import GENERAL, LOGIN, cause_of
@@ -27,12 +28,16 @@ CONNECT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic to create: ``replication`` -1 is the brokers' own default; ``settings`` are Kafka's topic settings."""
+    """A topic to create: ``replication`` -1 is the brokers' own default; ``settings`` are Kafka's topic settings.
+
+    ``read``: records should have been there already, so that a name mistyped is likely.
+    """
 
     name: str
     partitions: int = 1
     replication: int = -1
     settings: Mapping[str, str] = field(default_factory=dict)
+    read: bool = False
 
 
 def check_topics(
@@ -40,7 +45,7 @@ def check_topics(
 ) -> dict[str, int]:
     """Give each topic's number of partitions.
 
-    Raises BrokerError where no broker answers, or naming the first topic that is missing and how to create it.
+    Raises BrokerError where no broker answers, or naming the topics that are missing and how to create them.
     """
     connection = Connection(silent)
     admin = _admin(properties, connection)
@@ -55,10 +60,13 @@ def require(
     Brokers list what this user may see and no more: a topic that is not listed may be there.
     """
     found, at = _partitions(client, properties, timeout_s, connection), servers(properties)
-    wanted = list(names)
-    for name in wanted:
-        if name not in found:
-            raise forbidden_topic(name, at) if _hidden(properties, name) else missing_topic(name, found, at)
+    wanted = list(dict.fromkeys(names))
+    missing = [name for name in wanted if name not in found]
+    for name in missing:
+        if _hidden(properties, name):
+            raise forbidden_topic(name, at)
+    if missing:
+        raise missing_topics(missing, found, at)
     return {name: found[name] for name in wanted}
 
 
@@ -89,8 +97,10 @@ def require_group(properties: Mapping[str, object], group: str) -> None:
         return
 
 
-def ensure_topics(properties: Mapping[str, object], topics: Iterable[Topic], timeout_s: float = CONNECT_S) -> list[str]:
-    """Create those that are missing, and give their names. One that exists stays as it is.
+def ensure_topics(
+    properties: Mapping[str, object], topics: Iterable[Topic], timeout_s: float = CONNECT_S, tell: Tell = silent
+) -> list[str]:
+    """Create those that are missing, tell of each, and give their names. One that exists stays as it is.
 
     Raises BrokerError where no broker answers, or one refuses.
     """
@@ -102,14 +112,17 @@ def ensure_topics(properties: Mapping[str, object], topics: Iterable[Topic], tim
         return []
     wanted = [NewTopic(one.name, one.partitions, one.replication, config=dict(one.settings)) for one in missing]
     created = []
-    for name, future in admin.create_topics(wanted, operation_timeout=timeout_s, request_timeout=timeout_s).items():
+    answers = admin.create_topics(wanted, operation_timeout=timeout_s, request_timeout=timeout_s)
+    for topic in missing:
+        name = topic.name
         try:
-            future.result(timeout_s + 1)
+            answers[name].result(timeout_s + 1)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
                 raise BrokerError(f"creating topic {name!r} at {servers(properties)}: {said(error)}") from error
         else:
             created.append(name)
+            tell(TopicCreated(name, topic.partitions, _alike(name, found) if topic.read else ""))
     return created
 
 
@@ -125,14 +138,22 @@ def _hidden(properties: Mapping[str, object], name: str) -> bool:
     return False
 
 
-def missing_topic(name: str, existing: Iterable[str], at: str) -> BrokerError:
-    """Make the error that names the topic, one of nearly the same name, and the fix."""
-    near = difflib.get_close_matches(name, [one for one in existing if not one.startswith("__")], 1)
-    hint = f" (there is {near[0]!r})" if near else ""
+def missing_topics(names: Sequence[str], existing: Iterable[str], at: str) -> BrokerError:
+    """Make the error that names the topics, for each one of nearly the same name, and the fix."""
+    there = list(existing)
+    told = ", ".join(f"{name!r} (there is {near!r})" if (near := _alike(name, there)) else repr(name) for name in names)
+    subject, do, them = ("topic", "does", "it") if len(names) == 1 else ("topics", "do", "them")
     return BrokerError(
-        f"topic {name!r} does not exist at {at}{hint}; create it: "
-        f"kafka-topics.sh --bootstrap-server {at} --create --topic {name} --partitions 4"
+        f"{subject} {told} {do} not exist at {at}; create {them}:"
+        f" oddflow detect --create-topics, or kafka-topics.sh --bootstrap-server {at} --create --topic {names[0]}"
+        " --partitions 4"
     )
+
+
+def _alike(name: str, existing: Iterable[str]) -> str:
+    """The topic of nearly the same name, without the brokers' own; empty if there is none."""
+    near = difflib.get_close_matches(name, [one for one in existing if not one.startswith("__")], 1)
+    return near[0] if near else ""
 
 
 def servers(properties: Mapping[str, object]) -> str:

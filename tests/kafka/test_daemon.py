@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -13,7 +14,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 
 from detector.transport.base import OutRecord
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Outcome, Trickle, damage, promote, publish, send, simulated, wait_for
+from tests.kafka.world import PATIENCE_S, Outcome, Trickle, damage, promote, publish, send, simulated, wait_for
 from tests.transport.arena import produce
 
 pytestmark = pytest.mark.kafka
@@ -56,6 +57,15 @@ def test_it_goes_on_where_it_stopped(make_daemon: MakeDaemon, kafka: str) -> Non
     assert daemon.stop() == 0
     scored = Outcome.read(kafka, daemon.topics).scored()
     assert scored == {(0, offset): 1 for offset in range(2_000)}
+
+
+def test_a_missing_topic_ends_the_start_as_an_error(make_daemon: MakeDaemon) -> None:
+    """A start that finds no input topic says in its last line which, and does not call it the end of the input."""
+    daemon = make_daemon()
+    daemon.topics = replace(daemon.topics, flows=f"{daemon.topics.flows}-nowhere")
+    assert daemon.launch().wait(PATIENCE_S) == 4
+    assert f"'{daemon.topics.flows}'" in daemon.log.splitlines()[-1]
+    assert [told["reason"] for told in daemon.events("daemon.stopping")] == ["error"]
 
 
 def test_new_models_take_over_under_load(make_daemon: MakeDaemon, kafka: str) -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError, ConfigurationError, InputError, OutputError
+from detector.events import Event
 from detector.settings_tree import Settings
 from detector.transport.base import Channel, OutRecord, Sink, Source
 from detector.transport.choose import open_source
 from detector.transport.confluent import ConfluentSink, ConfluentSource
+from detector.transport.events import TopicCreated
 from detector.transport.files import FileSink, FileSource
 from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
 from detector.transport.own_topics import create_missing
@@ -65,14 +67,15 @@ def test_a_missing_input_topic_is_named(kind: Callable[..., Source], kafka: str,
 @pytest.mark.kafka
 @SINKS
 def test_a_missing_output_topic_is_named(kind: Callable[..., Sink], kafka: str, topic: MakeTopic) -> None:
-    """A sink looks for all its topics at start, and names the one that is missing."""
+    """A sink looks for all its topics at start, and names all that are missing, with the flag that makes them."""
     there = topic()
     sink = kind(
-        topics={Channel.ALERTS: there, Channel.DEAD_LETTERS: "nowhere"}, properties={"bootstrap.servers": kafka}
+        topics={Channel.ALERTS: there, Channel.DEAD_LETTERS: "nowhere", Channel.SCORES: "neither"},
+        properties={"bootstrap.servers": kafka},
     )
     with pytest.raises(BrokerError) as error:
         sink.start()
-    _says(error, "'nowhere'", "--create")
+    _says(error, "'nowhere', 'neither'", "oddflow detect --create-topics", "--create ")
 
 
 @SOURCES
@@ -144,13 +147,18 @@ def test_a_topic_with_a_wrong_setting_is_refused(kafka: str, topic: MakeTopic) -
 
 @pytest.mark.kafka
 def test_the_daemons_own_topics_are_created(kafka: str, topic: MakeTopic) -> None:
-    """The topics that the settings name are created, dead letters with room for the largest record."""
+    """The topics that the settings name are created and told; of the input, a topic of nearly its name as well."""
     stem = topic()
     names = {"alerts_topic": f"{stem}-a", "dead_letters_topic": f"{stem}-d", "scores_topic": f"{stem}-s"}
     settings = Settings.model_validate(
         {"input": {"topic": f"{stem}-f", "partitions": 2}, "kafka": {"bootstrap_servers": kafka}, "output": names}
     )
-    assert sorted(create_missing(settings)) == sorted([f"{stem}-f", *names.values()])
+    told: list[Event] = []
+    assert sorted(create_missing(settings, told.append)) == sorted([f"{stem}-f", *names.values()])
+    assert [event for event in told if isinstance(event, TopicCreated) and event.like] == [
+        TopicCreated(f"{stem}-f", 2, like=stem)
+    ]
+    assert len(told) == 4
     assert check_topics({"bootstrap.servers": kafka}, [f"{stem}-f", f"{stem}-d"]) == {f"{stem}-f": 2, f"{stem}-d": 1}
 
 
