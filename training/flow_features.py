@@ -3,7 +3,7 @@
 Windows are passed by all flows, labelled attacks among them, as a daemon's are: what an attack makes of a server's
 usual clients is learnt with them, and they are not raised for it later. (Without, ROC AUC on 34-1, a host that is both
 infected and benign, fell from 0.98 to 0.97, and its TPR at 1 % from 0.81 to 0.00.) But the windows that daemons *begin*
-with have seen no labelled attack: its targets are not known to them.
+with have seen neither a labelled attack nor what was left out as oddest: their targets are not known to them.
 
 The first flows of a file meet empty windows: everything is new to them, as it never is to a daemon that begins with
 what training ended with. So the first stretch is computed anew after the others, moved back in time.

@@ -78,7 +78,7 @@ class Learnt:
 
     extractor: FeatureExtractor
     windows: WindowState | None
-    """After the last peaceful flow."""
+    """After the last flow that is peaceful and was not left out as oddest."""
     everything: Matrix
     """Features of all flows."""
     rows: NDArray[np.intp]
@@ -125,9 +125,6 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     extractor = FeatureExtractor.fit(frame.filter(pl.Series(choice.chosen & choice.peaceful)), spec)
     rows = np.flatnonzero(choice.chosen)
     matrix, windows = training_features(extractor, frame, stretches.ranges[0], partitions, watched.end - watched.start)
-    if windows is not None and not choice.peaceful.all():
-        windows = fresh_windows(extractor)
-        features_of(extractor, frame.filter(pl.Series(choice.peaceful)), windows, partitions[choice.peaceful])
     seen = matrix if len(rows) == len(frame) else matrix[rows]
     tell(f"training {fitting.kind} on {len(rows):,} flows, and on parts of them to judge each by what did not see it")
     calm, cut = choice.calm[rows], stretches.among(rows)
@@ -146,6 +143,11 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     if not judged.steady:
         tell(f"counting less the members that later flows surprise too much: {shares(judged.judging.model)}")
     known = choice.peaceful[rows] & judged.kept
+    passed = choice.peaceful.copy()
+    passed[rows] = known
+    if windows is not None and not passed.all():
+        windows = fresh_windows(extractor)
+        features_of(extractor, frame.filter(pl.Series(passed)), windows, partitions[passed])
     learnt = Learnt(
         extractor=extractor,
         windows=windows,
