@@ -11,20 +11,20 @@ import pytest
 from detector.transport.topics import Topic, ensure_topics
 from tests.kafka.fixtures import make_daemon
 from tests.kafka.world import Daemon, Topics, publish
-from training.demo.broker import EmbeddedKafka
+from tests.transport.guarded import GuardedKafka
 
 __all__ = ["make_daemon"]
 
 
 @pytest.fixture(scope="module")
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedKafka]:
     """A Kafka that may be stopped and changed; every test leaves it running and as it was."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("own-kafka")) as kafka:
+    with GuardedKafka(tmp_path_factory.mktemp("own-kafka")) as kafka:
         yield kafka
 
 
 @pytest.fixture
-def daemon(own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Daemon]:
+def daemon(own_kafka: GuardedKafka, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon on that Kafka, with fresh topics, not started."""
     stem = uuid.uuid4().hex
     topics = Topics(*(f"{stem}-{name}" for name in ("flows", "alerts", "dead-letters", "scores")))

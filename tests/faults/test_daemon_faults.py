@@ -8,7 +8,7 @@ import pytest
 
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.world import Daemon, Outcome, Trickle, simulated, wait_for
-from training.demo.broker import EmbeddedKafka
+from tests.transport.guarded import GuardedKafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
@@ -56,7 +56,7 @@ def test_told_to_end_it_finishes_and_commits(make_daemon: MakeDaemon, kafka: str
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_brokers_that_go_and_come_back(own_kafka: EmbeddedKafka, daemon: Daemon, how: str) -> None:
+def test_brokers_that_go_and_come_back(own_kafka: GuardedKafka, daemon: Daemon, how: str) -> None:
     """While the broker is away it keeps trying and says so once; back, everything comes out, nothing is missing."""
     with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), RATE) as load:
         daemon.start()
@@ -80,7 +80,7 @@ def test_brokers_that_go_and_come_back(own_kafka: EmbeddedKafka, daemon: Daemon,
 
 
 @pytest.mark.parametrize("transport", ["confluent", "kafka-python"])
-def test_told_to_end_without_brokers(own_kafka: EmbeddedKafka, daemon: Daemon, transport: str) -> None:
+def test_told_to_end_without_brokers(own_kafka: GuardedKafka, daemon: Daemon, transport: str) -> None:
     """On SIGTERM while the broker is away it ends by its deadline, commit and all; nothing is missing after."""
     daemon.settings["input"] = {"transport": transport}
     daemon.settings["shutdown"] = {"deadline_s": 6.0}

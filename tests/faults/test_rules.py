@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._resource import ResourceType
 
 from detector.cli.healthcheck import ask
 from tests.bundles import ordinary_flows
 from tests.faults.recorder import Recorder
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Daemon, Trickle, damage, promote, publish, send, simulated, wait_for
+from tests.kafka.world import Daemon, Trickle, damage, limit, promote, publish, send, simulated, wait_for
 from tests.schemas.small_registry import SmallRegistry
-from training.demo.broker import EmbeddedKafka
+from tests.transport.guarded import PASSWORD, GuardedKafka, right
 from training.simulator.scenario import DEFAULT_START
 
 PROVOKED = {
@@ -27,17 +30,19 @@ PROVOKED = {
         "OddflowIncidentsAboveBudget",
         "OddflowInputRejected",
         "OddflowModelRefused",
+        "OddflowOutputsOversized",
         "OddflowPartitionsDiffer",
         "OddflowRegistryUnreadable",
         "OddflowStateNotSaved",
     },
-    "a quiet one": {"OddflowNoRecords"},
+    "a quiet end": {"OddflowNoRecords"},
     "outputs that nobody takes": {
         "OddflowFallingBehind",
         "OddflowOutputsNotAcknowledged",
         "OddflowStandsStill",
     },
     "no broker": {"OddflowBrokerUnreachable"},
+    "a right that is taken away": {"OddflowCommitsFail"},
     "a killed member": {"OddflowDown", "OddflowPartitionsUnread"},
     "other traffic": {"OddflowRetrain"},
     "another network": {"OddflowNetworkUnknown"},
@@ -45,12 +50,6 @@ PROVOKED = {
     "no schema registry": {"OddflowSchemaRegistryLost"},
 }
 """What each test here makes fire; tests/test_deployment.py sees that no rule is missing."""
-
-UNPROVOKED = {
-    "OddflowCommitsFail": "tried with a topic of offsets that wants for replicas: too few failures in the time",
-    "OddflowOutputsOversized": "newer than these tests",
-}
-"""Rules that no test makes fire at a running daemon yet, and why."""
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.slow]
 
@@ -103,8 +102,8 @@ def test_a_well_daemon_raises_nothing(make_daemon: MakeDaemon, kafka: str, tmp_p
 
 
 def late_and_broken() -> list[bytes]:
-    """Flows of the simulator of which every fourth is dated days back, with broken ones between."""
-    values = []
+    """Flows of the simulator of which every fourth is dated days back; broken ones between, a large one first."""
+    values = [b"{" + os.urandom(50_000)]
     for number, value in enumerate(simulated(6_000)):
         flow = msgspec.json.decode(value)
         if number % 4 == 3:
@@ -115,14 +114,15 @@ def late_and_broken() -> list[bytes]:
     return values
 
 
-def test_a_day_of_everything_and_a_quiet_one(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
-    """Clocks, input, registry, state, model, partitions and budget, all at once; then no record at all."""
+def test_a_day_of_everything_with_a_quiet_end(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
+    """Clocks, input, outputs, registry, state, model, partitions and budget, all at once; then no record at all."""
     daemon = make_daemon(
         partitions=2,
         windows=True,
         state={"url": str(tmp_path / "state"), "snapshot_interval_s": 0.2},
         alerts={"false_incidents_per_day": 1.0},
     )
+    limit(kafka, daemon.topics.dead_letters, 10_000)
     daemon.start()
     with Recorder(daemon.port) as recorder:
         recorder.wait(2)
@@ -143,10 +143,8 @@ def test_a_day_of_everything_and_a_quiet_one(make_daemon: MakeDaemon, kafka: str
                 time.sleep(0.1)
         producer.flush()
         wait_for(lambda: daemon.total("oddflow_lag_records") == 0)
-    assert recorder.fired(tmp_path) >= PROVOKED["a busy day of everything"]
-    with Recorder(daemon.port) as quiet:
-        quiet.wait(20)
-    assert quiet.fired(tmp_path) >= PROVOKED["a quiet one"]
+        recorder.wait(20)
+    assert recorder.fired(tmp_path) >= PROVOKED["a busy day of everything"] | PROVOKED["a quiet end"]
     assert daemon.stop() == 0
 
 
@@ -161,8 +159,9 @@ def test_outputs_that_nobody_takes(make_daemon: MakeDaemon, kafka: str, tmp_path
     backlog = [simulated(3_000)[number % 3_000] for number in range(120_000)]
     send(kafka, daemon.topics.flows, backlog)
     with Trickle(kafka, daemon.topics.flows, simulated(3_000), RATE) as load:
-        with Recorder(daemon.port, period_s=2.5) as recorder:
-            recorder.wait(32)
+        with Recorder(daemon.port, period_s=2.0) as recorder:  # an attempt to send takes 5 s
+            recorder.wait(31)
+            wait_for(lambda: readiness(daemon)[0] == 503)
         lag, sent = daemon.total("oddflow_lag_records"), load.sent
         assert readiness(daemon)[0] == 503
         assert readiness(daemon)[1].startswith("outputs have not been acknowledged for ")
@@ -245,8 +244,35 @@ def test_no_schema_registry(make_daemon: MakeDaemon, kafka: str, tmp_path: Path)
 # --- brokers that are the test's own ----------------------------------------------------------------------------------
 
 
+def test_a_right_that_is_taken_away(own_kafka: GuardedKafka, daemon: Daemon, tmp_path: Path) -> None:
+    """Commits that are refused are told of, and go on once the right to read the topic is given back."""
+    for kind in (ResourceType.TOPIC, ResourceType.GROUP):
+        own_kafka.allow(right("daemon", AclOperation.ALL, kind))
+    (tmp_path / "password").write_text(PASSWORD)
+    daemon.settings["kafka"] = {
+        "bootstrap_servers": own_kafka.sasl,
+        "sasl_username": "daemon",
+        "sasl_password_file": str(tmp_path / "password"),
+        "properties": {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"},
+    }
+    daemon.start()
+    taken = right("daemon", AclOperation.READ, ResourceType.TOPIC, daemon.topics.flows, denied=True)
+    with Trickle(daemon.bootstrap, daemon.topics.flows, simulated(3_000), RATE):
+        daemon.wait_until_handled(500)
+        own_kafka.allow(taken)
+        wait_for(lambda: daemon.total("oddflow_commits_total", result="failed") > 0)
+        with Recorder(daemon.port) as recorder:
+            recorder.wait(30)
+        own_kafka.take_back(taken)
+        committed = daemon.committed()
+        wait_for(lambda: daemon.committed() > committed)
+        assert daemon.committed() > committed
+    assert recorder.fired(tmp_path) >= PROVOKED["a right that is taken away"]
+    assert daemon.stop() == 0
+
+
 @pytest.mark.parametrize("transport", ["confluent", "kafka-python"])
-def test_no_broker(own_kafka: EmbeddedKafka, daemon: Daemon, tmp_path: Path, transport: str) -> None:
+def test_no_broker(own_kafka: GuardedKafka, daemon: Daemon, tmp_path: Path, transport: str) -> None:
     """Without a broker nobody knows the lag: it is no number, not the last one; and readiness says what holds."""
     daemon.settings["input"] = {"transport": transport}
     daemon.start()

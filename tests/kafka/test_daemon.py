@@ -9,12 +9,21 @@ from itertools import groupby
 from operator import itemgetter
 
 import pytest
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from detector.transport.base import OutRecord
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import PATIENCE_S, Outcome, Trickle, damage, promote, publish, send, simulated, wait_for
+from tests.kafka.world import (
+    PATIENCE_S,
+    Outcome,
+    Trickle,
+    damage,
+    limit,
+    promote,
+    publish,
+    send,
+    simulated,
+    wait_for,
+)
 from tests.transport.arena import produce
 
 pytestmark = pytest.mark.kafka
@@ -157,14 +166,6 @@ def test_what_a_topic_refuses_for_its_size_stops_nothing(make_daemon: MakeDaemon
     assert told["oddflow.error.value_bytes"] == b"300000"
     assert told["oddflow.error.value_sha256"] == hashlib.sha256(noise).hexdigest().encode()
     assert scraped.total("oddflow_outputs_oversized_total", channel="dead_letters", sent="cut") == 1
-
-
-def limit(kafka: str, topic: str, max_message_bytes: int) -> None:
-    """Have a topic take no larger batches."""
-    entry = ConfigEntry("max.message.bytes", str(max_message_bytes), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
-    admin.incremental_alter_configs([resource])[resource].result(20)
 
 
 def test_other_event_types_are_passed_over(make_daemon: MakeDaemon, kafka: str) -> None:

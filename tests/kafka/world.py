@@ -18,6 +18,8 @@ from typing import Any, Self
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from detector.registry.registry import Registry
 from detector.transport.base import OutRecord
@@ -61,6 +63,14 @@ def publish(registry: Path, number: int = 0, *, promote: bool = True, windows: b
 def promote(registry: Path, version: str) -> None:
     """Make a published version the champion."""
     Registry(str(registry)).promote(MODEL, version, reason="a test")
+
+
+def limit(kafka: str, topic: str, max_message_bytes: int) -> None:
+    """Have a topic take no larger batches."""
+    entry = ConfigEntry("max.message.bytes", str(max_message_bytes), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin.incremental_alter_configs([resource])[resource].result(20)
 
 
 def damage(registry: Path, version: str) -> None:

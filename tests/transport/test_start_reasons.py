@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
-from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._resource import ResourceType
 
 from detector.errors import BrokerError
 from detector.transport.base import Channel, Sink, Source
@@ -19,7 +18,7 @@ from detector.transport.confluent import ConfluentSink, ConfluentSource
 from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
 from detector.transport.topics import Topic, ensure_topics
 from tests.transport.arena import Recorder
-from training.demo.broker import EmbeddedKafka
+from tests.transport.guarded import PASSWORD, GuardedKafka, right
 from training.demo.ports import free_port
 
 pytestmark = [
@@ -42,32 +41,25 @@ def _unfinished_clients() -> Iterator[None]:
     gc.collect()
 
 
-class SecureKafka(EmbeddedKafka):
-    """A Kafka with more listeners: TLS that wants client certificates, and SASL with ACLs."""
+class SecureKafka(GuardedKafka):
+    """With one listener more, by TLS, that wants client certificates."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "kafka")
         self._certificates = folder
-        self.tls, self.sasl = f"localhost:{free_port()}", f"localhost:{free_port()}"
+        self.tls = f"localhost:{free_port()}"
 
     def _settings(self, node: Any, nodes: Any) -> dict[str, str]:
         known = super()._settings(node, nodes)
-        extra = f"TLS://{self.tls},SASL://{self.sasl}"
-        login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
         return known | {
-            "listeners": f"{known['listeners']},{extra}",
-            "advertised.listeners": f"{known['advertised.listeners']},{extra}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,SASL:SASL_PLAINTEXT",
-            "inter.broker.listener.name": "PLAINTEXT",
+            "listeners": f"{known['listeners']},TLS://{self.tls}",
+            "advertised.listeners": f"{known['advertised.listeners']},TLS://{self.tls}",
+            "listener.security.protocol.map": f"{known['listener.security.protocol.map']},TLS:SSL",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self._certificates / "broker.pem"),
             "ssl.truststore.type": "PEM",
             "ssl.truststore.location": str(self._certificates / "ca.crt"),
             "ssl.client.auth": "required",
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl.plain.sasl.jaas.config": f'{login} user_weak="right" user_reader="right";',
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": "User:ANONYMOUS",
         }
 
 
@@ -87,11 +79,6 @@ def certificates(folder: Path) -> None:
     (folder / "broker.pem").write_text((folder / "broker.key").read_text() + (folder / "broker.crt").read_text())
 
 
-def _allowed(kind: ResourceType, name: str, user: str, operation: AclOperation) -> AclBinding:
-    literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-    return AclBinding(kind, name, literal, f"User:{user}", "*", operation, allow)
-
-
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SecureKafka, Path]]:
     """That Kafka, with a topic ``flows``, and where its certificates are."""
@@ -99,13 +86,10 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SecureKaf
     certificates(folder)
     with SecureKafka(folder) as kafka:
         ensure_topics({"bootstrap.servers": kafka.bootstrap_servers}, [Topic("flows"), Topic("alerts")])
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
-        allowed = [
-            _allowed(ResourceType.TOPIC, "flows", "reader", AclOperation.READ),
-            _allowed(ResourceType.TOPIC, "alerts", "reader", AclOperation.DESCRIBE),
-        ]
-        for done in admin.create_acls(allowed).values():
-            done.result(20)
+        kafka.allow(
+            right("reader", AclOperation.READ, ResourceType.TOPIC, "flows"),
+            right("reader", AclOperation.DESCRIBE, ResourceType.TOPIC, "alerts"),
+        )
         yield kafka, folder
 
 
@@ -118,7 +102,7 @@ def said(kind: Callable[..., Source], properties: Mapping[str, object]) -> str:
     return str(error.value)
 
 
-def as_user(kafka: SecureKafka, name: str, password: str = "right") -> dict[str, object]:  # noqa: S107
+def as_user(kafka: SecureKafka, name: str, password: str = PASSWORD) -> dict[str, object]:
     """The properties of a user of the SASL listener."""
     return {
         "bootstrap.servers": kafka.sasl,
