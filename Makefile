@@ -27,7 +27,7 @@ LOCKED_EXTRAS := train demo schema-registry kafka-python-codecs
 
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs bench-speed bench-quality bench-budget dist lock setup promtool clean
+.PHONY: help demo test unit lint docs golden bench-speed bench-quality bench-budget dist lock setup promtool clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lint: $(STAMP)  ## Check style, types, and that generated pages are current
 
 docs: $(STAMP)  ## Write the pages that are made from declarations
 	$(RUN) python -m detector.reference
+
+golden: $(STAMP)  ## Write anew what the golden day is to tell, where that should change (tests/golden)
+	$(RUN) python -m tests.golden.day
 
 bench-speed: $(STAMP)  ## Measure records a second, latency and memory on a real Kafka
 	$(RUN) python -m bench.speed

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.alerts.incident_budget import DAY_S, KEPT, LEAST_KEYS, IncidentCalibration
+from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
@@ -22,6 +22,8 @@ def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0) -> Suspici
         *(np.array(values) for values in np.broadcast_arrays(*map(np.atleast_1d, (surprise, evidence, breadth))))
     )
 
+
+DAY_S, KEPT, LEAST_KEYS = 86_400.0, 4096, 50
 
 OUTBOUND, INTERNAL = DIRECTIONS.index("outbound"), DIRECTIONS.index("internal")
 

@@ -10,26 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.features.clock import (
-    AHEAD,
-    AHEAD_S,
-    BEFORE_END_S,
-    CLOCK,
-    CLOCK_FIELDS,
-    FARTHEST_S,
-    LATE,
-    LATE_S,
-    MOVED,
-    STEPS_AHEAD,
-    STEPS_BACK,
-    STEPS_TENTATIVE,
-    begun,
-    happened_at,
-    hear,
-)
+from detector.features.clock import AHEAD, CLOCK, CLOCK_FIELDS, LATE, MOVED, begun, happened_at, hear
+from detector.features.windows_columns import read_windows
 
 NOW = 1.7e9
 DAY_S = 86_400.0
+
+# Said here once more, not imported: docs/design.md promises them.
+LATE_S, AHEAD_S, BEFORE_END_S, FARTHEST_S = 3600.0, 600.0, 300.0, 90 * DAY_S
+STEPS_AHEAD, STEPS_BACK, STEPS_TENTATIVE = 8, 64, 4
 
 WRONG = [0.0, 4_070_908_800.0, NOW + 2.0**32 / 1000.0, NOW - 2.0**32 / 1000.0, NOW + 7200.0]
 
@@ -111,6 +100,33 @@ def test_going_on_from_training(passed: float, steps: int, void: bool) -> None:
     assert counts_as == [NOW] * (steps - 1) + [NOW + passed] * (11 - steps)
     assert (void_at >= 0) is void
     assert now[-1] == clock[CLOCK] == max(NOW + passed, 0.0 if void else NOW)
+
+
+@pytest.mark.parametrize(
+    ("off", "believed"), [(-3600.0, True), (-3601.0, False), (600.0, True), (601.0, False), (0.0, True)]
+)
+def test_an_hour_late_and_ten_minutes_ahead_are_believed(off: float, believed: bool) -> None:
+    """Up to there a record counts as happening when it says, and beyond as happening now, in each use of the clock."""
+    counts_as = hear(np.array([NOW, NOW, NOW + off]), np.zeros(3, np.int32), {}).counts_as
+    assert counts_as[-1] == (NOW + off if believed else NOW)
+    windows = read_windows({"columns": ["source_flows_1m"]})
+    assert (windows.late_s, windows.ahead_s) == (3600.0, 600.0)
+
+
+def test_those_that_agree_must_follow_each_other() -> None:
+    """Between two that agree on another time, one that agrees with the clock has them begin to count anew."""
+    _, _, _, clock = heard([NOW, NOW + 1])
+    ahead = [NOW + DAY_S] * 7
+    counts_as, _, _, _ = heard([*ahead, NOW + 2, *ahead], clock)
+    assert set(counts_as) == {NOW + 1, NOW + 2}
+
+
+def test_those_that_agree_may_drift() -> None:
+    """Each need only be near the one before it: a day's flows, nine minutes apart, agree with each other."""
+    _, _, _, clock = heard([NOW, NOW + 1])
+    far = [NOW + DAY_S + 540.0 * number for number in range(10)]
+    counts_as, _, _, _ = heard(far, clock)
+    assert counts_as == [NOW + 1] * 7 + far[7:]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from detector.alerts.evidence import EvidenceKeys, Surprises
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
 from training.incidents import Passing, unseen_suspicion
-from training.stretches import LEAST_ROWS, STRETCHES, Stretches, aligned, unseen_scores
+from training.stretches import Stretches, aligned, unseen_scores
 from training.watched import DAY_S
 
 
@@ -21,10 +21,11 @@ def test_every_row_is_in_one_stretch(rows: int, wanted: int) -> None:
     stretches = Stretches.of(rows, wanted)
     assert sum(stretch.stop - stretch.start for stretch in stretches.ranges) == rows
     assert (np.diff(stretches.number) >= 0).all()
-    assert len(stretches.ranges) == 1 or min(np.diff(stretches.bounds)) >= LEAST_ROWS
+    assert len(stretches.ranges) == 1 or min(np.diff(stretches.bounds)) >= 35
+    assert len(stretches.ranges) == max(1, min(wanted, rows // 35))
 
 
-@pytest.mark.parametrize(("days", "stretches"), [(1.0, STRETCHES), (1.95, 2), (3.0, 3), (10.0, 5)])
+@pytest.mark.parametrize(("days", "stretches"), [(1.0, 5), (1.95, 2), (3.0, 3), (10.0, 5)])
 def test_stretches_of_days_are_whole_days(days: float, stretches: int) -> None:
     """Of two days watched or more each hour is judged by what has seen that hour of another day."""
     clock = np.linspace(0.0, days * DAY_S, 4_000)
