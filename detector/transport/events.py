@@ -231,6 +231,8 @@ class TopicReplaced:
     partitions: tuple[int, ...] = ()
     expected: int | None = None
     end: int | None = None
+    held: bool = True
+    """Whether they were read here until now: what is remembered of partitions that only come now is not known here."""
 
     def record(self, metrics: Metrics, log: Log) -> None:
         """Count it, and what was not read of the earlier one."""
@@ -244,7 +246,7 @@ class TopicReplaced:
             partitions=list(self.partitions) or "all",
             lost=self.unread,
             doing="reading from its start",
-            state="what is remembered goes on",
+            state="what is remembered goes on" if self.held else "begins with what the model brings",
             **{name: value for name, value in told.items() if value not in {None, ""}},
         )
 

@@ -291,7 +291,7 @@ class KafkaPythonSource:
         }
         try:
             if own:
-                _commit(consumer, own, deadline)
+                _commit(consumer, own, deadline, lambda: bool(self._seen().partitions))
         except _STALE as error:
             raise StaleCommitError(f"committing offsets: {said(error)}") from error
         except errors.KafkaError as error:
@@ -400,12 +400,13 @@ class KafkaPythonSource:
         return self._consumer
 
 
-def _commit(consumer: Any, positions: Mapping[Any, Any], deadline: Deadline) -> None:
+def _commit(consumer: Any, positions: Mapping[Any, Any], deadline: Deadline, there: Callable[[], bool]) -> None:
+    """Commit within the deadline; not for a topic that is not ``there``: the client would try until then."""
     while True:
         try:
             consumer.commit(positions, timeout_ms=max(min(_COMMIT_STEP_S, deadline.remaining_s), 0.001) * 1000)
         except errors.KafkaTimeoutError:
-            if deadline.passed:
+            if deadline.passed or not there():
                 raise
         else:
             return

@@ -106,10 +106,10 @@ class Positions:
         """How many the topic has, as last seen; None before that, and while it is missing."""
         return None if self.missing else self.identity.partitions or None
 
-    def notice(self, seen: Identity, unread: int = 0) -> bool:
+    def notice(self, seen: Identity, unread: int = 0, *, held: bool = True) -> bool:
         """Take in what the brokers say of the topic now; whether it is another one than before.
 
-        ``unread`` are the records that the earlier one had left.
+        ``unread`` are the records that the earlier one had left; ``held`` whether any of it was read here until now.
         """
         before = self.identity
         if not seen.partitions:
@@ -126,7 +126,7 @@ class Positions:
         if seen.differs(before):
             self._earlier.add(before.id)
             self._added_from = 0
-            self._tell(TopicReplaced(self._topic, before.id, seen.id, unread))
+            self._tell(TopicReplaced(self._topic, before.id, seen.id, unread, held=held))
             return True
         if before.partitions < seen.partitions and before.partitions:
             self._added_from = before.partitions if self._added_from is None else self._added_from
@@ -150,7 +150,8 @@ class Positions:
             if commit is None or commit.offset < 0:
                 starts[number] = self._first(number, committed, span)
             elif self.identity.differs(commit.topic):
-                self._tell(TopicReplaced(self._topic, commit.topic.id, self.identity.id, 0, (number,)))
+                if commit.topic.id not in self._earlier:  # of the whole topic, it was told already
+                    self._tell(TopicReplaced(self._topic, commit.topic.id, self.identity.id, 0, (number,), held=False))
                 starts[number] = span.oldest
             else:
                 starts[number], _ = self.resume(number, commit.offset, span)

@@ -63,8 +63,9 @@ class Recovery:
 
     def notice(self, seen: Identity, assigned: Iterable[int], unread: int) -> None:
         """Take in what the brokers say of the topic; see :meth:`Positions.notice`."""
-        if self._positions.notice(seen, unread):
-            self._outdated = set(assigned)
+        held = set(assigned)
+        if self._positions.notice(seen, unread, held=bool(held)):
+            self._outdated = held
 
     def beginnings(self, numbers: list[int]) -> dict[int, int]:
         """Where to begin with partitions that came.

@@ -219,11 +219,15 @@ class KafkaArena:
         for done in admin.delete_records([place]).values():
             done.result(PATIENCE_S)
 
-    def replace(self) -> None:
-        """Delete and create, at once."""
+    def remove(self) -> None:
+        """Delete the input."""
         admin = self._admin()
         for deleted in admin.delete_topics([self._input]).values():
             deleted.result(PATIENCE_S)
+
+    def replace(self) -> None:
+        """Delete and create, at once."""
+        self.remove()
         ensure_topics({"bootstrap.servers": self._bootstrap}, [Topic(self._input, 2)])
 
     def add_partitions(self, count: int) -> None:

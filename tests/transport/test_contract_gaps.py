@@ -10,7 +10,7 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.events import Event
 from detector.transport.base import RawBatch, Source
-from detector.transport.events import PartitionsAdded, RecordsLost, TopicReplaced
+from detector.transport.events import PartitionsAdded, RecordsLost, TopicMissing, TopicReplaced
 from tests.transport.arena import PATIENCE_S, Arena, KafkaArena, Recorder, poll_until, values, values_of
 from tests.transport.conftest import Running
 
@@ -37,6 +37,12 @@ def commit(source: Source, positions: dict[int, int]) -> None:
             if deadline.passed:
                 raise
             read(source)
+
+
+def commit_for_ever(source: Source, positions: dict[int, int], deadline: Deadline) -> None:
+    """Commit over and over: a broker may take a moment to hear what became of a topic."""
+    while not deadline.passed:
+        source.commit(positions, deadline)
 
 
 def commit_up_to(arena: Arena, running: Running, count: int) -> None:
@@ -126,6 +132,24 @@ def test_a_topic_that_is_made_again_is_read_from_its_start(arena: Arena, running
     assert found[-count:] == wanted
     assert of(told, TopicReplaced)
     assert of(told, RecordsLost) == []
+
+
+def test_a_topic_that_is_gone_takes_no_commit_and_is_told(arena: Arena, running: Running) -> None:
+    """For a topic that was deleted a commit ends before its deadline, so that reading goes on and finds it missing."""
+    if not isinstance(arena, KafkaArena):
+        pytest.skip("in memory, a topic stays")
+    arena.fill(values(20))
+    told: list[Event] = []
+    source = running.source(arena.source(told.append))
+    poll_until(source, 20)
+    arena.remove()
+    deadline = Deadline.after(PATIENCE_S)
+    with pytest.raises(BrokerError):
+        commit_for_ever(source, {0: 20}, deadline)
+    assert not deadline.passed
+    while not source.missing and not deadline.passed:
+        read(source)
+    assert (source.missing, source.partitions, len(of(told, TopicMissing))) == (True, None, 1)
 
 
 def test_a_commit_of_an_earlier_topic_is_no_position(arena: Arena, running: Running) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.transport.events import TopicFound, TopicMissing
-from detector.transport.positions import Identity, Positions
+from detector.transport.events import TopicFound, TopicMissing, TopicReplaced
+from detector.transport.positions import Commit, Identity, Positions, Span
 
 
 def test_a_topic_that_a_broker_did_not_know_for_a_moment_is_found_again() -> None:
@@ -24,3 +24,17 @@ def test_a_missing_topic_has_no_partitions_and_keeps_its_identity() -> None:
         replaced = positions.notice(identity)
         seen.append((replaced, positions.missing, positions.partitions))
     assert seen == [(False, False, 3), (False, True, None), (True, False, 5)]
+
+
+def test_a_topic_that_was_told_replaced_is_not_told_again_where_its_partitions_come() -> None:
+    """Commits of the earlier topic are still no positions; of a topic that nobody has told of yet, they are told."""
+    told: list[object] = []
+    positions = Positions("flows", "earliest", told.append)
+    positions.notice(Identity("one", 1))
+    positions.notice(Identity("two", 1), unread=5, held=False)
+    assert positions.begin([0], {0: Commit(70, Identity("one", 1))}, {0: Span(0, 90)}) == {0: 0}
+    assert positions.begin([0], {0: Commit(70, Identity("zero", 1))}, {0: Span(0, 90)}) == {0: 0}
+    assert told == [
+        TopicReplaced("flows", "one", "two", 5, held=False),
+        TopicReplaced("flows", "zero", "two", 0, (0,), held=False),
+    ]

