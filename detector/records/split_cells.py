@@ -34,6 +34,9 @@ from detector.records.words import ABSENT, build_words, match_words
 HEADER = "header"
 """Kind under which header lines are passed over."""
 
+_HEADER_NAMES = 3
+"""A line that holds so many known names names columns; a record may have one as a value."""
+
 _WORD_BYTES = 8
 _NEVER = np.iinfo(np.uint64).max  # no UTF-8 has such bytes
 
@@ -141,8 +144,31 @@ class SplitReader:
             rejects.extend(
                 Reject(row, *complaints[kind]) for row, kind in zip(cells.rows[bad].tolist(), kinds, strict=True)
             )
+            self._explain_first(intake, ends, rejects)
             cells = cells.keep(good)
         return Reading(cells, rejects, passed_over)
+
+    def _explain_first(self, intake: Intake, ends: NDArray[np.int32], rejects: list[Reject]) -> None:
+        """Where the first reject is a header line that was not known as one, say which names it lacks.
+
+        Only that one is looked at: a file without such a column begins with it, and the rest must cost nothing.
+        """
+        index = int(np.searchsorted(intake.rows, rejects[0].row))
+        lacking = self._lacking(intake.joined[intake.begins[index] : ends[index]])
+        if lacking:
+            detail = f"record: a header line, it seems, but no column is named {', '.join(lacking)}"
+            rejects[0] = rejects[0]._replace(detail=detail)
+
+    def _lacking(self, line: bytes) -> list[str]:
+        """The required fields that a line names none of, if it names others; none if it is no header line."""
+        separator = max(
+            (layout.separator for layout in self._dialect.known), key=lambda sign: line.count(sign.encode())
+        )
+        names = {cell.strip().strip('"').lower() for cell in line.decode(errors="replace").split(separator)}
+        found = {self._spellings[name] for name in names if name in self._spellings}
+        if len(found) < _HEADER_NAMES:
+            return []
+        return [name for name in self._dialect.required if self._spellings[name.lower()] not in found]
 
     def _lay_out(
         self,

@@ -182,6 +182,25 @@ def test_vpcflow_reads_awss_own_orders_and_any_header() -> None:
     assert batch.frame["direction"].to_list() == [None, "outbound"]
 
 
+@pytest.mark.parametrize(
+    ("format", "header", "lacking"),
+    [
+        ("cicflowmeter", b" Destination Port, Flow Duration, Total Fwd Packets,Label", "Protocol, Timestamp"),
+        ("cicflowmeter", b"Src IP,Dst IP,Timestamp,Flow Duration", "Protocol"),
+        ("argus", b"StartTime,Dur,SrcAddr,Sport,DstAddr,Dport", "Proto"),
+        ("vpcflow", b"dstaddr protocol packets start", "srcaddr"),
+    ],
+)
+def test_a_header_line_without_a_needed_column_says_which(format: str, header: bytes, lacking: str) -> None:  # noqa: A002
+    """It is a reject that names the columns that it lacks; the records behind it have too many or too few."""
+    named, other = decode(format, [header, b"80,3,4"]).rejects
+    assert (named.reason, named.detail) == (
+        "field_count",
+        f"record: a header line, it seems, but no column is named {lacking}",
+    )
+    assert "no header line came before it" in other.detail
+
+
 def test_vpcflow_knows_windows_without_data_and_refusals() -> None:
     """NODATA and SKIPDATA are passed over, a refused flow is Zeek's rejected, other widths are rejects."""
     nothing = b"2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA"
