@@ -34,7 +34,7 @@ class FolderStorage:
     def folders(self, path: str, holding: str = "") -> list[str]:
         """Names of the folders under ``path`` that hold a file ``holding``, sorted."""
         try:
-            found = [entry.name for entry in os.scandir(self._root / path) if entry.is_dir()]
+            found = [entry.name for entry in os.scandir(self._root / path) if _is_folder(entry)]
         except FileNotFoundError:
             return []
         whole = [name for name in found if not holding or (self._root / path / name / holding).is_file()]
@@ -110,6 +110,16 @@ class FolderStorage:
         with (folder / ".lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one, or a link to one; a link that leads round to itself is none, and hides no other."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return False
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -65,11 +65,11 @@ class Registry:
         return [name for name in names if NAME.fullmatch(name)]
 
     def aliases(self, model: str) -> dict[str, str]:
-        """The version behind each alias."""
+        """The version behind each alias, but for those that hold no version's name: ``resolve`` says what is wrong."""
         checked("model", model)
         with self._reading(f"the aliases of {model}"):
             names = sorted(self._storage.files(f"{model}/aliases"))
-        found = {name: self._alias(model, name) for name in names if ALIAS.fullmatch(name)}
+        found = {name: self._current(model, name) for name in names if ALIAS.fullmatch(name)}
         return {name: version for name, version in found.items() if version is not None}
 
     def resolve(self, model: str, alias_or_version: str = CHAMPION) -> str:

@@ -1,13 +1,14 @@
 """Which files are meant: names, folders, and globs that no shell has seen, such as those of a settings file.
 
 A folder stands for every file in it and below, a glob (``logs/**/conn.*.gz``) for every file that fits, both by name in
-ascending order. What is hidden (``.x``), a marker (``_SUCCESS``) or of no bytes is left out there; who names a file by
-its name gets that file.
+ascending order. What is hidden (``.x``), a marker (``_SUCCESS``) or of no bytes is left out there, and so is one more
+way to the same file, by a link to it or to a folder around it; who names a file by its name gets that file.
 """
 
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,7 +26,7 @@ def expanded(paths: Sequence[str]) -> list[str]:
     meant = [(given, path) for given in paths for path in _meant(given)]
     by_place: dict[str, str] = {}
     for given, path in meant:
-        place = path if path == STDIN else str(Path(path).absolute())
+        place = path if path == STDIN else os.path.realpath(path)
         if place in by_place:
             ways = "" if by_place[place] == given else f", by {by_place[place]} and by {given}"
             raise ConfigurationError(f"reading {path}: it is given twice{ways}; give it once")
@@ -56,11 +57,19 @@ def _near(path: Path) -> str:
 
 
 def _some(given: str, found: Iterable[Path], within: Path | None = None) -> list[str]:
-    paths = sorted(path for path in found if _counts(path, within))
+    ways: dict[str, Path] = {}
+    for path in sorted((path for path in found if _counts(path, within)), key=_directness):
+        ways.setdefault(os.path.realpath(path), path)
+    paths = sorted(ways.values())
     if not paths:
         what = "in this folder" if within else "by this pattern"
         raise InputError(f"reading {given}: there is no file {what} with anything in it")
     return [str(path) for path in paths]
+
+
+def _directness(path: Path) -> tuple[bool, int, Path]:
+    """By which of several ways to a file it is called: a link to it comes last, then a longer way."""
+    return path.is_symlink(), len(path.parts), path
 
 
 def _counts(path: Path, within: Path | None) -> bool:

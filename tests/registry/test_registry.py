@@ -413,6 +413,20 @@ def test_a_link_to_a_device_is_no_alias(tmp_path: Path) -> None:
     assert registry.resolve("flows") == V2
 
 
+def test_an_odd_alias_or_link_hides_no_other(tmp_path: Path) -> None:
+    """An alias that is empty, and a link that leads round to itself, keep nobody from the sound ones."""
+    registry = filled(Registry(str(tmp_path)))
+    registry.promote("flows", V1)
+    (tmp_path / "flows" / "aliases" / "stray").touch()
+    for folder in (tmp_path, tmp_path / "flows" / "versions"):
+        (folder / "loop").symlink_to("loop")
+    assert registry.aliases("flows") == {"champion": V1}
+    assert registry.versions("flows") == [V1, V2, V3]
+    assert registry.models() == ["flows"]
+    with pytest.raises(RegistryError, match=r"aliases: champion \(.*\); versions"):
+        registry.resolve("flows", "nothing")
+
+
 @pytest.mark.parametrize("url", ["nosuch://bucket/x"])
 def test_an_unknown_scheme_is_one_line(url: str) -> None:
     """A URL that fsspec does not know is one line that shows a good one."""

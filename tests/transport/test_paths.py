@@ -73,3 +73,15 @@ def test_no_file_counts_twice(logs: Path, again: str) -> None:
     """A file that is given twice, by whatever means, is an error: its records would count twice."""
     with pytest.raises(ConfigurationError, match="given twice"):
         expanded([f"{logs}/01/conn.log", again.format(logs)])
+
+
+def test_a_link_is_one_more_way_to_the_same_file(logs: Path) -> None:
+    """By a folder or a pattern a file counts once, by its own name, whatever links lead to it or round in a circle."""
+    (logs / "current.log").symlink_to(logs / "02" / "conn.log")
+    (logs / "01" / "self").symlink_to(".")
+    (logs / "02" / "loop.log").symlink_to("loop.log")
+    every = ["01/conn.log", "01/dns.log", "02/conn.log"]
+    assert names(logs, expanded([str(logs)])) == every
+    assert names(logs, expanded([f"{logs}/**/*.log"])) == every
+    with pytest.raises(ConfigurationError, match=r"given twice, by .*02/conn.log and by .*current.log"):
+        expanded([f"{logs}/02/conn.log", f"{logs}/current.log"])
