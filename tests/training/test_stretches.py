@@ -11,7 +11,7 @@ from detector.alerts.evidence import EvidenceKeys, Surprises
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
 from training.incidents import Passing, unseen_suspicion
-from training.stretches import Stretches, aligned, unseen_scores
+from training.stretches import Stretches, aligned, fitted_rows, unseen_scores
 from training.watched import DAY_S
 
 
@@ -34,6 +34,23 @@ def test_stretches_of_days_are_whole_days(days: float, stretches: int) -> None:
     if days > 1.9:
         cuts = clock[found.bounds[1:-1]] / DAY_S
         assert cuts == pytest.approx(np.round(cuts), abs=0.01)
+
+
+@pytest.mark.parametrize(("usual", "fitted"), [(99_999, 99_999), (100_001, 50_001), (450_000, 90_000)])
+def test_rows_that_are_fitted_are_evenly_spread(usual: int, fitted: int) -> None:
+    """At most a hundred thousand of the usual ones, the same number of them between any two, from first to last."""
+    mask = np.arange(usual + 1_000) >= 1_000
+    rows = fitted_rows(mask)
+    assert (len(rows), len(np.unique(np.diff(rows)))) == (fitted, 1)
+    assert rows[0] == 1_000
+    assert usual + 1_000 - rows[-1] <= rows[1] - rows[0]
+
+
+def test_days_that_are_nearly_empty_are_no_stretches() -> None:
+    """Where a day has too few rows to be judged by, stretches have equally many instead."""
+    clock = np.concatenate([np.linspace(0.0, DAY_S, 20), np.linspace(DAY_S, 3 * DAY_S, 980)])
+    found = Stretches.between(np.ones(1_000, np.bool_), clock)
+    assert np.diff(found.bounds).tolist() == [200] * 5
 
 
 def test_no_row_is_judged_by_what_saw_its_stretch() -> None:

@@ -115,6 +115,59 @@ def test_what_networks_watched(ts: Floats, hours: float) -> None:
     assert Watched.of(ts).seconds / HOUR_S == pytest.approx(hours, rel=0.1)
 
 
+def moved(after: int, seconds: float, count: int = 4_000) -> Floats:
+    """A capture of which all flows after so many are later."""
+    ts = capture(count=count)
+    ts[after:] += seconds
+    return ts
+
+
+@pytest.mark.parametrize(
+    ("count", "wrong", "left_out"),
+    [
+        pytest.param(4_000, 16, 16, id="one in 250"),
+        pytest.param(4_000, 40, 0, id="one in a hundred: no clock is wrong so often"),
+        pytest.param(300, 4, 4, id="four of 300"),
+        pytest.param(300, 6, 0, id="six need no share"),
+        pytest.param(30, 2, 2, id="two of thirty"),
+        pytest.param(30, 4, 0, id="four of thirty"),
+    ],
+)
+def test_how_many_make_a_time_believable(count: int, wrong: int, left_out: int) -> None:
+    """One in two hundred at that time, or five in all; of few flows, one for each ten."""
+    ts = off(lambda _: np.arange(wrong), WRAP_S, capture(count=count))
+    assert (~believable(ts)).sum() == left_out
+
+
+@pytest.mark.parametrize(
+    ("ts", "seconds"),
+    [
+        pytest.param(moved(2_000, 150.0), LONG_S, id="a silence of 150 s among flows each second"),
+        pytest.param(moved(2_000, 50.0), LONG_S + 50, id="of less than a minute"),
+        pytest.param(moved(200, 150.0, 400), LONG_S + 150, id="of 150 s where half a minute is usual"),
+        pytest.param(repeated(350.0, 300.0, 1_500, 20), 6_950.0, id="50 s each five minutes"),
+        pytest.param(repeated(380.0, 300.0, 1_500, 20), 6_000.0, id="80 s each five minutes"),
+        pytest.param(repeated(6 * HOUR_S, 60.0, 200, 12), 66 * HOUR_S + 60, id="bursts of a minute"),
+        pytest.param(repeated(6 * HOUR_S, 180.0, 600, 12), 12 * 180.0, id="captures of three minutes"),
+        pytest.param(repeated(29 * HOUR_S, 9 * HOUR_S, 2_000, 8), 72 * HOUR_S, id="nights of twenty hours are none"),
+        pytest.param(repeated(25 * HOUR_S, 9 * HOUR_S, 2_000, 8), 184 * HOUR_S, id="nights of sixteen hours are"),
+        pytest.param(repeated(20 * HOUR_S, 5 * HOUR_S, 2_000, 8), 40 * HOUR_S, id="three times as long as the day"),
+        pytest.param(repeated(17 * HOUR_S, 5 * HOUR_S, 2_000, 8), 124 * HOUR_S, id="twice as long and more"),
+        pytest.param(repeated(3 * HOUR_S, HOUR_S, 1_000, 8), 8 * HOUR_S, id="no day's work, no night"),
+    ],
+)
+def test_which_silences_are_pauses(ts: Floats, seconds: float) -> None:
+    """Ten times any shorter one, over a minute, between stretches of two; nights between days of four hours and more."""
+    assert Watched.of(ts).seconds == pytest.approx(seconds, rel=0.015)
+
+
+@pytest.mark.parametrize(("lasting", "seconds"), [(1_500.0, 2_160.0), (2_100.0, HOUR_S)])
+def test_starts_decide_where_flows_are_longer_than_half_of_the_capture(lasting: float, seconds: float) -> None:
+    """Of shorter ones, what both starts and ends share was watched, and a minute before the first end."""
+    ts = capture(HOUR_S, 4_000)
+    assert Watched.of(ts, ts + lasting).seconds == pytest.approx(seconds, rel=0.01)
+
+
 def test_connections_that_began_long_ago() -> None:
     """The log of an hour watched an hour, whatever began days before; it is kept, since it ended within."""
     ts, random = capture(HOUR_S, 10_000), np.random.default_rng(4)
