@@ -204,6 +204,17 @@ def test_no_time_is_no_calibration(ts: list[float]) -> None:
         )
 
 
+def test_beyond_what_calibration_saw_rates_fall_no_steeper_than_supported() -> None:
+    """Where it saw hardly any: a nat of surprise e-fold, sums by the fourth power, and what one flow brings is none."""
+    day = calm_day()
+    nearly_none = np.where(day["keys"] < 3, 1.0, 0.0)
+    learnt = IncidentCalibration.fit(**(day | {"suspicion": odd(nearly_none, nearly_none, nearly_none)}))
+    assert rates(learnt, odd(2.0))[0] / rates(learnt, odd(3.0))[0] == pytest.approx(np.e)
+    for way in ("evidence", "breadth"):
+        single, most, twice = rates(learnt, odd(**{way: [1.5, 12.0, 24.0]}))
+        assert single == most == pytest.approx(16 * twice)
+
+
 def test_what_is_told_is_bounded_by_the_keys_behind_it() -> None:
     """Of flows ever odder the rates fall on, but what may be told of them is no less than so many keys support."""
     many, few = (IncidentCalibration.fit(**calm_day(keys=keys, flows=150), seconds=DAY_S) for keys in (40, 3))

@@ -183,6 +183,24 @@ def test_telling_is_bounded() -> None:
     assert book.take() == []
 
 
+def test_an_incident_that_goes_on_is_told_each_minute() -> None:
+    """Besides each doubling, an alert a minute after it was last told tells it again, and none before."""
+    book, told = IncidentBook(), []
+    for number, second in enumerate([0, 1, 2, 3, 30, 62, 63, 122, 123]):
+        book.put(alert(number, ts=T0 + second, duration_s=0.0))
+        told += [second] if book.take() else []
+    assert told == [0, 1, 3, 63, 123]
+
+
+@pytest.mark.parametrize(("place", "together"), [(0, True), (2, True), (3, False)])
+def test_the_first_three_features_lead(place: int, together: bool) -> None:
+    """Alerts of one source belong together by a feature that is among the first three of both, and by no later one."""
+    others = ["dst_bytes_log", "failed", "pair_gap_1h"]
+    features = [*others[:place], "source_peers_1m", *others[place:]]
+    told = put_all(IncidentBook(), [alert(0, "source_peers_1m"), alert(1, *features)])
+    assert (told[0]["id"] == told[1]["id"]) is together
+
+
 def test_a_rise_in_severity_is_told_at_once() -> None:
     """A more severe alert is told whenever it comes; one as severe is not."""
     book = IncidentBook()

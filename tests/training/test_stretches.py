@@ -78,6 +78,13 @@ def test_scores_come_to_the_scale_of_the_model_that_is_kept() -> None:
     assert aligned(scores[:100], np.ones(9), scores).tolist() == scores[:100].tolist()
 
 
+def test_the_middle_and_the_highest_hundredth_come_to_those_of_the_other() -> None:
+    """Of models that differ as no straight line does, those two are where one's scores become the other's."""
+    theirs = np.random.default_rng(1).exponential(size=5_000)
+    ours = theirs**3 + 1.0
+    assert aligned(np.quantile(theirs, [0.5, 0.99]), theirs, ours) == pytest.approx(np.quantile(ours, [0.5, 0.99]))
+
+
 def passing(known: np.ndarray) -> Passing:
     """Two stretches of the same hundred targets, one flow a second each."""
     targets = np.tile(np.arange(100, dtype=np.uint64) + 7, 2)

@@ -157,7 +157,7 @@ def test_how_many_make_a_time_believable(count: int, wrong: int, left_out: int) 
     ],
 )
 def test_which_silences_are_pauses(ts: Floats, seconds: float) -> None:
-    """Ten times any shorter one, over a minute, between stretches of two; nights between days of four hours and more."""
+    """Ten times any shorter one, over a minute, between stretches of two; nights between days of four hours or more."""
     assert Watched.of(ts).seconds == pytest.approx(seconds, rel=0.015)
 
 
