@@ -103,6 +103,8 @@ class Gathering:
     _samples: dict[str, str] = field(default_factory=dict)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     _sample: Sample = field(default_factory=Sample)
+    _fits: bool = False
+    """Whether there was a flow since the sample began."""
 
     def add(self, values: Sequence[bytes | None], source: str, offsets: NDArray[np.int64]) -> FlowBatch:
         """Decode ``values`` of one file or partition, whose numbers in it are ``offsets``."""
@@ -113,11 +115,16 @@ class Gathering:
         batch = self.decoder.decode(values, np.full(len(values), number, dtype=np.int32))
         self._note(batch, source, offsets)
         if len(batch.frame):
+            self._fits = True
             places = [pl.lit(number, pl.Int32).alias(SOURCE), pl.Series(OFFSET, offsets[batch.rows])]
             self._frames.append(batch.frame.drop(ROW).with_columns(places))
-        elif not self._frames:
+        elif not self._fits:
             self._sample.add(values)
         return batch
+
+    def begin_file(self) -> None:
+        """What follows is of another file, which may be of another format."""
+        self._sample, self._fits = Sample(), False
 
     def _note(self, batch: FlowBatch, source: str, offsets: NDArray[np.int64]) -> None:
         self._passed_over.update(batch.passed_over)
@@ -210,6 +217,7 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
     """Read one file. A file whose every record is refused is an error even beside good ones: it is the wrong file."""
     read = accepted = 0
     rejected: Counter[str] = Counter()
+    gathering.begin_file()
     for values in read_values(path):
         batch = gathering.add(values, name, np.arange(read, read + len(values), dtype=np.int64))
         read, accepted = read + len(values), accepted + len(batch.frame)

@@ -236,6 +236,10 @@ def _read_secret_files(values: Values, origins: Origins) -> None:
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
+_LEAST_ALIKE = 0.6
+"""Of whole keys; a lower likeness is of single letters."""
+
+
 def _one_line(error: ValidationError, origins: Origins) -> str:
     details = error.errors(include_url=False, include_input=False)
     first = next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
@@ -253,15 +257,20 @@ def _complaint(detail: ErrorDetails, origins: Origins) -> str:
 
 
 def _nearest_key(key: str) -> str:
-    return f"the nearest known one is {_nearest(key)}"
+    near = _nearest(key)
+    return f"the nearest known one is {near}" if near else f"the sections are {', '.join(Settings.model_fields)}"
 
 
 def _nearest_variable(key: str) -> str:
-    return f"the nearest known one is {_variable(_nearest(key))}"
+    near = _nearest(key)
+    return f"the nearest known one is {_variable(near)}" if near else "docs/configuration.md has all"
 
 
-def _nearest(key: str) -> str:
-    """The known key most like ``key``: in its own section if one is alike there, else anywhere, by name first."""
+def _nearest(key: str) -> str | None:
+    """The known key most like ``key``: in its own section if one is alike there, else anywhere, by name first.
+
+    None where a section's name is like nothing: a key that has little to do with it would only mislead.
+    """
     section, _, name = key.rpartition(".")
     known = list(known_keys())
     sections = list(Settings.model_fields)
@@ -270,9 +279,9 @@ def _nearest(key: str) -> str:
     if not section and (tables := get_close_matches(name, sections, 1, 0.75)):
         return tables[0]
     for words, keys in ((f"{section}.{name}", here), (name, by_name), (key, known)):
-        if alike := get_close_matches(words, keys, 1, 0.75 if keys is not known else 0.0):
+        if alike := get_close_matches(words, keys, 1, 0.75 if keys is not known else _LEAST_ALIKE):
             return by_name.get(alike[0], alike[0])
-    return known[0]
+    return None
 
 
 def _variable(key: str) -> str:

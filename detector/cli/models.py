@@ -279,8 +279,8 @@ def _manifest_table(manifest: Manifest, shown: dict[str, Any]) -> Table:
         "watched": "unknown" if training.watched_s is None else f"{training.watched_s / 3600:.1f} hours of it",
         "features": f"{len(manifest.features.features)}, hash {manifest.features_hash[:12]}",
         "calibrated on": f"{manifest.calibration.rows:,} flows over {manifest.calibration.seconds / 3600:.1f} hours",
-        "parameters": ", ".join(f"{key}={each}" for key, each in manifest.parameters.items()),
-        "quality": _figures({key: figure.value for key, figure in manifest.quality.items()}),
+        "parameters": ", ".join(f"{key}={each}" for key, each in manifest.parameters.items()) or "none given",
+        "quality": _figures({key: figure.value for key, figure in manifest.quality.items()}) or "not measured",
         "digest": manifest.digest,
     }.items():
         _add(table, name, value)

@@ -91,6 +91,7 @@ def test_show_tells_what_a_version_is() -> None:
     assert told("show", SECOND)["aliases"] == []
     code, out, _ = run("show", FIRST)
     assert (code, "1,500 of 1,500 flows" in out, "the first" in out) == (0, True, True)
+    assert ["quality", "not", "measured"] in [line.split() for line in out.splitlines()]
 
 
 @pytest.mark.usefixtures("registry")

@@ -279,7 +279,7 @@ def test_no_promote(flows: Path, tmp_path: Path) -> None:
 
 
 def test_a_format_that_fits_nothing_is_guessed(registry: Path, flows: Path, tmp_path: Path) -> None:
-    """`detect` and `train` end with 3 and say what the records look like, also where they are in an envelope."""
+    """`detect` and `train` end with 3 and say what the records look like, also in an envelope, or beside good files."""
     packed = tmp_path / "packed.json"
     lines = flows.read_bytes().splitlines()[:200]
     packed.write_bytes(b"".join(json.dumps({"message": line.decode()}).encode() + b"\n" for line in lines))
@@ -290,6 +290,11 @@ def test_a_format_that_fits_nothing_is_guessed(registry: Path, flows: Path, tmp_
         assert err.count("format_unfit") == 1
         code, _, err = run("train", "--data", *given)
         assert (code, err.splitlines()[-1].endswith(f"; this looks like {looks}")) == (3, True), err
+    code, _, err = run("train", "--data", str(flows), str(packed), *FORMAT, "--registry", str(registry))
+    assert (code, err.splitlines()[-1].endswith("this looks like zeek in message: --format zeek --unpack message")) == (
+        3,
+        True,
+    ), err
     unpacked = (str(packed), "--format", "zeek", "--unpack", "message", "--registry", str(registry))
     code, _, err = run("detect", "--input", *unpacked, "--output", str(tmp_path / "alerts"))
     assert (code, "read 200: scored 200, dead-lettered 0" in err) == (0, True), err
