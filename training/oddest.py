@@ -30,8 +30,8 @@ def oddest(
     """Who stands out among calibration flows (rows in order of time), by whichever of source or destination is in more.
 
     One row for each, :data:`MOST` at most: ``src_ip`` and ``dst_ip``, null where there are several; ``dst_port``
-    likewise; ``targets`` and ``flows`` raised; ``first``, seconds since 1970; ``way`` of the oddest flow and its
-    ``false_incidents_per_day``, the budget that just raises it.
+    and ``proto`` likewise; ``targets`` and ``flows`` raised; ``first``, seconds since 1970; ``way`` of the oddest flow
+    and its ``false_incidents_per_day``, the budget that just raises it.
     """
     directions = directions_of(frame, inside)
     rates = incidents.rates(suspicion, directions)
@@ -39,7 +39,7 @@ def oddest(
     deepest = incidents.incidents[:DEEP][-1] / incidents.days
     target = pl.struct("src_ip", "dst_ip", "dst_port")
     raised = (
-        frame.select("ts", "src_ip", "dst_ip", "dst_port")
+        frame.select("ts", "src_ip", "dst_ip", "dst_port", "proto")
         .with_columns(pl.Series("rate", rates), pl.Series("way", ways, pl.String))
         .filter(pl.col("rate") <= deepest)
         .with_columns(
@@ -52,7 +52,7 @@ def oddest(
     return (
         raised.group_by("by_source", "who")
         .agg(
-            *(_only(name) for name in ("src_ip", "dst_ip", "dst_port")),
+            *(_only(name) for name in ("src_ip", "dst_ip", "dst_port", "proto")),
             target.n_unique().alias("targets"),
             pl.len().alias("flows"),
             pl.col("ts").min().alias("first"),
@@ -86,12 +86,18 @@ def _only(name: str) -> pl.Expr:
 
 def _who(row: dict[str, Any]) -> str:
     source, destination = row["src_ip"] or "several", row["dst_ip"] or "several"
-    port = "several ports" if row["targets"] > 1 else "no port"
-    if row["dst_port"] is not None:
-        port = f"port {row['dst_port']}"
     count = f" ({row['targets']:,} targets)" if row["targets"] > 1 else ""
     flows = "1 flow" if row["flows"] == 1 else f"{row['flows']:,} flows"
-    return f"{source} to {destination}, {port}{count}: {flows}"
+    return f"{source} to {destination}, {_port(row)}{count}: {flows}"
+
+
+def _port(row: dict[str, Any]) -> str:
+    """Such as ``port 445/tcp``; ICMP has a code there, which is no port."""
+    if row["proto"] == "icmp":
+        return "icmp"
+    if row["dst_port"] is not None:
+        return f"port {row['dst_port']}" + (f"/{row['proto']}" if row["proto"] else "")
+    return "several ports" if row["targets"] > 1 else "no port"
 
 
 def _at(seconds: float) -> str:

@@ -14,7 +14,7 @@ from detector.alerts.evidence import evidence_keys
 from detector.alerts.incident_budget import DAY_S, IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from tests.training.test_commands import FORMAT, run, write
-from training.oddest import DEEP, as_rows, oddest
+from training.oddest import DEEP, as_rows, as_text, oddest
 
 ROWS = 400
 
@@ -25,6 +25,7 @@ def calibration(surprise: NDArray[np.float64], **columns: list[str] | list[int])
         "src_ip": [f"10.0.{n // 250}.{n % 250}" for n in range(ROWS)],
         "dst_ip": [f"203.0.{n // 250}.{n % 250}" for n in range(ROWS)],
         "dst_port": [443] * ROWS,
+        "proto": ["tcp"] * ROWS,
     }
     ts = np.linspace(0.0, DAY_S, ROWS)
     frame = pl.DataFrame({"ts": ts, **hosts, **columns}, schema_overrides={"dst_port": pl.Int32})
@@ -42,6 +43,7 @@ def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:
         "src_ip": "10.0.1.149",
         "dst_ip": "203.0.1.149",
         "dst_port": 443,
+        "proto": "tcp",
         "targets": 1,
         "flows": 1,
         "first": DAY_S,
@@ -67,6 +69,16 @@ def test_a_scan_is_told_by_its_source_and_a_flood_by_its_destination() -> None:
         (None, "10.9.9.9", 443, DEEP)
     ]
     assert scan[0]["first"] == "1970-01-01T00:00:00+00:00"
+
+
+def test_ports_are_told_with_their_protocol_and_icmp_without() -> None:
+    """A target's port stands with its protocol; what ICMP has in its place, a code, is called no port."""
+    told = as_text(calibration(np.arange(ROWS) / 40.0, proto=[*["tcp"] * (ROWS - 2), "icmp", "udp"]))
+    assert [line.split(", ")[1] for line in told.splitlines()[1:-1]] == [
+        "port 443/udp: 1 flow",
+        "icmp: 1 flow",
+        "port 443/tcp: 1 flow",
+    ]
 
 
 def test_where_nothing_stands_out_nothing_is_said() -> None:
