@@ -217,3 +217,11 @@ def test_healthcheck_without_a_daemon_is_no() -> None:
     code, out, err = run("healthcheck", "--host", "127.0.0.1", "--port", str(port))
     assert (code, out) == (1, "")
     assert err.startswith(f"no answer at 127.0.0.1:{port}: ")
+
+
+def test_a_closed_standard_error_ends_nothing() -> None:
+    """Where a shell closed it, what is logged goes nowhere, and the command does what it does."""
+    code = "import sys; sys.stderr = None; sys.argv = ['oddflow', '--version']; from detector.cli import main\n"
+    code += "try: main()\nfinally: print('x', file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.startswith("oddflow "), done.stdout.count("\n"), done.stderr) == (True, 1, "")

@@ -123,6 +123,8 @@ def root(
 
 def main() -> None:
     """Run the command line: the script ``oddflow``."""
+    if sys.stderr is None:  # closed, as by 2>&-: what is logged has to go somewhere
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
     try:
         app()
     except KeyboardInterrupt:  # while importing or cleaning up; typer has the rest

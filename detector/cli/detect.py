@@ -125,11 +125,20 @@ def _check_fit(settings: Settings, to_files: Mapping[str, str | None], of_kafka:
 def _check_outputs(settings: Settings) -> None:
     from detector.transport.paths import expanded  # noqa: PLC0415 - --help needs none
 
-    read = {Path(path).absolute(): path for path in expanded(settings.input.paths) if path != STDIN}
+    read = {_place(path): path for path in expanded(settings.input.paths) if path != STDIN}
     output = settings.output
     for path in (output.alerts_path, output.dead_letters_path, output.scores_path, output.incidents_path):
-        if path is not None and (given := read.get(Path(path).absolute())) is not None:
+        if path is not None and (given := read.get(_place(path))) is not None:
             raise ConfigurationError(f"{given}: it is an input and an output; give another file for one of them")
+
+
+def _place(path: str) -> tuple[int, int] | str:
+    """The file that is meant, whatever links lead to it; where there is none yet, its path."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return str(Path(path).absolute())
+    return found.st_dev, found.st_ino
 
 
 def _run(settings: Settings, *, create_topics: bool) -> None:

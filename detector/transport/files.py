@@ -225,20 +225,22 @@ class FileSink:
 
     def __init__(self, *, paths: Mapping[Channel, str | Path], tell: Tell = silent) -> None:
         self._paths = {channel: str(path) for channel, path in paths.items()}
+        self._places = {channel: _place(path) for channel, path in self._paths.items()}
         self._tell = tell
         self._files: dict[str, _OutFile] = {}
+        """By place: two paths may lead to one file, and each would write over what came by the other."""
 
     def start(self) -> None:
         """Open. Raises OutputError for a path that cannot be written."""
-        for path in self._paths.values():
-            if path not in self._files:
-                self._files[path] = _OutFile(path)
+        for channel, path in self._paths.items():
+            if (place := self._places[channel]) not in self._files:
+                self._files[place] = _OutFile(path)
 
     def send(self, channel: Channel, records: Iterable[OutRecord]) -> None:
         """Buffer records; see the base."""
         if channel not in self._paths:
             raise OutputError(f"writing {channel.value}: no file is set for it")
-        file = self._files.get(self._paths[channel])
+        file = self._files.get(self._places[channel])
         if file is None:
             raise OutputError(f"writing {self._paths[channel]}: the sink is not started, or stopped")
         render = _dead_letter_line if channel is Channel.DEAD_LETTERS else _value_line
@@ -266,6 +268,8 @@ class _OutFile:
         self._name = "standard output" if path == STDIN else path
         self.lines: list[bytes] = []
         self._size = 0
+        if path == STDIN and sys.stdout is None:  # as where a shell was told >&-
+            raise OutputError("writing standard output: it is closed; choose another path")
         try:
             self._handle = os.dup(sys.stdout.fileno()) if path == STDIN else os.open(path, _NEW_FILE, 0o644)
         except OSError as error:
@@ -302,6 +306,11 @@ class _OutFile:
 
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+
+
+def _place(path: str) -> str:
+    """The file that is meant, whatever links lead to it."""
+    return path if path == STDIN else os.path.realpath(path)
 
 
 def _value_line(record: OutRecord) -> bytes:

@@ -52,6 +52,17 @@ def test_an_input_is_not_overwritten(flag: str, tmp_path: Path) -> None:
     assert (code, "it is an input and an output" in said, path.read_text()) == (2, True, "{}\n")
 
 
+def test_an_input_is_not_overwritten_by_way_of_a_link(tmp_path: Path) -> None:
+    """A link to the file that is read is that file, and so is a hard link."""
+    path = tmp_path / "in"
+    path.write_text("{}\n")
+    (tmp_path / "link").symlink_to("in")
+    (tmp_path / "hard").hardlink_to(path)
+    for other in ("link", "hard"):
+        code, said = run("--input", str(path), "--output", str(tmp_path / other))
+        assert (code, "it is an input and an output" in said, path.read_text()) == (2, True, "{}\n")
+
+
 def test_a_mistyped_input_is_told_before_a_model_is_loaded(tmp_path: Path) -> None:
     """A file that is not there ends with 3, whatever the registry."""
     code, said = run("--input", str(tmp_path / "missing"), "--registry", str(tmp_path / "none"))

@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from detector.deadline import Deadline
-from detector.errors import InputError
+from detector.errors import InputError, OutputError
 from detector.transport.base import Channel, OutRecord
 from detector.transport.files import FileSink, FileSource, read_values
 from tests.transport.arena import Recorder, poll_until, values_of
@@ -180,3 +180,24 @@ def test_channels_can_share_a_file(tmp_path: Path) -> None:
     sink.flush(Deadline.after(1))
     sink.stop(Deadline.after(1))
     assert path.read_bytes() == b"alert\nscore\n"
+
+
+@pytest.mark.parametrize("again", ["./all.jsonl", "link.jsonl"])
+def test_two_ways_to_a_file_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str) -> None:
+    """Channels whose paths lead to the same file share it as well: neither is written over the other."""
+    monkeypatch.chdir(tmp_path)
+    Path("link.jsonl").symlink_to("all.jsonl")
+    sink = FileSink(paths={Channel.ALERTS: "all.jsonl", Channel.SCORES: again})
+    sink.start()
+    for channel in (Channel.ALERTS, Channel.SCORES):
+        sink.send(channel, [OutRecord(channel.value.encode())])
+        sink.flush(Deadline.after(1))
+    sink.stop(Deadline.after(1))
+    assert Path("all.jsonl").read_bytes() == b"alerts\nscores\n"
+
+
+def test_a_closed_standard_output_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a shell closed it, that is an error with a reason."""
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(OutputError, match="writing standard output: it is closed"):
+        FileSink(paths={Channel.ALERTS: "-"}).start()
