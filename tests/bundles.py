@@ -49,7 +49,14 @@ def ordinary_flows(count: int, seed: int = 0, start: float = 1.7e9) -> pl.DataFr
 
 
 @cache
-def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, partitions: int = 1) -> Mapping[str, bytes]:
+def bundle(
+    number: int = 0,
+    name: str = "flows",
+    *,
+    windows: bool = False,
+    partitions: int = 1,
+    kind: str = "isolation-forest",
+) -> Mapping[str, bytes]:
     """The files of a model; another ``number`` is another model, trained a minute later.
 
     One with ``windows`` is trained on what came right before simulated traffic, over ``partitions``.
@@ -61,7 +68,7 @@ def bundle(number: int = 0, name: str = "flows", *, windows: bool = False, parti
         flows,
         Choice(calm=everything, chosen=everything, peaceful=everything),
         spec,
-        Fitting(kind="isolation-forest", seed=number, params={"n_estimators": 20}),
+        Fitting(kind=kind, seed=number, params={"n_estimators": 20} if kind == "isolation-forest" else {}),
         Watched.of(flows["ts"].to_numpy()),
     )
     judging = learnt.judging

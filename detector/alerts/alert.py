@@ -20,12 +20,15 @@ from detector.alerts.content import Content
 from detector.alerts.decide import Decision
 from detector.alerts.directions import directions_of
 from detector.alerts.ecs import ecs
-from detector.alerts.explain import SINCE, Explanations, explained, readable, sentence
+from detector.alerts.explain import Explanations, explained, readable
 from detector.alerts.identity import record_ids
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.ocsf import ocsf
+from detector.alerts.rarity import Rarity
+from detector.alerts.readings import Readings
 from detector.alerts.suspicion import WAYS
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
+from detector.alerts.wording import Told, Way, Weighed, tell
 from detector.errors import ConfigurationError
 from detector.models.bundle import LoadedModel
 from detector.printable import printable_json
@@ -55,6 +58,7 @@ class AlertWriter:
         self._lay_out = SHAPES[shape]
         self._top_features = top_features
         self.max_text_bytes = max_text_bytes
+        self._readings: tuple[str, Readings] | None = None
 
     def write(  # noqa: PLR0917 - a batch is its arrays, one by one
         self,
@@ -72,8 +76,18 @@ class AlertWriter:
         ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``. Each alert is
         put into ``incidents`` and carries the id of its own.
         """
-        bounds = {"top_features": self._top_features, "max_text_bytes": self.max_text_bytes}
-        contents = build_alerts(raw, flows, matrix, scores, decision, explanations, model, **bounds)
+        contents = build_alerts(
+            raw,
+            flows,
+            matrix,
+            scores,
+            decision,
+            explanations,
+            model,
+            self._read(model),
+            top_features=self._top_features,
+            max_text_bytes=self.max_text_bytes,
+        )
         if incidents is not None:
             for content, row in zip(contents, decision.rows.tolist(), strict=True):
                 content.incident = incidents.put(content, row)
@@ -81,6 +95,17 @@ class AlertWriter:
             OutRecord(printable_json(_encoder.encode(self._lay_out(content))), key=content.flow["src_ip"].encode())
             for content in contents
         ]
+
+    def _read(self, model: LoadedModel) -> Readings:
+        """How the model's features are read: worked out once for each model."""
+        if self._readings is None or self._readings[0] != model.digest:
+            self._readings = model.digest, readings_of(model)
+        return self._readings[1]
+
+
+def readings_of(model: LoadedModel) -> Readings:
+    """How a model's features are read."""
+    return Readings.of(model.extractor.spec, model.usual, model.extractor.encoders)
 
 
 def build_alerts(  # noqa: PLR0917 - as above
@@ -91,11 +116,12 @@ def build_alerts(  # noqa: PLR0917 - as above
     decision: Decision,
     explanations: Explanations,
     model: LoadedModel,
+    readings: Readings,
     *,
     top_features: int = 5,
     max_text_bytes: int = MAX_TEXT_BYTES,
 ) -> list[Content]:
-    """Gather what each alert tells, in row order."""
+    """Gather what each alert tells, in row order; ``readings`` are the model's."""
     rows = decision.rows
     if not len(rows):
         return []
@@ -107,6 +133,11 @@ def build_alerts(  # noqa: PLR0917 - as above
     parts = None if flows.parts is None else flows.parts[rows]
     told = flows.frame[rows]
     positions = _positions(raw, places, parts)
+    weighed = Weighed.of(readings, matrix[rows], explanations.contributions)
+
+    def say(row: int, flow: dict[str, Any], way: Way, rarity: Rarity) -> Told:
+        return tell(readings, weighed, row, values[row], flow, way, rarity)
+
     columns = zip(
         record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
         positions,
@@ -124,9 +155,11 @@ def build_alerts(  # noqa: PLR0917 - as above
         explanations.outputs,
         _suspicions(decision),
         _ways(decision),
+        _rarities(decision, model),
+        range(len(rows)),
         strict=True,
     )
-    return [_content(*each, model=origin, max_text_bytes=max_text_bytes) for each in columns]
+    return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes) for each in columns]
 
 
 def _positions(raw: RawBatch, places: NDArray[np.uint32], parts: NDArray[np.int32] | None) -> list[dict[str, Any]]:
@@ -158,15 +191,18 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     base: float,
     output: float,
     suspicion: dict[str, float] | None,
-    way: str,
+    way: Way,
+    rarity: Rarity,
+    row: int,
     *,
+    say: Callable[[int, dict[str, Any], Way, Rarity], Told],
     model: dict[str, str],
     max_text_bytes: int,
 ) -> Content:
     flow, cut = bound_texts({name: value for name, value in columns.items() if _is_told(value)}, max_text_bytes)
     src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
     ipv6 = ":" in src_ip
-    target = _target(flow)
+    told = say(row, flow, way, rarity)
     start_ms = _milliseconds(flow["ts"])
     return Content(
         id=record_id,
@@ -177,8 +213,8 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         score=score,
         p_value=p_value,
         threshold=threshold,
-        why=sentence(src_ip, target, features, p_value, SINCE[way]),
-        title=f"Unusual flow: {src_ip} to {target}",
+        why=told.message,
+        title=f"Unusual flow: {src_ip} to {_target(flow)}",
         flow=flow,
         direction=direction,
         ip_version=6 if ipv6 else 4,
@@ -190,6 +226,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         model=model,
         position=position,
         suspicion=suspicion,
+        facts=told.facts,
         cut=cut,
     )
 
@@ -203,11 +240,22 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     return [dict(zip(names, each, strict=True)) for each in values]
 
 
-def _ways(decision: Decision) -> list[str]:
+def _ways(decision: Decision) -> list[Way]:
     """By what each alert is oddest."""
     if decision.ways is None:
-        return ["surprise"] * len(decision.rows)
-    return [WAYS[place] for place in decision.ways.tolist()]
+        return [Way()] * len(decision.rows)
+    surprises = [None] * len(decision.rows) if decision.suspicion is None else decision.suspicion.surprise.tolist()
+    return [Way(WAYS[place], surprise) for place, surprise in zip(decision.ways.tolist(), surprises, strict=True)]
+
+
+def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
+    """What each alert was graded by."""
+    if decision.rates is not None:
+        least = 0.0 if model.incidents is None else model.incidents.least_told
+        return [Rarity(per_day=rate, least=rate <= least) for rate in decision.rates.tolist()]
+    shares = decision.p_values if decision.shares is None else decision.shares
+    told = zip(shares.tolist(), (shares >= decision.p_values).tolist(), strict=True)
+    return [Rarity(share=share, counted=counted) for share, counted in told]
 
 
 def _is_told(value: object) -> bool:

@@ -24,6 +24,7 @@ class Content:
     p_value: float
     threshold: float
     why: str
+    """One sentence for people: see :mod:`detector.alerts.wording`."""
     title: str
     flow: dict[str, Any]
     direction: str
@@ -42,6 +43,8 @@ class Content:
     """Surprise, evidence and rate, where false incidents are what the budget counts."""
     incident: dict[str, Any] | None = None
     """Which incident it belongs to, where incidents are kept: see :mod:`detector.alerts.incidents`."""
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    """The numbers of ``why``, in its order."""
     cut: list[dict[str, Any]] = field(default_factory=list)
     """Which texts are not whole: see :mod:`detector.alerts.texts`."""
 
@@ -55,6 +58,7 @@ class Content:
             "p_value": self.p_value,
             "threshold": self.threshold,
             "why": self.why,
+            "facts": self.facts,
             "model": self.model,
             "position": self.position,
             "flow": self.flow,

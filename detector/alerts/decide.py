@@ -95,6 +95,8 @@ class Decision:
     """False incidents per day that raise each row, likewise; no fewer than the calibration supports."""
     ways: NDArray[np.intp] | None = None
     """The place in WAYS of that by which each row is oddest, likewise."""
+    shares: NDArray[np.float64] | None = None
+    """Of usual flows, that are as odd: by which severity was graded, where the budget is one of flows."""
 
     @property
     def by_evidence(self) -> NDArray[np.bool_]:
@@ -115,8 +117,10 @@ def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget
         return Decision(rows, np.empty(0), np.empty(0, dtype=np.int64), np.empty(0))
     chosen = scores[rows]
     p_values = calibration.p_values(chosen)
-    grades = severity(chosen, p_values, calibration, budget.share(calibration))
-    return Decision(rows, p_values, grades, np.full(len(rows), threshold))
+    shares = continued(chosen, p_values, calibration)
+    return Decision(
+        rows, p_values, severity(shares, budget.share(calibration)), np.full(len(rows), threshold), shares=shares
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +169,20 @@ class IncidentRule:
         )
 
 
-def severity(
-    scores: NDArray[np.float64], p_values: NDArray[np.float64], calibration: Calibration, share: float
-) -> NDArray[np.int64]:
-    """Grade alerts, shape (alerts,), against the budget as a share of rows; never falling as scores rise."""
+def continued(
+    scores: NDArray[np.float64], p_values: NDArray[np.float64], calibration: Calibration
+) -> NDArray[np.float64]:
+    """The share of usual flows that are as odd, shape (alerts,): the p-value, continued as far as the tail supports."""
     tail = Tail.of(calibration)
-    beyond = np.minimum(tail.beyond(np.maximum(scores, tail.begin)), tail.supported) / math.log(10.0)
+    beyond = np.minimum(tail.beyond(np.maximum(scores, tail.begin)), tail.supported)
+    shares: NDArray[np.float64] = p_values * np.exp(-beyond)
+    return shares
+
+
+def severity(shares: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
+    """Grade alerts of such :func:`continued` shares, shape (alerts,), against the budget as a share of rows."""
     with np.errstate(divide="ignore"):
-        decades = -np.log10(p_values) + math.log10(max(share, 1e-12)) + beyond
+        decades = math.log10(max(budget, 1e-12)) - np.log10(shares)
     steps = np.clip(np.floor(decades), 0, Severity.CRITICAL - Severity.LOW)
     graded: NDArray[np.int64] = Severity.LOW + steps.astype(np.int64)
     return graded

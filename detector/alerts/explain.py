@@ -1,4 +1,4 @@
-"""Why a row is an alert: the features that made it one, their usual range, and a sentence for people.
+"""Why a row is an alert: the features that made it one, and their usual range; :mod:`detector.alerts.wording` says it.
 
 The usual range of a feature lies between two quantiles of the rows that the model was trained on; it comes with the
 bundle (``detector.models.usual``).
@@ -7,7 +7,6 @@ bundle (``detector.models.usual``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,9 +17,6 @@ from detector.alerts.decide import Decision
 from detector.models.base import Attribution
 from detector.models.bundle import LoadedModel
 from detector.models.usual import UsualRange
-
-NAMED = 3
-"""Features that the sentence names; the document lists more."""
 
 Deviation = Literal["high", "low", "usual"]
 """Where a value lies against its usual range; ``usual`` for one that is odd only together with others."""
@@ -106,46 +102,3 @@ def explained(
         ]
         for row, given, columns in zip(values, contributions.tolist(), tops, strict=True)
     ]
-
-
-def sentence(src_ip: str, target: str, features: list[dict[str, Any]], share: float, since: str = "") -> str:
-    """Say it in one sentence; ``share`` is the p-value, ``since`` (of ``SINCE``) what weighed more."""
-    reasons = "; ".join(_phrase(feature) for feature in features[:NAMED])
-    return f"{src_ip} to {target} is odder than all but {_share(share)} of usual flows{since}: {reasons}."
-
-
-SINCE = {
-    "surprise": "",
-    "evidence": " and has been odd for a while",
-    "breadth": ", the latest of many odd ones from there to new targets",
-}
-"""What to say of a flow by the way in which it is oddest: what came before it."""
-
-
-def _phrase(feature: dict[str, Any]) -> str:
-    name = words(feature["name"])
-    value = f"{feature['value']:.4g}"
-    usual = _range(feature["usual_low"], feature["usual_high"])
-    if feature["deviation"] == "usual":
-        return f"{name} is {value}, rare beside the rest (usual {usual})"
-    return f"{name} is unusually {feature['deviation']} at {value} (usual {usual})"
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-
-
-def _share(p_value: float) -> str:
-    """Such as ``0.1 %``, or ``1 in 20,000`` for what no percentage shows well."""
-    return f"{100 * p_value:.2g} %" if p_value >= 0.001 else f"1 in {round(1 / p_value):,}"
-
-
-@lru_cache(4_096)  # there are as many as features
-def words(name: str) -> str:
-    """A feature's name as it is read aloud: ``src_bytes_log`` is *source bytes (log)*."""
-    log = name.endswith("_log")
-    parts = [_SPOKEN.get(part, part) for part in name.removesuffix("_log").split("_")]
-    return " ".join(parts) + (" (log)" if log else "")
-
-
-_SPOKEN = {"src": "source", "dst": "destination", "proto": "protocol", "tcp": "TCP", "udp": "UDP"}

@@ -14,13 +14,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.errors import BundleError
+from detector.features.meanings import Meaning, Topic, signed
 from detector.features.spec import Feature
+from detector.printable import printable
 from detector.records.flow import LABEL, ROW, SCHEMA
 
 EXTRA = "extra"
 """The family of these features."""
 
 REVISION = 1
+
+LONGEST_NAME = 64
+"""Characters of a column's name that sentences tell."""
 
 NO_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - what formats without addresses say
 """Where all flows come from these, neither addresses, ports nor windows can tell anything."""
@@ -29,6 +34,12 @@ NO_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - what formats without addresses 
 def extra_features(columns: Sequence[str]) -> tuple[Feature, ...]:
     """The features of these columns."""
     return tuple(Feature(column, EXTRA, REVISION) for column in columns)
+
+
+def extra_meaning(column: str) -> Meaning:
+    """What such a column tells: its number by its own name, since nobody told its unit."""
+    name = printable(column[:LONGEST_NAME]).replace("{", "(").replace("}", ")")
+    return Meaning(Topic.EXTRA, name, inverse=signed, says=f"{name} is {{value}}", brief=f"{name} of {{value}}")
 
 
 def is_extra(feature: Feature) -> bool:

@@ -7,7 +7,7 @@ Every value is finite, and depends on nothing but its own row and what was learn
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,16 @@ from numpy.typing import NDArray
 from detector.features.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVATE
 from detector.features.encoders import FAILED, KNOWN, PORTS
 from detector.features.flows import Flows
+from detector.features.meanings import (
+    Meaning,
+    Topic,
+    Unit,
+    balance,
+    counted,
+    from_milliseconds,
+    rare,
+    yes_or_no,
+)
 from detector.features.spec import Feature
 from detector.models.compiled import njit
 
@@ -38,10 +48,16 @@ class Family:
 
     name: str
     revision: int
-    columns: tuple[str, ...]
+    meanings: Mapping[str, Meaning]
+    """What each column tells, by its name and in their order."""
     fill: Callable[[Flows, Columns], None]
     categories: tuple[str, ...] = ()
     """Text columns of the frame that need an encoder."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns, in order."""
+        return tuple(self.meanings)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -187,42 +203,161 @@ def _fill_addresses(
         out[i, 4] = 1.0 if same else 0.0
 
 
+_MOST_FLOWS = "99 of 100 flows {bound}"
+
+_VOLUMES = {
+    "duration_log": Meaning(
+        Topic.DURATION,
+        "duration",
+        Unit.SECONDS,
+        from_milliseconds,
+        "it lasted {value}",
+        brief="a duration of {value}",
+        column="duration_s",
+    ),
+    "src_bytes_log": Meaning(
+        Topic.BYTES,
+        "bytes sent",
+        Unit.BYTES,
+        counted,
+        "it sent {value}",
+        _MOST_FLOWS,
+        "{value} sent",
+        asides=(" in {duration_log}", ", {dst_bytes_log} came back"),
+        column="src_bytes",
+    ),
+    "dst_bytes_log": Meaning(
+        Topic.BYTES,
+        "bytes received",
+        Unit.BYTES,
+        counted,
+        "{value} came back",
+        _MOST_FLOWS,
+        "{value} received",
+        asides=(" in {duration_log}", " for {src_bytes_log} sent"),
+        column="dst_bytes",
+    ),
+    "src_packets_log": Meaning(
+        Topic.PACKETS,
+        "packets sent",
+        Unit.PACKETS,
+        counted,
+        "it sent {value}",
+        _MOST_FLOWS,
+        "{value} sent",
+        column="src_packets",
+    ),
+    "dst_packets_log": Meaning(
+        Topic.PACKETS,
+        "packets received",
+        Unit.PACKETS,
+        counted,
+        "{value} came back",
+        _MOST_FLOWS,
+        "{value} received",
+        column="dst_packets",
+    ),
+    "bytes_per_second_log": Meaning(
+        Topic.PACKETS,
+        "bytes a second",
+        Unit.BYTE_RATE,
+        counted,
+        "it ran at {value}",
+        brief="a rate of {value}",
+        over=("duration_s",),
+    ),
+    "packets_per_second_log": Meaning(
+        Topic.PACKETS,
+        "packets a second",
+        Unit.PACKET_RATE,
+        counted,
+        "it ran at {value}",
+        brief="a rate of {value}",
+        over=("duration_s",),
+    ),
+    "src_bytes_per_packet_log": Meaning(
+        Topic.PACKETS,
+        "bytes of a packet sent",
+        Unit.BYTES,
+        counted,
+        "its packets carry {value} each",
+        brief="{value} a packet sent",
+        over=("src_packets",),
+    ),
+    "dst_bytes_per_packet_log": Meaning(
+        Topic.PACKETS,
+        "bytes of a packet received",
+        Unit.BYTES,
+        counted,
+        "packets that came back carry {value} each",
+        brief="{value} a packet received",
+        over=("dst_packets",),
+    ),
+    "bytes_balance": Meaning(
+        Topic.BALANCE,
+        "share of the bytes that went out",
+        Unit.PERCENT,
+        balance,
+        "{value} of its bytes went out",
+        brief="{value} of the bytes going out",
+        over=("src_bytes", "dst_bytes"),
+    ),
+    "packets_balance": Meaning(
+        Topic.BALANCE,
+        "share of the packets that went out",
+        Unit.PERCENT,
+        balance,
+        "{value} of its packets went out",
+        brief="{value} of the packets going out",
+        over=("src_packets", "dst_packets"),
+    ),
+}
+
+_OUTCOME = {
+    "failed": yes_or_no(Topic.ANSWERS, "failed", "an established connection", "no connection made"),
+    "unanswered": yes_or_no(Topic.ANSWERS, "unanswered", "an answer", "no answer"),
+    "duration_unknown": yes_or_no(Topic.SORT, "duration unknown", "", "a duration that is not told"),
+}
+
+_PORT_CLASSES = ("no port", "a system port", "a registered port", "an ephemeral port", "a dynamic port")
+"""By what ``_port_class`` gives."""
+
+_PORTS = {
+    "src_port_class": Meaning(
+        Topic.SORT, "class of the source port", words=tuple(f"{each} as its source" for each in _PORT_CLASSES)
+    ),
+    "dst_port_class": Meaning(
+        Topic.SORT, "class of the destination port", words=tuple(f"{each} as its target" for each in _PORT_CLASSES)
+    ),
+    "dst_port_surprise": rare("dst_port", "training flows to that port"),
+}
+
+_PROTOCOL = {
+    "is_tcp": yes_or_no(Topic.SORT, "TCP", "no TCP", "TCP"),
+    "is_udp": yes_or_no(Topic.SORT, "UDP", "no UDP", "UDP"),
+    "proto_surprise": rare("proto", "training flows of that protocol"),
+    "service_surprise": rare("service", "training flows of that service"),
+    "state_surprise": rare("state", "training flows that ended in that state"),
+}
+
+_ADDRESSES = {
+    "src_private": yes_or_no(Topic.SORT, "source inside", "a source outside", "a source inside"),
+    "dst_private": yes_or_no(Topic.SORT, "destination inside", "a target outside", "a target inside"),
+    "dst_multicast": yes_or_no(Topic.SORT, "to many", "a single target", "a multicast address as its target"),
+    "dst_broadcast": yes_or_no(Topic.SORT, "to all", "a single target", "a broadcast address as its target"),
+    "same_network": yes_or_no(
+        Topic.SORT, "same network", "a target in another network", "a target in the same network"
+    ),
+}
+
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family(
-            "volumes",
-            1,
-            (
-                "duration_log",
-                "src_bytes_log",
-                "dst_bytes_log",
-                "src_packets_log",
-                "dst_packets_log",
-                "bytes_per_second_log",
-                "packets_per_second_log",
-                "src_bytes_per_packet_log",
-                "dst_bytes_per_packet_log",
-                "bytes_balance",
-                "packets_balance",
-            ),
-            _volumes,
-        ),
-        Family("outcome", 1, ("failed", "unanswered", "duration_unknown"), _outcome, ("state",)),
-        Family("ports", 1, ("src_port_class", "dst_port_class", "dst_port_surprise"), _ports, ("proto",)),
-        Family(
-            "protocol",
-            1,
-            ("is_tcp", "is_udp", "proto_surprise", "service_surprise", "state_surprise"),
-            _protocol,
-            ("proto", "service", "state"),
-        ),
-        Family(
-            "addresses",
-            1,
-            ("src_private", "dst_private", "dst_multicast", "dst_broadcast", "same_network"),
-            _addresses,
-        ),
+        Family("volumes", 1, _VOLUMES, _volumes),
+        Family("outcome", 1, _OUTCOME, _outcome, ("state",)),
+        Family("ports", 1, _PORTS, _ports, ("proto",)),
+        Family("protocol", 1, _PROTOCOL, _protocol, ("proto", "service", "state")),
+        Family("addresses", 1, _ADDRESSES, _addresses),
     )
 }
-"""Every family by name, in the order of their columns. A family more is a function and a row here."""
+"""Every family by name, in the order of their columns. A family more is a function, its meanings and a row here."""

@@ -1,37 +1,23 @@
-"""The windowed features as data: which columns there are, which are asked for, and within which bounds they are kept.
+"""The windowed features' columns: which there are, which are asked for, and within which bounds they are kept.
 
-A *key* is what flows are counted by; a *scale* is a half-life. Every key and scale holds the statistics of
-:data:`STATISTICS`; every key also tells :data:`MOMENTS`, which have no scale; :data:`FLAGS` tell what is new. The order
-of names in this module is that of places in the kernel's arrays: change it, and raise :data:`REVISION`.
+A *scale* is a half-life. Every key and scale holds the statistics of :mod:`detector.features.windows_statistics`, every
+key its moments, and there are its flags.
 """
 
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.errors import BundleError
 from detector.features.clock import AHEAD_S, LATE_S
+from detector.features.meanings import Meaning
+from detector.features.windows_statistics import FLAGS, KEYS, MOMENTS, STATISTICS
 
 REVISION = 1
-"""Of the definitions below and of the kernel: a model trained with another is refused."""
-
-KEYS = ("source", "destination", "pair")
-"""By source; by destination; by source and destination."""
-
-STATISTICS = ("flows", "out", "in", "failed", "unanswered", "gap", "gap_spread", "peers", "ports", "new")
-"""Damped: log flows; mean log bytes sent and received; share failed; share without a packet back; mean log gap and its
-standard deviation (a beacon's is small); log distinct peers and ports; log flows that were the first of their kind
-(a source's to a destination or port, a destination's from a source or on a port, a pair's on a port)."""
-
-MOMENTS = ("since", "total", "age", "gap_change")
-"""Log seconds since the key's last flow; log flows ever; log seconds since its first; how the log gap changed."""
-
-FLAGS = ("source", "destination", "pair", "pair_port", "source_port", "destination_port", "source_service")
-"""1 where it is the first time: this source, this destination, one to the other, and so on that port; this source to
-that port, this destination on that port, this source with that service."""
+"""Of the definitions there and of the kernel: a model trained with another is refused."""
 
 DISTINCT, LOGARITHM, PLAIN = 0, 1, 2
 """What is done to the kernel's raw figure, in the order in which columns are best laid out."""
@@ -56,10 +42,34 @@ def every_column(half_lives_s: tuple[float, ...]) -> list[str]:
     for key in KEYS:
         names += [f"{key}_{moment}" for moment in MOMENTS]
         names += [
-            "" if (key, statistic) == ("pair", "peers") else f"{key}_{statistic}_{scale_name(scale)}"
+            f"{key}_{statistic}_{scale_name(scale)}" if key in STATISTICS[statistic] else ""
             for scale, statistic in product(half_lives_s, STATISTICS)
         ]
     return names
+
+
+class Window(NamedTuple):
+    """What a windowed column tells, and over what."""
+
+    meaning: Meaning
+    key: str
+    """One of :data:`KEYS`; a flag's own name."""
+    statistic: str
+    half_life_s: float | None
+    """None for moments and flags."""
+
+
+def every_meaning(half_lives_s: tuple[float, ...]) -> dict[str, Window]:
+    """What each column of :func:`every_column` tells, by name."""
+    told = {f"{flag}_first": Window(meaning, flag, "first", None) for flag, meaning in FLAGS.items()}
+    for key in KEYS:
+        told |= {f"{key}_{moment}": Window(of[key], key, moment, None) for moment, of in MOMENTS.items()}
+        told |= {
+            f"{key}_{statistic}_{scale_name(scale)}": Window(of[key], key, statistic, scale)
+            for scale, (statistic, of) in product(half_lives_s, STATISTICS.items())
+            if key in of
+        }
+    return told
 
 
 def law_of(column: str) -> int:

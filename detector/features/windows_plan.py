@@ -13,17 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features.windows_columns import (
-    DISTINCT,
-    FLAGS,
-    KEYS,
-    LOGARITHM,
-    MOMENTS,
-    STATISTICS,
-    Windows,
-    law_of,
-    scale_name,
-)
+from detector.features.windows_columns import DISTINCT, LOGARITHM, Windows, law_of, scale_name
+from detector.features.windows_statistics import FLAGS, KEYS, MOMENTS, STATISTICS
 from detector.features.windows_table import HEADER_WORDS
 
 MARKS = 64

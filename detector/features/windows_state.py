@@ -26,9 +26,9 @@ from detector.features.windows_bytes import (
     table_parts,
     words_of,
 )
-from detector.features.windows_columns import KEYS
 from detector.features.windows_kernel import SUMS_END
 from detector.features.windows_plan import KeyPlan, Layout
+from detector.features.windows_statistics import KEYS
 from detector.features.windows_table import (
     EVICTED,
     FIRST_ROWS,

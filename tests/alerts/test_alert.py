@@ -17,21 +17,23 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from detector.alerts import alert as module
-from detector.alerts.alert import AlertWriter, build_alerts
-from detector.alerts.decide import Budget, Decision, decide
+from detector.alerts.alert import AlertWriter, build_alerts, readings_of
+from detector.alerts.decide import Budget, Decision, Severity, continued, decide, severity
 from detector.alerts.directions import directions_of
 from detector.alerts.ecs import RISK
-from detector.alerts.explain import Explanations, explain, top_features, words
+from detector.alerts.explain import Explanations, explain, top_features
 from detector.alerts.identity import NAMESPACE, record_ids
 from detector.alerts.incident import RULES
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
 from detector.alerts.suspicion import WAYS, Suspicion
+from detector.alerts.wording import Told
 from detector.errors import ConfigurationError
 from detector.models.bundle import read_bundle
 from detector.records.flow import DIRECTIONS, NO_PART, PART, ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch
+from tests.alerts.rules import broken_rules
 from tests.bundles import bundle, loaded, ordinary_flows
 from tests.features.flows import flows, frames
 
@@ -214,11 +216,58 @@ def test_explanations_add_up() -> None:
 
 
 def test_the_sentence_says_who_what_and_why() -> None:
-    """The one sentence names source, target, rarity and the first features in words."""
+    """The one sentence names source and target first, then what is unusual, and last how rare it is."""
     message = odd_documents()[0]["message"]
-    assert message.startswith("192.168.1.5 to 93.184.216.34 port 31337/tcp is odder than all but ")
-    assert "of usual flows: " in message
-    assert (words("src_bytes_log"), words("dst_port_surprise")) == ("source bytes (log)", "destination port surprise")
+    assert message.startswith("192.168.1.5 → 93.184.216.34 31337/tcp: ")
+    assert "no service told and port 31337 never among 1,500 flows of training" in message
+    assert re.search(r"; odder than all but (about )?1 in [\d,.]+ usual flows\.$", message)
+
+
+def test_every_alert_keeps_the_rules_for_sentences() -> None:
+    """Real alerts of odd flows break none of the rules, and their facts are in both shapes."""
+    for document, other in zip(odd_documents(), odd_documents("ecs"), strict=True):
+        ours = document["unmapped"]["oddflow"]
+        assert list(broken_rules(Told(ours["why"], ours["facts"]), ours["flow"])) == []
+        assert document["message"] == document["finding_info"]["desc"] == ours["why"] == other["message"]
+        assert ours["facts"] == other["oddflow"]["facts"] != []
+
+
+@pytest.mark.parametrize("kind", ["isolation-forest", "kmeans-spread", "ensemble", "ecod"])
+def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
+    """Whatever kind of model raised them, and whichever way did, alerts with windows break none of the rules."""
+    model = read_bundle(bundle(windows=True, kind=kind))
+    matrix, count = model.self_test_rows, len(model.self_test_rows)
+    frame = ordinary_flows(count).with_columns(pl.Series(ROW, np.arange(count, dtype=np.uint32)))
+    raw = judged(frame.drop(ROW)).raw
+    decision = Decision(
+        np.arange(count),
+        np.full(count, 0.04),
+        np.full(count, 3),
+        np.full(count, 2.0),
+        suspicion=Suspicion(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
+        rates=np.geomspace(1e-9, 10.0, count),
+        ways=np.arange(count) % len(WAYS),
+    )
+    why = explain(model, matrix, decision)
+    contents = build_alerts(
+        raw, FlowBatch(frame), matrix, model.score(matrix).overall, decision, why, model, readings_of(model)
+    )
+    for content in contents:
+        assert list(broken_rules(Told(content.why, content.facts), content.flow)) == []
+
+
+@pytest.mark.parametrize("share", [0.3, 1e-3, 1e-6])
+def test_severity_is_by_the_rarity_that_is_told(share: float) -> None:
+    """However severe an alert is, the rarity in its sentence is as far below the budget as that says."""
+    batch = judged(flows(*ODD), Budget(0.3))
+    budget = Budget(share)
+    calibration = loaded().calibration
+    shares = continued(batch.scores, calibration.p_values(batch.scores), calibration)
+    for grade, told in zip(severity(shares, budget.share(calibration)).tolist(), shares.tolist(), strict=True):
+        lowest = budget.share(calibration) * 10.0 ** -(grade - Severity.LOW)
+        assert grade == Severity.LOW or told <= lowest * (1 + 1e-9)
+    decided = [document["severity_id"] for document in written(flows(*ODD))]
+    assert decided == severity(shares, Budget(0.3).share(calibration)).tolist()
 
 
 def test_ocsf_says_where_the_flow_went() -> None:
@@ -283,7 +332,7 @@ def test_an_unknown_shape_is_refused() -> None:
 def test_as_many_features_as_asked_for() -> None:
     """No more features than asked for are shown, only those that made the flow odd, and one at least."""
     batch = judged(flows(*ODD))
-    contents = build_alerts(*batch, loaded(), top_features=2)
+    contents = build_alerts(*batch, loaded(), readings_of(loaded()), top_features=2)
     assert {len(content.features) for content in contents} <= {1, 2}
     assert top_features(np.array([[0.0, -1.0], [0.5, 0.7], [-2.0, -1.0]]), 5) == [[0], [1, 0], [1]]
 
@@ -326,12 +375,13 @@ def test_documented_rules_are_the_rules() -> None:
 @pytest.mark.parametrize(
     ("way", "words"),
     [
-        ("evidence", " and has been odd for a while: "),
-        ("breadth", ", the latest of many odd ones from there to new targets: "),
+        ("surprise", "; benign traffic is this odd about once in 9.6 h."),
+        ("evidence", "; benign traffic keeps on being odd like this about once in 9.6 h."),
+        ("breadth", "; benign hosts begin as much that is odd about once in 9.6 h."),
     ],
 )
 def test_what_the_past_raised_says_so(way: str, words: str) -> None:
-    """A flow that evidence or breadth raised tells both, and the sentence says what came before it."""
+    """A flow tells what raised it, and its sentence how rare that is by the way that did."""
     batch = judged(flows(*ODD))
     rows = np.arange(4)
     decision = Decision(
@@ -353,7 +403,8 @@ def test_what_the_past_raised_says_so(way: str, words: str) -> None:
         "breadth": 90.0,
         "false_incidents_per_day": 2.5,
     }
-    assert f" is odder than all but 4 % of usual flows{words}" in document["message"]
+    assert document["message"].endswith(words)
+    assert (": flows of the same kind, each a little odd; " in document["message"]) == (way == "evidence")
 
 
 def test_evidence_is_explained_by_what_it_is_made_of() -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features.windows_columns import KEYS, Windows, scale_name
+from detector.features.windows_columns import Windows, scale_name
 from detector.features.windows_keys import Arrivals
+from detector.features.windows_statistics import KEYS
 
 MARKS, MASK = 64, (1 << 64) - 1
 SALT, GOLDEN = 0xC2B2AE3D27D4EB4F, 0x9E3779B97F4A7C15

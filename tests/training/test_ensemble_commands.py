@@ -55,7 +55,7 @@ def test_detect_raises_and_explains(registry: Path, flows: Path, tmp_path: Path)
     assert code == 0, err
     found = [json.loads(line) for line in alerts.read_text().splitlines()]
     assert found
-    assert all(alert["unmapped"]["oddflow"]["score"] > 0 and "odder than" in alert["message"] for alert in found[:5])
+    assert all(alert["unmapped"]["oddflow"]["score"] > 0 and " → " in alert["message"] for alert in found[:5])
 
 
 def test_a_feature_that_there_is_not_is_told(flows: Path, tmp_path: Path) -> None:

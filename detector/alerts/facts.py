@@ -1,0 +1,311 @@
+"""From one alert's values to statements and the facts in them: each number once, with its unit and its usual bound.
+
+A value is told as unusual only where it lies beyond its usual range *and* still does as the number that is told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from detector.alerts.quantities import number, rounded, said
+from detector.alerts.readings import Reading, Readings
+from detector.features.meanings import Topic, Unit
+from detector.printable import printable
+
+LONGEST_NAME = 64
+"""Characters of a record's text that a sentence tells."""
+
+FULLEST_SKETCH = 260
+"""Where distinct counts end, a little below: there may be many more."""
+
+CLEARLY = 1.1
+"""By how many times an amount is beyond its bound where it is worth saying."""
+
+CLEAR_PERCENT = 5.0
+"""Likewise, by how many points a share is."""
+
+ONCE_SEEN = 0.5
+"""A count in training below this is none, whatever a float32 made of it."""
+
+NO_PORT_PROTOCOLS = frozenset({"icmp", "icmp6", "ipv6-icmp"})
+"""Where type and code stand in the place of ports."""
+
+_SKETCHED = frozenset({Unit.HOSTS, Unit.SOURCES, Unit.PORTS})
+_COUNTED = _SKETCHED | {Unit.FLOWS, Unit.BYTES}
+
+_WORTH_A_WORD = {Unit.PERCENT: 30.0, Unit.SECONDS: 1e-3, Unit.BYTES: 0.0}
+"""From where an amount is worth a word beside another; of what is counted, two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number of the sentence, as it stands there."""
+
+    what: str
+    value: float
+    unit: str
+    usual_most: float | None = None
+    """It is beyond this; None where nothing is said of what is usual."""
+    usual_least: float | None = None
+    """Likewise, it is below this."""
+    window_s: float | None = None
+    """What it was counted over: such a count is an approximate one."""
+
+    def document(self) -> dict[str, Any]:
+        """As documents have it: what is not known is left out."""
+        optional = {"usual_most": self.usual_most, "usual_least": self.usual_least, "window_s": self.window_s}
+        told = {name: value for name, value in optional.items() if value is not None}
+        return {"what": self.what, "value": self.value, "unit": self.unit, **told}
+
+
+class Clause(NamedTuple):
+    """A part of the sentence and the facts that its numbers are."""
+
+    text: str
+    facts: tuple[Fact, ...] = ()
+
+
+class Amount(NamedTuple):
+    """A feature's value as a number: as it is told, and in words."""
+
+    value: float
+    text: str
+
+
+class Case:
+    """One alert: its row of values, and its flow (canonical columns that tell something)."""
+
+    def __init__(self, readings: Readings, values: list[float], flow: Mapping[str, Any]) -> None:
+        self._readings = readings
+        self.values = values
+        self.flow = flow
+        self._names = {
+            "src": name_of(flow["src_ip"]),
+            "dst": name_of(flow["dst_ip"]),
+            "port": str(flow.get("dst_port", "unknown")),
+            "service": f"service {name_of(flow['service'])}" if flow.get("service") else "an unnamed service",
+        }
+
+    @property
+    def who(self) -> str:
+        """Who to whom, such as ``10.0.0.1 → 10.0.0.2 445/tcp (smb)``."""
+        port = self.flow.get("dst_port")
+        proto = name_of(self.flow["proto"])
+        target = f"({proto})" if port is None or proto in NO_PORT_PROTOCOLS else f"{port}/{proto}"
+        service = self.flow.get("service")
+        told = f" ({name_of(service)})" if service else ""
+        return f"{self._names['src']} → {self._names['dst']} {target}{told}"
+
+    def place(self, name: str) -> int | None:
+        """The column of that name, if the model has it."""
+        return self._readings.at.get(name)
+
+    def nearest(self, key: str, statistic: str, half_life_s: float) -> int | None:
+        """The column of a statistic whose half-life is nearest to one, if there is any."""
+        columns = self._readings.windows.get((key, statistic), ())
+        return min(columns, key=lambda each: abs(math.log(each[0] / half_life_s)), default=(0.0, None))[1]
+
+    def amount(self, place: int | None) -> Amount | None:
+        """The column's value as a number; None where nothing can be told of it."""
+        if place is None or not (known := self._known(place)):
+            return None
+        reading = self._readings.columns[place]
+        unit = reading.meaning.unit
+        full = reading.damped and unit in _SKETCHED and known[0] >= FULLEST_SKETCH
+        value = FULLEST_SKETCH if full else rounded(known[0], unit, exact=not reading.damped)
+        hedge = "at least " if full else "about " if reading.damped and unit in _COUNTED else ""
+        return Amount(value, f"{hedge}{said(value, unit)}")
+
+    def fact(self, place: int, amount: Amount) -> Fact:
+        """The fact that a number without a bound is."""
+        reading = self._readings.columns[place]
+        return Fact(reading.meaning.what, amount.value, reading.meaning.unit.value, window_s=reading.window_s)
+
+    def number(self, place: int | None) -> Clause | None:
+        """The column's value as a clause of its own, without a bound."""
+        amount = self.amount(place)
+        return None if amount is None or place is None else Clause(amount.text, (self.fact(place, amount),))
+
+    def lead(self, place: int, phrase: str) -> Clause | None:
+        """A phrase of one's own about the column's value, which stands in its ``{}``."""
+        amount, window_s = self.amount(place), self._readings.columns[place].window_s
+        if amount is None:
+            return None
+        window = "" if window_s is None else said(window_s, Unit.SECONDS)
+        return Clause(phrase.format(amount.text, window=window, **self._names), (self.fact(place, amount),))
+
+    def statement(self, place: int) -> Clause | None:
+        """What the column's value says that is unusual, with what is usual; None where that says nothing."""
+        reading = self._readings.columns[place]
+        meaning = reading.meaning
+        amount = self.amount(place)
+        if amount is None or not self._enough(reading):
+            return None
+        high = self.values[place] > self._readings.high[place]
+        end = self._readings.high[place] if high else self._readings.low[place]
+        bound = rounded(meaning.inverse(end), meaning.unit, exact=not reading.damped)
+        told = said(bound, meaning.unit)
+        if not _is_clear(amount.value, bound, meaning.unit, high=high) or told == said(amount.value, meaning.unit):
+            return None
+        fact = Fact(
+            meaning.what,
+            amount.value,
+            meaning.unit.value,
+            usual_most=bound if high else None,
+            usual_least=None if high else bound,
+            window_s=reading.window_s,
+        )
+        inside = self._aside(reading, meaning.inside, amount) or Clause("")
+        said_so = self._filled(reading, meaning.says.replace("{inside}", inside.text), amount)
+        if said_so is None:
+            return None
+        asides = [clause for each in meaning.asides if (clause := self._aside(reading, each, amount))]
+        usual = meaning.usually.format(bound=f"{'at most' if high else 'at least'} {told}", **self._names)
+        text = "".join((said_so.text, *(clause.text for clause in asides), f" ({usual})"))
+        return Clause(
+            text, (fact, *inside.facts, *said_so.facts, *(each for clause in asides for each in clause.facts))
+        )
+
+    def brief(self, place: int) -> Clause | None:
+        """The column's value as a noun, for what is odd only together with others."""
+        reading = self._readings.columns[place]
+        if reading.meaning.words:
+            word = self.word(place)
+            return None if not word else Clause(word)
+        if reading.meaning.category:
+            return self._how_rare(place, bounded=False)
+        amount = self.amount(place)
+        if amount is None or not self._enough(reading) or not reading.tellable or not reading.meaning.brief:
+            return None
+        filled = self._filled(reading, reading.meaning.brief, amount)
+        return None if filled is None else Clause(filled.text, (self.fact(place, amount), *filled.facts))
+
+    def word(self, place: int) -> str:
+        """What a yes or no, or a class, says; empty where it says nothing."""
+        words, value = self._readings.columns[place].meaning.words, self.values[place]
+        if not (math.isfinite(value) and 0 <= value < len(words) and value == int(value)):
+            return ""
+        phrase = words[int(value)]
+        if "{port}" in phrase and "dst_port" not in self.flow:
+            return ""
+        return phrase.format(**self._names)
+
+    def rarities(self, places: Iterable[int]) -> Clause | None:
+        """How rare port, service, protocol or state are: two at most, and those that were never seen together."""
+        rare = [place for place in places if self._seen(place) is not None]
+        never = [place for place in rare if self._seen(place) == 0][:2]
+        if never:
+            trained = self._trained(never[0])
+            text = f"{' and '.join(map(self._category, never))} never among {said(trained, Unit.FLOWS)} of training"
+            what = [self._readings.columns[place].meaning.what for place in never]
+            facts = [Fact(each, 0, Unit.FLOWS.value) for each in what]
+            return Clause(text, (*facts, Fact("flows of training", trained, Unit.FLOWS.value)))
+        told = [clause for place in rare if (clause := self._how_rare(place))][:2]
+        if not told:
+            return None
+        return Clause(", ".join(each.text for each in told), tuple(fact for each in told for fact in each.facts))
+
+    def _how_rare(self, place: int, *, bounded: bool = True) -> Clause | None:
+        """One in how many training flows has it, and in how many usual ones do."""
+        if self._seen(place) is None:
+            return None
+        meaning, value = self._readings.columns[place].meaning, self.values[place]
+        few = rounded(meaning.inverse(value), Unit.FLOWS, exact=True)
+        most = rounded(meaning.inverse(self._readings.high[place]), Unit.FLOWS, exact=True)
+        what = f"{meaning.what}: one in"
+        text = f"{self._category(place)} in 1 of {said(few, Unit.FLOWS)} of training"
+        if not bounded:
+            return Clause(text, (Fact(what, few, Unit.FLOWS.value),))
+        if few <= most:
+            return None
+        return Clause(
+            f"{text} (usual ones in 1 of {number(most)} or more)",
+            (Fact(what, few, Unit.FLOWS.value, usual_most=most),),
+        )
+
+    def _seen(self, place: int) -> float | None:
+        """In how many training flows it was seen, 0 for never; None where that cannot be told."""
+        value, trained = self.values[place], self._trained(place)
+        if not math.isfinite(value) or value < 0 or not trained:
+            return None
+        count = (trained + 2.0) * 10.0 ** -min(value, 300.0) - 1.0
+        return 0 if count < ONCE_SEEN else count
+
+    def _trained(self, place: int) -> int:
+        return self._readings.trained.get(self._readings.columns[place].meaning.category, 0)
+
+    def _category(self, place: int) -> str:
+        """Such as ``port 6667``, ``no service named``."""
+        column = self._readings.columns[place].meaning.category
+        value, noun = self.flow.get(column), column.removeprefix("dst_")
+        if column == "dst_port" and self.flow["proto"] in NO_PORT_PROTOCOLS:
+            value = None
+        noun = {"proto": "protocol"}.get(noun, noun)
+        return f"no {noun} told" if value is None or value == "" else f"{noun} {name_of(str(value))}"
+
+    def _known(self, place: int) -> tuple[float] | None:
+        """The number that a value stands for, if it stands for one."""
+        meaning, value = self._readings.columns[place].meaning, self.values[place]
+        if meaning.words or meaning.category:
+            return None
+        if meaning.column:
+            exact = self.flow.get(meaning.column)
+            return (max(float(exact), 0.0),) if exact is not None and math.isfinite(exact) else None
+        if meaning.over:
+            parts = [self.flow.get(column, math.nan) for column in meaning.over]
+            if not sum(parts) > 0:
+                return None
+        if not math.isfinite(value) or (meaning.topic is Topic.ACQUAINTANCE and value < 0):
+            return None
+        return (meaning.inverse(value),)
+
+    def _enough(self, reading: Reading) -> bool:
+        """Whether what the value is made of is enough to mean anything."""
+        if reading.meaning.least is None:
+            return True
+        if reading.least is None:
+            return False
+        beneath = self._known(reading.least)
+        return beneath is not None and beneath[0] >= reading.meaning.least[1]
+
+    def _filled(self, reading: Reading, phrase: str, amount: Amount) -> Clause | None:
+        """A phrase with its places filled; None where one of them has nothing to tell."""
+        facts, texts = [], {}
+        for name, place in reading.companions.items():
+            if f"{{{name}}}" in phrase:
+                companion = self.amount(place)
+                if companion is None:
+                    return None
+                texts[name] = companion.text
+                facts.append(self.fact(place, companion))
+        window = "" if reading.window_s is None else said(reading.window_s, Unit.SECONDS)
+        return Clause(phrase.format(value=amount.text, window=window, **texts, **self._names), tuple(facts))
+
+    def _aside(self, reading: Reading, phrase: str, amount: Amount) -> Clause | None:
+        """What is added to a statement: None where it tells nothing, or nothing worth a word."""
+        asked = [place for name, place in reading.companions.items() if f"{{{name}}}" in phrase]
+        if not asked:
+            return None
+        of = self._readings.columns[asked[0]].meaning
+        companion = self.amount(asked[0])
+        if companion is None or not self._enough(self._readings.columns[asked[0]]):
+            return None
+        if companion.value < _WORTH_A_WORD.get(of.unit, 2.0):
+            return None
+        return self._filled(reading, phrase, amount)
+
+
+def name_of(text: str) -> str:
+    """A record's text as a sentence tells it: printable and not long."""
+    whole = printable(text[:LONGEST_NAME])[:LONGEST_NAME]
+    return whole if len(text) <= LONGEST_NAME else f"{whole}…"
+
+
+def _is_clear(value: float, bound: float, unit: Unit, *, high: bool) -> bool:
+    """Whether a told number is beyond its bound by as much as is worth saying."""
+    more, less = (value, bound) if high else (bound, value)
+    least = CLEAR_PERCENT if unit is Unit.PERCENT else (CLEARLY - 1.0) * abs(less)
+    return more > less and more - less >= least

@@ -1,0 +1,44 @@
+"""How rare an alert is, by the way that raised it and by which it was graded: the last words of its sentence."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from detector.alerts.facts import Clause, Fact
+from detector.alerts.quantities import number, rounded, said
+from detector.features.meanings import LARGEST, Unit
+
+DAY_S = 86_400.0
+
+_AS_ODD = {
+    "surprise": "benign traffic is this odd",
+    "evidence": "benign traffic keeps on being odd like this",
+    "breadth": "benign hosts begin as much that is odd",
+}
+"""By the way in which a flow is oddest."""
+
+
+class Rarity(NamedTuple):
+    """What an alert was graded by: one of the two."""
+
+    per_day: float | None = None
+    """Benign incidents a day that are as odd."""
+    least: bool = False
+    """Whether they may be any fewer: no calibration supports less."""
+    share: float | None = None
+    """Share of usual flows that are as odd."""
+    counted: bool = True
+    """Whether that share was counted, and not continued beyond the oddest of them."""
+
+
+def told_rarity(rarity: Rarity, way: str) -> Clause:
+    """Say it; ``way`` is one of ``suspicion.WAYS``."""
+    if rarity.per_day is not None:
+        every_s = rounded(DAY_S / max(rarity.per_day, DAY_S / LARGEST), Unit.SECONDS)
+        fact = Fact("time between benign incidents as odd", every_s, Unit.SECONDS.value)
+        often = "at most" if rarity.least else "about"
+        return Clause(f"{_AS_ODD[way]} {often} once in {said(every_s, Unit.SECONDS)}", (fact,))
+    one_in = 1.0 / min(max(rarity.share or 0.0, 1.0 / LARGEST), 1.0)
+    flows = round(one_in) if rarity.counted and one_in >= 10 else rounded(one_in, Unit.TIMES)
+    fact = Fact("usual flows, one of which is as odd", flows, Unit.FLOWS.value)
+    return Clause(f"odder than all but {'' if rarity.counted else 'about '}1 in {number(flows)} usual flows", (fact,))

@@ -1,0 +1,161 @@
+"""The features of a model as a person reads them: each one's meaning, window, usual range and companions.
+
+Worked out once for a model, from the declarations beside the features; :mod:`detector.alerts.facts` reads rows by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.features.encoders import Encoders
+from detector.features.extra import EXTRA, extra_meaning
+from detector.features.meanings import Meaning, Topic
+from detector.features.perflow import FAMILIES
+from detector.features.spec import WINDOWS, FeatureSpec
+from detector.features.windows_columns import Window, every_meaning, read_windows
+from detector.models.usual import UsualRange
+
+LIFETIMES = 1.5
+"""A damped count of half-life h is what came within h / ln 2, where it comes evenly: windows are told as 1.5 h."""
+
+TOPICS = tuple(Topic)
+
+OWN = frozenset({"src", "dst", "port", "service", "value", "window", "bound", "inside"})
+"""Places of phrases that are no other feature."""
+
+
+class Reading(NamedTuple):
+    """One column of the matrix as it is read."""
+
+    name: str
+    meaning: Meaning
+    window_s: float | None
+    """What its count is over; None for what has no window."""
+    damped: bool
+    companions: Mapping[str, int]
+    """The columns that its phrases ask for, by the name of their place; those that there are."""
+    least: int | None
+    """The column that must reach ``meaning.least``, where there is one."""
+    tellable: bool
+    """Whether its statement can be made in this model: it asks for no column that there is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """How a model's columns are read; arrays and lists of one length, in the columns' order."""
+
+    columns: tuple[Reading, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    upper: NDArray[np.float32]
+    """Beyond which a value is told as high; infinite where it is not."""
+    lower: NDArray[np.float32]
+    """Likewise, as low."""
+    topics: NDArray[np.intp]
+    """The place of each column's topic among TOPICS."""
+    members: NDArray[np.float64]
+    """Shape (columns, topics): 1 where a column is of a topic."""
+    at: Mapping[str, int]
+    """The columns by name."""
+    windows: Mapping[tuple[str, str], tuple[tuple[float, int], ...]]
+    """By key and statistic: half-lives, ascending, and their columns."""
+    trained: Mapping[str, int]
+    """How many training flows each category was counted among."""
+
+    @classmethod
+    def of(cls, spec: FeatureSpec, usual: UsualRange, encoders: Encoders) -> Self:
+        """Work them out for a model's features."""
+        windowed = every_meaning(read_windows(spec.windows).half_lives_s) if spec.windows else {}
+        at = {name: place for place, name in enumerate(spec.names)}
+        meanings = meanings_of(spec)
+        siblings = _Siblings.among(windowed, at)
+        columns = tuple(_reading(name, meaning, windowed, siblings) for name, meaning in meanings.items())
+        sides = [each.meaning.sides if each.tellable else "none" for each in columns]
+        topics = np.array([TOPICS.index(each.meaning.topic) for each in columns], np.intp)
+        return cls(
+            columns,
+            tuple(usual.low.tolist()),
+            tuple(usual.high.tolist()),
+            np.where([side in {"high", "both"} for side in sides], usual.high, np.inf).astype(np.float32),
+            np.where([side in {"low", "both"} for side in sides], usual.low, -np.inf).astype(np.float32),
+            topics,
+            (topics[:, None] == np.arange(len(TOPICS))).astype(np.float64),
+            at,
+            _by_statistic(windowed, at),
+            {name: table.total for name, table in encoders.categories.items()} | {"dst_port": encoders.ports.total},
+        )
+
+
+def meanings_of(spec: FeatureSpec) -> dict[str, Meaning]:
+    """What each column of a specification means, in order. Raises KeyError for one that means nothing."""
+    windowed = every_meaning(read_windows(spec.windows).half_lives_s) if spec.windows else {}
+    return {
+        feature.name: windowed[feature.name].meaning
+        if feature.family == WINDOWS
+        else extra_meaning(feature.name)
+        if feature.family == EXTRA
+        else FAMILIES[feature.family].meanings[feature.name]
+        for feature in spec.features
+    }
+
+
+def places_of(phrase: str) -> set[str]:
+    """The places that a phrase has, in braces."""
+    return {name for _, name, _, _ in Formatter().parse(phrase) if name}
+
+
+def _reading(name: str, meaning: Meaning, windowed: Mapping[str, Window], siblings: _Siblings) -> Reading:
+    window = windowed.get(name)
+    asked = set().union(*map(places_of, (meaning.says, meaning.brief, meaning.inside, *meaning.asides))) - OWN
+    companions = {each: place for each in asked if (place := siblings.of(each, window)) is not None}
+    least = None if meaning.least is None else siblings.of(meaning.least[0], window)
+    scaled = window is not None and window.half_life_s is not None
+    return Reading(
+        name,
+        meaning,
+        LIFETIMES * window.half_life_s if window is not None and window.half_life_s is not None else None,
+        scaled,
+        companions,
+        least,
+        places_of(meaning.says) - OWN <= companions.keys() and (meaning.least is None or least is not None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Siblings:
+    """The columns that phrases may ask for."""
+
+    at: Mapping[str, int]
+    windowed: Mapping[tuple[str, str, float | None], int]
+    """By key, statistic and half-life."""
+
+    @classmethod
+    def among(cls, windowed: Mapping[str, Window], at: Mapping[str, int]) -> Self:
+        """Those of a model."""
+        return cls(
+            at,
+            {(each.key, each.statistic, each.half_life_s): at[name] for name, each in windowed.items() if name in at},
+        )
+
+    def of(self, asked: str, window: Window | None) -> int | None:
+        """The one of that name beside a column: of its key and half-life, or a moment of its key, or a flow's own."""
+        if window is None:
+            return self.at.get(asked)
+        scaled = self.windowed.get((window.key, asked, window.half_life_s))
+        return self.windowed.get((window.key, asked, None)) if scaled is None else scaled
+
+
+def _by_statistic(
+    windowed: Mapping[str, Window], at: Mapping[str, int]
+) -> dict[tuple[str, str], tuple[tuple[float, int], ...]]:
+    found: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for name, window in windowed.items():
+        if name in at and window.half_life_s is not None:
+            found.setdefault((window.key, window.statistic), []).append((window.half_life_s, at[name]))
+    return {key: tuple(sorted(columns)) for key, columns in found.items()}

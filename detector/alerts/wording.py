@@ -1,0 +1,303 @@
+"""From the features, the flow and the way of an alert to its sentence, and the facts that the sentence is made of.
+
+Who did what to whom comes first: by evidence what went on between the two, by breadth what else began. Then come the
+most telling families of features, one statement each, only of values beyond their usual range; whether the two know
+each other; what is as usual though it weighs much; and last how rare it is, by the way that raised it.
+
+Pure; worked out once for a model, and called for its few alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.alerts.facts import Case, Clause, Fact
+from detector.alerts.quantities import number, said
+from detector.alerts.rarity import Rarity, told_rarity
+from detector.alerts.readings import TOPICS, Readings
+from detector.features.meanings import COVERED, DEEDS, Topic, Unit
+from detector.features.windows_statistics import FLAGS
+
+TOLD_FAMILIES = 3
+
+LOWERED_SHARE = 0.25
+"""What lowers a score by so much of what raises it is told."""
+
+EVIDENCE_HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
+"""What evidence and breadth fade with: windows near to it tell what went on meanwhile."""
+
+REGULAR = 0.45
+"""The spread of log gaps below which calls are called regular; people's is about 2."""
+
+FEWEST_CALLS = 5
+
+LITTLE_ODD_NATS = 7.0
+"""A surprise below it is a little odd: p above 0.0009."""
+
+MOST_CHARACTERS = 1_500
+"""Far above what all parts of a sentence come to; what is longer is cut."""
+
+
+class Told(NamedTuple):
+    """What an alert says."""
+
+    message: str
+    facts: list[dict[str, Any]]
+
+
+class Way(NamedTuple):
+    """How an alert was raised."""
+
+    name: str = "surprise"
+    """One of ``suspicion.WAYS``."""
+    surprise: float | None = None
+    """Of the flow, in nats, where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a batch's alerts say, family by family; arrays of one row for each."""
+
+    beyond: NDArray[np.float64]
+    """Shape (alerts, columns): how far each value is beyond its usual range, −inf within it."""
+    contributions: NDArray[np.float64]
+    families: NDArray[np.float64]
+    """Shape (alerts, topics): what each adds to the score."""
+
+    @classmethod
+    def of(cls, readings: Readings, values: NDArray[np.float32], contributions: NDArray[np.float64]) -> Weighed:
+        """Weigh alerts: ``values`` and ``contributions`` are alerts × columns."""
+        wide = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+        far = np.maximum(wide - readings.upper, readings.lower - wide)
+        beyond = np.where(far > 0, far, -np.inf)
+        given = np.nan_to_num(contributions, posinf=0.0, neginf=0.0)
+        return cls(beyond, given, given @ readings.members)
+
+
+def tell(  # noqa: PLR0917 - one alert is its parts
+    readings: Readings,
+    weighed: Weighed,
+    row: int,
+    values: list[float],
+    flow: Mapping[str, Any],
+    way: Way,
+    rarity: Rarity,
+) -> Told:
+    """Say what the alert in ``row`` of ``weighed`` is; ``values`` are its features, ``flow`` what its record told."""
+    case = Case(readings, values, flow)
+    story = _Story(case, readings, weighed, row)
+    clauses = [clause for clause in (*story.parts(way), told_rarity(rarity, way.name)) if clause is not None]
+    text = f"{case.who}: {'; '.join(clause.text for clause in clauses)}."
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]}…"
+    facts: dict[Fact, None] = dict.fromkeys(fact for clause in clauses for fact in clause.facts)
+    return Told(text, [fact.document() for fact in facts])
+
+
+class _SoFar(NamedTuple):
+    """What the two have had to do with each other."""
+
+    total: float
+    age_s: float
+    since: str
+    facts: tuple[Fact, ...]
+
+
+class _Story:
+    """The parts of one alert's sentence, in their order."""
+
+    def __init__(self, case: Case, readings: Readings, weighed: Weighed, row: int) -> None:
+        self._case = case
+        self._readings = readings
+        self._beyond = weighed.beyond[row]
+        self._contributions = weighed.contributions[row]
+        self._families = weighed.families[row]
+        self._told: set[Topic] = set()
+
+    def parts(self, way: Way) -> list[Clause | None]:
+        """All but the rarity."""
+        again = self._again(way) if way.name == "evidence" else None
+        reasons = self._reasons()
+        anew = self._anew() if way.name == "breadth" and self._told.isdisjoint(DEEDS) else None
+        return [again, anew, *reasons, self._acquaintance(), self._lowered()]
+
+    # --- what was done ------------------------------------------------------------------------------------------
+
+    def _again(self, way: Way) -> Clause:
+        """What goes on between the two, each time a little odd."""
+        little = way.surprise is not None and way.surprise < LITTLE_ODD_NATS
+        odd = "each a little odd" if little else "each odd"
+        calls = self._calls() or self._all() or self._number("pair", "flows", EVIDENCE_HALF_LIFE_S, "{} in {window}")
+        if calls is None:
+            return Clause(f"flows of the same kind, {odd}")
+        parts = [Clause(f"{calls.text}, {odd}", calls.facts)]
+        parts += filter(None, [self._number("pair", "out", EVIDENCE_HALF_LIFE_S, "{} sent each"), self._alone()])
+        return Clause(", ".join(part.text for part in parts), tuple(fact for part in parts for fact in part.facts))
+
+    def _calls(self) -> Clause | None:
+        """How regularly one calls the other, if it does."""
+        case = self._case
+        gap, spread = (case.nearest("pair", each, EVIDENCE_HALF_LIFE_S) for each in ("gap", "gap_spread"))
+        every, vary, all_ = case.number(gap), case.number(spread), self._so_far()
+        if spread is None or every is None or vary is None or all_ is None:
+            return None
+        if all_.total < FEWEST_CALLS or not 0 <= case.values[spread] < REGULAR:
+            return None
+        self._told |= {Topic.RHYTHM, Topic.ACQUAINTANCE}
+        text = f"calls every {every.text} ± {vary.text}, {number(all_.total)} times in {all_.since}"
+        return Clause(text, (*every.facts, *vary.facts, *all_.facts))
+
+    def _all(self) -> Clause | None:
+        """All flows between the two, where they met only lately."""
+        place, all_ = self._case.nearest("pair", "flows", EVIDENCE_HALF_LIFE_S), self._so_far()
+        window_s = None if place is None else self._readings.columns[place].window_s
+        if window_s is None or all_ is None or all_.age_s > window_s or all_.total < 2:
+            return None
+        self._told.add(Topic.ACQUAINTANCE)
+        return Clause(f"{said(all_.total, Unit.FLOWS)} in {all_.since}", all_.facts)
+
+    def _so_far(self) -> _SoFar | None:
+        """How many flows the two have had, and since when."""
+        total, age = (self._case.place(f"pair_{each}") for each in ("total", "age"))
+        count, since = self._case.amount(total), self._case.amount(age)
+        if total is None or age is None or count is None or since is None:
+            return None
+        facts = (self._case.fact(total, count), self._case.fact(age, since))
+        return _SoFar(count.value, since.value, since.text, facts)
+
+    def _alone(self) -> Clause | None:
+        """Whether all flows that the destination ever had came from this source."""
+        case = self._case
+        own, all_ = (case.amount(case.place(f"{key}_total")) for key in ("pair", "destination"))
+        return Clause("no other host goes there") if own and all_ and own.value == all_.value > 1 else None
+
+    def _anew(self) -> Clause:
+        """What the source, or others at the destination, began lately."""
+        own = self._case.nearest("source", "new", BREADTH_HALF_LIFE_S)
+        there = self._case.nearest("destination", "new", BREADTH_HALF_LIFE_S)
+        by_source = own is None or there is None or self._case.values[own] >= self._case.values[there]
+        place, whose = (own, "source") if by_source else (there, "destination")
+        amount = self._case.amount(place)
+        many = amount is not None and amount.value >= 2
+        names = self._case.flow["src_ip"], self._case.flow["dst_ip"]
+        phrase = (
+            "one of {} in {window} to hosts or ports that {src} never used before"
+            if by_source
+            else "one of {} in {window} that came to {dst} from new hosts or to new ports"
+        )
+        lead = self._number(whose, "new", BREADTH_HALF_LIFE_S, phrase) if many else None
+        return lead or Clause(f"one of several odd flows that {names[0]} began to new targets")
+
+    def _number(self, key: str, statistic: str, half_life_s: float, phrase: str) -> Clause | None:
+        place = self._case.nearest(key, statistic, half_life_s)
+        return None if place is None else self._case.lead(place, phrase)
+
+    # --- why it is odd ------------------------------------------------------------------------------------------
+
+    def _reasons(self) -> list[Clause]:
+        """The statements of the most telling families; where there are none, what is odd together."""
+        families = self._beyond_by_topic()
+        reasons: dict[Topic, Clause] = {}
+        for topic, places in families.items():
+            lowers = self._families[TOPICS.index(topic)] <= 0
+            if len(reasons) == TOLD_FAMILIES or (lowers and reasons):
+                break
+            if topic in self._told or self._is_covered(topic, families):
+                continue
+            if (clause := self._statement(topic, places)) is not None:
+                reasons[topic] = clause
+        if not reasons:
+            return [self._together([place for places in families.values() for place in places])]
+        self._told |= reasons.keys()
+        sorts = [word for topic, places in families.items() if topic not in self._told for word in self._words(places)]
+        deeds = [reasons[topic] for topic in reasons if topic in DEEDS]
+        others = [reasons[topic] for topic in reasons if topic not in DEEDS]
+        return [*deeds, *others, *map(Clause, sorts[: TOLD_FAMILIES - len(reasons)])]
+
+    def _beyond_by_topic(self) -> dict[Topic, list[int]]:
+        """The columns beyond their usual ranges: by family, the most telling first.
+
+        In each, what the flow alone tells comes before what windows tell, and then what is furthest beyond.
+        """
+        beyond = np.flatnonzero(self._beyond > 0).tolist()
+        beyond.sort(key=lambda place: (self._readings.columns[place].damped, -float(self._beyond[place])))
+        families: dict[Topic, list[int]] = {}
+        for place in beyond:
+            families.setdefault(self._readings.columns[place].meaning.topic, []).append(place)
+        return dict(sorted(families.items(), key=lambda each: -float(self._families[TOPICS.index(each[0])])))
+
+    def _is_covered(self, topic: Topic, families: Mapping[Topic, list[int]]) -> bool:
+        """Whether another family that says more has a statement to make."""
+        return any(
+            other in self._told or self._statement(other, families[other]) is not None
+            for other in COVERED.get(topic, ())
+            if other in families
+        )
+
+    def _statement(self, topic: Topic, places: list[int]) -> Clause | None:
+        """The statement of the first of a family's columns that makes one; how rare things are is told in one."""
+        if topic is Topic.RARITY:
+            return self._case.rarities(sorted(places, key=lambda place: -float(self._contributions[place])))
+        return next((clause for place in places if (clause := self._case.statement(place)) is not None), None)
+
+    def _words(self, places: list[int]) -> list[str]:
+        """What yes or no and classes say beside something else; that something is the first time is told anyway."""
+        words = [self._case.word(place) for place in places if not self._is_first(place)]
+        return [word for word in words if word][:1]
+
+    def _is_first(self, place: int) -> bool:
+        return self._readings.columns[place].meaning.topic is Topic.ACQUAINTANCE
+
+    def _together(self, beyond: list[int]) -> Clause:
+        """What weighs most, of two families, where no number is beyond its usual range."""
+        odd = [place for place in beyond if self._case.word(place)]
+        order = np.argsort(-self._contributions, kind="stable").tolist()
+        told: dict[Topic, Clause] = {}
+        telling = [each for each in order if self._contributions[each] > 0 and not self._is_first(each)]
+        for place in [*odd, *telling]:
+            topic = self._readings.columns[place].meaning.topic
+            if len(told) == 2 or topic in told or topic in self._told:
+                continue
+            if (clause := self._case.brief(place)) is not None:
+                told[topic] = clause
+        self._told |= told.keys()
+        nouns = " together with ".join(clause.text for clause in told.values())
+        facts = tuple(fact for clause in told.values() for fact in clause.facts)
+        if odd:
+            return Clause(f"no single number is unusual; {nouns}", facts)
+        return Clause(f"no single value is unusual{'; ' if nouns else ''}{nouns}", facts)
+
+    # --- what else matters --------------------------------------------------------------------------------------
+
+    def _acquaintance(self) -> Clause | None:
+        """Whether it is the first time, or how long the two know each other."""
+        if Topic.ACQUAINTANCE in self._told:
+            return None
+        for flag in FLAGS:
+            place = self._case.place(f"{flag}_first")
+            if place is not None and (word := self._case.word(place)):
+                return Clause(word)
+        all_ = self._so_far()
+        if all_ is None or all_.total < 2:
+            return None
+        self._told.add(Topic.ACQUAINTANCE)
+        return Clause(f"the two have known each other for {all_.since}, {said(all_.total, Unit.FLOWS)}", all_.facts)
+
+    def _lowered(self) -> Clause | None:
+        """What is as usual though it weighs much: it made the flow less odd than the rest says."""
+        raised = float(self._families[self._families > 0].sum())
+        unusual = set(self._readings.topics[self._beyond > 0].tolist())
+        lowering = [
+            place
+            for place in np.argsort(self._families, kind="stable").tolist()
+            if self._families[place] < -LOWERED_SHARE * raised
+            and place not in unusual
+            and TOPICS[place] not in self._told
+            and TOPICS[place] is not Topic.SORT
+        ][:2]
+        return Clause(f"as usual: {', '.join(TOPICS[place].value for place in lowering)}") if lowering else None

@@ -1,0 +1,528 @@
+"""Words: what an alert says, by the rules for sentences, for the families of features and for any vector whatever."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.alerts.decide import Severity
+from detector.alerts.explain import readable
+from detector.alerts.quantities import rounded, said
+from detector.alerts.rarity import Rarity, told_rarity
+from detector.alerts.readings import Readings
+from detector.alerts.suspicion import WAYS
+from detector.alerts.wording import MOST_CHARACTERS, Told, Way, Weighed, tell
+from detector.features.encoders import Encoders
+from detector.features.extractor import build_spec
+from detector.features.meanings import Topic, Unit
+from detector.features.windows import default_windows
+from detector.models.usual import UsualRange
+from tests.alerts.rules import broken_rules
+from tests.bundles import ordinary_flows
+from tests.features.flows import ONE, frames
+
+SPEC = build_spec(windows=default_windows(), extra=("sttl",))
+
+TRAINED = 230_911
+
+ROW = {
+    **dict.fromkeys(SPEC.names, 0.0),
+    **{name: math.log(2.0) for name in SPEC.names if "_flows_" in name or "_peers_" in name or "_ports_" in name},
+}
+
+HIGHEST = {
+    "pair_ports_1m": math.log1p(4),
+    "source_peers_1m": math.log1p(12),
+    "source_ports_1m": math.log1p(11),
+    "destination_flows_1m": math.log1p(60),
+    "destination_peers_1m": math.log1p(10),
+    "source_flows_1m": math.log1p(55),
+    "source_new_1m": math.log1p(6),
+    "pair_unanswered_1m": 1.0,
+    "source_unanswered_10m": 0.4,
+    "src_bytes_log": math.log1p(42_000),
+    "dst_bytes_log": math.log1p(300_000),
+    "duration_log": math.log1p(780_000),
+    "bytes_per_second_log": math.log1p(120_000),
+    "src_bytes_per_packet_log": math.log1p(60),
+    "src_packets_log": math.log1p(300),
+    "bytes_balance": 0.2,
+    "dst_port_surprise": 3.571,
+    "state_surprise": 2.5,
+    "service_surprise": 2.9,
+    "sttl": math.log1p(64),
+    "pair_total": 30.0,
+    "pair_age": 30.0,
+    "destination_total": 30.0,
+}
+"""The upper ends of usual ranges; of all else the end is far above any value."""
+
+LOWEST = {"pair_gap_10m": math.log(60.0), "pair_gap_spread_10m": math.log1p(0.4), "source_total": math.log1p(20)}
+"""The lower ends; of all else it is far below."""
+
+
+@cache
+def encoders() -> Encoders:
+    """What a model learnt of categories."""
+    return Encoders.fit(ordinary_flows(50), ("proto", "service", "state"))
+
+
+@cache
+def readings() -> Readings:
+    """How the features are read beside these usual ranges, of a model that learnt port 443 and not port 27353."""
+    low = np.array([LOWEST.get(name, -50.0) for name in SPEC.names], np.float32)
+    high = np.array([HIGHEST.get(name, 50.0) for name in SPEC.names], np.float32)
+    learnt = Readings.of(SPEC, UsualRange(low, high), encoders())
+    trained = dict.fromkeys(learnt.trained, TRAINED)
+    return Readings(**{name: getattr(learnt, name) for name in Readings.__slots__} | {"trained": trained})
+
+
+def say(
+    changes: dict[str, float],
+    flow: dict[str, Any] | None = None,
+    *,
+    contributions: dict[str, float] | None = None,
+    way: Way | None = None,
+    rarity: Rarity | None = None,
+) -> Told:
+    """What an alert says whose vector and flow are ordinary but for this; what changed is what contributed."""
+    row = ROW | changes
+    given_ = dict.fromkeys(changes, 1.0) if contributions is None else contributions
+    values = np.array([list(row.values())], np.float32)
+    weights = np.array([[given_.get(name, 0.0) for name in SPEC.names]])
+    record = {name: value for name, value in (ONE | (flow or {})).items() if value is not None}
+    told = tell(
+        readings(),
+        Weighed.of(readings(), values, weights),
+        0,
+        readable(values[0]),
+        record,
+        way or Way(),
+        rarity or Rarity(share=1 / 227_459),
+    )
+    assert list(broken_rules(told, record)) == []
+    return told
+
+
+SCANNER = {"src_ip": "10.0.10.17", "dst_ip": "10.0.10.35", "dst_port": 27353, "service": None, "state": "S0"}
+
+SCAN = {
+    "pair_ports_1m": math.log1p(142),
+    "pair_flows_1m": math.log1p(151),
+    "pair_unanswered_1m": 0.91,
+    "source_port_first": 1.0,
+}
+
+
+def test_a_port_scan_is_told_as_one() -> None:
+    """Of a scan's flow: who tried how many ports of whom, unanswered, what is usual, the first time, and how rare."""
+    told = say(SCAN, SCANNER)
+    assert told.message == (
+        "10.0.10.17 → 10.0.10.35 27353/tcp: 10.0.10.17 tried about 140 ports of 10.0.10.35 in 90 s, 91 % of the flows"
+        " unanswered (between any two hosts usually at most 4 ports); first time 10.0.10.17 uses port 27353;"
+        " odder than all but 1 in 227,459 usual flows."
+    )
+    assert told.facts[0] == {
+        "what": "ports tried by one at the other",
+        "value": 140,
+        "unit": "ports",
+        "usual_most": 4,
+        "window_s": 90.0,
+    }
+
+
+CALLER = {"src_ip": "10.0.10.11", "dst_ip": "177.203.50.27", "dst_port": 6667}
+
+CALLS = {
+    "pair_gap_10m": math.log(18.0),
+    "pair_gap_spread_10m": math.log1p(0.27),
+    "pair_total": math.log1p(50),
+    "destination_total": math.log1p(50),
+    "pair_age": math.log1p(960.0),
+    "pair_out_10m": math.log1p(2_000),
+    "dst_port_surprise": math.log10(TRAINED + 2),
+}
+
+
+def test_a_beacon_is_told_as_one() -> None:
+    """Of a trojan's poll raised by evidence: how it calls, how often since when, that no other does, and the port."""
+    told = say(
+        CALLS,
+        CALLER,
+        contributions={"dst_port_surprise": 2.0},
+        way=Way("evidence", 3.0),
+        rarity=Rarity(per_day=1 / 30),
+    )
+    assert told.message == (
+        "10.0.10.11 → 177.203.50.27 6667/tcp (ssl): calls every 18 s ± 27 %, 50 times in 16 min, each a little odd,"
+        " about 2 kB sent each, no other host goes there; port 6667 never among 230,911 flows of training;"
+        " benign traffic keeps on being odd like this about once in 30 days."
+    )
+
+
+def test_evidence_without_a_rhythm_counts_flows() -> None:
+    """Flows that come without a rhythm are told by how many there are, and by nothing that is not known."""
+    row = {"pair_flows_10m": math.log1p(35), "pair_out_10m": math.log1p(2_000), "pair_gap_spread_10m": 2.0}
+    told = say(row, contributions={"src_bytes_log": 1.0}, way=Way("evidence", 9.0), rarity=Rarity(per_day=0.01))
+    assert ": about 35 flows in 15 min, each odd, about 2 kB sent each; no single value is unusual; " in told.message
+    assert "no other host" not in told.message
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            {"source_new_10m": math.log1p(14)},
+            ": one of about 14 flows in 15 min to hosts or ports that 192.168.1.5 never used before; ",
+        ),
+        (
+            {"destination_new_10m": math.log1p(40)},
+            ": one of about 40 flows in 15 min that came to 93.184.216.34 from new hosts or to new ports; ",
+        ),
+        ({}, ": one of several odd flows that 192.168.1.5 began to new targets; "),
+    ],
+)
+def test_breadth_says_of_how_many_it_is_one(row: dict[str, float], words: str) -> None:
+    """Of what breadth raised: of how many new things it is the latest, as far as the windows know."""
+    told = say(row, contributions={}, way=Way("breadth", 3.0), rarity=Rarity(per_day=0.5))
+    assert words in told.message
+    assert told.message.endswith("; benign hosts begin as much that is odd about once in 2 days.")
+
+
+FAMILIES = [
+    (SCAN, SCANNER, "tried about 140 ports of 10.0.10.35 in 90 s, 91 % of the flows unanswered (between any two hosts"),
+    (
+        {"source_peers_1m": math.log1p(66), "source_ports_1m": math.log1p(3)},
+        {},
+        "192.168.1.5 reached about 66 hosts on about 3 ports in 90 s (a host here usually at most 12 hosts)",
+    ),
+    (
+        {"source_peers_1m": math.log1p(265)},
+        {},
+        "192.168.1.5 reached at least 260 hosts in 90 s (a host here usually at most 12 hosts)",
+    ),
+    (
+        {"destination_flows_1m": math.log1p(5_400), "destination_peers_1m": math.log1p(9)},
+        {},
+        "about 5,400 flows from about 9 sources reached 93.184.216.34 in 90 s (usually at most 60 flows)",
+    ),
+    (
+        {"source_flows_1m": math.log1p(99)},
+        {},
+        "192.168.1.5 opened about 99 flows in 90 s (a host here usually at most 55 flows)",
+    ),
+    (
+        {"source_new_1m": math.log1p(30)},
+        {},
+        "about 30 flows of 192.168.1.5 in 90 s went to hosts or ports that it never used before (a host here usually",
+    ),
+    (
+        {"source_unanswered_10m": 0.93, "source_flows_10m": math.log1p(15)},
+        {},
+        "of about 15 flows of 192.168.1.5 in 15 min, 93 % got no answer (usually at most 40 %)",
+    ),
+    (
+        {"pair_gap_spread_10m": math.log1p(0.05), "pair_gap_10m": math.log(69), "pair_total": math.log1p(9)},
+        {},
+        "192.168.1.5 calls 93.184.216.34 every 69 s ± 5 % (usually by at least 40 %)",
+    ),
+    ({"pair_first": 1.0}, {}, "first contact of the two"),
+    ({"source_port_first": 1.0}, {"dst_port": 22}, "first time 192.168.1.5 uses port 22"),
+    (
+        {"pair_total": math.log1p(545), "pair_age": math.log1p(3 * 86_400.0)},
+        {},
+        "the two have known each other for 3 days, 545 flows",
+    ),
+    (
+        {"src_bytes_log": math.log1p(747e6)},
+        {"src_bytes": 747_213_043, "dst_bytes": 3_100_000, "duration_s": 240.0},
+        "it sent 747 MB in 4 min, 3.1 MB came back (99 of 100 flows at most 42 kB)",
+    ),
+    (
+        {"bytes_per_second_log": math.log1p(8.6e6)},
+        {},
+        "it ran at 8.6 MB/s (usually at most 120 kB/s)",
+    ),
+    ({"src_bytes_per_packet_log": math.log1p(155)}, {}, "its packets carry 155 bytes each (usually at most 60 bytes)"),
+    ({"duration_log": math.log1p(4_080_000)}, {"duration_s": 4_080.0}, "it lasted 68 min (usually at most 13 min)"),
+    ({"bytes_balance": 0.98}, {}, "99 % of its bytes went out (usually at most 60 %)"),
+    (
+        {"dst_port_surprise": math.log10(TRAINED + 2)},
+        {"dst_port": 6667},
+        "port 6667 never among 230,911 flows of training",
+    ),
+    (
+        {"state_surprise": math.log10(2_960)},
+        {"state": "RSTOS0"},
+        "state RSTOS0 in 1 of 2,960 flows of training (usual ones in 1 of 316 or more)",
+    ),
+    ({"sttl": math.log1p(254)}, {}, "sttl is 254 (usually at most 64)"),
+    ({}, {}, "no single value is unusual"),
+]
+
+
+@pytest.mark.parametrize(("row", "flow", "words"), FAMILIES)
+def test_each_family_in_its_words(row: dict[str, float], flow: dict[str, Any], words: str) -> None:
+    """Each family of features is told in its own words, in units, with what is usual beside."""
+    assert words in say(row, flow).message
+
+
+def test_the_past_of_a_key_counts_for_nothing_yet() -> None:
+    """Shares and rhythms of fewer than five flows are not told, nor is a range of all that there can be."""
+    few = {"source_unanswered_10m": 1.0, "source_flows_10m": math.log1p(4), "pair_gap_spread_10m": 0.0}
+    assert "no single value is unusual" in say(few).message
+    assert "no single value is unusual" in say({"pair_unanswered_1m": 1.0, "pair_flows_1m": math.log1p(99)}).message
+
+
+def test_values_inside_their_range_are_no_reason() -> None:
+    """Whatever contributes, a value that is usual is told only as odd together with another."""
+    usual = {"src_bytes_log": math.log1p(41_999), "src_bytes_per_packet_log": math.log1p(59)}
+    told = say(usual, {"src_bytes": 41_999}, contributions={"src_bytes_log": 9.0, "src_bytes_per_packet_log": 8.0})
+    assert "no single value is unusual; 42 kB sent together with 59 bytes a packet sent; " in told.message
+    assert all("usual_most" not in fact for fact in told.facts)
+
+
+def test_a_bound_that_reads_alike_is_none() -> None:
+    """A value that is told as the same number as its bound, or hardly more, is not called unusual."""
+    for sent in (42_040, 43_000):
+        assert "42 kB)" not in say({"src_bytes_log": math.log1p(sent)}, {"src_bytes": sent}).message
+
+
+def test_yes_and_no_are_never_told_alone() -> None:
+    """A class that is unusual is told beside something else, or together with what weighs most."""
+    spec_low = np.array([LOWEST.get(name, -50.0) for name in SPEC.names], np.float32)
+    spec_high = np.array([{"dst_multicast": 0.0}.get(name, HIGHEST.get(name, 50.0)) for name in SPEC.names], np.float32)
+    read = Readings.of(SPEC, UsualRange(spec_low, spec_high), encoders())
+
+    def told(changes: dict[str, float]) -> str:
+        values = np.array([list((ROW | changes).values())], np.float32)
+        weights = np.array([[float(name in changes) for name in SPEC.names]])
+        record = {name: value for name, value in ONE.items() if value is not None} | {"src_bytes": 10**6}
+        weighed = Weighed.of(read, values, weights)
+        return tell(read, weighed, 0, readable(values[0]), record, Way(), Rarity(share=0.01)).message
+
+    both = told({"dst_multicast": 1.0, "src_bytes_log": math.log1p(10**6)})
+    assert (
+        "it sent 1 MB in 2 s, 3 kB came back (99 of 100 flows at most 42 kB); a multicast address as its target" in both
+    )
+    together = told({"dst_multicast": 1.0, "is_udp": 1.0, "dst_bytes_log": math.log1p(3_000)})
+    assert "no single number is unusual; a multicast address as its target together with 3 kB received" in together
+
+
+def test_three_families_are_told_the_most_telling_ones() -> None:
+    """Of four families beyond their ranges the three that contribute most are told, one statement each."""
+    row = {
+        "src_bytes_log": math.log1p(10**6),
+        "duration_log": math.log1p(4_080_000),
+        "bytes_balance": 0.98,
+        "sttl": math.log1p(254),
+    }
+    flow = {"src_bytes": 10**6, "duration_s": 4_080.0}
+    weights = {"src_bytes_log": 3.0, "duration_log": 2.0, "bytes_balance": 1.0, "sttl": 4.0}
+    message = say(row, flow, contributions=weights).message
+    assert [word in message for word in ("sttl is", "it sent", "it lasted", "of its bytes")] == [True] * 3 + [False]
+    assert message.index("sttl is") < message.index("it sent") < message.index("it lasted")
+
+
+def test_two_half_lives_are_one_statement() -> None:
+    """A family beyond its range at several half-lives is told once; a scan's flows are not told beside its ports."""
+    message = say(SCAN | {"pair_ports_10m": math.log1p(190), "source_new_1m": math.log1p(140)}, SCANNER).message
+    assert message.count("about") == 1
+
+
+def test_what_lowered_the_score_is_told() -> None:
+    """A family that lowers the score by a quarter of what raises it, and is usual, is told as usual."""
+    row = {"src_bytes_log": math.log1p(10**6)}
+    weights = {"src_bytes_log": 4.0, "duration_log": -1.5, "bytes_balance": -0.5}
+    told = say(row, {"src_bytes": 10**6}, contributions=weights)
+    assert f"; as usual: {Topic.DURATION.value}; odder than" in told.message
+
+
+def test_a_value_that_the_record_lacks_is_not_told() -> None:
+    """What the record does not hold is told as no number, whatever the feature is taken for."""
+    row = {"src_bytes_log": math.log1p(10**6), "duration_log": math.log1p(10**9), "bytes_per_second_log": 20.0}
+    told = say(row, {"src_bytes": None, "duration_s": None})
+    assert "no single value is unusual" in told.message
+
+
+@pytest.mark.parametrize(
+    ("way", "rarity", "words"),
+    [
+        ("surprise", Rarity(per_day=0.1), "benign traffic is this odd about once in 10 days"),
+        ("surprise", Rarity(per_day=8.0), "benign traffic is this odd about once in 3 h"),
+        (
+            "evidence",
+            Rarity(per_day=0.0014, least=True),
+            "benign traffic keeps on being odd like this at most once in 714 days",
+        ),
+        ("breadth", Rarity(per_day=1.0), "benign hosts begin as much that is odd about once in 24 h"),
+        ("surprise", Rarity(share=0.04), "odder than all but 1 in 25 usual flows"),
+        ("surprise", Rarity(share=0.35), "odder than all but 1 in 2.9 usual flows"),
+        ("surprise", Rarity(share=1.23e-6, counted=False), "odder than all but about 1 in 810,000 usual flows"),
+    ],
+)
+def test_rarity_is_told_by_the_way_that_raised_it(way: str, rarity: Rarity, words: str) -> None:
+    """The rarity told is that by which the alert was graded, in the words of the way that raised it."""
+    clause = told_rarity(rarity, way)
+    assert clause.text == words
+    assert said(clause.facts[0].value, Unit.SECONDS if rarity.per_day else Unit.FLOWS).split()[0] in words
+
+
+@pytest.mark.parametrize("kept", ["service", "state"])
+def test_a_record_s_text_is_told_harmlessly(kept: str) -> None:
+    """Controls, terminal escapes and text without end come out spelled and cut."""
+    row = {"service_surprise": 5.0, "state_surprise": 5.0}
+    told = say(row, {kept: "\x1b[31m\u202e" + "x" * 500})
+    assert "\\x1b[31m\\u202e" in told.message
+    assert len(told.message) < 600
+
+
+ROUNDED = [
+    (0, Unit.FLOWS, "0 flows"),
+    (1, Unit.PORTS, "1 port"),
+    (142.3, Unit.PORTS, "140 ports"),
+    (1e15, Unit.HOSTS, "1,000,000,000,000,000 hosts"),
+    (1, Unit.BYTES, "1 byte"),
+    (512, Unit.BYTES, "512 bytes"),
+    (2_040, Unit.BYTES, "2 kB"),
+    (747_213_043, Unit.BYTES, "747 MB"),
+    (999_999, Unit.BYTES, "1 MB"),
+    (3.2e-5, Unit.SECONDS, "32 µs"),
+    (0.25, Unit.SECONDS, "250 ms"),
+    (18.2, Unit.SECONDS, "18 s"),
+    (960, Unit.SECONDS, "16 min"),
+    (9_000, Unit.SECONDS, "2.5 h"),
+    (3 * 86_400, Unit.SECONDS, "3 days"),
+    (10 * 31_557_600, Unit.SECONDS, "10 years"),
+    (91.2, Unit.PERCENT, "91 %"),
+    (0.312, Unit.PERCENT, "0.31 %"),
+    (99.87, Unit.PERCENT, "99.9 %"),
+    (12.3, Unit.TIMES, "12-fold"),
+    (-12.25, Unit.PLAIN, "-12.2"),
+]
+
+
+@pytest.mark.parametrize(("value", "unit", "words"), ROUNDED)
+def test_numbers_are_said_as_people_say_them(value: float, unit: Unit, words: str) -> None:
+    """Amounts are rounded to what is meant, in the unit that suits them."""
+    assert said(rounded(value, unit), unit) == words
+
+
+AMOUNTS = st.floats(0, allow_nan=False, allow_infinity=False) | st.floats(0, 1e6)
+
+
+@given(AMOUNTS, st.sampled_from(Unit))
+def test_any_number_is_said_shortly_and_plainly(value: float, unit: Unit) -> None:
+    """No amount is told in scientific notation, as negative, or without end; rounded again it is the same."""
+    once = rounded(value, unit)
+    text = said(once, unit)
+    assert once >= 0
+    assert len(text) <= 40
+    assert not set(text.split()[0]) - set("0123456789,.-fold")
+    assert rounded(once, unit, exact=once == int(once)) == once or unit in {Unit.FLOWS, Unit.PERCENT, Unit.BYTES}
+
+
+RANGES = st.sampled_from(["usual", "wide", "wild"])
+
+STRANGE = st.floats(width=32, allow_nan=True, allow_infinity=True)
+
+RARITIES = st.one_of(
+    st.builds(Rarity, st.floats(0, 1e6), st.booleans(), st.none(), st.just(value=True)),
+    st.builds(Rarity, st.none(), st.just(value=False), st.floats(0, 1), st.booleans()),
+)
+
+
+@given(
+    frame=frames(max_size=1),
+    seed=st.integers(0, 2**32 - 1),
+    ranges=RANGES,
+    strange=st.lists(st.tuples(st.integers(0, len(SPEC.names) - 1), STRANGE), max_size=20),
+    way=st.builds(Way, st.sampled_from(WAYS), st.none() | st.floats(0, 1e3)),
+    rarity=RARITIES,
+)
+@settings(max_examples=150, deadline=None)
+def test_no_vector_breaks_a_rule(  # noqa: PLR0917 - all that a sentence is made of
+    frame: Any, seed: int, ranges: str, strange: Any, way: Way, rarity: Rarity
+) -> None:
+    """Whatever vector, usual range, contributions, flow and way: the sentence keeps every rule, and nothing raises."""
+    rng = np.random.default_rng(seed)
+    count = len(SPEC.names)
+    scale = {"usual": 3.0, "wide": 30.0, "wild": 1e6}[ranges]
+    ends = np.sort(rng.normal(2.0, 3.0, (2, count)), axis=0).astype(np.float32)
+    spread = rng.choice([0.0, 1.0], count, p=[0.2, 0.8]) * rng.normal(2.0, scale, count)
+    values = np.where(rng.random(count) < 0.3, np.round(np.clip(spread, 0, 1)), spread).astype(np.float32)[None]
+    for place, value in strange:
+        values[0, place] = value
+    weights = rng.normal(0.0, 1.0, (1, count))
+    weights[0, rng.random(count) < 0.5] = 0.0
+    learnt = readings()
+    read = Readings.of(SPEC, UsualRange(*ends), encoders())
+    read = read if rng.random() < 0.7 else learnt
+    record = {name: value for name, value in frame.row(0, named=True).items() if _is_told(value)}
+    told = tell(read, Weighed.of(read, values, weights), 0, values[0].tolist(), record, way, rarity)
+    assert list(broken_rules(told, record)) == []
+
+
+def _is_told(value: object) -> bool:
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
+
+
+BROKEN = [
+    ("x → y 1/tcp: it sent 5 kB; odder than all but 1 in 10 usual flows.", [], "comes first"),
+    ("192.168.1.5 → 93.184.216.34 443/tcp: odd.", [], "comes last"),
+    (
+        "192.168.1.5 → 93.184.216.34 443/tcp: it sent 5 kB; odder than all but 1 in 10 usual flows.",
+        [{"what": "flows", "value": 10, "unit": "flows"}],
+        "each number is a fact: 5",
+    ),
+    (
+        "192.168.1.5 → 93.184.216.34 443/tcp: it sent 5 kB (at most 6 kB); odder than all but 1 in 10 usual flows.",
+        [
+            {"what": "bytes", "value": 5_000, "unit": "bytes", "usual_most": 6_000},
+            {"what": "flows", "value": 10, "unit": "flows"},
+        ],
+        "inside its usual range",
+    ),
+    (
+        "192.168.1.5 → 93.184.216.34 443/tcp: it sent 7 kB; odder than all but 1 in 10 usual flows.",
+        [
+            {"what": "bytes", "value": 7_000, "unit": "bytes", "usual_most": 6_000},
+            {"what": "flows", "value": 10, "unit": "flows"},
+        ],
+        "what is usual stands beside",
+    ),
+    (
+        "192.168.1.5 → 93.184.216.34 443/tcp: 7 ports in 90 s; odder than all but 1 in 10 usual flows.",
+        [
+            {"what": "ports", "value": 7, "unit": "ports", "window_s": 90.0},
+            {"what": "flows", "value": 10, "unit": "flows"},
+        ],
+        "damped counts",
+    ),
+    (
+        "192.168.1.5 → 93.184.216.34 443/tcp: nan; odder than all but 1 in 10 usual flows.",
+        [{"what": "x", "value": math.nan, "unit": "lux"}, {"what": "flows", "value": 10, "unit": "flows"}],
+        "every number is one",
+    ),
+    ("192.168.1.5 → 93.184.216.34 443/tcp: \x1b; odder than all but 1 in 1 usual flows.", [], "printable"),
+    (f"192.168.1.5 → 93.184.216.34 443/tcp: {'x' * MOST_CHARACTERS}.", [], "not long"),
+]
+
+
+@pytest.mark.parametrize(("message", "facts", "rule"), BROKEN)
+def test_a_broken_rule_is_found(message: str, facts: list[dict[str, Any]], rule: str) -> None:
+    """The checks find a sentence that breaks a rule."""
+    found = list(broken_rules(Told(message, facts), ONE))
+    assert any(rule in each for each in found), found
+
+
+def test_severities_have_words() -> None:
+    """No message says how severe it is: that is a field, and by the same rarity."""
+    message = say(SCAN, SCANNER).message.lower()
+    assert not any(severity.word in message.split() for severity in Severity)
