@@ -74,7 +74,7 @@ def a_judge() -> Judge:
     )
 
 
-def a_batch(first: int, count: int = 60) -> tuple[RawBatch, FlowBatch]:
+def a_batch(first: int, count: int = 30) -> tuple[RawBatch, FlowBatch]:
     """Flows from ``first`` on, most of them to where none went before."""
     frame = ordinary_flows(count, first, DEFAULT_START + 60.0 + first).with_columns(
         pl.Series("dst_ip", [f"198.51.100.{(first + row) % 250}" for row in range(count)])

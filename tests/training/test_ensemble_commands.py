@@ -10,7 +10,9 @@ import pytest
 from detector.models.ensemble import Ensemble
 from tests.training.test_commands import FORMAT, loaded, run, write
 
-SEGMENTS = ("--param", "segments=failed,is_udp", "--param", "segment_rows=200")
+SMALL = ("n_estimators=50", "clusters_n_clusters=32", "single_n_clusters=32")
+
+SEGMENTS = ("--param", "segments=failed,is_udp", "segment_rows=200", *SMALL)
 
 
 @pytest.fixture(scope="module")
