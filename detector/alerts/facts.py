@@ -82,6 +82,7 @@ class Case:
         self._readings = readings
         self.values = values
         self.flow = flow
+        self._amounts: dict[int, Amount | None] = {}
         self._names = {
             "src": name_of(flow["src_ip"]),
             "dst": name_of(flow["dst_ip"]),
@@ -110,14 +111,25 @@ class Case:
 
     def amount(self, place: int | None) -> Amount | None:
         """The column's value as a number; None where nothing can be told of it."""
-        if place is None or not (known := self._known(place)):
+        if place is None:
+            return None
+        if place not in self._amounts:
+            self._amounts[place] = self._amount(place)
+        return self._amounts[place]
+
+    def _amount(self, place: int) -> Amount | None:
+        known = self._known(place)
+        if known is None:
             return None
         reading = self._readings.columns[place]
-        unit = reading.meaning.unit
-        full = reading.damped and unit in _SKETCHED and known[0] >= FULLEST_SKETCH
-        value = FULLEST_SKETCH if full else rounded(known[0], unit, exact=not reading.damped)
-        hedge = "at least " if full else "about " if reading.damped and unit in _COUNTED else ""
-        return Amount(value, f"{hedge}{said(value, unit)}")
+        unit, hedge = reading.meaning.unit, ""
+        if not reading.damped:
+            value = rounded(known, unit, exact=True)
+        elif unit in _SKETCHED and known >= FULLEST_SKETCH:
+            value, hedge = FULLEST_SKETCH, "at least "
+        else:
+            value, hedge = rounded(known, unit), "about " if unit in _COUNTED else ""
+        return Amount(value, hedge + said(value, unit))
 
     def fact(self, place: int, amount: Amount) -> Fact:
         """The fact that a number without a bound is."""
@@ -131,11 +143,11 @@ class Case:
 
     def lead(self, place: int, phrase: str) -> Clause | None:
         """A phrase of one's own about the column's value, which stands in its ``{}``."""
-        amount, window_s = self.amount(place), self._readings.columns[place].window_s
+        amount = self.amount(place)
         if amount is None:
             return None
-        window = "" if window_s is None else said(window_s, Unit.SECONDS)
-        return Clause(phrase.format(amount.text, window=window, **self._names), (self.fact(place, amount),))
+        text = phrase.format(amount.text, window=self._readings.columns[place].window, **self._names)
+        return Clause(text, (self.fact(place, amount),))
 
     def statement(self, place: int) -> Clause | None:
         """What the column's value says that is unusual, with what is usual; None where that says nothing."""
@@ -145,29 +157,26 @@ class Case:
         if amount is None or not self._enough(reading):
             return None
         high = self.values[place] > self._readings.high[place]
-        end = self._readings.high[place] if high else self._readings.low[place]
-        bound = rounded(meaning.inverse(end), meaning.unit, exact=not reading.damped)
-        told = said(bound, meaning.unit)
-        if not _is_clear(amount.value, bound, meaning.unit, high=high) or told == said(amount.value, meaning.unit):
+        bound = reading.high if high else reading.low
+        if not _is_clear(amount.value, bound.value, meaning.unit, high=high) or bound.text.endswith(f" {amount.text}"):
             return None
+        inside = self._aside(reading, meaning.inside, amount)
+        said_so = self._filled(reading, meaning.says, amount, "" if inside is None else inside.text)
+        if said_so is None:
+            return None
+        asides = [clause for each in meaning.asides if (clause := self._aside(reading, each, amount))]
+        usual = meaning.usually.format(bound=bound.text, **self._names)
         fact = Fact(
             meaning.what,
             amount.value,
             meaning.unit.value,
-            usual_most=bound if high else None,
-            usual_least=None if high else bound,
+            usual_most=bound.value if high else None,
+            usual_least=None if high else bound.value,
             window_s=reading.window_s,
         )
-        inside = self._aside(reading, meaning.inside, amount) or Clause("")
-        said_so = self._filled(reading, meaning.says.replace("{inside}", inside.text), amount)
-        if said_so is None:
-            return None
-        asides = [clause for each in meaning.asides if (clause := self._aside(reading, each, amount))]
-        usual = meaning.usually.format(bound=f"{'at most' if high else 'at least'} {told}", **self._names)
-        text = "".join((said_so.text, *(clause.text for clause in asides), f" ({usual})"))
-        return Clause(
-            text, (fact, *inside.facts, *said_so.facts, *(each for clause in asides for each in clause.facts))
-        )
+        clauses = [said_so, *asides] if inside is None else [inside, said_so, *asides]
+        text = f"{said_so.text}{''.join([clause.text for clause in asides])} ({usual})"
+        return Clause(text, (fact, *(each for clause in clauses for each in clause.facts)))
 
     def brief(self, place: int) -> Clause | None:
         """The column's value as a noun, for what is odd only together with others."""
@@ -178,7 +187,7 @@ class Case:
         if reading.meaning.category:
             return self._how_rare(place, bounded=False)
         amount = self.amount(place)
-        if amount is None or not self._enough(reading) or not reading.tellable or not reading.meaning.brief:
+        if amount is None or not self._enough(reading) or reading.meaning.brief not in reading.companions:
             return None
         filled = self._filled(reading, reading.meaning.brief, amount)
         return None if filled is None else Clause(filled.text, (self.fact(place, amount), *filled.facts))
@@ -186,7 +195,7 @@ class Case:
     def word(self, place: int) -> str:
         """What a yes or no, or a class, says; empty where it says nothing."""
         words, value = self._readings.columns[place].meaning.words, self.values[place]
-        if not (math.isfinite(value) and 0 <= value < len(words) and value == int(value)):
+        if not words or not 0 <= value < len(words) or value != int(value):
             return ""
         phrase = words[int(value)]
         if "{port}" in phrase and "dst_port" not in self.flow:
@@ -246,21 +255,21 @@ class Case:
         noun = {"proto": "protocol"}.get(noun, noun)
         return f"no {noun} told" if value is None or value == "" else f"{noun} {name_of(str(value))}"
 
-    def _known(self, place: int) -> tuple[float] | None:
+    def _known(self, place: int) -> float | None:
         """The number that a value stands for, if it stands for one."""
         meaning, value = self._readings.columns[place].meaning, self.values[place]
         if meaning.words or meaning.category:
             return None
         if meaning.column:
             exact = self.flow.get(meaning.column)
-            return (max(float(exact), 0.0),) if exact is not None and math.isfinite(exact) else None
+            return max(float(exact), 0.0) if exact is not None and math.isfinite(exact) else None
         if meaning.over:
             parts = [self.flow.get(column, math.nan) for column in meaning.over]
             if not sum(parts) > 0:
                 return None
         if not math.isfinite(value) or (meaning.topic is Topic.ACQUAINTANCE and value < 0):
             return None
-        return (meaning.inverse(value),)
+        return meaning.inverse(value)
 
     def _enough(self, reading: Reading) -> bool:
         """Whether what the value is made of is enough to mean anything."""
@@ -269,31 +278,27 @@ class Case:
         if reading.least is None:
             return False
         beneath = self._known(reading.least)
-        return beneath is not None and beneath[0] >= reading.meaning.least[1]
+        return beneath is not None and beneath >= reading.meaning.least[1]
 
-    def _filled(self, reading: Reading, phrase: str, amount: Amount) -> Clause | None:
+    def _filled(self, reading: Reading, phrase: str, amount: Amount, inside: str = "") -> Clause | None:
         """A phrase with its places filled; None where one of them has nothing to tell."""
         facts, texts = [], {}
-        for name, place in reading.companions.items():
-            if f"{{{name}}}" in phrase:
-                companion = self.amount(place)
-                if companion is None:
-                    return None
-                texts[name] = companion.text
-                facts.append(self.fact(place, companion))
-        window = "" if reading.window_s is None else said(reading.window_s, Unit.SECONDS)
-        return Clause(phrase.format(value=amount.text, window=window, **texts, **self._names), tuple(facts))
+        for name, place in reading.companions[phrase]:
+            companion = self.amount(place)
+            if companion is None:
+                return None
+            texts[name] = companion.text
+            facts.append(self.fact(place, companion))
+        text = phrase.format(value=amount.text, window=reading.window, inside=inside, **texts, **self._names)
+        return Clause(text, tuple(facts))
 
     def _aside(self, reading: Reading, phrase: str, amount: Amount) -> Clause | None:
         """What is added to a statement: None where it tells nothing, or nothing worth a word."""
-        asked = [place for name, place in reading.companions.items() if f"{{{name}}}" in phrase]
-        if not asked:
+        if not (asked := reading.companions.get(phrase)):
             return None
-        of = self._readings.columns[asked[0]].meaning
-        companion = self.amount(asked[0])
-        if companion is None or not self._enough(self._readings.columns[asked[0]]):
-            return None
-        if companion.value < _WORTH_A_WORD.get(of.unit, 2.0):
+        of = self._readings.columns[asked[0][1]]
+        companion = self.amount(asked[0][1])
+        if companion is None or companion.value < _WORTH_A_WORD.get(of.meaning.unit, 2.0) or not self._enough(of):
             return None
         return self._filled(reading, phrase, amount)
 

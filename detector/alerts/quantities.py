@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 from detector.features.meanings import LARGEST, Unit
 
@@ -45,6 +46,7 @@ def rounded(value: float, unit: Unit, *, exact: bool = False) -> float:
     return _digits(bounded, 2 if unit in _ROUGH else 3)
 
 
+@lru_cache(8_192)  # most are small counts, again and again
 def said(value: float, unit: Unit) -> str:
     """A rounded number with its unit: ``142 ports``, ``3.1 MB``, ``16 min``, ``91 %``."""
     if unit in _NOUNS:

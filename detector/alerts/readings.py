@@ -13,12 +13,14 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.alerts.quantities import rounded, said
 from detector.features.encoders import Encoders
 from detector.features.extra import EXTRA, extra_meaning
-from detector.features.meanings import Meaning, Topic
+from detector.features.meanings import Meaning, Topic, Unit
 from detector.features.perflow import FAMILIES
 from detector.features.spec import WINDOWS, FeatureSpec
 from detector.features.windows_columns import Window, every_meaning, read_windows
+from detector.features.windows_statistics import FLAGS
 from detector.models.usual import UsualRange
 
 LIFETIMES = 1.5
@@ -30,6 +32,13 @@ OWN = frozenset({"src", "dst", "port", "service", "value", "window", "bound", "i
 """Places of phrases that are no other feature."""
 
 
+class Bound(NamedTuple):
+    """An end of a column's usual range, as it is told."""
+
+    value: float
+    text: str
+
+
 class Reading(NamedTuple):
     """One column of the matrix as it is read."""
 
@@ -37,9 +46,13 @@ class Reading(NamedTuple):
     meaning: Meaning
     window_s: float | None
     """What its count is over; None for what has no window."""
+    window: str
+    """The same in words."""
+    high: Bound
+    low: Bound
     damped: bool
-    companions: Mapping[str, int]
-    """The columns that its phrases ask for, by the name of their place; those that there are."""
+    companions: Mapping[str, tuple[tuple[str, int], ...]]
+    """The columns that each of its phrases asks for, by the name of their place; no phrase that asks for another."""
     least: int | None
     """The column that must reach ``meaning.least``, where there is one."""
     tellable: bool
@@ -63,6 +76,10 @@ class Readings:
     """Shape (columns, topics): 1 where a column is of a topic."""
     at: Mapping[str, int]
     """The columns by name."""
+    damped: NDArray[np.bool_]
+    """Which have windows."""
+    firsts: tuple[int, ...]
+    """Columns that tell that something is the first time, in the order in which one says it all."""
     windows: Mapping[tuple[str, str], tuple[tuple[float, int], ...]]
     """By key and statistic: half-lives, ascending, and their columns."""
     trained: Mapping[str, int]
@@ -75,7 +92,11 @@ class Readings:
         at = {name: place for place, name in enumerate(spec.names)}
         meanings = meanings_of(spec)
         siblings = _Siblings.among(windowed, at)
-        columns = tuple(_reading(name, meaning, windowed, siblings) for name, meaning in meanings.items())
+        ends = zip(usual.low.tolist(), usual.high.tolist(), strict=True)
+        columns = tuple(
+            _reading(name, meaning, windowed, siblings, low_high)
+            for (name, meaning), low_high in zip(meanings.items(), ends, strict=True)
+        )
         sides = [each.meaning.sides if each.tellable else "none" for each in columns]
         topics = np.array([TOPICS.index(each.meaning.topic) for each in columns], np.intp)
         return cls(
@@ -87,6 +108,8 @@ class Readings:
             topics,
             (topics[:, None] == np.arange(len(TOPICS))).astype(np.float64),
             at,
+            np.array([each.damped for each in columns], np.bool_),
+            tuple(at[f"{flag}_first"] for flag in FLAGS if f"{flag}_first" in at),
             _by_statistic(windowed, at),
             {name: table.total for name, table in encoders.categories.items()} | {"dst_port": encoders.ports.total},
         )
@@ -110,20 +133,34 @@ def places_of(phrase: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(phrase) if name}
 
 
-def _reading(name: str, meaning: Meaning, windowed: Mapping[str, Window], siblings: _Siblings) -> Reading:
+def _reading(
+    name: str, meaning: Meaning, windowed: Mapping[str, Window], siblings: _Siblings, ends: tuple[float, float]
+) -> Reading:
     window = windowed.get(name)
-    asked = set().union(*map(places_of, (meaning.says, meaning.brief, meaning.inside, *meaning.asides))) - OWN
-    companions = {each: place for each in asked if (place := siblings.of(each, window)) is not None}
+    damped = window is not None and window.half_life_s is not None
+    window_s = LIFETIMES * window.half_life_s if window is not None and window.half_life_s is not None else None
+    asked = {
+        phrase: [(each, siblings.of(each, window)) for each in sorted(places_of(phrase) - OWN)]
+        for phrase in (meaning.says, meaning.brief, meaning.inside, *meaning.asides)
+    }
+    companions = {
+        phrase: tuple((each, place) for each, place in places if place is not None)
+        for phrase, places in asked.items()
+        if all(place is not None for _, place in places)
+    }
     least = None if meaning.least is None else siblings.of(meaning.least[0], window)
-    scaled = window is not None and window.half_life_s is not None
+    low, high = (rounded(meaning.inverse(end), meaning.unit, exact=not damped) for end in ends)
     return Reading(
         name,
         meaning,
-        LIFETIMES * window.half_life_s if window is not None and window.half_life_s is not None else None,
-        scaled,
+        window_s,
+        "" if window_s is None else said(window_s, Unit.SECONDS),
+        Bound(high, f"at most {said(high, meaning.unit)}"),
+        Bound(low, f"at least {said(low, meaning.unit)}"),
+        damped,
         companions,
         least,
-        places_of(meaning.says) - OWN <= companions.keys() and (meaning.least is None or least is not None),
+        meaning.says in companions and (meaning.least is None or least is not None),
     )
 
 

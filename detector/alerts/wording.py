@@ -21,7 +21,8 @@ from detector.alerts.quantities import number, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import TOPICS, Readings
 from detector.features.meanings import COVERED, DEEDS, Topic, Unit
-from detector.features.windows_statistics import FLAGS
+
+_PLACES = {topic: place for place, topic in enumerate(TOPICS)}
 
 TOLD_FAMILIES = 3
 
@@ -61,22 +62,25 @@ class Way(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What a batch's alerts say, family by family; arrays of one row for each."""
+    """What a batch's alerts say, family by family; one of each for every alert."""
 
-    beyond: NDArray[np.float64]
-    """Shape (alerts, columns): how far each value is beyond its usual range, −inf within it."""
+    beyond: list[list[int]]
+    """The columns beyond their usual ranges: what a flow alone tells before what windows tell, the furthest first."""
     contributions: NDArray[np.float64]
-    families: NDArray[np.float64]
-    """Shape (alerts, topics): what each adds to the score."""
+    """Shape (alerts, columns)."""
+    families: list[list[float]]
+    """What each topic adds to the score."""
 
     @classmethod
     def of(cls, readings: Readings, values: NDArray[np.float32], contributions: NDArray[np.float64]) -> Weighed:
         """Weigh alerts: ``values`` and ``contributions`` are alerts × columns."""
         wide = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
         far = np.maximum(wide - readings.upper, readings.lower - wide)
-        beyond = np.where(far > 0, far, -np.inf)
+        rows, columns = np.nonzero(far > 0)
+        order = np.lexsort((-far[rows, columns], readings.damped[columns], rows))
+        each = np.split(columns[order], np.searchsorted(rows, np.arange(1, len(values))))
         given = np.nan_to_num(contributions, posinf=0.0, neginf=0.0)
-        return cls(beyond, given, given @ readings.members)
+        return cls([part.tolist() for part in each], given, (given @ readings.members).tolist())
 
 
 def tell(  # noqa: PLR0917 - one alert is its parts
@@ -118,6 +122,7 @@ class _Story:
         self._contributions = weighed.contributions[row]
         self._families = weighed.families[row]
         self._told: set[Topic] = set()
+        self._made: dict[Topic, Clause | None] = {}
 
     def parts(self, way: Way) -> list[Clause | None]:
         """All but the rarity."""
@@ -204,7 +209,7 @@ class _Story:
         families = self._beyond_by_topic()
         reasons: dict[Topic, Clause] = {}
         for topic, places in families.items():
-            lowers = self._families[TOPICS.index(topic)] <= 0
+            lowers = self._family(topic) <= 0
             if len(reasons) == TOLD_FAMILIES or (lowers and reasons):
                 break
             if topic in self._told or self._is_covered(topic, families):
@@ -214,22 +219,21 @@ class _Story:
         if not reasons:
             return [self._together([place for places in families.values() for place in places])]
         self._told |= reasons.keys()
-        sorts = [word for topic, places in families.items() if topic not in self._told for word in self._words(places)]
         deeds = [reasons[topic] for topic in reasons if topic in DEEDS]
         others = [reasons[topic] for topic in reasons if topic not in DEEDS]
-        return [*deeds, *others, *map(Clause, sorts[: TOLD_FAMILIES - len(reasons)])]
+        room = TOLD_FAMILIES - len(reasons)
+        return [*deeds, *others, *map(Clause, self._sorts(families)[:room] if room else [])]
 
     def _beyond_by_topic(self) -> dict[Topic, list[int]]:
-        """The columns beyond their usual ranges: by family, the most telling first.
-
-        In each, what the flow alone tells comes before what windows tell, and then what is furthest beyond.
-        """
-        beyond = np.flatnonzero(self._beyond > 0).tolist()
-        beyond.sort(key=lambda place: (self._readings.columns[place].damped, -float(self._beyond[place])))
+        """The columns beyond their usual ranges: by family, the most telling first."""
         families: dict[Topic, list[int]] = {}
-        for place in beyond:
+        for place in self._beyond:
             families.setdefault(self._readings.columns[place].meaning.topic, []).append(place)
-        return dict(sorted(families.items(), key=lambda each: -float(self._families[TOPICS.index(each[0])])))
+        return dict(sorted(families.items(), key=lambda each: -self._family(each[0])))
+
+    def _family(self, topic: Topic) -> float:
+        """What a family adds to the score."""
+        return self._families[_PLACES[topic]]
 
     def _is_covered(self, topic: Topic, families: Mapping[Topic, list[int]]) -> bool:
         """Whether another family that says more has a statement to make."""
@@ -241,14 +245,20 @@ class _Story:
 
     def _statement(self, topic: Topic, places: list[int]) -> Clause | None:
         """The statement of the first of a family's columns that makes one; how rare things are is told in one."""
-        if topic is Topic.RARITY:
-            return self._case.rarities(sorted(places, key=lambda place: -float(self._contributions[place])))
-        return next((clause for place in places if (clause := self._case.statement(place)) is not None), None)
+        if topic not in self._made:
+            if topic is Topic.RARITY:
+                telling = sorted(places, key=lambda place: -float(self._contributions[place]))
+                self._made[topic] = self._case.rarities(telling)
+            else:
+                made = (clause for place in places if (clause := self._case.statement(place)) is not None)
+                self._made[topic] = next(made, None)
+        return self._made[topic]
 
-    def _words(self, places: list[int]) -> list[str]:
+    def _sorts(self, families: Mapping[Topic, list[int]]) -> list[str]:
         """What yes or no and classes say beside something else; that something is the first time is told anyway."""
-        words = [self._case.word(place) for place in places if not self._is_first(place)]
-        return [word for word in words if word][:1]
+        others = [places for topic, places in families.items() if topic not in self._told | {Topic.ACQUAINTANCE}]
+        words = ([word for place in places if (word := self._case.word(place))][:1] for places in others)
+        return [word for each in words for word in each]
 
     def _is_first(self, place: int) -> bool:
         return self._readings.columns[place].meaning.topic is Topic.ACQUAINTANCE
@@ -278,9 +288,8 @@ class _Story:
         """Whether it is the first time, or how long the two know each other."""
         if Topic.ACQUAINTANCE in self._told:
             return None
-        for flag in FLAGS:
-            place = self._case.place(f"{flag}_first")
-            if place is not None and (word := self._case.word(place)):
+        for place in self._readings.firsts:
+            if self._case.values[place] == 1.0 and (word := self._case.word(place)):
                 return Clause(word)
         all_ = self._so_far()
         if all_ is None or all_.total < 2:
@@ -290,14 +299,11 @@ class _Story:
 
     def _lowered(self) -> Clause | None:
         """What is as usual though it weighs much: it made the flow less odd than the rest says."""
-        raised = float(self._families[self._families > 0].sum())
-        unusual = set(self._readings.topics[self._beyond > 0].tolist())
-        lowering = [
-            place
-            for place in np.argsort(self._families, kind="stable").tolist()
-            if self._families[place] < -LOWERED_SHARE * raised
-            and place not in unusual
-            and TOPICS[place] not in self._told
-            and TOPICS[place] is not Topic.SORT
-        ][:2]
-        return Clause(f"as usual: {', '.join(TOPICS[place].value for place in lowering)}") if lowering else None
+        raised = sum(value for value in self._families if value > 0)
+        unusual = {self._readings.columns[place].meaning.topic for place in self._beyond}
+        lowering = sorted(
+            (value, topic.value)
+            for topic, value in zip(TOPICS, self._families, strict=True)
+            if value < -LOWERED_SHARE * raised and topic not in unusual | self._told | {Topic.SORT}
+        )[:2]
+        return Clause(f"as usual: {', '.join(name for _, name in lowering)}") if lowering else None
