@@ -18,7 +18,7 @@ from training.simulator import flows as simulated
 
 DOCS = Path(__file__).parent.parent / "docs"
 
-WORDS = {3: "three", 4: "four", 5: "five", 6: "six", 8: "eight", 10: "ten", 20: "twenty"}
+WORDS: dict[float, str] = {3: "three", 4: "four", 5: "five", 6: "six", 8: "eight", 10: "ten", 20: "twenty"}
 
 
 def word(number: float) -> str:
