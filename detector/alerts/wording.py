@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.alerts.facts import Case, Clause, Fact
+from detector.alerts.case import Case
+from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import TOPICS, Readings
@@ -141,7 +142,7 @@ class _Story:
         if calls is None:
             return Clause(f"flows of the same kind, {odd}")
         parts = [Clause(f"{calls.text}, {odd}", calls.facts)]
-        parts += filter(None, [self._number("pair", "out", EVIDENCE_HALF_LIFE_S, "{} sent each"), self._alone()])
+        parts += filter(None, [self._sent_each(), self._alone()])
         return Clause(", ".join(part.text for part in parts), tuple(fact for part in parts for fact in part.facts))
 
     def _calls(self) -> Clause | None:
@@ -174,6 +175,12 @@ class _Story:
             return None
         facts = (self._case.fact(total, count), self._case.fact(age, since))
         return _SoFar(count.value, since.value, since.text, facts)
+
+    def _sent_each(self) -> Clause | None:
+        """How much one sends the other each time, if anything."""
+        place = self._case.nearest("pair", "out", EVIDENCE_HALF_LIFE_S)
+        amount = self._case.amount(place)
+        return self._case.lead(place, "{} sent each") if place is not None and amount and amount.value else None
 
     def _alone(self) -> Clause | None:
         """Whether all flows that the destination ever had came from this source."""

@@ -46,7 +46,7 @@ def _vary(says: str) -> Meaning:
         Unit.PERCENT,
         spread,
         says,
-        "usually by {bound}",
+        "pauses usually vary by {bound}",
         says,
         "low",
         least=("total", FEWEST_FLOWS),
@@ -233,7 +233,7 @@ STATISTICS: dict[str, dict[str, Meaning]] = {
     },
     "ports": {
         "source": Meaning(
-            Topic.HOSTS,
+            Topic.PORTS,
             "ports used by the source",
             Unit.PORTS,
             counted,

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,11 +22,11 @@ from detector.alerts.wording import MOST_CHARACTERS, Told, Way, Weighed, tell
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
-from detector.features.windows import default_windows
+from detector.features.windows import WindowState, default_windows
 from detector.models.usual import UsualRange
 from tests.alerts.rules import broken_rules
 from tests.bundles import ordinary_flows
-from tests.features.flows import ONE, frames
+from tests.features.flows import ONE, flows, frames
 
 SPEC = build_spec(windows=default_windows(), extra=("sttl",))
 
@@ -230,7 +231,7 @@ FAMILIES = [
     (
         {"pair_gap_spread_10m": math.log1p(0.05), "pair_gap_10m": math.log(69), "pair_total": math.log1p(9)},
         {},
-        "192.168.1.5 calls 93.184.216.34 every 69 s ± 5 % (usually by at least 40 %)",
+        "192.168.1.5 calls 93.184.216.34 every 69 s ± 5 % (pauses usually vary by at least 40 %)",
     ),
     ({"pair_first": 1.0}, {}, "first contact of the two"),
     ({"source_port_first": 1.0}, {"dst_port": 22}, "first time 192.168.1.5 uses port 22"),
@@ -271,6 +272,18 @@ FAMILIES = [
 def test_each_family_in_its_words(row: dict[str, float], flow: dict[str, Any], words: str) -> None:
     """Each family of features is told in its own words, in units, with what is usual beside."""
     assert words in say(row, flow).message
+
+
+def test_a_steady_stream_is_told_as_it_is() -> None:
+    """Of a flow every second, a fading count tells about as many as came in the time that it is told for."""
+    steady = pl.concat([flows({"ts": 1.7e9 + second}) for second in range(600)])
+    names = ("source_flows_1m", "pair_flows_10s")
+    state = WindowState(default_windows(columns=names))
+    last = dict(zip(names, state.update(steady)[-1].tolist(), strict=True))
+    for name, seconds in (("source_flows_1m", 90), ("pair_flows_10s", 15)):
+        place = readings().at[name]
+        assert readings().columns[place].window_s == seconds
+        assert math.expm1(last[name]) == pytest.approx(seconds, rel=0.05)
 
 
 def test_the_past_of_a_key_counts_for_nothing_yet() -> None:
