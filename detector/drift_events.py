@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.drift import REASONS, DriftReport
-from detector.logs import Log
-from detector.metrics import Metrics
+from detector.telemetry.logs import Log
+from detector.telemetry.metrics import Metrics
 
 SHOWN = 5
 """Features named in a log line."""

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detector.logs import Log
-from detector.metrics import Metrics, Stage
+from detector.telemetry.logs import Log
+from detector.telemetry.metrics import Metrics, Stage
 
 OTHER = "other"
 

@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from detector.cli import EXIT_CODES
 from detector.formats_page import exporters_page
-from detector.metrics import Declared, Metrics
 from detector.settings_pages import example_file, reference_page
+from detector.telemetry.metrics import Declared, Metrics
 
 METRICS_INTRODUCTION = """\
 # Metrics
 
-<!-- Made from detector/metrics.py by `make docs`; change it there. -->
+<!-- Made from detector/telemetry/metrics.py by `make docs`; change it there. -->
 
 Served at `/metrics` (see `[web]` in [configuration.md](configuration.md)). Every stage counts what came in, went out
 and failed, and when it last worked; labels are bounded, never an address. `process_…` metrics of the Python client come

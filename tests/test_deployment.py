@@ -14,8 +14,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from detector.cli import COMMANDS
-from detector.metrics import Metrics
 from detector.settings import PREFIX, Settings, load_settings
+from detector.telemetry.metrics import Metrics
 from tests.faults.test_rules import PROVOKED
 from tests.promtool import promtool
 

@@ -6,7 +6,7 @@ import pytest
 
 from detector.familiarity import BLOCK_FLOWS, LEAST_FLOWS, Block, Familiarity, Raised
 from detector.familiarity_events import FlowsRaised
-from tests.test_events import Told
+from tests.telemetry.test_events import Told
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from detector.alerts.incidents import Change
-from detector.logs import Log
-from detector.metrics import Metrics, label
+from detector.telemetry.logs import Log
+from detector.telemetry.metrics import Metrics, label
 
 
 @dataclass(frozen=True, slots=True)

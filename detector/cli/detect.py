@@ -146,8 +146,8 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
 
     from detector.daemon import Daemon, stopped_by_signals  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.events import Telemetry  # noqa: PLC0415
-    from detector.logs import open_log  # noqa: PLC0415
-    from detector.metrics import Metrics  # noqa: PLC0415
+    from detector.telemetry.logs import open_log  # noqa: PLC0415
+    from detector.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log = open_log(sys.stderr, settings.log.level, settings.log.format)
     telemetry = Telemetry(Metrics(CollectorRegistry()), log)

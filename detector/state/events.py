@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.logs import Log
-from detector.metrics import Metrics
+from detector.telemetry.logs import Log
+from detector.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from detector.events import passed
-from detector.logs import Log
-from detector.metrics import Metrics, Stage
+from detector.telemetry.logs import Log
+from detector.telemetry.metrics import Metrics, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry
 from detector import events
 from detector.deadline import Deadline
 from detector.errors import BundleError
-from detector.metrics import MODEL_REFUSALS, Metrics
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.registry.registry import Registry
 from detector.registry.watcher import LONGEST_WAIT_S, ModelWatcher
+from detector.telemetry.metrics import MODEL_REFUSALS, Metrics
 from tests.bundles import bundle, version_of
 
 INTERVAL_S = 0.01

@@ -17,7 +17,7 @@ from detector.schemas.events import SchemaOpened, SchemaRefused
 from detector.schemas.protoc import check_protoc, descriptors
 from detector.schemas.readers import ASK_AGAIN_S, SchemaReaders
 from detector.schemas.registry import Registered
-from tests.test_events import Told
+from tests.telemetry.test_events import Told
 
 RECORD = json.dumps({"type": "record", "name": "Flow", "fields": [{"name": "port", "type": "int"}]})
 

@@ -21,8 +21,8 @@ from detector import events
 from detector.cli.healthcheck import ask
 from detector.deadline import Deadline
 from detector.errors import ListenError
-from detector.logs import open_log
-from detector.metrics import Metrics
+from detector.telemetry.logs import open_log
+from detector.telemetry.metrics import Metrics
 from detector.transport.events import BrokerLost, LagSeen, OffsetsCommitted, OutputAcknowledged, PartitionsAssigned
 from detector.web.server import MAX_CONNECTIONS, REQUEST_SECONDS, WebServer
 from detector.web.status import Status

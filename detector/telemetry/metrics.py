@@ -1,6 +1,6 @@
 """Every metric of the daemon, declared once on a registry of its own.
 
-Takes a ``CollectorRegistry`` and fills it; the events in :mod:`detector.events` are the only ones to touch what is
+Takes a ``CollectorRegistry`` and fills it; the events of each package are the only ones to touch what is
 here. Labels are bounded: stages, reasons, severities, channels, partitions; never an address. ``docs/metrics.md`` is
 made from these declarations. Safe to use from any thread.
 """
@@ -19,8 +19,8 @@ from prometheus_client.process_collector import ProcessCollector
 
 from detector.alerts.decide import Severity
 from detector.alerts.incident import KINDS, STEPS
-from detector.collectors import BulkHistogram, KnownGauge, ReplacedGauge
 from detector.records.flow import RejectReason
+from detector.telemetry.collectors import BulkHistogram, KnownGauge, ReplacedGauge
 from detector.transport.base import Channel
 
 RESTORE_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)

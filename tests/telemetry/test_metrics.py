@@ -11,9 +11,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.process_collector import ProcessCollector
 
-from detector.metrics import Metrics
+from detector.telemetry.metrics import Metrics
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 PRODUCING = frozenset({"inc", "set", "observe", "replace", "set_to_current_time"})
 """Methods of a metric that give it a value; making its labels, reading it and forgetting it are none."""

@@ -15,9 +15,9 @@ from prometheus_client import CollectorRegistry
 
 from detector import events
 from detector.alerts.events import BudgetSet, IncidentsTold
-from detector.collectors import BulkHistogram
-from detector.logs import SAMPLE_LINES, Once, Sampling, open_log
-from detector.metrics import Metrics, Stage
+from detector.telemetry.collectors import BulkHistogram
+from detector.telemetry.logs import SAMPLE_LINES, Once, Sampling, open_log
+from detector.telemetry.metrics import Metrics, Stage
 from detector.transport.events import (
     BrokerLost,
     BrokerReached,

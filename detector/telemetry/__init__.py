@@ -1,0 +1,1 @@
+"""Log, metrics and events: how each part tells of itself. Knows none of them."""
