@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from detector import events
 from detector.alerts.alert import AlertWriter
+from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.deadline import Deadline
 from detector.decoding import open_format, open_kafka_decoder
 from detector.fit import FitWatch
 from detector.interpreter import tuned
 from detector.judge import Judge
+from detector.judge_events import ModelSwapped
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.pipeline import Limits, Pipeline, Tally
 from detector.records.flow import Decoder
@@ -28,6 +29,7 @@ from detector.scoring import budget_of
 from detector.settings_tree import Settings
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
+from detector.telemetry.events import Event, Telemetry
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
 from detector.transport.events import PartitionsAdded, PartitionsSeen, TopicFound, TopicReplaced
@@ -39,7 +41,7 @@ from detector.web.status import Status
 class Daemon:
     """The parts, wired. ``run`` returns when the input has ended or ``stop`` is called."""
 
-    def __init__(self, settings: Settings, telemetry: events.Telemetry) -> None:
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._settings = settings
         self._telemetry = telemetry
         self._pipeline: Pipeline | None = None
@@ -96,7 +98,7 @@ class Daemon:
         self._starting = ""
         chosen = self._settings.input
         files = chosen.paths if chosen.transport == "files" else ()
-        self._telemetry.tell(events.DaemonStarted(chosen.topic, model.name, model.version, self._listening, files))
+        self._telemetry.tell(DaemonStarted(chosen.topic, model.name, model.version, self._listening, files))
         self._compare_partitions()
 
     def why_unfit(self) -> str | None:
@@ -111,9 +113,7 @@ class Daemon:
         version = registry.resolve(chosen.name, chosen.alias)
         started = time.perf_counter()
         model = read_bundle(registry.fetch(chosen.name, version))
-        self._telemetry.tell(
-            events.ModelSwapped(model.name, None, model.version, time.perf_counter() - started, model.digest)
-        )
+        self._telemetry.tell(ModelSwapped(model.name, None, model.version, time.perf_counter() - started, model.digest))
         watcher = ModelWatcher(
             registry, chosen.name, chosen.alias, chosen.poll_interval_s, read_bundle, self._telemetry.tell, version
         )
@@ -131,12 +131,12 @@ class Daemon:
             tell=self._tell_of_judge,
         )
 
-    def _tell_of_judge(self, event: events.Event) -> None:
+    def _tell_of_judge(self, event: Event) -> None:
         self._telemetry.tell(event)
-        if isinstance(event, events.ModelSwapped):
+        if isinstance(event, ModelSwapped):
             self._compare_partitions()
 
-    def _tell_of_source(self, event: events.Event) -> None:
+    def _tell_of_source(self, event: Event) -> None:
         self._telemetry.tell(event)
         if isinstance(event, PartitionsAdded | TopicFound | TopicReplaced):
             self._compare_partitions()
@@ -198,10 +198,10 @@ class Daemon:
             return
         reason = "signal" if self._asked_at is not None else "error" if failed else "end of input"
         seconds, started = self._settings.shutdown.deadline_s, self._asked_at or time.monotonic()
-        self._telemetry.tell(events.DaemonStopping(reason, seconds))
+        self._telemetry.tell(DaemonStopping(reason, seconds))
         self._pipeline.stop(Deadline(started + seconds))
         self._abandoned.set()
-        self._telemetry.tell(events.DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))
+        self._telemetry.tell(DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))
 
     def status(self) -> Status:
         """What the health endpoints tell; called from the web server's thread."""

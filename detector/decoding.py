@@ -7,11 +7,11 @@ from threading import Event as Flag
 from typing import Literal
 
 from detector.errors import ConfigurationError
-from detector.events import Tell
 from detector.records.encoded import JSON_GROWTH, EncodedDecoder
 from detector.records.flow import Decoder
 from detector.records.formats import FORMATS, open_decoder
 from detector.settings_tree import Settings
+from detector.telemetry.events import Tell
 
 EXTRA = "schema-registry"
 

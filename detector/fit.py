@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import events
+from detector.records.events import FormatUnfit, MeasuresMissing
 from detector.records.flow import Decoder, FlowBatch, RejectReason
 from detector.records.guess import Sample
 from detector.records.measures import MEASURES, lacking_measures, told_without
+from detector.telemetry.events import Tell
 
 ENOUGH = 100
 """So many records that cannot be used, and no flow before them, are told of."""
@@ -23,7 +24,7 @@ class FitWatch:
 
     inner: Decoder
     format: str
-    tell: events.Tell
+    tell: Tell
     fits: bool = False
     first_reject: str = ""
     _rejected: int = 0
@@ -60,7 +61,7 @@ class FitWatch:
         self._rejected += len(wrong)
         if self._rejected >= ENOUGH and not self._told:
             self._told = True
-            self.tell(events.FormatUnfit(self.format, self._rejected, self.why()))
+            self.tell(FormatUnfit(self.format, self._rejected, self.why()))
 
     def _look_for_measures(self, batch: FlowBatch) -> None:
         """Tell once, of the first flows, what none of them has."""
@@ -71,4 +72,4 @@ class FitWatch:
         self._flows += len(batch.frame)
         if self._flows >= ENOUGH and self._lacking:
             missing = tuple(name for name in MEASURES if name in self._lacking)
-            self.tell(events.MeasuresMissing(missing, self._flows, told_without(missing, self._flows)))
+            self.tell(MeasuresMissing(missing, self._flows, told_without(missing, self._flows)))

@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letters
 from detector.alerts.decide import Budget, Decision, decide
@@ -27,11 +26,14 @@ from detector.familiarity import Familiarity
 from detector.familiarity_events import FlowsRaised
 from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
+from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.memory import Memory
 from detector.models.bundle import LoadedModel
 from detector.models.single_flows import Scores
+from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
 from detector.state.events import StateBegun, StateLeft, StateUnfit
+from detector.telemetry.events import Tell
 from detector.transport.base import OutRecord, RawBatch
 from detector.verdict import Verdict
 
@@ -56,7 +58,7 @@ class Judge:
         writer: AlertWriter,
         write_scores: bool,
         write_incidents: bool,
-        tell: events.Tell,
+        tell: Tell,
     ) -> None:
         self.model = model
         self.memory = Memory(model)
@@ -127,7 +129,7 @@ class Judge:
         self._familiarity = Familiarity()
         self._rule = self._budget.rule(new.calibration, new.incidents, new.extractor.inside)
         self._tell_budget()
-        self._tell(events.ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
+        self._tell(ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
 
     def _tell_budget(self) -> None:
         self._tell(BudgetSet(None if self._rule is None else self._budget.incidents_per_day))
@@ -137,7 +139,7 @@ class Judge:
     def _features(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
         started = time.perf_counter()
         matrix = self._matrix(raw, flows)
-        self._tell(events.BatchFeatured(rows=len(matrix), seconds=time.perf_counter() - started))
+        self._tell(BatchFeatured(rows=len(matrix), seconds=time.perf_counter() - started))
         if windows := self.memory.windows:
             before, self._windows = self._windows, windows.counts()
             self._tell(WindowsSeen(before, self._windows))
@@ -153,7 +155,7 @@ class Judge:
         started = time.perf_counter()
         scores = self.model.score(matrix)
         seconds = time.perf_counter() - started
-        self._tell(events.BatchScored(len(matrix), seconds, scores.overall, self.model.version))
+        self._tell(BatchScored(len(matrix), seconds, scores.overall, self.model.version))
         if report := self._drift.look(flows.frame, matrix, scores.overall):
             self._tell(DriftSeen(report))
         return scores
@@ -163,7 +165,7 @@ class Judge:
     def _decide(self, raw: RawBatch, flows: FlowBatch, scores: Scores) -> Decision:
         started = time.perf_counter()
         decision = self._decision(raw, flows, scores)
-        self._tell(events.BatchDecided(len(scores.overall), len(decision.rows), time.perf_counter() - started))
+        self._tell(BatchDecided(len(scores.overall), len(decision.rows), time.perf_counter() - started))
         if block := self._familiarity.look(len(scores.overall), len(decision.rows)):
             self._tell(FlowsRaised(block, self.model.name, self.model.version))
         return decision
@@ -219,6 +221,6 @@ class Judge:
         if flows.rejects:
             counts = Counter(reject.reason for reject in flows.rejects)
             by_name = {reason.value: count for reason, count in counts.items()}
-            self._tell(events.RecordsRejected(by_name, flows.rejects[0].detail))
+            self._tell(RecordsRejected(by_name, flows.rejects[0].detail))
         if flows.passed_over:
-            self._tell(events.RecordsPassedOver(flows.passed_over))
+            self._tell(RecordsPassedOver(flows.passed_over))

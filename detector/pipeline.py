@@ -21,11 +21,12 @@ from typing import Protocol
 
 import numpy as np
 
-from detector import events
 from detector.deadline import Deadline, Interruptible
 from detector.errors import BrokerError
+from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsFound, RecordsRead
 from detector.records.flow import Decoder, FlowBatch
 from detector.state.keeper import StateKeeper
+from detector.telemetry.events import Tell
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source, StaleCommitError
 from detector.transport.events import (
     CommitFailed,
@@ -147,7 +148,7 @@ class Pipeline:
         judge: Judge,
         sink: Sink,
         limits: Limits,
-        tell: events.Tell,
+        tell: Tell,
         keeper: StateKeeper | None = None,
         clock: Clock = time.time,
     ) -> None:
@@ -257,7 +258,7 @@ class Pipeline:
     def _submit_new(self, raw: RawBatch) -> None:
         self.tally.read += len(raw)
         self.tally.in_flight += len(raw)
-        self._tell(events.RecordsRead(count=len(raw), bytes=sum(len(value) for value in raw.values if value)))
+        self._tell(RecordsRead(count=len(raw), bytes=sum(len(value) for value in raw.values if value)))
         stages = self._stages
         decoded = stages[DECODE].submit(self._decode, raw)
         judged = stages[JUDGE].submit(lambda: self._judge_new(raw, decoded.result()))
@@ -272,7 +273,7 @@ class Pipeline:
     def _decode(self, raw: RawBatch) -> FlowBatch:
         started = time.perf_counter()
         flows = self._decoder.decode(raw.values, raw.partitions)
-        self._tell(events.BatchDecoded(flows.records, time.perf_counter() - started, len(flows.frame)))
+        self._tell(BatchDecoded(flows.records, time.perf_counter() - started, len(flows.frame)))
         return flows
 
     def _judge_new(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
@@ -300,7 +301,7 @@ class Pipeline:
         for channel, records in outputs.items():
             self._tell(OutputAcknowledged(channel, len(records), time.perf_counter() - started))
         if verdict.alerts:
-            self._tell(events.AlertsRaised(verdict.severities, self._latencies(verdict)))
+            self._tell(AlertsRaised(verdict.severities, self._latencies(verdict)))
         return verdict
 
     def _flush(self, outputs: dict[Channel, list[OutRecord]]) -> None:
@@ -347,7 +348,7 @@ class Pipeline:
                 self._done.update(
                     {p: at for p, at in work.raw.positions().items() if self._gone.get(p, 0) <= work.epoch}
                 )
-        self._tell(events.InFlight(self.tally.in_flight))
+        self._tell(InFlight(self.tally.in_flight))
 
     def _account(self, work: Work, verdict: Verdict) -> None:
         tally = self.tally
@@ -359,7 +360,7 @@ class Pipeline:
         tally.passed_over_kinds.update(verdict.passed_over)
         if more := verdict.scored + verdict.dead_lettered + passed_over - len(work.raw):
             tally.read += more
-            self._tell(events.RecordsFound(more))
+            self._tell(RecordsFound(more))
         tally.alerts += len(verdict.alerts)
         if verdict.model_version not in tally.versions:
             tally.versions.append(verdict.model_version)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
 from detector.alerts.evidence import EvidenceState
@@ -27,6 +26,7 @@ from detector.partitioner import partitions_of
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring import score_flows
 from detector.state.events import StateBegun, StateLeft, StateUnfit
+from detector.telemetry.events import Event
 from detector.transport.base import Envelope, RawBatch
 from tests.bundles import bundle, ordinary_flows
 from training.simulator.scenario import DEFAULT_START
@@ -158,9 +158,9 @@ def test_files_begin_with_it_too() -> None:
     assert np.array_equal(score_flows(one, earlier).scores, one.model.score(remembered(one, earlier.frame, [])))
 
 
-def told_of(one: LoadedModel, flows: pl.DataFrame) -> list[events.Event]:
+def told_of(one: LoadedModel, flows: pl.DataFrame) -> list[Event]:
     """What a judge tells of flows of one partition that nothing is known of."""
-    told: list[events.Event] = []
+    told: list[Event] = []
     judge = Judge(
         one,
         incoming=Nothing(),

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from detector.drift import BLOCK_ROWS, BOUNDS, LEAST_ROWS, SAMPLE_EVERY, DriftMonitor, DriftReport, expected_shares
 from detector.drift_events import DriftSeen
-from detector.events import Telemetry
 from detector.models.calibration import Calibration
+from detector.telemetry.events import Telemetry
 from detector.telemetry.logs import open_log
 from detector.telemetry.metrics import Metrics
 from tests.bundles import loaded, ordinary_flows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from detector import events
 from detector.fit import ENOUGH, FitWatch
+from detector.records.events import MeasuresMissing
 from detector.records.formats import open_decoder
 from detector.records.measures import lacking_measures
 
@@ -16,13 +16,13 @@ def conn(number: int, **more: object) -> bytes:
     return json.dumps({"ts": 1.7e9 + number, "uid": f"C{number}", **ends, **more}).encode()
 
 
-def told(*batches: list[bytes]) -> list[events.MeasuresMissing]:
+def told(*batches: list[bytes]) -> list[MeasuresMissing]:
     """What is said of batches of Zeek's records."""
     said: list[object] = []
     watch = FitWatch(open_decoder("zeek"), "zeek", said.append)
     for batch in batches:
         watch.decode(batch)
-    return [event for event in said if isinstance(event, events.MeasuresMissing)]
+    return [event for event in said if isinstance(event, MeasuresMissing)]
 
 
 def test_measures_that_no_flow_has_are_told_once() -> None:

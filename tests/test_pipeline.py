@@ -14,12 +14,13 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from detector import events
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.pipeline import IN_FLIGHT_BATCHES, Limits, Pipeline
+from detector.pipeline_events import RecordsFound, RecordsRead
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
 from detector.records.pieces import Pieces
+from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, RawBatch
 from detector.transport.events import CommitFailed, LagSeen, OutputFailed
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
@@ -103,13 +104,13 @@ class Parts:
     sink: MemorySink
     judge: Echo
     pipeline: Pipeline
-    told: list[events.Event]
+    told: list[Event]
 
 
 @pytest.fixture
 def parts() -> Parts:
     """A pipeline over one partition, not yet started."""
-    topic, sink, judge, told = MemoryTopic("flows"), MemorySink(), Echo(), list[events.Event]()
+    topic, sink, judge, told = MemoryTopic("flows"), MemorySink(), Echo(), list[Event]()
     source = MemorySource(topic=topic, ends=True)
     pipeline = Pipeline(source=source, decoder=Words(), judge=judge, sink=sink, limits=LIMITS, tell=told.append)
     return Parts(topic, source, sink, judge, pipeline, told)
@@ -124,7 +125,7 @@ def run(parts: Parts) -> None:
 
 def test_a_message_of_several_counts_as_so_many_records() -> None:
     """Records and counters agree where messages hold several: one record in flight, all of them once decoded."""
-    topic, sink, judge, told = MemoryTopic("flows"), MemorySink(), Echo(), list[events.Event]()
+    topic, sink, judge, told = MemoryTopic("flows"), MemorySink(), Echo(), list[Event]()
     source = MemorySource(topic=topic, ends=True)
     pipeline = Pipeline(source=source, decoder=Several(), judge=judge, sink=sink, limits=LIMITS, tell=told.append)
     topic.extend([b"a|b|bad|#header", b"c", b"bad|bad"])
@@ -138,7 +139,7 @@ def test_a_message_of_several_counts_as_so_many_records() -> None:
     pipeline._finish(wait_s=10)
     assert (tally.read, tally.scored, tally.dead_lettered, tally.passed_over, tally.in_flight) == (7, 3, 3, 1, 0)
     assert tally.balanced
-    counted = sum(event.count for event in told if isinstance(event, events.RecordsRead | events.RecordsFound))
+    counted = sum(event.count for event in told if isinstance(event, RecordsRead | RecordsFound))
     assert counted == tally.read
     pipeline.stop(Deadline.after(10))
     assert topic.committed == {0: 3}

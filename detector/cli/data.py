@@ -150,7 +150,7 @@ def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) 
 def _kafka_decoder(settings: Settings, *, labels: bool) -> Decoder:
     """The decoder of a topic's values; it does not wait for a schema registry for ever."""
     from detector.decoding import open_kafka_decoder  # noqa: PLC0415 - compiles kernels; --help needs none
-    from detector.events import silent  # noqa: PLC0415
+    from detector.telemetry.events import silent  # noqa: PLC0415
 
     return open_kafka_decoder(settings, silent, abandon=Flag(), labels=labels, patience_s=REGISTRY_PATIENCE_S)
 

@@ -145,7 +145,7 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
     from detector.daemon import Daemon, stopped_by_signals  # noqa: PLC0415 - compiles kernels; --help needs none
-    from detector.events import Telemetry  # noqa: PLC0415
+    from detector.telemetry.events import Telemetry  # noqa: PLC0415
     from detector.telemetry.logs import open_log  # noqa: PLC0415
     from detector.telemetry.metrics import Metrics  # noqa: PLC0415
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 from detector.deadline import Deadline
 from detector.errors import BundleError, RegistryError
-from detector.events import ModelRefused, ModelWatchFailed, ModelWatchWorks, Tell
 from detector.models.bundle import LoadedModel
+from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.registry.registry import Registry, RegistryUnreachableError
+from detector.telemetry.events import Tell
 
 Load = Callable[[Mapping[str, bytes]], LoadedModel]
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from detector.events import Tell
 from detector.records.encoded import PayloadReader, UnusableSchemaError
 from detector.schemas.events import SchemaOpened, SchemaRefused
 from detector.schemas.registry import AVRO, PROTOBUF, Registered
+from detector.telemetry.events import Tell
 
 Encoding = Literal["avro", "protobuf"]
 

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError
 
 from detector.errors import BrokerError, ConfigurationError
-from detector.events import Tell
 from detector.schemas.events import SchemaRegistryLost, SchemaRegistryRestored
+from detector.telemetry.events import Tell
 
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between attempts; the last one repeats."""

@@ -24,12 +24,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import events
 from detector.deadline import Deadline
 from detector.errors import InputError, OutputError
 from detector.state.events import StateIncomplete, StateMissing, StateNotSaved, StateRestored, StateSaved
 from detector.state.snapshot import Snapshot
 from detector.state.store import SnapshotStore
+from detector.telemetry.events import Tell
 from detector.transport.base import RawBatch
 
 Parts = Mapping[str, bytes]
@@ -72,7 +72,7 @@ class Held:
 class StateKeeper:
     """Takes a snapshot of each partition every ``interval_s`` seconds, in turn; ``stop`` ends its thread."""
 
-    def __init__(self, store: SnapshotStore, memory: Remembering, *, interval_s: float, tell: events.Tell) -> None:
+    def __init__(self, store: SnapshotStore, memory: Remembering, *, interval_s: float, tell: Tell) -> None:
         self._store = store
         self._memory = memory
         self._interval_s = interval_s

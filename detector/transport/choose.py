@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from detector.errors import ConfigurationError
-from detector.events import Tell
 from detector.settings_tree import Settings
+from detector.telemetry.events import Tell
 from detector.transport.base import Channel, Sink, Source
 
 

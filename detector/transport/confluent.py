@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import Tell, silent
+from detector.telemetry.events import Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
 from detector.transport.confluent_commits import Commits
 from detector.transport.confluent_sink import ConfluentSink

@@ -13,7 +13,7 @@ from confluent_kafka.admin._config import ConfigResource
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import Tell, silent
+from detector.telemetry.events import Tell, silent
 from detector.transport.base import Channel, OutRecord
 from detector.transport.connection import Connection
 from detector.transport.librdkafka import QUIET, common_properties, opened, producer_properties, said

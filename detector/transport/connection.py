@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from detector.events import Tell
+from detector.telemetry.events import Tell
 from detector.transport.events import BrokerLost, BrokerReached, BrokerRestored
 from detector.transport.start_errors import tells
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from detector.events import passed
+from detector.telemetry.events import passed
 from detector.telemetry.logs import Log
 from detector.telemetry.metrics import Metrics, Stage
 

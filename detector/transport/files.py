@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from detector.deadline import Deadline
 from detector.errors import InputError, OutputError
-from detector.events import Tell, silent
 from detector.printable import printable_json
+from detector.telemetry.events import Tell, silent
 from detector.transport.base import AssignmentListener, Channel, Envelope, OutRecord, RawBatch
 from detector.transport.lines import STDIN, check_readable, read_values
 

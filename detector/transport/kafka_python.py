@@ -18,7 +18,7 @@ from kafka.structs import OffsetAndMetadata
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import Tell, silent
+from detector.telemetry.events import Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
 from detector.transport.connection import Connection
 from detector.transport.events import FetchFailed

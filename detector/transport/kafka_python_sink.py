@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import Tell, silent
+from detector.telemetry.events import Tell, silent
 from detector.transport.base import Channel, OutRecord
 from detector.transport.connection import Connection
 from detector.transport.kafka_python_client import opened, options, quiet, require, require_write, said

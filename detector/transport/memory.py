@@ -15,7 +15,7 @@ import numpy as np
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import Tell, silent
+from detector.telemetry.events import Tell, silent
 from detector.transport.base import (
     AssignmentListener,
     Channel,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.events import Tell, silent
 from detector.settings_tree import Settings
+from detector.telemetry.events import Tell, silent
 from detector.transport.topics import Topic, ensure_topics
 
 INPUT_PARTITIONS = 4

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from detector.errors import BrokerError, ConfigurationError
-from detector.events import Tell
+from detector.telemetry.events import Tell
 from detector.transport.events import PartitionsAdded, RecordsLost, TopicFound, TopicMissing, TopicReplaced
 
 RESETS = {

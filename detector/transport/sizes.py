@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from detector.events import Tell
+from detector.telemetry.events import Tell
 from detector.transport.base import Channel, OutRecord
 from detector.transport.events import OutputCut, OutputDropped
 from detector.transport.oversize import LEAST_BYTES, fitted, in_parts, sent_bytes

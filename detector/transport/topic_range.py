@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from numpy.typing import NDArray
 
 from detector.errors import BrokerError, ConfigurationError, InputError
-from detector.events import silent
+from detector.telemetry.events import silent
 from detector.transport.connection import Connection
 from detector.transport.librdkafka import consumer_properties, opened, said
 from detector.transport.topics import CONNECT_S, complaints, require, servers

@@ -13,7 +13,7 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
 from detector.errors import BrokerError
-from detector.events import Tell, silent
+from detector.telemetry.events import Tell, silent
 from detector.transport.connection import Connection
 from detector.transport.events import TopicCreated
 from detector.transport.librdkafka import QUIET, common_properties, opened, said

@@ -18,13 +18,13 @@ import polars as pl
 
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
-from detector.events import silent
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.judge import Judge
 from detector.models.bundle import LoadedModel, build_bundle, read_bundle
 from detector.models.manifest import TrainingData
 from detector.records.formats import open_decoder
+from detector.telemetry.events import silent
 from detector.transport.base import Envelope, OutRecord, RawBatch
 from tests.bundles import START
 from training.learn import Choice, Fitting, learn

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from detector import events
 from detector.deadline import Deadline
 from detector.errors import BundleError
 from detector.models.bundle import LoadedModel, read_bundle
+from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.registry.registry import Registry
 from detector.registry.watcher import LONGEST_WAIT_S, ModelWatcher
+from detector.telemetry.events import Event
 from detector.telemetry.metrics import MODEL_REFUSALS, Metrics
 from tests.bundles import bundle, version_of
 
@@ -28,7 +29,7 @@ class Followed:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.registry = Registry(str(folder))
-        self.told: list[events.Event] = []
+        self.told: list[Event] = []
         self.loads = 0
         self.first = self.add(0)
         self.watcher = ModelWatcher(
@@ -59,7 +60,7 @@ class Followed:
 
     def refusals(self) -> list[tuple[str, str]]:
         """Version and reason of each refusal told."""
-        return [(each.version, each.reason) for each in self.told if isinstance(each, events.ModelRefused)]
+        return [(each.version, each.reason) for each in self.told if isinstance(each, ModelRefused)]
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_a_promoted_model_is_given_once(followed: Followed) -> None:
     model = followed.look(3)
     assert model is not None
     assert (model.version, followed.loads, followed.look(3)) == (version, 1, None)
-    assert followed.told == [events.ModelWatchWorks()]
+    assert followed.told == [ModelWatchWorks()]
 
 
 def test_a_rollback_is_followed(followed: Followed) -> None:
@@ -164,7 +165,7 @@ def test_an_outage_is_told_once_and_waits_longer(followed: Followed) -> None:
     aliases.write_text("in the way", encoding="utf-8")
     for _ in range(30):
         followed.watcher.look()
-    failures = [each.known for each in followed.told if isinstance(each, events.ModelWatchFailed)]
+    failures = [each.known for each in followed.told if isinstance(each, ModelWatchFailed)]
     assert (failures, followed.watcher._wait_s()) == ([False] + 29 * [True], LONGEST_WAIT_S)
     aliases.unlink()
     aliases.with_name("away").rename(aliases)
@@ -174,8 +175,8 @@ def test_an_outage_is_told_once_and_waits_longer(followed: Followed) -> None:
     aliases.rename(aliases.with_name("away"))
     aliases.write_text("in the way", encoding="utf-8")
     followed.watcher.look()
-    assert [each for each in followed.told if isinstance(each, events.ModelWatchWorks)] == [events.ModelWatchWorks(30)]
-    failures = [each.known for each in followed.told if isinstance(each, events.ModelWatchFailed)]
+    assert [each for each in followed.told if isinstance(each, ModelWatchWorks)] == [ModelWatchWorks(30)]
+    failures = [each.known for each in followed.told if isinstance(each, ModelWatchFailed)]
     assert failures[30:] == [False]
 
 
@@ -225,7 +226,7 @@ def test_a_pipe_for_an_alias_does_not_hang(followed: Followed) -> None:
     alias.unlink()
     os.mkfifo(alias)
     assert followed.look(3) is None
-    failed = [event for event in followed.told if isinstance(event, events.ModelWatchFailed)]
+    failed = [event for event in followed.told if isinstance(event, ModelWatchFailed)]
     assert [event.known for event in failed] == [False, True, True]
     version = followed.add(1)
     model = followed.look()

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from detector.cli import app
 from detector.decoding import open_kafka_decoder
 from detector.errors import BrokerError, ConfigurationError
-from detector.events import silent
 from detector.records.flow import Decoder
 from detector.records.protobuf_payloads import ProtobufReader
 from detector.schemas.protoc import descriptors
 from detector.settings import load_settings
+from detector.telemetry.events import silent
 from tests.schemas.small_registry import SmallRegistry
 
 GOFLOW2 = """

@@ -213,8 +213,8 @@ def test_a_real_registry_knows_its_own_errors(real_registry: str) -> None:
     """The real registry's word for a schema that there isn't is the one that is understood."""
     from threading import Event as Flag  # noqa: PLC0415
 
-    from detector.events import silent  # noqa: PLC0415
     from detector.schemas.registry import SchemaRegistry  # noqa: PLC0415
+    from detector.telemetry.events import silent  # noqa: PLC0415
 
     with client_of(real_registry) as client:
         deep = client.register_schema("deep", Schema('{"type": "fixed", "name": "net.Address", "size": 4}', "AVRO"))

@@ -10,13 +10,13 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from prometheus_client import CollectorRegistry
 
 from detector.errors import ConfigurationError
-from detector.events import Event
 from detector.records.encoded import PayloadReader, UnusableSchemaError
 from detector.schemas import protoc, readers
 from detector.schemas.events import SchemaOpened, SchemaRefused
 from detector.schemas.protoc import check_protoc, descriptors
 from detector.schemas.readers import ASK_AGAIN_S, SchemaReaders
 from detector.schemas.registry import Registered
+from detector.telemetry.events import Event
 from tests.telemetry.test_events import Told
 
 RECORD = json.dumps({"type": "record", "name": "Flow", "fields": [{"name": "port", "type": "int"}]})

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from detector import events
 from detector.errors import BrokerError, ConfigurationError
 from detector.schemas.events import SchemaRegistryLost, SchemaRegistryRestored
 from detector.schemas.registry import AbandonedError, Registered, SchemaRegistry
+from detector.telemetry.events import Event
 from tests.schemas.small_registry import SmallRegistry
 
 
@@ -20,10 +20,10 @@ class Told:
     """Events, as they were told."""
 
     def __init__(self) -> None:
-        self.events: list[events.Event] = []
+        self.events: list[Event] = []
         self.lost = Flag()
 
-    def tell(self, event: events.Event) -> None:
+    def tell(self, event: Event) -> None:
         """Note it."""
         self.events.append(event)
         if isinstance(event, SchemaRegistryLost):

@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector import events
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
 from detector.alerts.incidents import IncidentBook
@@ -31,6 +30,7 @@ from detector.state.events import StateMissing
 from detector.state.keeper import StateKeeper
 from detector.state.snapshot import MAGIC, Snapshot, pack, unpack
 from detector.state.store import SnapshotStore
+from detector.telemetry.events import Event
 from detector.transport.base import Envelope, RawBatch
 from tests.bundles import bundle, ordinary_flows
 from training.simulator.scenario import DEFAULT_START
@@ -224,7 +224,7 @@ def test_a_snapshot_whose_checksum_is_right_may_still_be_none(body: Any) -> None
         unpack(sealed(body))
 
 
-def kept(folder: Path, told: list[events.Event]) -> StateKeeper:
+def kept(folder: Path, told: list[Event]) -> StateKeeper:
     """A keeper of a real memory, on files."""
     return StateKeeper(SnapshotStore(str(folder), "group", "flows"), Memory(model()), interval_s=60, tell=told.append)
 
@@ -236,7 +236,7 @@ def test_hostile_incidents_count_as_missing_state(tmp_path: Path, offset: int) -
     bad = good()["incidents"].replace(b"198.51.100", b"198.51.\xff00")
     assert bad != good()["incidents"]
     store.save(Snapshot("flows", 0, offset, {**good(), "incidents": bad}), 0)
-    told: list[events.Event] = []
+    told: list[Event] = []
     keeper = kept(tmp_path, told)
     assert keeper.take_over([0], {0: 60}, {0: 0}) == {}
     (missing,) = told

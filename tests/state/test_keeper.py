@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from detector import events
 from detector.deadline import Deadline
 from detector.errors import InputError, OutputError
 from detector.pipeline import Limits, Pipeline
@@ -19,6 +18,7 @@ from detector.records.flow import ROW, SCHEMA, FlowBatch
 from detector.state.events import StateIncomplete, StateMissing, StateRestored
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
+from detector.telemetry.events import Event, silent
 from detector.transport.base import Channel, OutRecord, RawBatch
 from detector.transport.events import RecordsLost, TopicReplaced
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
@@ -93,7 +93,7 @@ class Member:
     source: MemorySource
     sink: MemorySink
     pipeline: Pipeline
-    told: list[events.Event]
+    told: list[Event]
 
     def steps(self, count: int) -> None:
         """Go on for so many polls."""
@@ -135,7 +135,7 @@ def member(
     In 20 ms it may have read all there is. With 0 it commits at each poll: then at most the batches in flight lie
     between what is committed and what is read.
     """
-    told: list[events.Event] = []
+    told: list[Event] = []
     source, sink, judge = MemorySource(topic=topic, partitions=partitions, tell=told.append), MemorySink(), Sums()
     keeper = StateKeeper(
         SnapshotStore(str(folder), "group", topic.name), judge, interval_s=interval_s, tell=told.append
@@ -353,16 +353,14 @@ def test_a_restart_takes_no_snapshot_of_an_earlier_topic(topic: MemoryTopic, tmp
 def test_a_place_that_cannot_be_written_is_found_out_at_start(tmp_path: Path) -> None:
     """Before anything is read, an error names the place and the setting."""
     (tmp_path / "state").write_text("in the way", encoding="utf-8")
-    keeper = StateKeeper(
-        SnapshotStore(str(tmp_path / "state"), "g", "flows"), Sums(), interval_s=1.0, tell=events.silent
-    )
+    keeper = StateKeeper(SnapshotStore(str(tmp_path / "state"), "g", "flows"), Sums(), interval_s=1.0, tell=silent)
     with pytest.raises(OutputError, match=r"state: cannot write snapshots to .*/state: .*; set state\.url"):
         keeper.check()
 
 
 def test_a_full_disk_at_start_is_told_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is full keeps nobody from watching the network: that passes, and is told."""
-    store, told = SnapshotStore(str(tmp_path), "g", "flows"), list[events.Event]()
+    store, told = SnapshotStore(str(tmp_path), "g", "flows"), list[Event]()
 
     def full() -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -13,9 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from detector import events
 from detector.alerts.events import BudgetSet, IncidentsTold
+from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
+from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
+from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
+from detector.records.events import MAX_KINDS, OTHER, RecordsPassedOver, RecordsRejected
+from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.telemetry.collectors import BulkHistogram
+from detector.telemetry.events import Telemetry
 from detector.telemetry.logs import SAMPLE_LINES, Once, Sampling, open_log
 from detector.telemetry.metrics import Metrics, Stage
 from detector.transport.events import (
@@ -40,7 +45,7 @@ class Told:
     def __init__(self, level: Any = "info") -> None:
         self._stream = io.StringIO()
         self.registry = CollectorRegistry()
-        self.tell = events.Telemetry(Metrics(self.registry), open_log(self._stream, level)).tell
+        self.tell = Telemetry(Metrics(self.registry), open_log(self._stream, level)).tell
 
     def sample(self, name: str, /, **labels: str) -> float | None:
         """One sample's value, by full name without the prefix."""
@@ -55,10 +60,10 @@ class Told:
 def test_stages_count_in_out_and_failed() -> None:
     """A batch shows at each stage as records in, out and failed, with the time of the last success."""
     told = Told()
-    told.tell(events.RecordsRead(count=5, bytes=900))
-    told.tell(events.BatchDecoded(records=5, seconds=0.002, flows=3))
-    told.tell(events.RecordsRejected({"not_json": 2}, sample="row 1: not JSON"))
-    told.tell(events.BatchFeatured(rows=3, seconds=0.001))
+    told.tell(RecordsRead(count=5, bytes=900))
+    told.tell(BatchDecoded(records=5, seconds=0.002, flows=3))
+    told.tell(RecordsRejected({"not_json": 2}, sample="row 1: not JSON"))
+    told.tell(BatchFeatured(rows=3, seconds=0.001))
     assert told.sample("stage_records_out_total", stage="poll") == 5.0
     assert told.sample("read_bytes_total") == 900.0
     assert told.sample("stage_records_in_total", stage="decode") == 5.0
@@ -74,7 +79,7 @@ def test_stages_count_in_out_and_failed() -> None:
 def test_scores_are_counted_exactly() -> None:
     """Each score falls into the first bucket whose bound is not below it, as in a histogram fed one by one."""
     told = Told()
-    told.tell(events.BatchScored(4, 0.001, np.array([0.5, 0.51, 2.0, 5_000.0]), "v1"))
+    told.tell(BatchScored(4, 0.001, np.array([0.5, 0.51, 2.0, 5_000.0]), "v1"))
     assert told.sample("score_bucket", le="0.5") == 1.0
     assert told.sample("score_bucket", le="0.52") == 2.0
     assert told.sample("score_bucket", le="1000.0") == 3.0
@@ -99,7 +104,7 @@ def test_bulk_equals_one_by_one(first: list[float], second: list[float]) -> None
 def test_alert_delay_is_never_negative() -> None:
     """A broker's clock ahead of ours counts as no delay."""
     told = Told()
-    told.tell(events.AlertsRaised({"high": 2, "low": 1}, [0.2, -3.0, 0.0]))
+    told.tell(AlertsRaised({"high": 2, "low": 1}, [0.2, -3.0, 0.0]))
     assert told.sample("alerts_total", severity="high") == 2.0
     assert told.sample("event_to_alert_seconds_sum") == pytest.approx(0.2)
     assert told.sample("event_to_alert_seconds_bucket", le="0.005") == 2.0
@@ -109,14 +114,14 @@ def test_running_normally_logs_nothing() -> None:
     """What happens for every batch leaves no line in the log."""
     told = Told()
     for _ in range(100):
-        told.tell(events.RecordsRead(5, 900))
-        told.tell(events.BatchDecoded(5, 0.001))
-        told.tell(events.RecordsPassedOver({"header": 1}))
-        told.tell(events.BatchScored(5, 0.001, np.full(5, 0.5), "v1"))
+        told.tell(RecordsRead(5, 900))
+        told.tell(BatchDecoded(5, 0.001))
+        told.tell(RecordsPassedOver({"header": 1}))
+        told.tell(BatchScored(5, 0.001, np.full(5, 0.5), "v1"))
         told.tell(OutputAcknowledged("alerts", 1, 0.001))
         told.tell(OffsetsCommitted({0: 5}))
         told.tell(LagSeen({0: 1}))
-        told.tell(events.InFlight(0))
+        told.tell(InFlight(0))
     assert told.lines == []
 
 
@@ -124,7 +129,7 @@ def test_hot_errors_are_sampled_and_counted() -> None:
     """A thousand rejects are a thousand in the metric and a few lines in the log."""
     told = Told()
     for row in range(1_000):
-        told.tell(events.RecordsRejected({"empty": 1}, sample=f"row {row}"))
+        told.tell(RecordsRejected({"empty": 1}, sample=f"row {row}"))
     assert told.sample("records_rejected_total", reason="empty") == 1_000.0
     assert [line["sample"] for line in told.lines] == [f"row {row}" for row in range(SAMPLE_LINES)]
 
@@ -175,9 +180,9 @@ def test_lost_brokers_are_one_loss_and_one_line() -> None:
 def test_only_the_model_in_use_is_shown() -> None:
     """A swap leaves one ``model_info`` series, and counts as taken; a refusal counts by reason and is an error."""
     told = Told()
-    told.tell(events.ModelSwapped("flows", None, "v1", 0.1, "aa"))
-    told.tell(events.ModelSwapped("flows", "v1", "v2", 0.1, "bb"))
-    told.tell(events.ModelRefused("flows", "v3", "digest", "model.json: another sha256"))
+    told.tell(ModelSwapped("flows", None, "v1", 0.1, "aa"))
+    told.tell(ModelSwapped("flows", "v1", "v2", 0.1, "bb"))
+    told.tell(ModelRefused("flows", "v3", "digest", "model.json: another sha256"))
     assert told.sample("model_info", name="flows", version="v1", digest="aa") is None
     assert told.sample("model_info", name="flows", version="v2", digest="bb") == 1.0
     assert told.sample("model_swaps_total", result="taken") == 2.0
@@ -202,19 +207,17 @@ def test_kinds_from_the_input_are_bounded() -> None:
     """Names that come with the records cannot make series without end."""
     told = Told()
     for number in range(500):
-        told.tell(events.RecordsPassedOver({f"type-{number}": 1}))
+        told.tell(RecordsPassedOver({f"type-{number}": 1}))
     kinds = {s.labels["kind"] for m in told.registry.collect() if "passed_over" in m.name for s in m.samples}
-    assert len(kinds) <= events.MAX_KINDS + 1
-    assert told.sample("records_passed_over_total", kind=events.OTHER) == 500.0 - events.MAX_KINDS
+    assert len(kinds) <= MAX_KINDS + 1
+    assert told.sample("records_passed_over_total", kind=OTHER) == 500.0 - MAX_KINDS
 
 
 def test_threads_lose_no_count() -> None:
     """Events told from several threads at once are all counted."""
     told = Told()
     work = [
-        threading.Thread(
-            target=lambda: [told.tell(events.BatchScored(1, 0.1, np.array([0.5]), "v")) for _ in range(500)]
-        )
+        threading.Thread(target=lambda: [told.tell(BatchScored(1, 0.1, np.array([0.5]), "v")) for _ in range(500)])
         for _ in range(4)
     ]
     for thread in work:
@@ -233,11 +236,11 @@ def test_every_event_records() -> None:
         OffsetsCommitted({0: 1}),
         PartitionsLost([]),
         FetchFailed("offset out of range"),
-        events.ModelWatchFailed("no such bucket"),
-        events.BatchDecided(3, 1, 0.1),
-        events.DaemonStarted(topic="flows"),
-        events.DaemonStopping("SIGTERM", 30.0),
-        events.DaemonStopped(1.0, in_flight=2),
+        ModelWatchFailed("no such bucket"),
+        BatchDecided(3, 1, 0.1),
+        DaemonStarted(topic="flows"),
+        DaemonStopping("SIGTERM", 30.0),
+        DaemonStopped(1.0, in_flight=2),
     ):
         told.tell(event)
     assert told.sample("outputs_failed_total", channel="alerts") == 3.0
@@ -316,8 +319,8 @@ def test_lines_for_people_say_nothing_empty() -> None:
 def test_the_start_names_the_address() -> None:
     """`daemon.started` says where the endpoints are, and what is read: a topic or files."""
     told = Told()
-    told.tell(events.DaemonStarted("flows", "m", "v1", "http://127.0.0.1:9464"))
-    told.tell(events.DaemonStarted("flows", "m", "v1", files=("conn.log",)))
+    told.tell(DaemonStarted("flows", "m", "v1", "http://127.0.0.1:9464"))
+    told.tell(DaemonStarted("flows", "m", "v1", files=("conn.log",)))
     first, second = told.lines
     assert (first["listening"], first["topic"]) == ("http://127.0.0.1:9464", "flows")
     assert (second["files"], "topic" in second) == (["conn.log"], False)
@@ -334,7 +337,7 @@ def test_what_is_not_known_has_no_sample() -> None:
     assert {name: told.sample(name) for name in unknown} == dict.fromkeys(unknown)
     told.tell(BrokerReached())
     told.tell(BudgetSet(10.0))
-    told.tell(events.ModelWatchWorks())
+    told.tell(ModelWatchWorks())
     known = ("broker_up", "incidents_budget_per_day", "model_registry_up")
     assert [told.sample(name) for name in known] == [1.0, 10.0, 1.0]
     told.tell(BudgetSet(None))
@@ -344,11 +347,11 @@ def test_what_is_not_known_has_no_sample() -> None:
 def test_looks_at_a_registry_that_is_away_are_all_counted_and_logged_once() -> None:
     """Each failed look counts, the outage is one line, and its end another."""
     told = Told()
-    told.tell(events.ModelWatchFailed("refused"))
+    told.tell(ModelWatchFailed("refused"))
     for _ in range(4):
-        told.tell(events.ModelWatchFailed("refused", known=True))
+        told.tell(ModelWatchFailed("refused", known=True))
     assert (told.sample("model_watch_failures_total"), told.sample("model_registry_up")) == (5.0, 0.0)
-    told.tell(events.ModelWatchWorks(5))
+    told.tell(ModelWatchWorks(5))
     assert told.sample("model_registry_up") == 1.0
     assert [line["event"] for line in told.lines] == ["model.watch_failed", "model.watch_restored"]
 

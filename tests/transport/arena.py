@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from detector.deadline import Deadline
-from detector.events import Tell, silent
+from detector.telemetry.events import Tell, silent
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source
 from detector.transport.confluent import ConfluentSink, ConfluentSource
 from detector.transport.files import FileSink, FileSource

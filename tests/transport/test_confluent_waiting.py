@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import Event
+from detector.telemetry.events import Event
 from detector.transport.confluent import ConfluentSink, ConfluentSource
 from detector.transport.events import BrokerLost
 

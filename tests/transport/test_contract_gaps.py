@@ -8,7 +8,7 @@ import pytest
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.events import Event
+from detector.telemetry.events import Event
 from detector.transport.base import RawBatch, Source
 from detector.transport.events import PartitionsAdded, RecordsLost, TopicMissing, TopicReplaced
 from tests.transport.arena import PATIENCE_S, Arena, KafkaArena, Recorder, poll_until, values, values_of

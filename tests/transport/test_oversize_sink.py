@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from detector.deadline import Deadline
-from detector.events import Event
+from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, Sink
 from detector.transport.confluent import ConfluentSink
 from detector.transport.events import OutputCut

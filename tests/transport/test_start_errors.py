@@ -11,8 +11,8 @@ import pytest
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError, ConfigurationError, InputError, OutputError
-from detector.events import Event
 from detector.settings_tree import Settings
+from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, Sink, Source
 from detector.transport.choose import open_source
 from detector.transport.confluent import ConfluentSink, ConfluentSource

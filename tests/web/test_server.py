@@ -17,10 +17,15 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from detector import events
 from detector.cli.healthcheck import ask
+from detector.daemon_events import DaemonStarted
 from detector.deadline import Deadline
 from detector.errors import ListenError
+from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
+from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
+from detector.records.events import RecordsPassedOver, RecordsRejected
+from detector.registry.events import ModelRefused
+from detector.telemetry.events import Telemetry
 from detector.telemetry.logs import open_log
 from detector.telemetry.metrics import Metrics
 from detector.transport.events import BrokerLost, LagSeen, OffsetsCommitted, OutputAcknowledged, PartitionsAssigned
@@ -47,25 +52,25 @@ def busy_metrics() -> Metrics:
     """Metrics with a sample of nearly everything."""
     metrics = Metrics(CollectorRegistry())
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - it is no path of a file
-        tell = events.Telemetry(metrics, open_log(nowhere)).tell
+        tell = Telemetry(metrics, open_log(nowhere)).tell
         for event in (
-            events.RecordsRead(5, 2_000),
-            events.RecordsRejected({"not_json": 1}, "row 3"),
-            events.RecordsPassedOver({"header": 1}),
-            events.BatchDecoded(5, 0.001, flows=3),
-            events.BatchFeatured(3, 0.001),
-            events.BatchScored(3, 0.001, np.array([0.4, 0.5, 0.9]), "v1"),
-            events.BatchDecided(3, 1, 0.001),
+            RecordsRead(5, 2_000),
+            RecordsRejected({"not_json": 1}, "row 3"),
+            RecordsPassedOver({"header": 1}),
+            BatchDecoded(5, 0.001, flows=3),
+            BatchFeatured(3, 0.001),
+            BatchScored(3, 0.001, np.array([0.4, 0.5, 0.9]), "v1"),
+            BatchDecided(3, 1, 0.001),
             OutputAcknowledged("alerts", 1, 0.01),
-            events.AlertsRaised({"high": 1}, [0.2]),
+            AlertsRaised({"high": 1}, [0.2]),
             LagSeen({0: 7}),
             OffsetsCommitted({0: 5}),
             PartitionsAssigned([0]),
             BrokerLost("refused"),
-            events.ModelSwapped("flows", None, "v1", 0.2, "ab12"),
-            events.ModelRefused("flows", "v2", "digest", "model.json"),
-            events.InFlight(2),
-            events.DaemonStarted(),
+            ModelSwapped("flows", None, "v1", 0.2, "ab12"),
+            ModelRefused("flows", "v2", "digest", "model.json"),
+            InFlight(2),
+            DaemonStarted(),
         ):
             tell(event)
     return metrics

@@ -9,7 +9,7 @@ import polars as pl
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from detector.errors import BrokerError
-from detector.events import silent
+from detector.telemetry.events import silent
 from detector.transport.connection import Connection
 from detector.transport.librdkafka import opened, producer_properties, said
 from detector.transport.topics import CONNECT_S, require
