@@ -8,9 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from detector.alerts.decide import Severity
 from detector.telemetry.events import passed
 from detector.telemetry.logs import Log
-from detector.telemetry.metrics import Metrics, Stage
+from detector.telemetry.metrics import Metrics, Stage, from_zero
+
+
+def begin(metrics: Metrics) -> None:
+    """Have alerts counted from zero, by severity."""
+    from_zero(metrics.alerts, (severity.word for severity in Severity))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from detector.cli import EXIT_CODES
+from detector.every_metric import open_metrics
 from detector.formats_page import exporters_page
 from detector.settings_pages import example_file, reference_page
-from detector.telemetry.metrics import Declared, Metrics
+from detector.telemetry.metrics import Declared
 
 METRICS_INTRODUCTION = """\
 # Metrics
@@ -42,7 +43,7 @@ with them. What to look at first:
 
 def metrics_page() -> str:
     """``docs/metrics.md``."""
-    return METRICS_INTRODUCTION + "".join(_row(metric) for metric in Metrics(CollectorRegistry()).declared)
+    return METRICS_INTRODUCTION + "".join(_row(metric) for metric in open_metrics(CollectorRegistry()).declared)
 
 
 def _row(metric: Declared) -> str:

@@ -14,8 +14,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from detector.cli import COMMANDS
+from detector.every_metric import open_metrics
 from detector.settings import PREFIX, Settings, load_settings
-from detector.telemetry.metrics import Metrics
 from tests.faults.test_rules import PROVOKED
 from tests.promtool import promtool
 
@@ -67,7 +67,7 @@ def expressions() -> list[tuple[str, str]]:
 def declared() -> dict[str, set[str]]:
     """Every series name that the daemon may show, with its labels."""
     names: dict[str, set[str]] = {}
-    for metric in Metrics(CollectorRegistry()).declared:
+    for metric in open_metrics(CollectorRegistry()).declared:
         labels = {*metric.labels, "instance", "job"}
         names[metric.name] = labels
         if metric.type == "histogram":

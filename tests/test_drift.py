@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from detector.drift import BLOCK_ROWS, BOUNDS, LEAST_ROWS, SAMPLE_EVERY, DriftMonitor, DriftReport, expected_shares
 from detector.drift_events import DriftSeen
+from detector.every_metric import open_metrics
 from detector.models.calibration import Calibration
 from detector.telemetry.events import Telemetry
 from detector.telemetry.logs import open_log
-from detector.telemetry.metrics import Metrics
 from tests.bundles import loaded, ordinary_flows
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
@@ -151,7 +151,7 @@ def test_ties_in_the_calibration_are_no_drift() -> None:
 def test_a_report_shows_in_metrics_and_log() -> None:
     """A report sets every gauge, replaces the features of an earlier model, and is logged only with a reason."""
     stream, registry = io.StringIO(), CollectorRegistry()
-    tell = Telemetry(Metrics(registry), open_log(stream)).tell
+    tell = Telemetry(open_metrics(registry), open_log(stream)).tell
     well = DriftReport(9_000.0, 0.01, 0.02, 1.1, {"old": 0.01}, {"proto": 0.0})
     ill = DriftReport(9_000.0, 0.4, 0.3, 5.0, {"a": 0.3, "b": 0.0}, {"proto": 0.2})
     tell(DriftSeen(well))

@@ -6,9 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from detector.alerts.incident import KINDS, STEPS
 from detector.alerts.incidents import Change
 from detector.telemetry.logs import Log
-from detector.telemetry.metrics import Metrics, label
+from detector.telemetry.metrics import Metrics, from_zero, label
+
+
+def begin(metrics: Metrics) -> None:
+    """Have incidents counted from zero, by step and kind."""
+    for step in STEPS:
+        from_zero(metrics.incidents, map(label, KINDS), step)
+    from_zero(metrics.incidents_ended, map(label, KINDS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,12 +145,12 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
     from detector.daemon import Daemon, stopped_by_signals  # noqa: PLC0415 - compiles kernels; --help needs none
+    from detector.every_metric import open_metrics  # noqa: PLC0415
     from detector.telemetry.events import Telemetry  # noqa: PLC0415
     from detector.telemetry.logs import open_log  # noqa: PLC0415
-    from detector.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log = open_log(sys.stderr, settings.log.level, settings.log.format)
-    telemetry = Telemetry(Metrics(CollectorRegistry()), log)
+    telemetry = Telemetry(open_metrics(CollectorRegistry()), log)
     if create_topics and settings.input.transport in {"confluent", "kafka-python"}:
         from detector.transport.own_topics import create_missing  # noqa: PLC0415
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from detector.records.flow import RejectReason
 from detector.telemetry.logs import Log
-from detector.telemetry.metrics import Metrics, Stage
+from detector.telemetry.metrics import Metrics, Stage, from_zero
 
 OTHER = "other"
 
 MAX_KINDS = 40
 """Different names under a label whose values come from the input; the rest are counted as ``other``."""
+
+
+def begin(metrics: Metrics) -> None:
+    """Have rejects counted from zero, by reason."""
+    from_zero(metrics.rejected, RejectReason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 Takes a ``CollectorRegistry`` and fills it; the events of each package are the only ones to touch what is
 here. Labels are bounded: stages, reasons, severities, channels, partitions; never an address. ``docs/metrics.md`` is
 made from these declarations. Safe to use from any thread.
+
+Knows no part of the daemon: series by a part's own names are begun by its events (:mod:`detector.every_metric`).
 """
 
 from __future__ import annotations
@@ -17,11 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
-from detector.alerts.decide import Severity
-from detector.alerts.incident import KINDS, STEPS
-from detector.records.flow import RejectReason
 from detector.telemetry.collectors import BulkHistogram, KnownGauge, ReplacedGauge
-from detector.transport.base import Channel
 
 RESTORE_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
@@ -123,13 +121,12 @@ class Metrics:
             "stage_batch_duration_seconds", "Time that a stage took for a batch.", BATCH_SECONDS, "stage"
         )
         for counter in (self.stage_in, self.stage_out, self.stage_failed):
-            _from_zero(counter, RECORD_STAGES)
+            from_zero(counter, RECORD_STAGES)
 
     def _declare_input(self) -> None:
         self.read_bytes = self._counter("read_bytes_total", "Bytes of record values read.")
         self.batch_records = self._histogram("batch_records", "Records in a batch as read.", BATCH_RECORDS)
         self.rejected = self._counter("records_rejected_total", "Records that cannot be used, by reason.", "reason")
-        _from_zero(self.rejected, RejectReason)
         self.passed_over = self._counter(
             "records_passed_over_total", "Records that are no flows, such as header lines, by kind.", "kind"
         )
@@ -142,12 +139,11 @@ class Metrics:
         self.schemas = self._counter(
             "schemas_total", "Schemas that values named for the first time, by result: ok or refused.", "result"
         )
-        _from_zero(self.schemas, ("ok", "refused"))
+        from_zero(self.schemas, ("ok", "refused"))
 
     def _declare_results(self) -> None:
         self.scores = self._bulk("score", "Scores of the model in use; higher is more anomalous.", SCORES)
         self.alerts = self._counter("alerts_total", "Alerts raised, by severity.", "severity")
-        _from_zero(self.alerts, (severity.word for severity in Severity))
         self.raised = self._replaced(
             "raised_ratio",
             "Share of the latest 1,000 flows or more that were raised; near 1, the model does not know this network.",
@@ -162,16 +158,12 @@ class Metrics:
         self.unacknowledged = self._counter(
             "outputs_failed_total", "Attempts at outputs that were not acknowledged and are tried again.", "channel"
         )
-        for counter in (self.acknowledged, self.unacknowledged):
-            _from_zero(counter, Channel)
         self.outputs_oversized = self._counter(
             "outputs_oversized_total",
             "Outputs larger than their topic takes, by what was sent: cut, parts, or dropped (nothing could be).",
             "channel",
             "sent",
         )
-        for channel in Channel:
-            _from_zero(self.outputs_oversized, ("cut", "parts", "dropped"), channel)
 
     def _declare_kafka(self) -> None:
         self.lag = self._gauge(
@@ -181,7 +173,7 @@ class Metrics:
         )
         self.committed = self._gauge("committed_offset", "Next offset to read as committed, by partition.", "partition")
         self.commits = self._counter("commits_total", "Commits of offsets, by result: ok or failed.", "result")
-        _from_zero(self.commits, ("ok", "failed"))
+        from_zero(self.commits, ("ok", "failed"))
         self.assigned = self._gauge("partitions_assigned", "Partitions that this process reads.")
         self.topic_partitions = self._known(
             "topic_partitions", "Partitions that the topic has, as last seen; 0 where it was deleted."
@@ -198,7 +190,7 @@ class Metrics:
         self.rebalances = self._counter(
             "rebalances_total", "Changes of assignment, by kind: assigned, revoked or lost.", "kind"
         )
-        _from_zero(self.rebalances, ("assigned", "revoked", "lost"))
+        from_zero(self.rebalances, ("assigned", "revoked", "lost"))
         self.broker_up = self._known("broker_up", "Whether the last contact with the brokers worked: 1 or 0.")
         self.broker_losses = self._counter("broker_losses_total", "Times that the brokers became unreachable.")
         self.broker_errors = self._counter("broker_errors_total", "Errors that the Kafka client reported and retries.")
@@ -212,8 +204,8 @@ class Metrics:
         )
         self.swaps = self._counter("model_swaps_total", "Models offered, by result: taken or refused.", "result")
         self.refused = self._counter("model_refusals_total", "Models refused, by reason.", "reason")
-        _from_zero(self.swaps, ("taken", "refused"))
-        _from_zero(self.refused, MODEL_REFUSALS)
+        from_zero(self.swaps, ("taken", "refused"))
+        from_zero(self.refused, MODEL_REFUSALS)
         self.swap_seconds = self._histogram(
             "model_swap_duration_seconds", "From finding a new version to using it.", BATCH_SECONDS
         )
@@ -266,12 +258,9 @@ class Metrics:
             "step",
             "kind",
         )
-        for step in STEPS:
-            _from_zero(self.incidents, map(label, KINDS), step)
         self.incidents_ended = self._counter(
             "incidents_ended_total", "Incidents that are over, by the kind that they turned out to be.", "kind"
         )
-        _from_zero(self.incidents_ended, map(label, KINDS))
         self.incident_budget = self._known(
             "incidents_budget_per_day",
             "False incidents a day that the settings allow; absent where the budget is of another kind.",
@@ -335,7 +324,7 @@ def label(name: str) -> str:
     return name.replace(" ", "_")
 
 
-def _from_zero(counter: Counter, values: Iterable[str], *before: str) -> None:
+def from_zero(counter: Counter, values: Iterable[str], *before: str) -> None:
     """Make a counter's series be there from the start: the first step up of one that was not shows in no rate."""
     for value in values:
         counter.labels(*before, value)

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from detector.telemetry.events import passed
 from detector.telemetry.logs import Log
-from detector.telemetry.metrics import Metrics, Stage
+from detector.telemetry.metrics import Metrics, Stage, from_zero
+from detector.transport.base import Channel
+
+
+def begin(metrics: Metrics) -> None:
+    """Have outputs counted from zero, by channel."""
+    for counter in (metrics.acknowledged, metrics.unacknowledged):
+        from_zero(counter, Channel)
+    for channel in Channel:
+        from_zero(metrics.outputs_oversized, ("cut", "parts", "dropped"), channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from detector.deadline import Deadline
 from detector.errors import BundleError
+from detector.every_metric import open_metrics
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.registry.registry import Registry
 from detector.registry.watcher import LONGEST_WAIT_S, ModelWatcher
 from detector.telemetry.events import Event
-from detector.telemetry.metrics import MODEL_REFUSALS, Metrics
+from detector.telemetry.metrics import MODEL_REFUSALS
 from tests.bundles import bundle, version_of
 
 INTERVAL_S = 0.01
@@ -198,7 +199,7 @@ def test_the_thread_brings_a_model_and_stops(followed: Followed) -> None:
 
 def test_each_reason_has_its_series() -> None:
     """Every reason that the watcher refuses for is counted from 0, so that an alert rule sees the first one."""
-    metrics = Metrics(CollectorRegistry())
+    metrics = open_metrics(CollectorRegistry())
     samples = {sample.labels["reason"] for family in metrics.refused.collect() for sample in family.samples}
     assert samples == set(MODEL_REFUSALS) == {"bundle", "missing", "defect"}
 

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from detector.alerts.events import BudgetSet, IncidentsTold
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
+from detector.every_metric import open_metrics
 from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
 from detector.records.events import MAX_KINDS, OTHER, RecordsPassedOver, RecordsRejected
@@ -22,7 +23,7 @@ from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchW
 from detector.telemetry.collectors import BulkHistogram
 from detector.telemetry.events import Telemetry
 from detector.telemetry.logs import SAMPLE_LINES, Once, Sampling, open_log
-from detector.telemetry.metrics import Metrics, Stage
+from detector.telemetry.metrics import Stage
 from detector.transport.events import (
     BrokerLost,
     BrokerReached,
@@ -45,7 +46,7 @@ class Told:
     def __init__(self, level: Any = "info") -> None:
         self._stream = io.StringIO()
         self.registry = CollectorRegistry()
-        self.tell = Telemetry(Metrics(self.registry), open_log(self._stream, level)).tell
+        self.tell = Telemetry(open_metrics(self.registry), open_log(self._stream, level)).tell
 
     def sample(self, name: str, /, **labels: str) -> float | None:
         """One sample's value, by full name without the prefix."""

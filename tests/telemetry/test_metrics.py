@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.process_collector import ProcessCollector
 
-from detector.telemetry.metrics import Metrics
+from detector.every_metric import open_metrics
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -100,7 +100,7 @@ def unset_fields(sources: list[Source]) -> list[str]:
 
 def attributes() -> list[str]:
     """The attributes of ``Metrics`` that are metrics."""
-    metrics = Metrics(CollectorRegistry())
+    metrics = open_metrics(CollectorRegistry())
     return [name for name, value in vars(metrics).items() if hasattr(value, "collect") and name != "registry"]
 
 
@@ -116,7 +116,7 @@ def test_every_field_of_an_event_is_given() -> None:
 
 def test_what_is_shown_is_what_is_declared() -> None:
     """The registry holds each declared metric under its name and type, one attribute each, and those of the process."""
-    metrics, of_process = Metrics(CollectorRegistry()), CollectorRegistry()
+    metrics, of_process = open_metrics(CollectorRegistry()), CollectorRegistry()
     ProcessCollector(registry=of_process)
     others = {family.name for family in of_process.collect()}
     shown = {(family.name, family.type) for family in metrics.registry.collect() if family.name not in others}
@@ -128,7 +128,7 @@ def test_what_is_documented_is_what_is_declared() -> None:
     """The page of metrics has a row for each that is declared, with its labels, and no other."""
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(oddflow_\w+)` \| (\w+) \| ([^|]*) \|", page, re.MULTILINE)
-    declared = Metrics(CollectorRegistry()).declared
+    declared = open_metrics(CollectorRegistry()).declared
     assert rows == [(each.name, each.type, ", ".join(f"`{label}`" for label in each.labels)) for each in declared]
 
 

@@ -21,6 +21,7 @@ from detector.cli.healthcheck import ask
 from detector.daemon_events import DaemonStarted
 from detector.deadline import Deadline
 from detector.errors import ListenError
+from detector.every_metric import open_metrics
 from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
 from detector.records.events import RecordsPassedOver, RecordsRejected
@@ -50,7 +51,7 @@ def serving(status: Status = WELL, registry: CollectorRegistry | None = None) ->
 
 def busy_metrics() -> Metrics:
     """Metrics with a sample of nearly everything."""
-    metrics = Metrics(CollectorRegistry())
+    metrics = open_metrics(CollectorRegistry())
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - it is no path of a file
         tell = Telemetry(metrics, open_log(nowhere)).tell
         for event in (
