@@ -2,7 +2,7 @@
 
 A daemon that starts with empty windows finds all that it meets new, and raises it. A bundle carries the state of every
 partition after the last flow that training saw, and each partition begins with it. Its records decide whether it is
-kept (:mod:`detector.features.clock`): not where the first that agree lie before that time, where their own past would
+kept (:mod:`detector.kernels.clock`): not where the first that agree lie before that time, where their own past would
 be the state's future, nor where they come months later. Addresses are in it as hashes alone.
 """
 
@@ -13,7 +13,7 @@ from typing import Protocol, Self
 import msgspec
 
 from detector.errors import BundleError, InputError
-from detector.features.clock import BEFORE_END_S, FARTHEST_S, told
+from detector.kernels.clock import BEFORE_END_S, FARTHEST_S, told
 
 MAX_BYTES = 128 << 20
 """A larger one, of some millions of hosts, is left out of the bundle: every daemon would fetch it for each version."""

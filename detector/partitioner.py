@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.texts import text_of
-from detector.models.compiled import njit
+from detector.kernels.compiled import njit
+from detector.kernels.texts import text_of
 
 SEED, MULTIPLIER = np.uint32(0x9747B28C), np.uint32(0x5BD1E995)
 

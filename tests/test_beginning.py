@@ -17,9 +17,9 @@ from detector.alerts.evidence import EvidenceState
 from detector.beginning import Beginning
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.errors import BundleError
-from detector.features.clock import BEFORE_END_S, FARTHEST_S, STEPS_TENTATIVE
 from detector.features.replay import features_of, fresh_windows
 from detector.judge import Judge
+from detector.kernels.clock import BEFORE_END_S, FARTHEST_S, STEPS_TENTATIVE
 from detector.memory import Memory
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.partitioner import partitions_of

@@ -9,7 +9,7 @@ import pytest
 
 from detector import drift
 from detector.alerts import evidence, incident, incident_budget, incidents
-from detector.features import clock
+from detector.kernels import clock
 from detector.records.flow import DIRECTIONS
 from detector.records.states import FAILED_STATES, OTHER_STATES
 from detector.settings import Settings

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PURE = ("records", "features", "models", "alerts")
+PURE = ("kernels", "records", "features", "models", "alerts")
 """Arrays and frames in, arrays and frames out."""
 
 CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "subprocess", "threading"}
@@ -84,7 +84,7 @@ def test_pure_layers_do_no_io(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
 def test_kernels_are_compiled_in_one_way(path: Path) -> None:
-    """Kernels are compiled by `detector.models.compiled`: numba's own way fails where its cache cannot be written."""
+    """Kernels are compiled by `detector.kernels.compiled`: numba's own way fails where its cache cannot be written."""
     wrong = [name for name in imports(parsed(path)) if name in {"numba.njit", "numba.jit"}]
     assert path.name == "compiled.py" or wrong == []
 

@@ -43,7 +43,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.dataset import Dataset
-from detector.features.clock import told
+from detector.kernels.clock import told
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -40,7 +40,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.suspicion import WAYS, Suspicion
-from detector.features.clock import (
+from detector.features.windows_kernel import FAR, NEAR, halved, mixed
+from detector.features.windows_keys import Arrivals, hashes_of
+from detector.kernels.clock import (
     AHEAD_S,
     BY_TRAINING,
     CLOCK,
@@ -51,10 +53,7 @@ from detector.features.clock import (
     begun,
     happened_at,
 )
-from detector.features.windows_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
-from detector.features.windows_kernel import FAR, NEAR, halved, mixed
-from detector.features.windows_keys import Arrivals, hashes_of
-from detector.features.windows_table import (
+from detector.kernels.hash_table import (
     EVICTED,
     FIRST_ROWS,
     USED,
@@ -67,6 +66,7 @@ from detector.features.windows_table import (
     make_table,
     prefetch,
 )
+from detector.kernels.table_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
 
 DRIFT, BREADTH_DRIFT = 1.5, 2.0
 """What a flow's surprise must exceed to count, in nats: p below 0.22, and 0.14."""

@@ -2,7 +2,7 @@
 
 The first alert is never delayed: every alert goes out at once and carries its incident's id; what is told of an
 incident is told beside. State is kept by partition, like the windows, within fixed bounds. Times are the flows' own,
-by a clock that no wrong one moves (:mod:`detector.features.clock`), and each alert meets the incidents that are open at
+by a clock that no wrong one moves (:mod:`detector.kernels.clock`), and each alert meets the incidents that are open at
 its own time, so that the same records give the same incidents however they are cut into batches.
 """
 
@@ -33,7 +33,7 @@ from detector.alerts.incident import (
     theme,
 )
 from detector.errors import InputError
-from detector.features.clock import CLOCK_FIELDS, MOVED, Heard, hear
+from detector.kernels.clock import CLOCK_FIELDS, MOVED, Heard, hear
 from detector.records.states import FAILED_STATES
 
 NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
@@ -68,7 +68,7 @@ class _Place(msgspec.Struct):
     incidents: dict[Name, Incident] = {}
     begun: Count = 0
     clock: list[float] = []
-    """As in :mod:`detector.features.clock`, as it was when the state was kept."""
+    """As in :mod:`detector.kernels.clock`, as it was when the state was kept."""
 
 
 class Span(NamedTuple):

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.errors import BundleError
-from detector.features.texts import text_of, whole_numbers
+from detector.kernels.texts import text_of, whole_numbers
 from detector.records.states import FAILED_STATES, OTHER_STATES
 from detector.records.words import ABSENT, build_words, match_words
 

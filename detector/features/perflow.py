@@ -27,7 +27,7 @@ from detector.features.meanings import (
     yes_or_no,
 )
 from detector.features.spec import Feature
-from detector.models.compiled import njit
+from detector.kernels.compiled import njit
 
 Columns = NDArray[np.float32]
 """The family's part of the matrix, shape (rows, its features)."""

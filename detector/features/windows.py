@@ -31,7 +31,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.clock import AHEAD, BY_TRAINING, CLOCK, LATE, MOVED, STARTED, begun
 from detector.features.spec import Feature
 from detector.features.windows_columns import (
     default_windows,
@@ -41,6 +40,7 @@ from detector.features.windows_kernel import KEYS, Room, advance
 from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.features.windows_plan import MARKS, Layout
 from detector.features.windows_state import PartitionState, pack, unpack
+from detector.kernels.clock import AHEAD, BY_TRAINING, CLOCK, LATE, MOVED, STARTED, begun
 
 __all__ = ["WindowCounts", "WindowState", "default_windows", "window_features"]
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detector.errors import BundleError
-from detector.features.clock import AHEAD_S, LATE_S
 from detector.features.meanings import Meaning
 from detector.features.windows_statistics import FLAGS, KEYS, MOMENTS, STATISTICS
+from detector.kernels.clock import AHEAD_S, LATE_S
 
 REVISION = 1
 """Of the definitions there and of the kernel: a model trained with another is refused."""

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features.clock import happened_at
 from detector.features.windows_plan import (
     AGE,
     FIRST_VALUE,
@@ -34,7 +33,8 @@ from detector.features.windows_plan import (
     KeyPlan,
     Plan,
 )
-from detector.features.windows_table import (
+from detector.kernels.clock import happened_at
+from detector.kernels.hash_table import (
     HEADER_WORDS,
     Table,
     ask_for_bucket,

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.clock import FARTHEST_TIME_S
-from detector.features.texts import text_of, whole_numbers
 from detector.features.windows_kernel import mixed
-from detector.models.compiled import njit
+from detector.kernels.clock import FARTHEST_TIME_S
+from detector.kernels.compiled import njit
+from detector.kernels.texts import text_of, whole_numbers
 from detector.records.states import FAILED_STATES
 from detector.records.words import ABSENT, build_words, match_words
 

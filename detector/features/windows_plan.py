@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.features.windows_columns import DISTINCT, LOGARITHM, Windows, law_of, scale_name
 from detector.features.windows_statistics import FLAGS, KEYS, MOMENTS, STATISTICS
-from detector.features.windows_table import HEADER_WORDS
+from detector.kernels.hash_table import HEADER_WORDS
 
 MARKS = 64
 """Of a sketch."""

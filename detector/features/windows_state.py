@@ -14,22 +14,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features.clock import CLOCK_FIELDS
-from detector.features.windows_bytes import (
-    DIGEST_BYTES,
-    Envelope,
-    Part,
-    longest_table,
-    read_table,
-    read_words,
-    roomy,
-    table_parts,
-    words_of,
-)
 from detector.features.windows_kernel import SUMS_END
 from detector.features.windows_plan import KeyPlan, Layout
 from detector.features.windows_statistics import KEYS
-from detector.features.windows_table import (
+from detector.kernels.clock import CLOCK_FIELDS
+from detector.kernels.hash_table import (
     EVICTED,
     FIRST_ROWS,
     USED,
@@ -40,13 +29,24 @@ from detector.features.windows_table import (
     lines,
     make_table,
 )
+from detector.kernels.table_bytes import (
+    DIGEST_BYTES,
+    Envelope,
+    Part,
+    longest_table,
+    read_table,
+    read_words,
+    roomy,
+    table_parts,
+    words_of,
+)
 
 MAGIC = b"OFW\x03"
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """The tables of one partition, its sightings, and its clock, as in :mod:`detector.features.clock`."""
+    """The tables of one partition, its sightings, and its clock, as in :mod:`detector.kernels.clock`."""
 
     tables: tuple[Table, ...]
     sightings: tuple[NDArray[np.uint32], ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import compiled, njit
+from detector.kernels.compiled import compiled, njit
 
 
 @compiled

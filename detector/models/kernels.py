@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import compiled
+from detector.kernels.compiled import compiled
 
 BLOCK = 128
 """Rows walked together: their columns and nodes stay in the first-level cache."""

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.kernels.compiled import compiled
 from detector.models import scaling
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution
-from detector.models.compiled import compiled
 from detector.models.rows import as_rows
 from detector.models.scaling import Scaling
 

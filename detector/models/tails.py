@@ -14,9 +14,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.kernels.compiled import compiled
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
-from detector.models.compiled import compiled
 
 MAX_TABLES = 4096
 MAX_KNOTS = 4096

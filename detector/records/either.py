@@ -9,11 +9,11 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.bytes import byte_at
+from detector.kernels.compiled import njit
 from detector.records.cells import Cells
 from detector.records.decoder import Reader, Reading
 from detector.records.intake import Intake
-from detector.records.memory import byte_at
 from detector.records.split_cells import SplitReader
 
 _BRACE, _BRACKET = ord("{"), ord("[")

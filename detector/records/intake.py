@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.kernels.bytes import PADDING
 from detector.records.flow import Reject, RejectReason
-from detector.records.memory import PADDING
 
 MAX_RECORD_BYTES = 1 << 20
 """Kafka's own default bound of a message; a flow record has a few hundred bytes."""

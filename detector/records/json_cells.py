@@ -14,12 +14,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.kernels.bytes import PADDING
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Reading
 from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
 from detector.records.json_scan import build_paths, groupings, scan_records, unwrap_lists
-from detector.records.memory import PADDING
 from detector.records.pieces import several_despite
 
 _BEYOND_ANY_COUNT = 10**39

@@ -15,9 +15,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.bytes import byte_at, equal_bytes, hash_bytes, skip_digits, skip_plain
+from detector.kernels.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import byte_at, equal_bytes, hash_bytes, skip_digits, skip_plain
 from detector.records.words import ABSENT, CHILD, CODE, WordTable, build_words, find_word
 
 _DEPTH = 16

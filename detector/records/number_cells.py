@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.bytes import AHEAD, byte_at, fetch_early
+from detector.kernels.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import AHEAD, byte_at, fetch_early
 
 GOOD, NULL, WRONG_TYPE, UNREADABLE, OUT_OF_RANGE, UNFINISHED = range(6)
 """What became of a cell. UNFINISHED is a number that this module's quick way cannot give exactly."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.bytes import byte_at, eight_at, skip_to
+from detector.kernels.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import byte_at, eight_at, skip_to
 from detector.records.words import ABSENT
 
 WIDTH, SEPARATOR, TAIL = range(3)

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.bytes import AHEAD, PADDING, eight_at, equal_bytes, fetch_early, hash_bytes, put_eight
+from detector.kernels.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import AHEAD, PADDING, eight_at, equal_bytes, fetch_early, hash_bytes, put_eight
 
 _ABSENT = int(Kind.ABSENT)
 _ZERO, _NINE, _POINT, _COLON = (ord(sign) for sign in "09.:")

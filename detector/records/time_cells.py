@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.bytes import AHEAD, byte_at, fetch_early
+from detector.kernels.compiled import njit
 from detector.records.cells import Kind
-from detector.records.memory import AHEAD, byte_at, fetch_early
 from detector.records.number_cells import GOOD, NULL, UNREADABLE, WRONG_TYPE, parse_count, parse_decimal
 
 _TEXT, _NUMBER, _ABSENT = (int(kind) for kind in (Kind.TEXT, Kind.NUMBER, Kind.ABSENT))

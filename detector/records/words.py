@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.compiled import njit
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]

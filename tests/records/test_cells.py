@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from detector.records.memory import PADDING, equal_bytes, hash_bytes, skip_digits, skip_plain, skip_to
+from detector.kernels.bytes import PADDING, equal_bytes, hash_bytes, skip_digits, skip_plain, skip_to
 from detector.records.number_cells import GOOD, OUT_OF_RANGE, UNFINISHED, UNREADABLE, parse_count, parse_decimal
 from detector.records.text_cells import check_addresses
 from detector.records.time_cells import parse_date

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.dataset import OFFSET, SOURCE, Dataset
-from detector.features.clock import told
+from detector.kernels.clock import told
 from tests.features.flows import flows
 from training.watched import DAY_S, HOUR_S, TIME_APART, Watched, believable, ends_of, left_out
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features.windows_table import kernel
+from detector.kernels.hash_table import kernel
 
 Floats = NDArray[np.float64]
 

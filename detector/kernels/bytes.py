@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.compiled import njit
 
 AHEAD = 24
 """How many records ahead a loop over one field fetches: cells lie a record apart, too irregularly for the hardware."""

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.features.clock import AHEAD, CLOCK, CLOCK_FIELDS, LATE, MOVED, begun, happened_at, hear
 from detector.features.windows_columns import read_windows
+from detector.kernels.clock import AHEAD, CLOCK, CLOCK_FIELDS, LATE, MOVED, begun, happened_at, hear
 
 NOW = 1.7e9
 DAY_S = 86_400.0

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import InputError
-from detector.features.windows_table import EVICTED, USED, WAYS, Table, grown
+from detector.kernels.hash_table import EVICTED, USED, WAYS, Table, grown
 
 Part = bytes | memoryview
 

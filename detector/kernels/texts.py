@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.compiled import njit
 
 _INLINE_BYTES = 12
 _VIEW_BYTES = 16

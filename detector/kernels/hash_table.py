@@ -25,7 +25,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from detector.models.compiled import njit
+from detector.kernels.compiled import njit
 
 HEADER_WORDS = 8
 WAYS = 16

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.features.texts import text_of, whole_numbers
+from detector.kernels.texts import text_of, whole_numbers
 
 texts = st.lists(st.none() | st.text(max_size=30), max_size=30)
 
