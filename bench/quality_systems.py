@@ -21,7 +21,6 @@ from sklearn.ensemble import IsolationForest as ScikitForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from bench.quality_sets import CONTAMINATION
-from detector.alerts.directions import directions_of
 from detector.alerts.suspect import suspect
 from detector.features.extractor import build_spec
 from detector.features.replay import features_of
@@ -30,6 +29,7 @@ from detector.features.windows import default_windows
 from detector.models.base import Model
 from detector.models.ensemble import Ensemble
 from detector.models.forest import IsolationForest
+from detector.net.directions import directions_of
 from training.estimators import fit_estimator
 from training.labels import TrainOn
 from training.learn import Choice, Fitting, learn

@@ -9,7 +9,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.decide import Budget
-from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
@@ -19,6 +18,7 @@ from detector.errors import BundleError, InputError
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState
 from detector.models.bundle import LoadedModel, read_bundle
+from detector.net.directions import directions_of
 from detector.partitioner import partitions_of
 from detector.records.flow import PART
 from detector.registry.registry import Registry

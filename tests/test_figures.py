@@ -10,8 +10,8 @@ import pytest
 from detector import drift
 from detector.alerts import evidence, incident, incident_budget, incidents
 from detector.kernels import clock
+from detector.net.states import FAILED_STATES, OTHER_STATES
 from detector.records.flow import DIRECTIONS
-from detector.records.states import FAILED_STATES, OTHER_STATES
 from detector.settings import Settings
 from training import learn, stretches
 from training.simulator import flows as simulated

@@ -279,7 +279,7 @@ def parameters(given: list[str]) -> dict[str, Any]:
 
 def networks(given: list[str]) -> tuple[str, ...]:
     """Read ``--inside`` flags. Raises ConfigurationError for text that is no network."""
-    from detector.features.networks import canonical  # noqa: PLC0415 - --help needs none of it
+    from detector.net.networks import canonical  # noqa: PLC0415 - --help needs none of it
 
     try:
         return canonical(given)

@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspect import CalibratedModel, calibrate_incidents
@@ -26,6 +25,7 @@ from detector.features.replay import features_of, fresh_windows
 from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState
 from detector.features.windows_keys import hashes_of
+from detector.net.directions import directions_of
 from detector.partitioner import partitions_of
 from training.flow_features import training_features
 from training.incidents import Passing, unseen_suspicion

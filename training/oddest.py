@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from detector.alerts.directions import directions_of
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
-from detector.features.networks import NOWHERE, Networks
+from detector.net.directions import directions_of
+from detector.net.networks import NOWHERE, Networks
 
 DEEP = 3
 """So many targets, the oddest by each way and in each direction, are looked at."""

@@ -15,10 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.community_id import community_id, protocol_number
 from detector.alerts.content import Content
 from detector.alerts.decide import Decision
-from detector.alerts.directions import directions_of
 from detector.alerts.ecs import ecs
 from detector.alerts.explain import Explanations, explained, readable
 from detector.alerts.identity import record_ids
@@ -31,6 +29,8 @@ from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.wording import Told, Way, Weighed, tell
 from detector.errors import ConfigurationError
 from detector.models.bundle import LoadedModel
+from detector.net.community_id import community_id, protocol_number
+from detector.net.directions import directions_of
 from detector.printable import printable_json
 from detector.records.flow import COLUMNS, DIRECTIONS, FlowBatch
 from detector.transport.base import OutRecord, RawBatch

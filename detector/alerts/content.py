@@ -28,7 +28,7 @@ class Content:
     title: str
     flow: dict[str, Any]
     direction: str
-    """By its addresses, as thresholds go by: see :mod:`detector.alerts.directions`."""
+    """By its addresses, as thresholds go by: see :mod:`detector.net.directions`."""
     ip_version: int
     protocol: int | None
     community_id: str | None

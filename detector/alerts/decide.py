@@ -24,12 +24,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.directions import directions_of
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import WAYS, Suspicion
-from detector.features.networks import NOWHERE, Networks
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail, score_at
+from detector.net.directions import directions_of
+from detector.net.networks import NOWHERE, Networks
 
 
 class Severity(IntEnum):

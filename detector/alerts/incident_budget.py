@@ -2,7 +2,7 @@
 
 An *incident* is a distinct key (source, destination, destination port) that is raised within a day. On calibration
 time that was not trained on and is taken for benign, each key has its highest surprise, evidence and breadth, in each
-direction (:mod:`detector.alerts.directions`). At depth d the d keys with the highest of each, in each direction, are
+direction (:mod:`detector.net.directions`). At depth d the d keys with the highest of each, in each direction, are
 raised: 12·d at most.
 
 So each way to be raised has an equal share of the budget, and so has each direction: a pair that is noisy for hours,

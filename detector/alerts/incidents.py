@@ -34,7 +34,7 @@ from detector.alerts.incident import (
 )
 from detector.errors import InputError
 from detector.kernels.clock import CLOCK_FIELDS, MOVED, Heard, hear
-from detector.records.states import FAILED_STATES
+from detector.net.states import FAILED_STATES
 
 NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
 """Of incident ids: ``uuid5(NAMESPACE, id of its first alert)``."""

@@ -8,16 +8,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.directions import directions_of
 from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 from detector.alerts.incident_budget import IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.errors import InputError
-from detector.features.networks import NOWHERE, Networks
 from detector.models.base import Model
 from detector.models.calibration import Calibration
 from detector.models.single_flows import Scores, SingleFlows, scores_by
 from detector.models.surprise import surprise_of
+from detector.net.directions import directions_of
+from detector.net.networks import NOWHERE, Networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

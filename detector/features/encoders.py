@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detector.errors import BundleError
 from detector.kernels.texts import text_of, whole_numbers
-from detector.records.states import FAILED_STATES, OTHER_STATES
+from detector.net.states import FAILED_STATES, OTHER_STATES
 from detector.records.words import ABSENT, build_words, match_words
 
 MAX_CATEGORIES = 1024

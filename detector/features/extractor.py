@@ -19,9 +19,9 @@ from detector.errors import BundleError
 from detector.features.encoders import Encoders
 from detector.features.extra import EXTRA, extra_features, fill_extra, is_extra
 from detector.features.flows import Flows
-from detector.features.networks import canonical, networks_of
 from detector.features.perflow import FAMILIES, Family
 from detector.features.spec import WINDOWS, Feature, FeatureSpec
+from detector.net.networks import canonical, networks_of
 
 _PARTS = ("", EXTRA, WINDOWS)
 

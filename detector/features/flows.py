@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.addresses import Addresses, read_addresses
 from detector.features.encoders import Encoders, ports_of
-from detector.features.networks import NOWHERE, Networks
+from detector.net.addresses import Addresses, read_addresses
+from detector.net.networks import NOWHERE, Networks
 
 T = TypeVar("T")
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVATE
 from detector.features.encoders import FAILED, KNOWN, PORTS
 from detector.features.flows import Flows
 from detector.features.meanings import (
@@ -28,6 +27,7 @@ from detector.features.meanings import (
 )
 from detector.features.spec import Feature
 from detector.kernels.compiled import njit
+from detector.net.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVATE
 
 Columns = NDArray[np.float32]
 """The family's part of the matrix, shape (rows, its features)."""

@@ -13,15 +13,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.net.protocols import name_argus_protocol
+from detector.net.states import FIN, RST, SYN, name_exchanges, name_tcp_states, pick
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL, RejectReason
 from detector.records.headers import HEADER_STARTS, name_line
 from detector.records.labels import name_label
-from detector.records.protocols import name_argus_protocol
 from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
-from detector.records.states import FIN, RST, SYN, name_exchanges, name_tcp_states, pick
 from detector.records.suricata import lengths
 from detector.records.words import ABSENT, build_words, match_words
 

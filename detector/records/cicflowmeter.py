@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from detector.net.states import name_exchanges, pick
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import LABEL
 from detector.records.headers import HEADER_STARTS, name_line
@@ -19,7 +20,6 @@ from detector.records.labels import name_label
 from detector.records.nsl_kdd import NO_ADDRESS
 from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
-from detector.records.states import name_exchanges, pick
 
 WANTED: dict[str, tuple[str, ...]] = {
     "Flow ID": ("flow_id",),

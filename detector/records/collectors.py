@@ -19,13 +19,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.net.states import ACK, FIN, PSH, RST, SYN, name_exchanges, name_half_states, name_tcp_states, pick
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Chooser, Mapper, Options, RecordDecoder
 from detector.records.flow import RejectReason
 from detector.records.icmp import split_icmp
 from detector.records.json_cells import JsonReader
 from detector.records.sheet import Sheet
-from detector.records.states import ACK, FIN, PSH, RST, SYN, name_exchanges, name_half_states, name_tcp_states, pick
 from detector.records.suricata import OTHER_EVENT, lengths
 from detector.records.words import ABSENT, build_words, match_words
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from detector.net.states import name_half_states, pick
 from detector.records.collectors import first_time
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import RejectReason
 from detector.records.icmp import split_icmp
 from detector.records.json_cells import JsonReader
 from detector.records.sheet import Sheet
-from detector.records.states import name_half_states, pick
 from detector.records.suricata import lengths
 
 _STARTS = {"time_flow_start_ns": 1e9, "time_flow_start_ms": 1e3, "time_flow_start": 1.0}

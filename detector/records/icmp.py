@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from detector.records.states import pick
+from detector.net.states import pick
 
 _CODES = 256
 

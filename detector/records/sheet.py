@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.net.protocols import name_protocol
 from detector.records.cells import Cells, Kind
 from detector.records.flow import ROW, SCHEMA, Reject, RejectReason
 from detector.records.number_cells import (
@@ -26,7 +27,6 @@ from detector.records.number_cells import (
     read_decimals,
     read_flags,
 )
-from detector.records.protocols import name_protocol
 from detector.records.text_cells import check_addresses, find_distinct, read_repeating, read_unique, spread
 from detector.records.time_cells import read_times
 

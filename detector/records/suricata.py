@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.net.states import name_exchanges, name_tcp_states, pick
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL
 from detector.records.json_cells import JsonReader
 from detector.records.sheet import Sheet
-from detector.records.states import name_exchanges, name_tcp_states, pick
 from detector.records.words import ABSENT, build_words, match_words
 
 OTHER_EVENT = "other_event"

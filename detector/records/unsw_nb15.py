@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import polars as pl
 
+from detector.net.protocols import name_argus_protocol
+from detector.net.states import pick
 from detector.records.argus import name_argus_states
 from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL
 from detector.records.headers import HEADER_STARTS, name_line
-from detector.records.protocols import name_argus_protocol
 from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
-from detector.records.states import pick
 
 _COLUMNS = [
     "srcip",

@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.net.states import name_half_states, pick
 from detector.records.cells import Cells, Kind
 from detector.records.decoder import Options, Reading, RecordDecoder
 from detector.records.either import EitherReader
@@ -30,7 +31,6 @@ from detector.records.intake import Intake
 from detector.records.json_cells import JsonReader
 from detector.records.sheet import Sheet
 from detector.records.split_cells import Dialect, Layout, SplitReader
-from detector.records.states import name_half_states, pick
 from detector.records.suricata import lengths
 from detector.records.words import ABSENT, build_words, match_words
 

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.net.protocols import name_protocol
+from detector.net.states import pick
 from detector.records.flow import DIRECTIONS, LABEL
 from detector.records.labels import join_labels, name_label
-from detector.records.protocols import name_protocol
 from detector.records.sheet import Sheet
-from detector.records.states import pick
 from detector.records.text_cells import spread_words
 
 MARK = "trans_id"

@@ -19,7 +19,6 @@ from jsonschema import Draft202012Validator
 from detector.alerts import alert as module
 from detector.alerts.alert import AlertWriter, build_alerts, readings_of
 from detector.alerts.decide import Budget, Decision, Severity, continued, decide, severity
-from detector.alerts.directions import directions_of
 from detector.alerts.ecs import RISK
 from detector.alerts.explain import Explanations, explain, top_features
 from detector.alerts.identity import NAMESPACE, record_ids
@@ -31,6 +30,7 @@ from detector.alerts.suspicion import WAYS, Suspicion
 from detector.alerts.wording import Told
 from detector.errors import ConfigurationError
 from detector.models.bundle import read_bundle
+from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, NO_PART, PART, ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch
 from tests.alerts.rules import broken_rules

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.alerts.decide import Budget, IncidentRule, Severity, decide
-from detector.alerts.directions import directions_of
 from detector.alerts.incident_budget import DAY_S, IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.errors import ConfigurationError
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail
+from detector.net.directions import directions_of
 
 BENIGN = np.random.default_rng(1).gumbel(0.5, 0.03, 20_000)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.alerts.community_id import community_id
+from detector.net.community_id import community_id
 from detector.records.flow import LABEL
 from tests.records.samples import decode, dump
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.features.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVATE, read_addresses
-from detector.features.networks import canonical, networks_of
+from detector.net.addresses import BROADCAST, MULTICAST, NO_NETWORK, PRIVATE, read_addresses
+from detector.net.networks import canonical, networks_of
 
 
 def kind_and_network(text: str | None) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
-from detector.records.protocols import name_number, name_protocol
+from detector.net.protocols import name_number, name_protocol
 
 PROTOCOLS: dict[str, int] = {name_number(number): number for number in range(255, -1, -1)}
 """IANA's number by canonical name; ``icmp`` is the lower of its two, 1."""

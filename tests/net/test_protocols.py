@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.records.protocols import name_number, name_protocol
+from detector.net.protocols import name_number, name_protocol
 from tests.records.samples import QUICK
 
 SUFFIXES = st.sampled_from(["", " ", "\t"])

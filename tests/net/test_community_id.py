@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.alerts.community_id import community_id, protocol_number
+from detector.net.community_id import community_id, protocol_number
 
 PUBLISHED = [
     # From the specification's baseline, as its C, Java and Suricata implementations quote it.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from detector.alerts.directions import directions_of
-from detector.features.networks import networks_of
+from detector.net.directions import directions_of
+from detector.net.networks import networks_of
 from detector.records.flow import DIRECTIONS
 
 

@@ -1,6 +1,6 @@
 """From which side to which a flow goes, told by its addresses: four populations, of which each is odd in its own way.
 
-An address is *inside* if it is private (``detector.features.addresses``) or of a network that is said to be; so is what
+An address is *inside* if it is private (``detector.net.addresses``) or of a network that is said to be; so is what
 never leaves a network, multicast and broadcast. Thresholds, alerts and cards go by it alone; what a sensor says of a
 flow's direction, by networks of its own, is a column of the record like any other.
 """
@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.addresses import BROADCAST, MULTICAST, PRIVATE, read_addresses
-from detector.features.networks import NOWHERE, Networks
+from detector.net.addresses import BROADCAST, MULTICAST, PRIVATE, read_addresses
+from detector.net.networks import NOWHERE, Networks
 
 _INSIDE = PRIVATE | MULTICAST | BROADCAST
 

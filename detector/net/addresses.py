@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.features.networks import MAPPED, NOWHERE, Networks
 from detector.kernels.compiled import njit
 from detector.kernels.texts import text_of
+from detector.net.networks import MAPPED, NOWHERE, Networks
 
 PRIVATE = 1
 """RFC 1918, shared (RFC 6598), loopback, link-local, "this network", unique local IPv6 (RFC 4193); and what is said to
