@@ -26,7 +26,7 @@ from detector.records.flow import Decoder
 from detector.registry.registry import Registry
 from detector.registry.watcher import ModelWatcher
 from detector.scoring import budget_of
-from detector.settings_tree import Settings
+from detector.settings.tree import Settings
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
 from detector.telemetry.events import Event, Telemetry

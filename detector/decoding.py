@@ -10,7 +10,7 @@ from detector.errors import ConfigurationError
 from detector.records.encoded import JSON_GROWTH, EncodedDecoder
 from detector.records.flow import Decoder
 from detector.records.formats import FORMATS, open_decoder
-from detector.settings_tree import Settings
+from detector.settings.tree import Settings
 from detector.telemetry.events import Tell
 
 EXTRA = "schema-registry"

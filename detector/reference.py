@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from detector.cli import EXIT_CODES
 from detector.every_metric import open_metrics
 from detector.formats_page import exporters_page
-from detector.settings_pages import example_file, reference_page
+from detector.settings.pages import example_file, reference_page
 from detector.telemetry.metrics import Declared
 
 METRICS_INTRODUCTION = """\

@@ -22,7 +22,7 @@ from detector.net.directions import directions_of
 from detector.partitioner import partitions_of
 from detector.records.flow import PART
 from detector.registry.registry import Registry
-from detector.settings import Settings
+from detector.settings.tree import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from detector.cli import COMMANDS
 from detector.every_metric import open_metrics
-from detector.settings import PREFIX, Settings, load_settings
+from detector.settings.load import PREFIX, load_settings
+from detector.settings.tree import Settings
 from tests.faults.test_rules import PROVOKED
 from tests.promtool import promtool
 

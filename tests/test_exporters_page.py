@@ -17,7 +17,7 @@ from detector.formats_page import EXPORTERS, Exporter, exporters_page
 from detector.records.flow import LABEL, ROW, FlowBatch
 from detector.records.formats import FORMATS, open_decoder
 from detector.records.zeek_conn import MARK
-from detector.settings_tree import Settings
+from detector.settings.tree import Settings
 from detector.shipping import Way
 from tests.records.samples import CONN, EVE, dump
 from tests.records.test_collectors import RECORDS

@@ -12,7 +12,7 @@ from detector.alerts import evidence, incident, incident_budget, incidents
 from detector.kernels import clock
 from detector.net.states import FAILED_STATES, OTHER_STATES
 from detector.records.flow import DIRECTIONS
-from detector.settings import Settings
+from detector.settings.tree import Settings
 from training import learn, stretches
 from training.simulator import flows as simulated
 

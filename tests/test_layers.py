@@ -20,7 +20,7 @@ DATA_TYPES = "detector.transport.base"
 
 UPPER = (
     *("transport", "registry", "web", "cli", "pipeline", "daemon", "judge"),
-    *("settings", "settings_tree", "schemas", "decoding"),
+    *("settings", "schemas", "decoding"),
 )
 
 CLOCKS = {"time.time", "time.monotonic", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}

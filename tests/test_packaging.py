@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from detector.cli import COMMANDS
-from detector.settings import load_settings
+from detector.settings.load import load_settings
 
 ROOT = Path(__file__).parent.parent
 

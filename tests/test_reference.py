@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from detector.reference import main, pages, stale
-from detector.settings import CONFIG_VARIABLE, PREFIX, Settings, load_settings
+from detector.settings.load import CONFIG_VARIABLE, PREFIX, load_settings
+from detector.settings.tree import Settings
 
 ROOT = Path(__file__).parent.parent
 

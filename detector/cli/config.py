@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from detector.settings import Settings, load_settings
-from detector.settings_pages import dumped, plain, schema
+from detector.settings.load import load_settings
+from detector.settings.pages import dumped, plain, schema
+from detector.settings.tree import Settings
 
 app = typer.Typer(help="Check, show and describe the settings.", no_args_is_help=True, add_completion=False)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from detector.errors import ConfigurationError
-from detector.settings import Settings, load_settings
+from detector.settings.load import load_settings
+from detector.settings.tree import Settings
 
 if TYPE_CHECKING:
     from detector.cli.steps import Steps

@@ -12,7 +12,8 @@ import typer
 from detector.cli.data import ColumnsOption, FormatOption, UnpackOption
 from detector.errors import ConfigurationError, InputError
 from detector.familiarity import Raised
-from detector.settings import Settings, load_settings
+from detector.settings.load import load_settings
+from detector.settings.tree import Settings
 
 if TYPE_CHECKING:
     from detector.pipeline import Tally

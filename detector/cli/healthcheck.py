@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from detector.settings import load_settings
+from detector.settings.load import load_settings
 
 TIMEOUT_S = 3.0
 """Below the image's own limit, so that the reason is printed before Docker ends the check."""

@@ -21,7 +21,7 @@ from detector.models.manifest import Manifest, decode_manifest
 from detector.printable import printable
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
-from detector.settings import load_settings
+from detector.settings.load import load_settings
 
 app = typer.Typer(
     help="Look at, verify, promote and roll back published models.", no_args_is_help=True, add_completion=False

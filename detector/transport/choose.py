@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from detector.errors import ConfigurationError
-from detector.settings_tree import Settings
+from detector.settings.tree import Settings
 from detector.telemetry.events import Tell
 from detector.transport.base import Channel, Sink, Source
 

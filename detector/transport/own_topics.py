@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.settings_tree import Settings
+from detector.settings.tree import Settings
 from detector.telemetry.events import Tell, silent
 from detector.transport.topics import Topic, ensure_topics
 

@@ -17,7 +17,7 @@ from detector.errors import BrokerError, ConfigurationError
 from detector.records.flow import Decoder
 from detector.records.protobuf_payloads import ProtobufReader
 from detector.schemas.protoc import descriptors
-from detector.settings import load_settings
+from detector.settings.load import load_settings
 from detector.telemetry.events import silent
 from tests.schemas.small_registry import SmallRegistry
 

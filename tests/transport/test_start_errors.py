@@ -11,7 +11,7 @@ import pytest
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError, ConfigurationError, InputError, OutputError
-from detector.settings_tree import Settings
+from detector.settings.tree import Settings
 from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, Sink, Source
 from detector.transport.choose import open_source

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import ConfigurationError
-from detector.settings import FLAGS, Settings, known_keys, load_settings
-from detector.settings_pages import HIDDEN, dumped, plain, schema
-from detector.settings_tree import Batch, Input, Kafka
+from detector.settings.load import FLAGS, known_keys, load_settings
+from detector.settings.pages import HIDDEN, dumped, plain, schema
+from detector.settings.tree import Batch, Input, Kafka, Settings
 
 
 @pytest.fixture(autouse=True)

@@ -21,9 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from detector.errors import ConfigurationError
-from detector.settings_tree import Section, Settings
-
-__all__ = ["CONFIG_VARIABLE", "PREFIX", "Settings", "known_keys", "load_settings"]
+from detector.settings.tree import Section, Settings
 
 PREFIX = "ODDFLOW_"
 CONFIG_VARIABLE = "ODDFLOW_CONFIG"

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from detector.settings_tree import Section, Settings
+from detector.settings.tree import Section, Settings
 
 HIDDEN = "(hidden)"
 
@@ -148,7 +148,7 @@ def _wrapped(text: str, width: int = 100) -> list[str]:
 INTRODUCTION = """\
 # Settings
 
-<!-- Made from detector/settings_tree.py by `make docs`; change it there. -->
+<!-- Made from detector/settings/tree.py by `make docs`; change it there. -->
 
 Defaults < a TOML file < the environment < flags: the later wins, key by key.
 
