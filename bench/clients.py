@@ -16,8 +16,8 @@ from typing import Any
 from confluent_kafka import Consumer, Producer
 from kafka import KafkaConsumer
 
-from detector.transport.librdkafka import consumer_properties, producer_properties
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.librdkafka import consumer_properties, producer_properties
+from detector.transport.kafka.topics import Topic, ensure_topics
 from training.demo.broker import EmbeddedKafka
 
 POLL_RECORDS = 10_000

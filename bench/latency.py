@@ -19,7 +19,7 @@ import numpy as np
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 from numpy.typing import NDArray
 
-from detector.transport.librdkafka import producer_properties
+from detector.transport.kafka.librdkafka import producer_properties
 
 TICK_S = 0.005
 WARM_UP_S = 10.0

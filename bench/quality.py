@@ -45,7 +45,7 @@ from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec
 from detector.features.windows import default_windows
-from detector.partitioner import partitions_of
+from detector.transport.kafka.partitioner import partitions_of
 from training.found import BUDGETS, attacks_found, found_at
 from training.learn import Choice
 from training.metrics import figures

@@ -26,7 +26,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from detector.transport.librdkafka import consumer_properties
+from detector.transport.kafka.librdkafka import consumer_properties
 
 NUMBERS = {
     "duration": pl.Float64,

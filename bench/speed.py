@@ -25,7 +25,7 @@ from bench.clients import fill_topic, kafka_python_consume_per_s, raw_consume_pe
 from bench.daemon_run import Run, running
 from bench.kernel import measure_kernel
 from bench.latency import measure
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.topics import Topic, ensure_topics
 from training.demo.broker import EmbeddedKafka
 from training.demo.processes import start
 from training.simulator.scenario import Scenario

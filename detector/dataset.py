@@ -23,7 +23,7 @@ from detector.records.flow import NO_PART, ROW, Decoder, FlowBatch
 from detector.records.formats import open_decoder
 from detector.records.guess import Sample
 from detector.transport.files import read_values
-from detector.transport.topic_range import TopicRange
+from detector.transport.kafka.topic_range import TopicRange
 
 SOURCE = "source"
 """Column with the place of each flow's file (or partition) in :attr:`Dataset.sources`, Int32."""

@@ -19,10 +19,10 @@ from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState
 from detector.models.bundle import LoadedModel, read_bundle
 from detector.net.directions import directions_of
-from detector.partitioner import partitions_of
 from detector.records.flow import PART
 from detector.registry.registry import Registry
 from detector.settings.tree import Settings
+from detector.transport.kafka.partitioner import partitions_of
 
 
 @dataclass(frozen=True, slots=True)

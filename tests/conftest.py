@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from detector.errors import BrokerError
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.topics import Topic, ensure_topics
 
 MakeTopic = Callable[..., str]
 

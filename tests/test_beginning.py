@@ -22,12 +22,12 @@ from detector.judge import Judge
 from detector.kernels.clock import BEFORE_END_S, FARTHEST_S, STEPS_TENTATIVE
 from detector.memory import Memory
 from detector.models.bundle import LoadedModel, read_bundle
-from detector.partitioner import partitions_of
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring import score_flows
 from detector.state.events import StateBegun, StateLeft, StateUnfit
 from detector.telemetry.events import Event
 from detector.transport.base import Envelope, RawBatch
+from detector.transport.kafka.partitioner import partitions_of
 from tests.bundles import bundle, ordinary_flows
 from training.simulator.scenario import DEFAULT_START
 from training.train import ended_with

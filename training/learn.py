@@ -26,7 +26,7 @@ from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState
 from detector.features.windows_keys import hashes_of
 from detector.net.directions import directions_of
-from detector.partitioner import partitions_of
+from detector.transport.kafka.partitioner import partitions_of
 from training.flow_features import training_features
 from training.incidents import Passing, unseen_suspicion
 from training.novelty import met_anew

@@ -134,7 +134,7 @@ def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) 
     if given.topic is None:
         return read_files(settings, given.paths, steps, labels=labels)
     from detector.dataset import read_topic  # noqa: PLC0415 - compiles kernels; --help needs none
-    from detector.transport.topic_range import Bound, TopicRange  # noqa: PLC0415
+    from detector.transport.kafka.topic_range import Bound, TopicRange  # noqa: PLC0415
 
     start, end = Bound.parse(given.start, "--from"), Bound.parse(given.end, "--to")
     steps(f"reading topic {given.topic}")

@@ -153,7 +153,7 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
     log = open_log(sys.stderr, settings.log.level, settings.log.format)
     telemetry = Telemetry(open_metrics(CollectorRegistry()), log)
     if create_topics and settings.input.transport in {"confluent", "kafka-python"}:
-        from detector.transport.own_topics import create_missing  # noqa: PLC0415
+        from detector.transport.kafka.own_topics import create_missing  # noqa: PLC0415
 
         create_missing(settings, telemetry.tell)
     daemon = Daemon(settings, telemetry)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector.features.extractor import FeatureExtractor
 from detector.features.windows import WindowState
-from detector.partitioner import partitions_of
+from detector.transport.kafka.partitioner import partitions_of
 
 CHUNK_ROWS = 65_536
 """Rows at a time: what is computed on the way stays small beside the matrix itself."""

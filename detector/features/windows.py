@@ -15,7 +15,7 @@ How to call it, in training and in serving alike::
     spec = build_spec(windows=default_windows(), partitions=P)      # or default_windows(columns=…, hosts=…)
     windows = WindowState(spec.windows)                             # lives as long as its spec.windows are in use
     matrix = extractor.transform(frame, partitions, windows)        # flows in record order; offline: in order of time
-    # offline, partitions = detector.partitioner.partitions_of(frame["src_ip"], spec.partitions)
+    # offline, partitions = detector.transport.kafka.partitioner.partitions_of(frame["src_ip"], spec.partitions)
     kept = windows.snapshot(3); windows.forget(3)                   # revoked; elsewhere: windows.restore(3, kept)
     evicted, late = windows.counts().evicted, windows.counts().late   # totals since it was made: for counters
 """

@@ -16,11 +16,11 @@ def open_source(settings: Settings, tell: Tell) -> Source:
     chosen = settings.input
     match chosen.transport:
         case "confluent":
-            from detector.transport.confluent import ConfluentSource  # noqa: PLC0415
+            from detector.transport.kafka.confluent import ConfluentSource  # noqa: PLC0415
 
             return ConfluentSource(topic=chosen.topic, properties=settings.kafka.consumer(), tell=tell)
         case "kafka-python":
-            from detector.transport.kafka_python import KafkaPythonSource  # noqa: PLC0415
+            from detector.transport.kafka.kafka_python import KafkaPythonSource  # noqa: PLC0415
 
             return KafkaPythonSource(topic=chosen.topic, properties=settings.kafka.consumer(), tell=tell)
         case "files":
@@ -37,7 +37,7 @@ def open_sink(settings: Settings, tell: Tell) -> Sink:
     topics = _topics(settings)
     match settings.input.transport:
         case "kafka-python":
-            from detector.transport.kafka_python import KafkaPythonSink  # noqa: PLC0415
+            from detector.transport.kafka.kafka_python import KafkaPythonSink  # noqa: PLC0415
 
             return KafkaPythonSink(
                 topics=topics, properties=settings.kafka.producer(), tell=tell, whole=_whole(settings)
@@ -47,7 +47,7 @@ def open_sink(settings: Settings, tell: Tell) -> Sink:
 
             return FileSink(paths=_paths(settings))
         case _:
-            from detector.transport.confluent import ConfluentSink  # noqa: PLC0415
+            from detector.transport.kafka.confluent import ConfluentSink  # noqa: PLC0415
 
             return ConfluentSink(topics=topics, properties=settings.kafka.producer(), tell=tell, whole=_whole(settings))
 

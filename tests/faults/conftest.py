@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.topics import Topic, ensure_topics
 from tests.kafka.fixtures import make_daemon
 from tests.kafka.world import Daemon, Topics, publish
 from tests.transport.guarded import GuardedKafka

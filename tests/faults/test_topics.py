@@ -13,7 +13,7 @@ from confluent_kafka.cimpl import NewPartitions
 
 from detector.cli.healthcheck import ask
 from detector.state.store import SnapshotStore
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.topics import Topic, ensure_topics
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.sensor import Sensor, ids
 from tests.kafka.world import PATIENCE_S, TICK_S, Daemon, Topics, promote, publish, wait_for

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as murmur2_of_kafka_python
 
-from detector.partitioner import murmur2, partitions_of
+from detector.transport.kafka.partitioner import murmur2, partitions_of
 
 JAVA_CLIENT = {
     b"21": -973932308,

@@ -16,8 +16,8 @@ from confluent_kafka.cimpl import NewPartitions
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.transport.base import RawBatch, Source
-from detector.transport.confluent import ConfluentSource
-from detector.transport.kafka_python import KafkaPythonSource
+from detector.transport.kafka.confluent import ConfluentSource
+from detector.transport.kafka.kafka_python import KafkaPythonSource
 from tests.conftest import MakeTopic
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.world import Outcome, Place, Trickle, send, simulated, wait_for

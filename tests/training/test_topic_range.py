@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Producer
 
 from detector.errors import BrokerError, ConfigurationError, InputError
-from detector.transport.topic_range import Bound, TopicRange
+from detector.transport.kafka.topic_range import Bound, TopicRange
 from tests.conftest import MakeTopic
 
 

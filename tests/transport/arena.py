@@ -16,11 +16,11 @@ from confluent_kafka.cimpl import NewPartitions
 from detector.deadline import Deadline
 from detector.telemetry.events import Tell, silent
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source
-from detector.transport.confluent import ConfluentSink, ConfluentSource
 from detector.transport.files import FileSink, FileSource
-from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
+from detector.transport.kafka.confluent import ConfluentSink, ConfluentSource
+from detector.transport.kafka.kafka_python import KafkaPythonSink, KafkaPythonSource
+from detector.transport.kafka.topics import Topic, ensure_topics
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
-from detector.transport.topics import Topic, ensure_topics
 
 PATIENCE_S = 30.0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.topics import Topic, ensure_topics
 from training.demo.broker import EmbeddedKafka
 from training.demo.gauges import Gauges
 from training.demo.ports import free_port

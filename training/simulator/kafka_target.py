@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from detector.errors import BrokerError
 from detector.telemetry.events import silent
-from detector.transport.connection import Connection
-from detector.transport.librdkafka import opened, producer_properties, said
-from detector.transport.topics import CONNECT_S, require
+from detector.transport.kafka.connection import Connection
+from detector.transport.kafka.librdkafka import opened, producer_properties, said
+from detector.transport.kafka.topics import CONNECT_S, require
 from training.simulator.writers.lines import Lines
 
 _GIVE_UP_MS = 30_000

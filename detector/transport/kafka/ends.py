@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from detector.transport.librdkafka import QUIET, common_properties, opened
+from detector.transport.kafka.librdkafka import QUIET, common_properties, opened
 
 ASK_S = 1.0
 """Between an answer and the next question."""

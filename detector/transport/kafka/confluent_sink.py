@@ -1,4 +1,4 @@
-"""The sink of the transport by confluent-kafka; see :mod:`detector.transport.confluent`."""
+"""The sink of the transport by confluent-kafka; see :mod:`detector.transport.kafka.confluent`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.telemetry.events import Tell, silent
 from detector.transport.base import Channel, OutRecord
-from detector.transport.connection import Connection
-from detector.transport.librdkafka import QUIET, common_properties, opened, producer_properties, said
-from detector.transport.sizes import Sizes
-from detector.transport.topics import CONNECT_S, require, require_write, servers
+from detector.transport.kafka.connection import Connection
+from detector.transport.kafka.librdkafka import QUIET, common_properties, opened, producer_properties, said
+from detector.transport.kafka.sizes import Sizes
+from detector.transport.kafka.topics import CONNECT_S, require, require_write, servers
 
 
 class ConfluentSink:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.transport.events import TopicFound, TopicMissing, TopicReplaced
-from detector.transport.positions import Commit, Identity, Positions, Span
+from detector.transport.kafka.positions import Commit, Identity, Positions, Span
 
 
 def test_a_topic_that_a_broker_did_not_know_for_a_moment_is_found_again() -> None:

@@ -14,11 +14,11 @@ from confluent_kafka.cimpl import NewTopic
 
 from detector.errors import BrokerError
 from detector.telemetry.events import Tell, silent
-from detector.transport.connection import Connection
 from detector.transport.events import TopicCreated
-from detector.transport.librdkafka import QUIET, common_properties, opened, said
-from detector.transport.probe import cause
-from detector.transport.start_errors import GENERAL, LOGIN, cause_of
+from detector.transport.kafka.connection import Connection
+from detector.transport.kafka.librdkafka import QUIET, common_properties, opened, said
+from detector.transport.kafka.probe import cause
+from detector.transport.kafka.start_errors import GENERAL, LOGIN, cause_of
 
 Client = AdminClient | Consumer | Producer
 

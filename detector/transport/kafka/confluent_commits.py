@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.transport.base import StaleCommitError
-from detector.transport.librdkafka import said
+from detector.transport.kafka.librdkafka import said
 
 _LOOK_S = 0.1
 """How often a wait looks whether it is still wanted."""

@@ -12,8 +12,8 @@ from kafka import KafkaProducer
 
 from detector.errors import ConfigurationError
 from detector.transport.base import Channel, Source
-from detector.transport.confluent import ConfluentSource
-from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
+from detector.transport.kafka.confluent import ConfluentSource
+from detector.transport.kafka.kafka_python import KafkaPythonSink, KafkaPythonSource
 from tests.conftest import MakeTopic
 from tests.transport.arena import PATIENCE_S
 from tests.transport.conftest import Running

@@ -1,4 +1,4 @@
-"""The sink of the transport by kafka-python; see :mod:`detector.transport.kafka_python`."""
+"""The sink of the transport by kafka-python; see :mod:`detector.transport.kafka.kafka_python`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.telemetry.events import Tell, silent
 from detector.transport.base import Channel, OutRecord
-from detector.transport.connection import Connection
-from detector.transport.kafka_python_client import opened, options, quiet, require, require_write, said
-from detector.transport.sizes import Sizes
-from detector.transport.topics import CONNECT_S, servers
+from detector.transport.kafka.connection import Connection
+from detector.transport.kafka.kafka_python_client import opened, options, quiet, require, require_write, said
+from detector.transport.kafka.sizes import Sizes
+from detector.transport.kafka.topics import CONNECT_S, servers
 
 _DELIVERY_MS = 2**31 - 1
 """Never give a record up: flush says what is not acknowledged, and the caller decides."""

@@ -12,13 +12,13 @@ import pytest
 from detector.deadline import Deadline
 from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, Sink
-from detector.transport.confluent import ConfluentSink
 from detector.transport.events import OutputCut
-from detector.transport.kafka_python import KafkaPythonSink
+from detector.transport.kafka.confluent import ConfluentSink
+from detector.transport.kafka.kafka_python import KafkaPythonSink
 from tests.conftest import MakeTopic
 from tests.transport.arena import consume, values
 from tests.transport.conftest import Running
-from tests.transport.test_oversize import alert
+from tests.transport.kafka.test_oversize import alert
 
 pytestmark = pytest.mark.kafka
 SINKS = pytest.mark.parametrize("kind", [ConfluentSink, KafkaPythonSink])

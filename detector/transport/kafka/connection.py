@@ -6,7 +6,7 @@ import time
 
 from detector.telemetry.events import Tell
 from detector.transport.events import BrokerLost, BrokerReached, BrokerRestored
-from detector.transport.start_errors import tells
+from detector.transport.kafka.start_errors import tells
 
 
 class Connection:

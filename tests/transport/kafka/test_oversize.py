@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.transport.base import Channel, OutRecord
-from detector.transport.oversize import fitted, in_parts, sent_bytes
+from detector.transport.kafka.oversize import fitted, in_parts, sent_bytes
 
 PLACE = {"topic": "flows", "partition": 3, "offset": 12_345}
 

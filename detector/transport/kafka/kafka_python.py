@@ -20,14 +20,14 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.telemetry.events import Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
-from detector.transport.connection import Connection
 from detector.transport.events import FetchFailed
-from detector.transport.kafka_python_client import no_codec, opened, options, quiet, require, require_group, said
-from detector.transport.kafka_python_sink import KafkaPythonSink
-from detector.transport.librdkafka import CLASSIC_GROUP, METADATA_MS
-from detector.transport.positions import Commit, Identity, Positions, Span
-from detector.transport.recovery import NO_POSITION, Recovery
-from detector.transport.topics import CONNECT_S
+from detector.transport.kafka.connection import Connection
+from detector.transport.kafka.kafka_python_client import no_codec, opened, options, quiet, require, require_group, said
+from detector.transport.kafka.kafka_python_sink import KafkaPythonSink
+from detector.transport.kafka.librdkafka import CLASSIC_GROUP, METADATA_MS
+from detector.transport.kafka.positions import Commit, Identity, Positions, Span
+from detector.transport.kafka.recovery import NO_POSITION, Recovery
+from detector.transport.kafka.topics import CONNECT_S
 
 __all__ = ["KafkaPythonSink", "KafkaPythonSource"]
 
@@ -90,7 +90,7 @@ class KafkaPythonSource:
         """Connect and join the group. Raises BrokerError where no broker answers or the topic is missing."""
         defaults = {
             "client_id": "oddflow",
-            "auto_offset_reset": "none",  # see detector.transport.positions
+            "auto_offset_reset": "none",  # see detector.transport.kafka.positions
             "metadata_max_age_ms": METADATA_MS,
             "allow_auto_create_topics": False,
             "enable_auto_commit": False,

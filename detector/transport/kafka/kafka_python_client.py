@@ -16,8 +16,8 @@ from kafka.admin import ACLOperation
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from detector.errors import ConfigurationError
-from detector.transport.start_errors import cause_of
-from detector.transport.topics import forbidden_group, forbidden_topic, missing_topics, servers, unreachable
+from detector.transport.kafka.start_errors import cause_of
+from detector.transport.kafka.topics import forbidden_group, forbidden_topic, missing_topics, servers, unreachable
 
 _NAMES = {
     "sasl.mechanisms": "sasl_mechanism",

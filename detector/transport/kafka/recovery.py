@@ -12,7 +12,7 @@ from typing import Protocol
 
 from detector.errors import BrokerError
 from detector.transport.base import AssignmentListener
-from detector.transport.positions import Commit, Identity, Positions, Span
+from detector.transport.kafka.positions import Commit, Identity, Positions, Span
 
 AGAIN_S = 1.0
 """How often to ask for what a log has that did not answer."""

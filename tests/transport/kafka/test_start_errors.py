@@ -15,12 +15,12 @@ from detector.settings.tree import Settings
 from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, Sink, Source
 from detector.transport.choose import open_source
-from detector.transport.confluent import ConfluentSink, ConfluentSource
 from detector.transport.events import TopicCreated
 from detector.transport.files import FileSink, FileSource
-from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
-from detector.transport.own_topics import create_missing
-from detector.transport.topics import Topic, check_topics, ensure_topics
+from detector.transport.kafka.confluent import ConfluentSink, ConfluentSource
+from detector.transport.kafka.kafka_python import KafkaPythonSink, KafkaPythonSource
+from detector.transport.kafka.own_topics import create_missing
+from detector.transport.kafka.topics import Topic, check_topics, ensure_topics
 from tests.conftest import MakeTopic
 from tests.transport.arena import Recorder
 

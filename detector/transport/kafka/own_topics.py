@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.settings.tree import Settings
 from detector.telemetry.events import Tell, silent
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.topics import Topic, ensure_topics
 
 INPUT_PARTITIONS = 4
 """Room for four daemons; changing it later changes what windowed features see."""

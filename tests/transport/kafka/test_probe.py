@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from detector.transport import probe
-from detector.transport.start_errors import CAUSES, Cause, cause_of, tells
+from detector.transport.kafka import probe
+from detector.transport.kafka.start_errors import CAUSES, Cause, cause_of, tells
 from training.demo.ports import free_port
 
 Serve = Callable[[socket.socket], None]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from detector.telemetry.events import Tell
 from detector.transport.base import Channel, OutRecord
 from detector.transport.events import OutputCut, OutputDropped
-from detector.transport.oversize import LEAST_BYTES, fitted, in_parts, sent_bytes
+from detector.transport.kafka.oversize import LEAST_BYTES, fitted, in_parts, sent_bytes
 
 DEFAULT_BYTES = 1_048_588
 """Kafka's own ``max.message.bytes``, where the topic's cannot be asked for."""

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from detector.transport.start_errors import CAUSES, Cause
+from detector.transport.kafka.start_errors import CAUSES, Cause
 
 STEP_S = 3.0
 """How long one step may take, such as a connection or an answer."""

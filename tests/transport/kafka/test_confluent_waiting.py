@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, KafkaError
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.telemetry.events import Event
-from detector.transport.confluent import ConfluentSink, ConfluentSource
 from detector.transport.events import BrokerLost
+from detector.transport.kafka.confluent import ConfluentSink, ConfluentSource
 
 NOBODY = {"bootstrap.servers": "localhost:9", "group.id": "g"}
 

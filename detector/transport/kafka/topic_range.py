@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from detector.errors import BrokerError, ConfigurationError, InputError
 from detector.telemetry.events import silent
-from detector.transport.connection import Connection
-from detector.transport.librdkafka import consumer_properties, opened, said
-from detector.transport.topics import CONNECT_S, complaints, require, servers
+from detector.transport.kafka.connection import Connection
+from detector.transport.kafka.librdkafka import consumer_properties, opened, said
+from detector.transport.kafka.topics import CONNECT_S, complaints, require, servers
 
 SILENCE_S = 30.0
 """Without a record for so long, the broker is said not to answer."""

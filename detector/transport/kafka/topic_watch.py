@@ -15,8 +15,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._topic import TopicDescription
 
-from detector.transport.librdkafka import QUIET, common_properties, opened
-from detector.transport.positions import Identity
+from detector.transport.kafka.librdkafka import QUIET, common_properties, opened
+from detector.transport.kafka.positions import Identity
 
 LOOK_S = 2.0
 """How often to look; half of it and the brokers' answer pass, on average, before a change is seen."""

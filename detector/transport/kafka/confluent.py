@@ -1,6 +1,7 @@
 """Kafka by confluent-kafka (librdkafka): the default, and the fast one.
 
-``properties`` are librdkafka's own, by its names; they win over the defaults in :mod:`detector.transport.librdkafka`.
+``properties`` are librdkafka's own, by its names; they win over the defaults in
+:mod:`detector.transport.kafka.librdkafka`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.telemetry.events import Tell, silent
 from detector.transport.base import AssignmentListener, Envelope, RawBatch, StaleCommitError
-from detector.transport.confluent_commits import Commits
-from detector.transport.confluent_sink import ConfluentSink
-from detector.transport.connection import Connection
-from detector.transport.ends import Ends
 from detector.transport.events import FetchFailed
-from detector.transport.librdkafka import Statistics, consumer_properties, incremental, opened, said, statistics
-from detector.transport.positions import Commit, Identity, Positions, Span
-from detector.transport.recovery import NO_POSITION, Recovery
-from detector.transport.topic_watch import TopicWatch
-from detector.transport.topics import CONNECT_S, complaints, require, require_group
+from detector.transport.kafka.confluent_commits import Commits
+from detector.transport.kafka.confluent_sink import ConfluentSink
+from detector.transport.kafka.connection import Connection
+from detector.transport.kafka.ends import Ends
+from detector.transport.kafka.librdkafka import Statistics, consumer_properties, incremental, opened, said, statistics
+from detector.transport.kafka.positions import Commit, Identity, Positions, Span
+from detector.transport.kafka.recovery import NO_POSITION, Recovery
+from detector.transport.kafka.topic_watch import TopicWatch
+from detector.transport.kafka.topics import CONNECT_S, complaints, require, require_group
 
 __all__ = ["ConfluentSink", "ConfluentSource"]
 

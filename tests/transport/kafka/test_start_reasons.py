@@ -14,9 +14,9 @@ from confluent_kafka.admin._resource import ResourceType
 
 from detector.errors import BrokerError
 from detector.transport.base import Channel, Sink, Source
-from detector.transport.confluent import ConfluentSink, ConfluentSource
-from detector.transport.kafka_python import KafkaPythonSink, KafkaPythonSource
-from detector.transport.topics import Topic, ensure_topics
+from detector.transport.kafka.confluent import ConfluentSink, ConfluentSource
+from detector.transport.kafka.kafka_python import KafkaPythonSink, KafkaPythonSource
+from detector.transport.kafka.topics import Topic, ensure_topics
 from tests.transport.arena import Recorder
 from tests.transport.guarded import PASSWORD, GuardedKafka, right
 from training.demo.ports import free_port
