@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from detector.records.formats import open_decoder
+from detector.records.every_format import open_decoder
 
 ROUNDS = 9
 SIZES = (500, 5_000, 20_000)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from detector.errors import InputError
 from detector.records.decoder import join_frames
+from detector.records.every_format import open_decoder
 from detector.records.flow import NO_PART, ROW, Decoder, FlowBatch
-from detector.records.formats import open_decoder
 from detector.records.guess import Sample
 from detector.transport.files import read_values
 from detector.transport.kafka.topic_range import TopicRange

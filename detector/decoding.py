@@ -7,9 +7,9 @@ from threading import Event as Flag
 from typing import Literal
 
 from detector.errors import ConfigurationError
-from detector.records.encoded import JSON_GROWTH, EncodedDecoder
+from detector.records.envelopes.encoded import JSON_GROWTH, EncodedDecoder
+from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import Decoder
-from detector.records.formats import FORMATS, open_decoder
 from detector.settings.tree import Settings
 from detector.telemetry.events import Tell
 
@@ -49,7 +49,7 @@ def open_kafka_decoder(
     inner = _open(settings, labels, JSON_GROWTH * chosen.max_record_bytes)
     check_encoding(chosen.format, chosen.encoding)
     try:
-        import_module(f"detector.records.{chosen.encoding}_payloads")
+        import_module(f"detector.records.envelopes.{chosen.encoding}_payloads")
         from detector.schemas.readers import SchemaReaders  # noqa: PLC0415 - an extra, for who asks for it
         from detector.schemas.registry import SchemaRegistry  # noqa: PLC0415
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detector import shipping
-from detector.records import argus, cicflowmeter, collectors, goflow2, suricata, unsw_nb15, vpcflow, zeek_conn
 from detector.records.flow import COLUMNS, LABEL
+from detector.records.formats import argus, cicflowmeter, collectors, goflow2, suricata, unsw_nb15, vpcflow, zeek_conn
 from detector.shipping import Way, points
 
 INTRODUCTION = """\

@@ -14,8 +14,8 @@ import polars as pl
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.windows import default_windows
 from detector.models.smallest import smallest_ensemble
+from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import SCHEMA
-from detector.records.formats import FORMATS, open_decoder
 from detector.warm import FLOW, warm_flows
 
 NEEDS_MAPPING = {"mapping": {name: name for name in ("ts", "src_ip", "dst_ip", "proto")}}

@@ -21,7 +21,7 @@ from detector.cli import COMMANDS, EXIT_CODES, app
 from detector.cli.data import FORMAT_NAMES
 from detector.deadline import Deadline
 from detector.errors import OddflowError
-from detector.records.formats import FORMATS
+from detector.records.every_format import FORMATS
 from detector.web.server import WebServer
 from detector.web.status import Status
 

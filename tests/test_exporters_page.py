@@ -14,15 +14,15 @@ import yaml
 
 from detector.decoding import open_format
 from detector.formats_page import EXPORTERS, Exporter, exporters_page
+from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import LABEL, ROW, FlowBatch
-from detector.records.formats import FORMATS, open_decoder
-from detector.records.zeek_conn import MARK
+from detector.records.formats.zeek_conn import MARK
 from detector.settings.tree import Settings
 from detector.shipping import Way
+from tests.records.formats.test_collectors import RECORDS
+from tests.records.formats.test_vpc_orders import ALL, RECORD
 from tests.records.samples import CONN, EVE, dump
-from tests.records.test_collectors import RECORDS
 from tests.records.test_exporter_fields import FIRST_VERSION
-from tests.records.test_vpc_orders import ALL, RECORD
 
 WAYS = list(chain.from_iterable(exporter.ways for exporter in EXPORTERS))
 READ = [exporter for exporter in EXPORTERS if exporter.sources]

@@ -6,7 +6,7 @@ import json
 
 from detector.fit import ENOUGH, FitWatch
 from detector.records.events import MeasuresMissing
-from detector.records.formats import open_decoder
+from detector.records.every_format import open_decoder
 from detector.records.measures import lacking_measures
 
 

@@ -18,8 +18,8 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.pipeline import IN_FLIGHT_BATCHES, Limits, Pipeline
 from detector.pipeline_events import RecordsFound, RecordsRead
+from detector.records.envelopes.pieces import Pieces
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
-from detector.records.pieces import Pieces
 from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, RawBatch
 from detector.transport.events import CommitFailed, LagSeen, OutputFailed

@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.errors import ConfigurationError, InputError
+from detector.records.every_format import FORMATS
 from detector.records.flow import BENIGN, LABEL
-from detector.records.formats import FORMATS
 
 MAPPING = "mapping"
 """The format whose labels are where the settings say."""

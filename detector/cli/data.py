@@ -26,7 +26,7 @@ FORMAT_NAMES = (
     *("zeek", "zeek-json", "zeek-tsv", "suricata", "goflow2", "argus", "cicflowmeter", "vpcflow"),
     *("nprobe", "pmacct", "nfdump", "unsw-nb15", "nsl-kdd", "mapping"),
 )
-"""Those of ``detector.records.formats``, for ``--help``, which imports nothing slow."""
+"""Those of ``detector.records.every_format``, for ``--help``, which imports nothing slow."""
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Settings file (TOML). Default: the one ODDFLOW_CONFIG names.")

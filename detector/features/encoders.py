@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detector.errors import BundleError
 from detector.kernels.texts import text_of, whole_numbers
 from detector.net.states import FAILED_STATES, OTHER_STATES
-from detector.records.words import ABSENT, build_words, match_words
+from detector.records.syntax.keywords import ABSENT, build_words, match_words
 
 MAX_CATEGORIES = 1024
 """Per column: protocols, services and states number in the dozens; a hostile training file may hold more."""

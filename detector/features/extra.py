@@ -1,6 +1,6 @@
 """Columns that a format carries beyond the canonical ones, as features: each is one, by its own name.
 
-Sets for evaluation have such columns (``Format.extra`` of ``detector.records.formats``), and mapped JSON where the
+Sets for evaluation have such columns (``Format.extra`` of ``detector.records.every_format``), and mapped JSON where the
 settings name any (``input.extra``). In the spec they are of
 the family :data:`EXTRA`; a value x becomes ``sign(x) · log(1 + |x|)``, null and not-a-number 0, so that it is finite.
 """

@@ -19,7 +19,7 @@ from detector.kernels.clock import FARTHEST_TIME_S
 from detector.kernels.compiled import njit
 from detector.kernels.texts import text_of, whole_numbers
 from detector.net.states import FAILED_STATES
-from detector.records.words import ABSENT, build_words, match_words
+from detector.records.syntax.keywords import ABSENT, build_words, match_words
 
 _FAILED = build_words({(0, state): (0, ABSENT) for state in FAILED_STATES})
 

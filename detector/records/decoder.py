@@ -15,12 +15,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.records.cells import Cells
+from detector.records.envelopes.pieces import Pieces, cut_lines, pieces_of, split_messages
+from detector.records.envelopes.unpack import Unpacker
 from detector.records.flow import LABEL, NO_PART, PART, ROW, FlowBatch, Reject
 from detector.records.intake import MAX_RECORD_BYTES, Intake, take_in
-from detector.records.pieces import Pieces, cut_lines, pieces_of, split_messages
 from detector.records.sheet import Sheet
-from detector.records.unpack import Unpacker
+from detector.records.syntax.spans import Cells
 
 _MOST_BYTES = 1 << 30
 """Positions in a buffer are 32 bits wide: more bytes than this are decoded in two halves."""

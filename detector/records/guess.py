@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from detector.records.formats import FORMATS, open_decoder
+from detector.records.every_format import FORMATS, open_decoder
 
 SAMPLE_VALUES = 500
 SAMPLE_BYTES = 1 << 20

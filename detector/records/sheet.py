@@ -14,9 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.net.protocols import name_protocol
-from detector.records.cells import Cells, Kind
 from detector.records.flow import ROW, SCHEMA, Reject, RejectReason
-from detector.records.number_cells import (
+from detector.records.syntax.number_spans import (
     GOOD,
     NULL,
     OUT_OF_RANGE,
@@ -27,8 +26,9 @@ from detector.records.number_cells import (
     read_decimals,
     read_flags,
 )
-from detector.records.text_cells import check_addresses, find_distinct, read_repeating, read_unique, spread
-from detector.records.time_cells import read_times
+from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.text_spans import check_addresses, find_distinct, read_repeating, read_unique, spread
+from detector.records.syntax.time_spans import read_times
 
 LATEST_S = 2.0**32
 """Times from here on (the year 2106) are taken for another unit, or for nonsense; durations likewise."""

@@ -20,7 +20,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from google.protobuf.message import DecodeError
 
 from detector.errors import ConfigurationError
-from detector.records.encoded import UnusableSchemaError
+from detector.records.envelopes.encoded import UnusableSchemaError
 
 TIMEOUT_S = 30.0
 """A schema takes a few hundredths of a second."""

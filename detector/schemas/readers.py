@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from detector.records.encoded import PayloadReader, UnusableSchemaError
+from detector.records.envelopes.encoded import PayloadReader, UnusableSchemaError
 from detector.schemas.events import SchemaOpened, SchemaRefused
 from detector.schemas.registry import AVRO, PROTOBUF, Registered
 from detector.telemetry.events import Tell
@@ -77,13 +77,13 @@ class SchemaReaders:
 
 
 def _avro(schema: Registered) -> PayloadReader:
-    from detector.records.avro_payloads import AvroReader  # noqa: PLC0415 - only what is used is imported
+    from detector.records.envelopes.avro_payloads import AvroReader  # noqa: PLC0415 - only what is used is imported
 
     return AvroReader.open(schema.text, [text for _, text in schema.references])
 
 
 def _protobuf(schema: Registered) -> PayloadReader:
-    from detector.records.protobuf_payloads import ProtobufReader  # noqa: PLC0415
+    from detector.records.envelopes.protobuf_payloads import ProtobufReader  # noqa: PLC0415
     from detector.schemas.protoc import descriptors  # noqa: PLC0415
 
     try:

@@ -23,7 +23,7 @@ from detector.features.windows import default_windows
 from detector.judge import Judge
 from detector.models.bundle import LoadedModel, build_bundle, read_bundle
 from detector.models.manifest import TrainingData
-from detector.records.formats import open_decoder
+from detector.records.every_format import open_decoder
 from detector.telemetry.events import silent
 from detector.transport.base import Envelope, OutRecord, RawBatch
 from tests.bundles import START

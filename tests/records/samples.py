@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import settings
 
+from detector.records.every_format import open_decoder
 from detector.records.flow import NO_PART, FlowBatch
-from detector.records.formats import open_decoder
 
 QUICK = settings(deadline=None, max_examples=60)
 """A kernel may have to be compiled at its first call, and the whole folder is to take seconds."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from detector.records.envelopes.unpack import Unpacker
+from detector.records.every_format import FORMATS
 from detector.records.flow import RejectReason
-from detector.records.formats import FORMATS
-from detector.records.unpack import Unpacker
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text()
 

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import LABEL, ROW, SCHEMA
-from detector.records.formats import FORMATS, open_decoder
-from detector.records.nsl_kdd import EXTRA
+from detector.records.formats.nsl_kdd import EXTRA
 from tests.records.samples import check, decode, dump, reasons
 
 ARGUS_HEADER = (

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.records.decoder import join_frames
+from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import PART, Decoder, FlowBatch
-from detector.records.formats import FORMATS, open_decoder
 from detector.records.intake import take_in
-from detector.records.json_cells import JsonReader
+from detector.records.syntax.json_spans import JsonReader
 from tests.records.samples import CONN, EVE, QUICK, TSV, WHOLE_FLOW, check, dump
 
 MAPPING = {"ts": "ts", "src_ip": "id.orig_h", "dst_ip": "id.resp_h", "proto": "proto", "uid": "uid"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detector.records.every_format import open_decoder
 from detector.records.flow import LABEL, FlowBatch
-from detector.records.formats import open_decoder
 from tests.records.samples import check
 
 STEP = 5000

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from detector.cli import app
 from detector.decoding import open_kafka_decoder
 from detector.errors import BrokerError, ConfigurationError
+from detector.records.envelopes.protobuf_payloads import ProtobufReader
 from detector.records.flow import Decoder
-from detector.records.protobuf_payloads import ProtobufReader
 from detector.schemas.protoc import descriptors
 from detector.settings.load import load_settings
 from detector.telemetry.events import silent
@@ -109,8 +109,8 @@ def test_a_check_of_the_settings_knows(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("encoding", "package", "module"),
     [
-        ("avro", "fastavro", "detector.records.avro_payloads"),
-        ("protobuf", "google.protobuf", "detector.records.protobuf_payloads"),
+        ("avro", "fastavro", "detector.records.envelopes.avro_payloads"),
+        ("protobuf", "google.protobuf", "detector.records.envelopes.protobuf_payloads"),
         ("avro", "confluent_kafka.schema_registry", "detector.schemas.registry"),
     ],
 )

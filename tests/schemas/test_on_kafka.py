@@ -21,7 +21,7 @@ from detector.cli import app
 from detector.transport.base import OutRecord
 from tests.kafka.fixtures import MakeDaemon, make_daemon
 from tests.kafka.world import Daemon, Outcome, simulated, wait_for
-from tests.records.test_protobuf_payloads import fields
+from tests.records.envelopes.test_protobuf_payloads import fields
 from tests.schemas.small_registry import SmallRegistry
 from tests.transport.arena import produce
 

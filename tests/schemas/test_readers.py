@@ -10,7 +10,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from prometheus_client import CollectorRegistry
 
 from detector.errors import ConfigurationError
-from detector.records.encoded import PayloadReader, UnusableSchemaError
+from detector.records.envelopes.encoded import PayloadReader, UnusableSchemaError
 from detector.schemas import protoc, readers
 from detector.schemas.events import SchemaOpened, SchemaRefused
 from detector.schemas.protoc import check_protoc, descriptors

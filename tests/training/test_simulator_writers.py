@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from detector.errors import ConfigurationError
+from detector.records.every_format import open_decoder
 from detector.records.flow import BENIGN, LABEL, ROW, SCHEMA
-from detector.records.formats import open_decoder
 from training.simulator.attacks import ATTACKS
 from training.simulator.rhythm import HOUR_S
 from training.simulator.scenario import DEFAULT_START, Scenario

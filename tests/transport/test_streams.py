@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from detector.deadline import Deadline
-from detector.records.formats import open_decoder
+from detector.records.every_format import open_decoder
 from detector.registry.registry import Registry
 from detector.transport.base import Channel, OutRecord
 from detector.transport.files import FileSink, FileSource, read_values

@@ -1,0 +1,1 @@
+"""What may be around records: shippers' objects, lists and lines, Avro and Protobuf."""

@@ -1,0 +1,1 @@
+"""One module a format: which fields it has, and what they mean."""

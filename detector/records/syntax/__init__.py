@@ -1,0 +1,1 @@
+"""JSON and separated values: where each wanted field lies, and what it says."""
