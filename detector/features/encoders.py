@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detector.errors import BundleError
 from detector.kernels.texts import text_of, whole_numbers
 from detector.net.states import FAILED_STATES, OTHER_STATES
-from detector.records.syntax.keywords import ABSENT, build_words, match_words
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
 
 MAX_CATEGORIES = 1024
 """Per column: protocols, services and states number in the dozens; a hostile training file may hold more."""
@@ -56,7 +56,7 @@ class CategoryTable:
         """Shape (n + 1,): by value, then of null."""
         self.total = total
         self.surprise = surprise(np.append(counts, 0), total)
-        self._words = build_words({(0, value): (code, ABSENT) for code, value in enumerate(values)})
+        self._words = build_keywords({(0, value): (code, ABSENT) for code, value in enumerate(values)})
 
     @classmethod
     def fit(cls, column: pl.Series) -> Self:
@@ -71,7 +71,7 @@ class CategoryTable:
     def codes(self, column: pl.Series) -> NDArray[np.uint32]:
         """Encode a String column, shape (rows,)."""
         text, null = text_of(column), len(self.values)
-        found = match_words(*self._words, text.data, text.offsets[:-1], text.offsets[1:], text.present)
+        found = match_keywords(*self._words, text.data, text.offsets[:-1], text.offsets[1:], text.present)
         return np.where(found >= 0, found, np.where(text.present, null + 1, null)).astype(np.uint32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:

@@ -19,9 +19,9 @@ from detector.kernels.clock import FARTHEST_TIME_S
 from detector.kernels.compiled import njit
 from detector.kernels.texts import text_of, whole_numbers
 from detector.net.states import FAILED_STATES
-from detector.records.syntax.keywords import ABSENT, build_words, match_words
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
 
-_FAILED = build_words({(0, state): (0, ABSENT) for state in FAILED_STATES})
+_FAILED = build_keywords({(0, state): (0, ABSENT) for state in FAILED_STATES})
 
 _OFFSET, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
@@ -59,7 +59,7 @@ def arrivals_of(frame: pl.DataFrame) -> Arrivals:
     """Take the columns of canonical flows that windows are about."""
     values = np.empty((len(frame), 4), np.float32)
     states = text_of(frame["state"])
-    failed = match_words(*_FAILED, states.data, states.offsets[:-1], states.offsets[1:], states.present)
+    failed = match_keywords(*_FAILED, states.data, states.offsets[:-1], states.offsets[1:], states.present)
     sent, received, packets = (_numbers(frame[name]) for name in ("src_bytes", "dst_bytes", "dst_packets"))
     _fill_values(sent, received, packets, failed, values)
     return Arrivals(

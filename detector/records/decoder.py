@@ -1,7 +1,7 @@
-"""The one decoder of all formats: intake, then cells, then the choice of records, then canonical columns.
+"""The one decoder of all formats: intake, then spans, then the choice of records, then canonical columns.
 
-A format supplies what differs: a reader (values → cells), optionally a chooser (which records are flows at all), and a
-mapper (cells → columns).
+A format supplies what differs: a reader (values → spans), optionally a chooser (which records are flows at all), and a
+mapper (spans → columns).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from detector.records.envelopes.unpack import Unpacker
 from detector.records.flow import LABEL, NO_PART, PART, ROW, FlowBatch, Reject
 from detector.records.intake import MAX_RECORD_BYTES, Intake, take_in
 from detector.records.sheet import Sheet
-from detector.records.syntax.spans import Cells
+from detector.records.syntax.spans import Spans
 
 _MOST_BYTES = 1 << 30
 """Positions in a buffer are 32 bits wide: more bytes than this are decoded in two halves."""
@@ -45,9 +45,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What became of the values of an intake: cells, rejects, or passed over."""
+    """What became of the values of an intake: spans, rejects, or passed over."""
 
-    cells: Cells
+    spans: Spans
     rejects: list[Reject] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)
     several: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Reader(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """The wanted fields, as messages name them; ``cells.begins[i]`` is of ``names[i]``."""
+        """The wanted fields, as messages name them; ``spans.begins[i]`` is of ``names[i]``."""
         ...
 
     def several(self, intake: Intake) -> NDArray[np.intp]:
@@ -69,11 +69,11 @@ class Reader(Protocol):
         ...
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of the values; ``streams`` has the stream of each of ``intake.rows``."""
+        """The spans of the values; ``streams`` has the stream of each of ``intake.rows``."""
         ...
 
 
-Chooser = Callable[[Cells], tuple[NDArray[np.bool_], dict[str, int]]]
+Chooser = Callable[[Spans], tuple[NDArray[np.bool_], dict[str, int]]]
 """Which records are flows, and how many of the others there are by their kind."""
 
 Mapper = Callable[[Sheet, bool], dict[str, pl.Series]]
@@ -140,18 +140,18 @@ class RecordDecoder:
 
     def _finish(self, intake: Intake, reading: Reading) -> FlowBatch:
         """What became of the values, but for those that hold several records."""
-        cells, passed_over = reading.cells, dict(reading.passed_over)
-        if self._chooser is not None and cells.rows.size:
-            mask, others = self._chooser(cells)
-            cells = cells.keep(mask)
+        spans, passed_over = reading.spans, dict(reading.passed_over)
+        if self._chooser is not None and spans.rows.size:
+            mask, others = self._chooser(spans)
+            spans = spans.keep(mask)
             passed_over.update(others)
-        frame, faults = self._map(cells)
+        frame, faults = self._map(spans)
         rejects = [*intake.rejects, *reading.rejects, *faults]
         rejects.sort(key=itemgetter(0))
         return FlowBatch(frame, rejects, passed_over)
 
-    def _map(self, cells: Cells) -> tuple[pl.DataFrame, list[Reject]]:
-        sheet = Sheet(cells, self._reader.names)
+    def _map(self, spans: Spans) -> tuple[pl.DataFrame, list[Reject]]:
+        sheet = Sheet(spans, self._reader.names)
         columns = self._mapper(sheet, self._options.labels)
         if self._options.labels:
             columns.setdefault(LABEL, pl.repeat(None, len(sheet), dtype=pl.String, eager=True))

@@ -1,4 +1,4 @@
-"""From cells to canonical columns: a :class:`Sheet` is asked for one field after the other, and keeps what was wrong.
+"""From spans to canonical columns: a :class:`Sheet` is asked for one field after the other, and keeps what was wrong.
 
 A record is turned away for the first thing wrong with it, in the order in which the format asks. An optional field may
 be absent, never malformed: a number that cannot be read is a broken record, not a missing number.
@@ -26,7 +26,7 @@ from detector.records.syntax.number_spans import (
     read_decimals,
     read_flags,
 )
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.spans import Kind, Spans
 from detector.records.syntax.text_spans import check_addresses, find_distinct, read_repeating, read_unique, spread
 from detector.records.syntax.time_spans import read_times
 
@@ -47,20 +47,20 @@ _ABSENT, _NESTED = int(Kind.ABSENT), int(Kind.NESTED)
 
 
 class Sheet:
-    """The cells of some records under the names that their format uses, and the faults found so far."""
+    """The spans of some records under the names that their format uses, and the faults found so far."""
 
-    def __init__(self, cells: Cells, names: Sequence[str]) -> None:
-        self.cells = cells
+    def __init__(self, spans: Spans, names: Sequence[str]) -> None:
+        self.spans = spans
         self._fields = {name: number for number, name in enumerate(names)}
-        self._fault = np.zeros(cells.rows.size, dtype=np.int32)
+        self._fault = np.zeros(spans.rows.size, dtype=np.int32)
         self._complaints: list[tuple[str, RejectReason, str]] = []
 
     def __len__(self) -> int:
-        return int(self.cells.rows.size)
+        return int(self.spans.rows.size)
 
     def present(self, name: str) -> NDArray[np.bool_]:
         """Where the field has a value."""
-        present: NDArray[np.bool_] = self.cells.kinds[self._fields[name]] != Kind.ABSENT
+        present: NDArray[np.bool_] = self.spans.kinds[self._fields[name]] != Kind.ABSENT
         return present
 
     def times(
@@ -204,7 +204,7 @@ class Sheet:
             if name not in columns
         }
         ordered = [(columns.get(name, nothing.get(name)), name) for name in SCHEMA]
-        ordered.append((pl.Series(self.cells.rows.astype(np.uint32)), ROW))
+        ordered.append((pl.Series(self.spans.rows.astype(np.uint32)), ROW))
         ordered.extend((series, name) for name, series in columns.items() if name not in SCHEMA)
         frame = pl.DataFrame([series.alias(name) for series, name in ordered if series is not None])
         bad = self._fault != 0
@@ -214,7 +214,7 @@ class Sheet:
 
     def _cells(self, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]:
         field = self._fields[name]
-        return self.cells.data, self.cells.begins[field], self.cells.ends[field], self.cells.kinds[field]
+        return self.spans.data, self.spans.begins[field], self.spans.ends[field], self.spans.kinds[field]
 
     def _new(self, dtype: type) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         return np.empty(len(self), dtype=dtype), np.empty(len(self), dtype=np.uint8)
@@ -238,9 +238,9 @@ class Sheet:
                 status[index] = UNREADABLE
 
     def _texts(self, name: str, mask: NDArray[np.bool_]) -> Iterator[tuple[int, str]]:
-        """The places and texts of a field's cells where ``mask`` is true: what a kernel has not read."""
+        """The places and texts of a field's spans where ``mask`` is true: what a kernel has not read."""
         indices = np.flatnonzero(mask)
-        return zip(indices.tolist(), self.cells.texts(self._fields[name], indices), strict=True)
+        return zip(indices.tolist(), self.spans.texts(self._fields[name], indices), strict=True)
 
     def _blame_common(self, name: str, status: NDArray[np.uint8], expected: str, *, required: bool) -> None:
         self._blame(name, status == WRONG_TYPE, RejectReason.WRONG_TYPE, f"is not {expected}")
@@ -262,13 +262,13 @@ class Sheet:
         faults = self._fault[indices] - 1
         fields = np.array([self._fields.get(name, 0) for name, _, _ in self._complaints])[faults]
         named = np.array([name in self._fields for name, _, _ in self._complaints])[faults]
-        kinds = np.where(named, self.cells.kinds[fields, indices], Kind.ABSENT)
-        begins = self.cells.begins[fields, indices]
-        ends = np.minimum(self.cells.ends[fields, indices], begins + _QUOTED_BYTES)
-        data = self.cells.data.data
+        kinds = np.where(named, self.spans.kinds[fields, indices], Kind.ABSENT)
+        begins = self.spans.begins[fields, indices]
+        ends = np.minimum(self.spans.ends[fields, indices], begins + _QUOTED_BYTES)
+        data = self.spans.data.data
         rejects: list[Reject] = []
         for row, fault, kind, begin, end in zip(
-            *(column.tolist() for column in (self.cells.rows[indices], faults, kinds, begins, ends)), strict=True
+            *(column.tolist() for column in (self.spans.rows[indices], faults, kinds, begins, ends)), strict=True
         ):
             name, reason, phrase = self._complaints[fault]
             if kind == _ABSENT:

@@ -124,7 +124,7 @@ def test_the_scanner_agrees_with_a_complete_parser(values: list[bytes]) -> None:
     intake = replace(intake, single=np.ones(intake.rows.size, dtype=np.bool_))
     reading = reader.read(intake, np.zeros(intake.rows.size, dtype=np.int32))
     refused = {reject.row for reject in reading.rejects}
-    cells = reading.cells
+    cells = reading.spans
     assert refused | set(cells.rows.tolist()) == set(intake.rows.tolist())
     for index, row in enumerate(cells.rows.tolist()):
         expected = reader.parse(values[row])

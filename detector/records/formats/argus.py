@@ -21,8 +21,8 @@ from detector.records.formats.suricata import lengths
 from detector.records.labels import name_label
 from detector.records.sheet import Sheet
 from detector.records.syntax.headers import HEADER_STARTS, name_line
-from detector.records.syntax.keywords import ABSENT, build_words, match_words
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
+from detector.records.syntax.spans import Kind, Spans
 from detector.records.syntax.split_spans import Dialect, Layout, SplitReader
 
 MANAGEMENT = "management"
@@ -89,7 +89,7 @@ _KNOWN = tuple(
     Layout((*_COLUMNS, *last), separator) for separator in ",\t" for last in (("Label",), ("SrcPkts", "Label"))
 )
 _PROTO = list(WANTED).index("Proto")
-_MAN = build_words({(0, "man"): (0, ABSENT)})
+_MAN = build_keywords({(0, "man"): (0, ABSENT)})
 
 _WORDS = {
     "con": "SF", "fin": "SF", "clo": "SF", "acc": "S1", "req": "S0", "int": "S0", "rst": "RSTO", "tim": "OTH",
@@ -114,10 +114,10 @@ def open_argus(options: Options) -> RecordDecoder:
     return RecordDecoder(options, SplitReader(dialect, options.columns), map_argus, choose_flows)
 
 
-def choose_flows(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
+def choose_flows(spans: Spans) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """All but management records."""
-    kinds = cells.kinds[_PROTO]
-    codes = match_words(*_MAN, cells.data, cells.begins[_PROTO], cells.ends[_PROTO], kinds)
+    kinds = spans.kinds[_PROTO]
+    codes = match_keywords(*_MAN, spans.data, spans.begins[_PROTO], spans.ends[_PROTO], kinds)
     others: NDArray[np.bool_] = (kinds == Kind.TEXT) & (codes >= 0)
     count = int(others.sum())
     return ~others, {MANAGEMENT: count} if count else {}

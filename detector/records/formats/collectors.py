@@ -26,8 +26,8 @@ from detector.records.formats.suricata import OTHER_EVENT, lengths
 from detector.records.icmp import split_icmp
 from detector.records.sheet import Sheet
 from detector.records.syntax.json_spans import JsonReader
-from detector.records.syntax.keywords import ABSENT, build_words, match_words
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
+from detector.records.syntax.spans import Kind, Spans
 
 _S, _MS, _US = 1.0, 1e3, 1e6
 _NUMBER = re.compile(r"(?:(0x)[0-9a-fA-F]{1,8}|[0-9]{1,10})")
@@ -184,11 +184,11 @@ def _open(collector: Collector, options: Options) -> RecordDecoder:
 
 
 def _chooser(event: int, others: tuple[str, ...]) -> Chooser:
-    words = build_words({(0, name): (0, ABSENT) for name in others})
+    words = build_keywords({(0, name): (0, ABSENT) for name in others})
 
-    def choose(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
-        kinds = cells.kinds[event]
-        found = match_words(*words, cells.data, cells.begins[event], cells.ends[event], kinds) >= 0
+    def choose(spans: Spans) -> tuple[NDArray[np.bool_], dict[str, int]]:
+        kinds = spans.kinds[event]
+        found = match_keywords(*words, spans.data, spans.begins[event], spans.ends[event], kinds) >= 0
         found &= kinds == Kind.TEXT
         count = int(found.sum())
         return ~found, {OTHER_EVENT: count} if count else {}

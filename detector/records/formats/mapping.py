@@ -26,7 +26,7 @@ from detector.records.intake import Intake
 from detector.records.labels import name_label
 from detector.records.sheet import Sheet
 from detector.records.syntax.json_spans import JsonReader
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.spans import Kind, Spans
 
 END = "end_ts"
 EXTRA = "extra."
@@ -127,18 +127,18 @@ class FirstPresentReader:
         return self._reader.several(intake)
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of the reader, and those of the groups after them."""
+        """The spans of the reader, and those of the groups after them."""
         reading = self._reader.read(intake, streams)
         if not self._groups:
             return reading
-        cells = reading.cells
-        columns = np.arange(cells.rows.size)
+        spans = reading.spans
+        columns = np.arange(spans.rows.size)
         # Of each group and record, the field that is there, or the last one.
-        chosen = np.array([_first(cells.kinds, group) for group in self._groups])
+        chosen = np.array([_first(spans.kinds, group) for group in self._groups])
         begins, ends, kinds = (
-            np.concatenate((each, each[chosen, columns])) for each in (cells.begins, cells.ends, cells.kinds)
+            np.concatenate((each, each[chosen, columns])) for each in (spans.begins, spans.ends, spans.kinds)
         )
-        return replace(reading, cells=Cells(cells.data, begins, ends, kinds, cells.rows))
+        return replace(reading, spans=Spans(spans.data, begins, ends, kinds, spans.rows))
 
 
 def _first(kinds: NDArray[np.uint8], group: Sequence[int]) -> NDArray[np.intp]:

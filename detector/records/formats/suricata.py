@@ -16,8 +16,8 @@ from detector.records.decoder import Options, RecordDecoder
 from detector.records.flow import BENIGN, LABEL
 from detector.records.sheet import Sheet
 from detector.records.syntax.json_spans import JsonReader
-from detector.records.syntax.keywords import ABSENT, build_words, match_words
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
+from detector.records.syntax.spans import Kind, Spans
 
 OTHER_EVENT = "other_event"
 """Kind under which events of other types are passed over."""
@@ -69,7 +69,7 @@ SOURCES = {
 PASSED_OVER = {"other_event": "events whose `event_type` is not `flow`"}
 
 _TYPE = FIELDS.index("event_type")
-_FLOW = build_words({(0, "flow"): (0, ABSENT)})
+_FLOW = build_keywords({(0, "flow"): (0, ABSENT)})
 _BY_STATE = {"new": "S0", "established": "S1", "closed": "SF"}
 
 
@@ -78,10 +78,10 @@ def open_suricata(options: Options) -> RecordDecoder:
     return RecordDecoder(options, JsonReader(dict.fromkeys(FIELDS, ())), map_flow, choose_flows)
 
 
-def choose_flows(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
+def choose_flows(spans: Spans) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """Flow events, and whatever does not say what it is (which is rejected later)."""
-    kinds = cells.kinds[_TYPE]
-    codes = match_words(*_FLOW, cells.data, cells.begins[_TYPE], cells.ends[_TYPE], kinds)
+    kinds = spans.kinds[_TYPE]
+    codes = match_keywords(*_FLOW, spans.data, spans.begins[_TYPE], spans.ends[_TYPE], kinds)
     others: NDArray[np.bool_] = (kinds == Kind.TEXT) & (codes < 0)
     count = int(others.sum())
     return ~others, {OTHER_EVENT: count} if count else {}

@@ -30,8 +30,8 @@ from detector.records.sheet import Sheet
 from detector.records.syntax.either import EitherReader
 from detector.records.syntax.headers import HEADER_STARTS, clean_name, name_line
 from detector.records.syntax.json_spans import JsonReader
-from detector.records.syntax.keywords import ABSENT, build_words, match_words
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
+from detector.records.syntax.spans import Kind, Spans
 from detector.records.syntax.split_spans import Dialect, Layout, SplitReader
 
 NO_DATA = "no_data"
@@ -107,8 +107,8 @@ PASSED_OVER = {
 }
 
 _STATUS = _NAMES.index("log-status")
-_WITHOUT = build_words({(0, "NODATA"): (0, ABSENT), (0, "SKIPDATA"): (0, ABSENT)})
-_NOTHING = build_words({(0, "-"): (0, ABSENT), (0, ""): (0, ABSENT)})
+_WITHOUT = build_keywords({(0, "NODATA"): (0, ABSENT), (0, "SKIPDATA"): (0, ABSENT)})
+_NOTHING = build_keywords({(0, "-"): (0, ABSENT), (0, ""): (0, ABSENT)})
 _DIRECTIONS = {"ingress": "inbound", "egress": "outbound"}
 
 
@@ -138,12 +138,14 @@ class ObjectReader:
         return self._json.several(intake)
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of the values; see the protocol."""
+        """The spans of the values; see the protocol."""
         reading = self._json.read(intake, streams)
-        cells = reading.cells
-        for begins, ends, kinds in zip(cells.begins, cells.ends, cells.kinds, strict=True):
-            kinds[(match_words(*_NOTHING, cells.data, begins, ends, kinds) >= 0) & (kinds == Kind.TEXT)] = Kind.ABSENT
-        return replace(reading, cells=cells)
+        spans = reading.spans
+        for begins, ends, kinds in zip(spans.begins, spans.ends, spans.kinds, strict=True):
+            kinds[(match_keywords(*_NOTHING, spans.data, begins, ends, kinds) >= 0) & (kinds == Kind.TEXT)] = (
+                Kind.ABSENT
+            )
+        return replace(reading, spans=spans)
 
 
 def _choose(
@@ -160,10 +162,10 @@ def _choose(
     return np.where(is_version, 0, 1)
 
 
-def choose_data(cells: Cells) -> tuple[NDArray[np.bool_], dict[str, int]]:
+def choose_data(spans: Spans) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """All but records of windows without data."""
-    kinds = cells.kinds[_STATUS]
-    codes = match_words(*_WITHOUT, cells.data, cells.begins[_STATUS], cells.ends[_STATUS], kinds)
+    kinds = spans.kinds[_STATUS]
+    codes = match_keywords(*_WITHOUT, spans.data, spans.begins[_STATUS], spans.ends[_STATUS], kinds)
     others: NDArray[np.bool_] = (kinds == Kind.TEXT) & (codes >= 0)
     count = int(others.sum())
     return ~others, {NO_DATA: count} if count else {}

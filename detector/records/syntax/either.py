@@ -13,7 +13,7 @@ from detector.kernels.bytes import byte_at
 from detector.kernels.compiled import njit
 from detector.records.decoder import Reader, Reading
 from detector.records.intake import Intake
-from detector.records.syntax.spans import Cells
+from detector.records.syntax.spans import Spans
 from detector.records.syntax.split_spans import SplitReader
 
 _BRACE, _BRACKET = ord("{"), ord("[")
@@ -21,7 +21,7 @@ _WHITE = bytes(range(33))
 
 
 class EitherReader:
-    """Gives each value to the reader of JSON or of lines, and puts the cells in order again.
+    """Gives each value to the reader of JSON or of lines, and puts the spans in order again.
 
     Both must want the same fields.
     """
@@ -40,7 +40,7 @@ class EitherReader:
         return np.flatnonzero(found)
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of all usable records; a value that begins with a brace or a bracket is JSON."""
+        """The spans of all usable records; a value that begins with a brace or a bracket is JSON."""
         braced = _begins_with(intake.data, intake.begins, intake.ends, _BRACE, _BRACKET)
         if braced.all():
             return self._json.read(intake, streams)
@@ -54,7 +54,7 @@ class EitherReader:
         for kind, count in objects.passed_over.items():
             passed_over[kind] = passed_over.get(kind, 0) + count
         return Reading(
-            _merge(objects.cells, lines.cells), objects.rejects + lines.rejects, passed_over, objects.several
+            _merge(objects.spans, lines.spans), objects.rejects + lines.rejects, passed_over, objects.several
         )
 
 
@@ -77,7 +77,7 @@ def _begins_with(
     return found
 
 
-def _merge(objects: Cells, lines: Cells) -> Cells:
+def _merge(objects: Spans, lines: Spans) -> Spans:
     """Both in the order of rows. The reader of JSON may have added to the buffer, that of lines never does."""
     rows = np.concatenate((objects.rows, lines.rows))
     order = np.argsort(rows, kind="stable")
@@ -89,4 +89,4 @@ def _merge(objects: Cells, lines: Cells) -> Cells:
             (objects.kinds, lines.kinds),
         )
     )
-    return Cells(objects.data, begins, ends, kinds, rows[order])
+    return Spans(objects.data, begins, ends, kinds, rows[order])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detector.kernels.bytes import byte_at, equal_bytes, hash_bytes, skip_digits, skip_plain
 from detector.kernels.compiled import njit
-from detector.records.syntax.keywords import ABSENT, CHILD, CODE, WordTable, build_words, find_word
+from detector.records.syntax.keywords import ABSENT, CHILD, CODE, KeywordTable, build_keywords, find_keyword
 from detector.records.syntax.spans import Kind
 
 _DEPTH = 16
@@ -46,7 +46,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 
 
-def build_paths(wanted: Sequence[Sequence[str]]) -> WordTable:
+def build_paths(wanted: Sequence[Sequence[str]]) -> KeywordTable:
     """The wanted fields as a tree of names: node 0 is the record itself, other nodes are objects inside it.
 
     ``wanted[i]`` lists the spellings of field i, each a dotted path whose names may be grouped in any way.
@@ -62,7 +62,7 @@ def build_paths(wanted: Sequence[Sequence[str]]) -> WordTable:
             else:
                 nodes[node, name] = numbers.setdefault(after, len(numbers))
     names = {**fields, **nodes}
-    return build_words({name: (fields.get(name, ABSENT), nodes.get(name, ABSENT)) for name in names})
+    return build_keywords({name: (fields.get(name, ABSENT), nodes.get(name, ABSENT)) for name in names})
 
 
 def groupings(path: str) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...] | None]]:
@@ -88,7 +88,7 @@ def scan_records(  # noqa: C901, PLR0917 - one loop, and a kernel takes its arra
     cell_ends: Ints,
     kinds: Bytes,
 ) -> NDArray[np.bool_]:
-    """Fill the cells (fields × records, ``kinds`` all zero) of every record; true where one is doubtful.
+    """Fill the spans (fields × records, ``kinds`` all zero) of every record; true where one is doubtful.
 
     ``letters``, ``entries`` and ``slots`` are the table of :func:`build_paths`.
     """
@@ -190,7 +190,7 @@ def _learn_name(  # noqa: PLR0917 - as above
     seen[place, _BEGIN], seen[place, _SIZE], seen[place, _NODE] = begin, at - begin, node
     seen[place, _FIELD], seen[place, _CHILD], seen[place, _NEXT] = -1, -1, -1
     if node >= 0:
-        index = find_word(letters, entries, slots, data, begin + 1, end, node)
+        index = find_keyword(letters, entries, slots, data, begin + 1, end, node)
         if index >= 0:
             seen[place, _FIELD], seen[place, _CHILD] = entries[index, CODE], entries[index, CHILD]
     return place

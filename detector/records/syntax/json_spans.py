@@ -1,6 +1,6 @@
-"""Cells of JSON records: the scanner for all that are plain, msgspec for those that it finds doubtful.
+"""Spans of JSON records: the scanner for all that are plain, msgspec for those that it finds doubtful.
 
-Both give the same cells for the same record. One broken record costs its own few microseconds and nothing else.
+Both give the same spans for the same record. One broken record costs its own few microseconds and nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from detector.records.envelopes.pieces import several_despite
 from detector.records.flow import Reject, RejectReason
 from detector.records.intake import Intake
 from detector.records.syntax.json_scan import build_paths, groupings, scan_records, unwrap_lists
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.spans import Kind, Spans
 
 _BEYOND_ANY_COUNT = 10**39
 _BRACKET = ord("[")
@@ -62,26 +62,26 @@ class JsonReader:
         return np.flatnonzero(intake.data[intake.begins] == _BRACKET)
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:  # noqa: ARG002 - JSON needs no header
-        """The cells of every record that is a JSON object, and a reject for every other; see the protocol."""
+        """The spans of every record that is a JSON object, and a reject for every other; see the protocol."""
         shape = (len(self.names), intake.rows.size)
         begins = np.zeros(shape, dtype=np.int32)
         ends = np.zeros(shape, dtype=np.int32)
         kinds = np.zeros(shape, dtype=np.uint8)
         doubtful = scan_records(intake.data, intake.begins, intake.ends, *self._paths, begins, ends, kinds)
-        cells = Cells(intake.data, begins, ends, kinds, intake.rows)
+        spans = Spans(intake.data, begins, ends, kinds, intake.rows)
         if kinds.max(initial=0) == Kind.NESTED:
             doubtful |= unwrap_lists(intake.data, begins, ends, kinds)
         if not doubtful.any():
-            return Reading(cells)
-        return self._resolve(cells, intake, doubtful)
+            return Reading(spans)
+        return self._resolve(spans, intake, doubtful)
 
-    def _resolve(self, cells: Cells, intake: Intake, doubtful: NDArray[np.bool_]) -> Reading:
+    def _resolve(self, spans: Spans, intake: Intake, doubtful: NDArray[np.bool_]) -> Reading:
         rejects: list[Reject] = []
         several: dict[int, list[bytes]] = {}
         aside: list[bytes] = []
-        position = cells.data.size
+        position = spans.data.size
         indices = np.flatnonzero(doubtful)
-        cells.kinds[:, indices] = Kind.ABSENT
+        spans.kinds[:, indices] = Kind.ABSENT
         rows = intake.rows[indices].tolist()
         for index, row, value in zip(indices.tolist(), rows, intake.values(indices), strict=True):
             outcome = self.parse(value)
@@ -94,19 +94,19 @@ class JsonReader:
                 continue
             doubtful[index] = False
             for number, kind, text in outcome:
-                cells.kinds[number, index] = kind
-                cells.begins[number, index] = position
+                spans.kinds[number, index] = kind
+                spans.begins[number, index] = position
                 position += len(text)
-                cells.ends[number, index] = position
+                spans.ends[number, index] = position
                 aside.append(text)
         if aside:
-            data = np.concatenate((cells.data, np.frombuffer(b"".join(aside) + bytes(PADDING), dtype=np.uint8)))
+            data = np.concatenate((spans.data, np.frombuffer(b"".join(aside) + bytes(PADDING), dtype=np.uint8)))
             data.flags.writeable = False  # as the buffer was: kernels are compiled for each kind of array
-            cells = Cells(data, cells.begins, cells.ends, cells.kinds, cells.rows)
-        return Reading(cells.keep(~doubtful), rejects, several=several)
+            spans = Spans(data, spans.begins, spans.ends, spans.kinds, spans.rows)
+        return Reading(spans.keep(~doubtful), rejects, several=several)
 
     def parse(self, value: bytes) -> list[Cell] | tuple[RejectReason, str]:
-        """The cells of one record by the complete parser, or why it is none."""
+        """The spans of one record by the complete parser, or why it is none."""
         try:
             record = msgspec.json.decode(value)
         except RecursionError:

@@ -21,10 +21,10 @@ Places = NDArray[np.int32] | NDArray[np.int64]
 ABSENT = -1
 
 BEGIN, END, NODE, CODE, CHILD = range(5)
-"""Columns of :attr:`WordTable.entries`."""
+"""Columns of :attr:`KeywordTable.entries`."""
 
 
-class WordTable(NamedTuple):
+class KeywordTable(NamedTuple):
     """An open-addressed hash table over words. Kernels take the three arrays one by one: it costs them less."""
 
     letters: Bytes
@@ -33,7 +33,7 @@ class WordTable(NamedTuple):
     slots: Ints
 
 
-def build_words(words: Mapping[tuple[int, str], tuple[int, int]]) -> WordTable:
+def build_keywords(words: Mapping[tuple[int, str], tuple[int, int]]) -> KeywordTable:
     """Build a table from (node, word) → (code, child node), each ABSENT where there is none."""
     entries = np.zeros((len(words), 5), dtype=np.int32)
     spelt = [word.encode() for _, word in words]
@@ -49,7 +49,7 @@ def build_words(words: Mapping[tuple[int, str], tuple[int, int]]) -> WordTable:
             slot = (slot + 1) & (slots.size - 1)
         slots[slot] = index
         position = end
-    return WordTable(letters, entries, slots)
+    return KeywordTable(letters, entries, slots)
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -63,7 +63,7 @@ def _slot(data: Bytes, begin: int, end: int, node: int, mask: int) -> int:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def find_word(  # noqa: PLR0917 - a kernel takes its arrays one by one
+def find_keyword(  # noqa: PLR0917 - a kernel takes its arrays one by one
     letters: Bytes, entries: Ints, slots: Ints, data: Bytes, begin: int, end: int, node: int
 ) -> int:
     """The entry of ``data[begin:end]`` among the words of ``node``, or ABSENT."""
@@ -83,14 +83,14 @@ def find_word(  # noqa: PLR0917 - a kernel takes its arrays one by one
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def match_words(  # noqa: PLR0917 - a kernel takes its arrays one by one
+def match_keywords(  # noqa: PLR0917 - a kernel takes its arrays one by one
     letters: Bytes, entries: Ints, slots: Ints, data: Bytes, begins: Places, ends: Places, kinds: Bytes
 ) -> Ints:
     """The code of each span among the words of node 0, or ABSENT; also where ``kinds`` is zero."""
     codes = np.full(begins.size, -1, dtype=np.int32)
     for row in range(begins.size):
         if kinds[row] != 0:
-            index = find_word(letters, entries, slots, data, begins[row], ends[row], 0)
+            index = find_keyword(letters, entries, slots, data, begins[row], ends[row], 0)
             if index >= 0:
                 codes[row] = entries[index, 3]
     return codes

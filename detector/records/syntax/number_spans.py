@@ -1,4 +1,4 @@
-"""Numbers, times and flags out of cells: compiled loops over one field, each giving values and what was wrong.
+"""Numbers, times and flags out of spans: compiled loops over one field, each giving values and what was wrong.
 
 Decimal numbers are exact: up to 2^53 with at most 22 decimals one division gives the nearest double (Clinger 1990), up
 to 18 digits one in twice the precision (Dekker 1971) nearly always; any other is left to Python's own ``float``.

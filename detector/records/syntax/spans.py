@@ -24,7 +24,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class Spans:
     """The wanted fields of ``rows.size`` records; cell (field, i) is ``data[begins[field, i]:ends[field, i]]``."""
 
     data: NDArray[np.uint8]
@@ -36,14 +36,14 @@ class Cells:
     """The place of each record among the values, ascending."""
 
     def texts(self, field: int, indices: NDArray[np.intp]) -> list[str]:
-        """One field's cells as text, for the few that kernels leave to Python; all at once, since it may be each."""
+        """One field's spans as text, for the few that kernels leave to Python; all at once, since it may be each."""
         data = self.data.data
         spans = zip(self.begins[field, indices].tolist(), self.ends[field, indices].tolist(), strict=True)
         return [str(data[begin:end], "utf-8") for begin, end in spans]
 
-    def keep(self, mask: NDArray[np.bool_]) -> Cells:
+    def keep(self, mask: NDArray[np.bool_]) -> Spans:
         """Only the records where ``mask`` is true."""
         if mask.all():
             return self
         begins, ends = np.compress(mask, self.begins, axis=1), np.compress(mask, self.ends, axis=1)
-        return Cells(self.data, begins, ends, np.compress(mask, self.kinds, axis=1), self.rows[mask])
+        return Spans(self.data, begins, ends, np.compress(mask, self.kinds, axis=1), self.rows[mask])

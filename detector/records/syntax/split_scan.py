@@ -1,4 +1,4 @@
-"""Finding the cells of separated values (tabs, commas, spaces): one compiled scanner for all such formats.
+"""Finding the spans of separated values (tabs, commas, spaces): one compiled scanner for all such formats.
 
 A *layout* says which wanted field each column holds (``ABSENT``: none), and which sign separates them. A record that
 has not the number of columns of its layout is a fault of its own.
@@ -114,12 +114,12 @@ def split_records(  # noqa: PLR0917 - a kernel takes its arrays one by one
     cell_ends: Ints,
     kinds: Bytes,
 ) -> Ints:
-    """Fill the cells (fields × records, ``kinds`` all zero) and say of each record FINE, or what is wrong with it.
+    """Fill the spans (fields × records, ``kinds`` all zero) and say of each record FINE, or what is wrong with it.
 
     That is LINE_BREAK, BLANK, or the number of columns found.
 
     ``layouts[i]`` is record i's layout: a row of ``shapes``, of ``fields`` (the wanted field of each column) and of
-    ``nothings``. Cells are trimmed of spaces; an empty one, or one spelt like one of its layout's ``nothings`` (at most
+    ``nothings``. Spans are trimmed of spaces; an empty one, or one spelt like one of its layout's ``nothings`` (at most
     eight bytes, as an integer), is absent. Where ``quoted``, a cell may stand in double quotes with separators inside.
     A separator at the very beginning is skipped: some tools indent a line.
     """

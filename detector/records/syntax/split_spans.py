@@ -1,4 +1,4 @@
-"""Cells of records of separated values, whose columns are named by header lines in the stream, or known beforehand.
+"""Spans of records of separated values, whose columns are named by header lines in the stream, or known beforehand.
 
 What a format supplies is a :class:`Dialect`. What a header line says holds for its stream (a partition or a file) from
 then on, until the next. Before any header a record is read by the number of its columns, if the dialect knows a layout
@@ -18,8 +18,8 @@ from detector.errors import ConfigurationError
 from detector.records.decoder import Reading
 from detector.records.flow import OTHER_LOG, Reject, RejectReason
 from detector.records.intake import Intake
-from detector.records.syntax.keywords import ABSENT, build_words, match_words
-from detector.records.syntax.spans import Cells, Kind
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
+from detector.records.syntax.spans import Kind, Spans
 from detector.records.syntax.split_scan import (
     BLANK,
     FINE,
@@ -119,7 +119,7 @@ class SplitReader:
         return np.flatnonzero(find_breaks(intake.data, intake.begins, ends))
 
     def read(self, intake: Intake, streams: NDArray[np.int32]) -> Reading:
-        """The cells of all records that have their layout's columns; see the protocol."""
+        """The spans of all records that have their layout's columns; see the protocol."""
         ends = intake.ends.copy()
         trim_lines(intake.data, intake.begins, ends)
         candidates = np.flatnonzero(self._starts[intake.data[intake.begins]])
@@ -134,7 +134,7 @@ class SplitReader:
         if others.any():
             passed_over[OTHER_LOG] = int(others.sum())
         keep = ~(headers | others)
-        cells, faults = self._split(intake, ends, layouts, table, keep)
+        spans, faults = self._split(intake, ends, layouts, table, keep)
         self._streams.update(latest)
         good = faults == FINE
         if not good.all():
@@ -142,11 +142,11 @@ class SplitReader:
             kinds = list(zip(faults[bad].tolist(), layouts[keep][bad].tolist(), strict=True))
             complaints = {kind: _complain(kind[0], table.layouts[kind[1]]) for kind in set(kinds)}
             rejects.extend(
-                Reject(row, *complaints[kind]) for row, kind in zip(cells.rows[bad].tolist(), kinds, strict=True)
+                Reject(row, *complaints[kind]) for row, kind in zip(spans.rows[bad].tolist(), kinds, strict=True)
             )
             self._explain_first(intake, ends, rejects)
-            cells = cells.keep(good)
-        return Reading(cells, rejects, passed_over)
+            spans = spans.keep(good)
+        return Reading(spans, rejects, passed_over)
 
     def _explain_first(self, intake: Intake, ends: NDArray[np.int32], rejects: list[Reject]) -> None:
         """Where the first reject is a header line that was not known as one, say which names it lacks.
@@ -233,7 +233,7 @@ class SplitReader:
         layouts: NDArray[np.int32],
         table: _Table,
         keep: NDArray[np.bool_],
-    ) -> tuple[Cells, NDArray[np.int32]]:
+    ) -> tuple[Spans, NDArray[np.int32]]:
         kept = layouts[keep]
         used = np.unique(kept).tolist()
         shape = (len(self.names), kept.size)
@@ -251,9 +251,9 @@ class SplitReader:
             cell_ends,
             kinds,
         )
-        cells = Cells(intake.data, cell_begins, cell_ends, kinds, intake.rows[keep])
-        table.clear_long_nothings(cells, kept, used)
-        return cells, faults
+        spans = Spans(intake.data, cell_begins, cell_ends, kinds, intake.rows[keep])
+        table.clear_long_nothings(spans, kept, used)
+        return spans, faults
 
     def _check(self, columns: Sequence[str]) -> None:
         found = {self._spellings.get(name.lower()) for name in columns}
@@ -338,14 +338,14 @@ class _Table:
             table[number, : len(codes)] = codes
         return table
 
-    def clear_long_nothings(self, cells: Cells, layouts: NDArray[np.int32], used: Sequence[int]) -> None:
-        """Make cells absent whose layout says so by a word that is too long for the scanner."""
+    def clear_long_nothings(self, spans: Spans, layouts: NDArray[np.int32], used: Sequence[int]) -> None:
+        """Make spans absent whose layout says so by a word that is too long for the scanner."""
         for number in used:
             words = [word for word in self.layouts[number].nothings or () if len(word.encode()) > _WORD_BYTES]
             if words:
-                table = build_words({(0, word): (0, ABSENT) for word in words})
-                for begins, ends, kinds in zip(cells.begins, cells.ends, cells.kinds, strict=True):
-                    found = match_words(*table, cells.data, begins, ends, kinds) >= 0
+                table = build_keywords({(0, word): (0, ABSENT) for word in words})
+                for begins, ends, kinds in zip(spans.begins, spans.ends, spans.kinds, strict=True):
+                    found = match_keywords(*table, spans.data, begins, ends, kinds) >= 0
                     kinds[found & (layouts == number)] = Kind.ABSENT
 
 

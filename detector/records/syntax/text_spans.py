@@ -1,4 +1,4 @@
-"""Text out of cells, addresses among them.
+"""Text out of spans, addresses among them.
 
 Most text repeats (addresses, services, states), so each distinct spelling is found once, and all further work is done
 on the few distinct ones.
@@ -150,7 +150,7 @@ def read_repeating(
 
 
 def spread(spelt: tuple[Bytes, Ints, Ints, Bytes], codes: Ints, absent: str | None = None) -> pl.Series:
-    """The text of each code: those from 1 on are cells in ``spelt``, 0 is ``absent``."""
+    """The text of each code: those from 1 on are spans in ``spelt``, 0 is ``absent``."""
     if codes.size < _FEW:
         return spread_words([absent, *_decode(*spelt)], codes)
     return pl.concat([pl.Series([absent], dtype=pl.String), read_unique(*spelt).alias("")])[codes]
@@ -177,7 +177,7 @@ def read_unique(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> pl.Serie
 
 
 def _decode(data: Bytes, begins: Ints, ends: Ints, kinds: Bytes) -> list[str | None]:
-    """The same of few cells, as a list."""
+    """The same of few spans, as a list."""
     letters, offsets = _gather(data, begins, ends, kinds)
     raw = letters.tobytes()
     bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), (kinds != _ABSENT).tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""Times out of cells: numbers in any unit, and dates as ISO 8601, RFC 3339 or with slashes; UTC if no zone is named."""
+"""Times out of spans: numbers in any unit, and dates as ISO 8601, RFC 3339 or with slashes; UTC if no zone is named."""
 
 from __future__ import annotations
 
