@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from bench.quality_sets import data_folder, halves, read_zeek
 from bench.quality_systems import OURS, judged
 from detector.alerts.evidence import evidence_keys
-from training.found import BUDGETS
+from training.detection_at_budget import BUDGETS
 from training.learn import Choice
 from training.simulator.scenario import Scenario
 from training.watched import DAY_S, Watched, believable, ends_of

@@ -46,7 +46,7 @@ from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec
 from detector.features.windows import default_windows
 from detector.transport.kafka.partitioner import partitions_of
-from training.found import BUDGETS, attacks_found, found_at
+from training.detection_at_budget import BUDGETS, attacks_found, found_at
 from training.learn import Choice
 from training.metrics import figures
 from training.simulator.frames import ATTACK_ID

@@ -28,7 +28,7 @@ from detector.features.spec import FeatureSpec
 from detector.features.windows import default_windows
 from detector.models.base import Model
 from detector.models.ensemble import Ensemble
-from detector.models.forest import IsolationForest
+from detector.models.kinds.isolation_forest import IsolationForest
 from detector.net.directions import directions_of
 from training.estimators import fit_estimator
 from training.labels import TrainOn

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from training.publish import Published
 
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
-"""Those of ``detector.models.kinds``, for ``--help``, which imports nothing slow."""
+"""Those of ``detector.models.every_kind``, for ``--help``, which imports nothing slow."""
 
 ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli"}
 """Commands with a module of their own; their extras may be missing."""
@@ -288,7 +288,7 @@ def networks(given: list[str]) -> tuple[str, ...]:
 
 
 def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: Dataset, as_json: bool) -> None:
-    from training.oddest import as_rows, as_text  # noqa: PLC0415 - --help needs none of it
+    from training.calibration_audit import as_rows, as_text  # noqa: PLC0415 - --help needs none of it
 
     manifest = published.model.manifest
     if as_json:

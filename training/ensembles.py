@@ -21,17 +21,17 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.ensemble import IsolationForest as ScikitForest
 
 from detector.models.base import Model
-from detector.models.clusters import KMeans
-from detector.models.components import Pca
 from detector.models.ensemble import LARGEST_SHARPNESS, LARGEST_WEIGHT, SINGLE, Ensemble
 from detector.models.ensemble import MEMBERS as KNOWN
-from detector.models.forest import IsolationForest
+from detector.models.kinds.hbos_ecod import Ecod, Hbos
+from detector.models.kinds.isolation_forest import IsolationForest
+from detector.models.kinds.kmeans import KMeans
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.pca import Pca
 from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
-from detector.models.spreads import SpreadKMeans
-from detector.models.steps import Ecod, Hbos
+from training.p_tables import fit_tails
 from training.stretches import STRETCHES, Stretches, fitted_rows, unseen_scores
-from training.tail_tables import fit_tails
 
 Matrix = NDArray[np.float32]
 

@@ -12,15 +12,15 @@ from threadpoolctl import threadpool_limits
 
 from detector.errors import ConfigurationError, InputError
 from detector.models.base import Model
-from detector.models.clusters import KMeans
-from detector.models.components import Pca
 from detector.models.ensemble import Ensemble
-from detector.models.forest import MAX_DEPTH, IsolationForest
-from detector.models.spreads import SpreadKMeans
-from detector.models.steps import Ecod, Hbos
+from detector.models.kinds.hbos_ecod import Ecod, Hbos
+from detector.models.kinds.isolation_forest import MAX_DEPTH, IsolationForest
+from detector.models.kinds.kmeans import KMeans
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.pca import Pca
 from training.ensembles import fit_ensemble
+from training.kmeans_diagonal import fit_spread_kmeans
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
-from training.spreads import fit_spread_kmeans
 from training.stretches import Stretches, fitted_rows, unseen_scores
 
 DROPPED = 0.01

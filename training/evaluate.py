@@ -20,7 +20,7 @@ from detector.printable import printable
 from detector.records.flow import LABEL
 from detector.scoring import Scored
 from training.card import WORDS
-from training.found import found_figures
+from training.detection_at_budget import found_figures
 from training.labels import Truth
 from training.metrics import figures
 from training.overlap import Overlap, overlap

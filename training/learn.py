@@ -29,9 +29,9 @@ from detector.net.directions import directions_of
 from detector.transport.kafka.partitioner import partitions_of
 from training.flow_features import training_features
 from training.incidents import Passing, unseen_suspicion
+from training.member_weights import shares
 from training.novelty import met_anew
 from training.single_flows import Judged, calibrated
-from training.steadiness import shares
 from training.stretches import LEAST_ROWS, STRETCHES, Stretches
 from training.watched import Watched
 

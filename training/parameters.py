@@ -14,13 +14,14 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.ensemble import IsolationForest as ScikitForest
 
 from detector.errors import ConfigurationError
-from detector.models.clusters import KMeans
-from detector.models.components import Pca
 from detector.models.ensemble import SINGLE, Ensemble
-from detector.models.forest import IsolationForest
-from detector.models.spreads import SpreadKMeans
-from detector.models.steps import Ecod, Hbos
-from training import ensembles, reductions, spreads
+from detector.models.kinds.hbos_ecod import Ecod, Hbos
+from detector.models.kinds.isolation_forest import IsolationForest
+from detector.models.kinds.kmeans import KMeans
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.pca import Pca
+from training import ensembles, reductions
+from training import kmeans_diagonal as spreads
 
 EVERY_KIND = frozenset({"drop"})
 """What ``fit_estimator`` takes itself."""

@@ -14,10 +14,10 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.preprocessing import StandardScaler
 
 from detector.errors import ConfigurationError
-from detector.models.clusters import KMeans
-from detector.models.components import SMALLEST_WEIGHT, Pca
+from detector.models.kinds.hbos_ecod import Ecod, Hbos, StepModel
+from detector.models.kinds.kmeans import KMeans
+from detector.models.kinds.pca import SMALLEST_WEIGHT, Pca
 from detector.models.scaling import LARGEST_CLIP, SMALLEST_SCALE, Scaling
-from detector.models.steps import Ecod, Hbos, StepModel
 
 KMEANS = {"n_clusters": 64, "batch_size": 4096, "n_init": 3, "clip": 10.0}
 HBOS = {"n_bins": 20, "alpha": 0.1, "tol": 0.5}

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from detector.alerts.suspect import CalibratedModel
 from detector.models.calibration import Calibration
 from detector.models.ensemble import SINGLE
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
 from detector.models.rows import first_columns
 from detector.models.single_flows import Scores, SingleFlows, kept_by
-from detector.models.spreads import SpreadKMeans
 from training.estimators import CrossFitted, cross_fit
-from training.steadiness import steadied
+from training.member_weights import steadied
+from training.p_tables import Survival
 from training.stretches import Stretches
-from training.tail_tables import Survival
 
 Matrix = NDArray[np.float32]
 
@@ -56,10 +56,10 @@ def calibrated(  # noqa: PLR0917 - rows and what is known of them
     """Train a model of ``kind`` on rows × features in order of time, and calibrate it on the ``calm`` of the same rows.
 
     Each row's score for that is by a model that did not see its stretch of time, the calm rows cover so many
-    ``seconds``. Members of an ensemble that the last stretch surprises too much count less (``training.steadiness``).
-    Where windows are beyond the first ``width`` columns, a model of single flows sees these: the model's own where it
-    holds one, else one trained without a share ``drop`` of the rows, the oddest. Raises InputError for rows that
-    nothing can be learnt from.
+    ``seconds``. Members of an ensemble that the last stretch surprises too much count less
+    (``training.member_weights``). Where windows are beyond the first ``width`` columns, a model of single flows sees
+    these: the model's own where it holds one, else one trained without a share ``drop`` of the rows, the oddest. Raises
+    InputError for rows that nothing can be learnt from.
     """
     fitted = cross_fit(kind, matrix, stretches, seed=seed, params=params, names=names, single=width)
     model = steadied(fitted.model, last_surprises(fitted, calm, stretches))

@@ -27,20 +27,20 @@ from detector.features.perflow import FAMILIES
 from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState, default_windows
 from detector.models.base import Model
+from detector.models.baseline_ranges import UsualRange
 from detector.models.bundle import build_bundle
 from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
 from detector.models.manifest import TrainingData
 from detector.models.single_flows import SingleFlows
-from detector.models.usual import UsualRange
 from detector.records.flow import LABEL
+from training.calibration_audit import oddest
 from training.card import RATES, CardFacts, card, span
 from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth
 from training.learn import Choice, Fitting, Learnt, learn
-from training.oddest import oddest
+from training.member_weights import shares
 from training.quality import Quality, measure
-from training.steadiness import shares
 from training.watched import DAY_S, Watched, ends_of
 
 Tell = Callable[[str], None]
@@ -119,8 +119,8 @@ class Trained:
     labels: Mapping[str, int]
     """Rows by label in the whole frame."""
     oddest: pl.DataFrame | None
-    """What thresholds stand on, of ``training.oddest``; None where incidents are not what counts. Not in the bundle: it
-    names addresses."""
+    """What thresholds stand on, of ``training.calibration_audit``; None where incidents are not what counts. Not in the
+    bundle: it names addresses."""
     varying: NDArray[np.bool_]
     """Which features took more than one value among the rows trained on."""
 

@@ -1,7 +1,7 @@
 """Why a row is an alert: the features that made it one, and their usual range; :mod:`detector.alerts.wording` says it.
 
 The usual range of a feature lies between two quantiles of the rows that the model was trained on; it comes with the
-bundle (``detector.models.usual``).
+bundle (``detector.models.baseline_ranges``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from detector.alerts.decide import Decision
 from detector.models.base import Attribution
+from detector.models.baseline_ranges import UsualRange
 from detector.models.bundle import LoadedModel
-from detector.models.usual import UsualRange
 
 Deviation = Literal["high", "low", "usual"]
 """Where a value lies against its usual range; ``usual`` for one that is odd only together with others."""

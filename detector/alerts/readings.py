@@ -21,7 +21,7 @@ from detector.features.perflow import FAMILIES
 from detector.features.spec import WINDOWS, FeatureSpec
 from detector.features.windows_columns import Window, every_meaning, read_windows
 from detector.features.windows_statistics import FLAGS
-from detector.models.usual import UsualRange
+from detector.models.baseline_ranges import UsualRange
 
 LIFETIMES = 1.5
 """A damped count of half-life h is what came within h / ln 2, where it comes evenly: windows are told as 1.5 h."""

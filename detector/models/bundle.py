@@ -31,8 +31,9 @@ from detector.features.extractor import FeatureExtractor
 from detector.features.spec import FeatureSpec
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Model
+from detector.models.baseline_ranges import UsualRange
 from detector.models.calibration import Calibration
-from detector.models.kinds import KINDS
+from detector.models.every_kind import KINDS
 from detector.models.manifest import (
     FORMAT_VERSION,
     MANIFEST,
@@ -46,7 +47,6 @@ from detector.models.manifest import (
     is_plain_name,
 )
 from detector.models.single_flows import SingleFlows, scores_by
-from detector.models.usual import UsualRange
 
 ARRAYS = "arrays.safetensors"
 BEGINNING = "beginning.msgpack"

@@ -2,7 +2,7 @@
 
 Members see different things: a forest what few splits set apart, clusters what lies between or beyond what is usual.
 Their scores have no common unit, so each is turned into −log p by a table of what it gave training rows
-(``detector.models.tails``), for all rows or for those of the row's segment (``detector.models.segments``).
+(``detector.models.p_tables``), for all rows or for those of the row's segment (``detector.models.segments``).
 
 With sharpness 0 the score is the members' mean −log p, by their weights: Fisher's combination of p-values (1932),
 divided by how many there are. With sharpness 1 it is minus the log of the harmonic mean of the p-values (Wilson, PNAS
@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution, Model
-from detector.models.clusters import KMeans
-from detector.models.components import Pca
-from detector.models.forest import IsolationForest
+from detector.models.kinds.hbos_ecod import Ecod, Hbos
+from detector.models.kinds.isolation_forest import IsolationForest
+from detector.models.kinds.kmeans import KMeans
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.pca import Pca
+from detector.models.p_tables import TailTables
 from detector.models.rows import as_rows, first_columns
 from detector.models.segments import Segments
-from detector.models.spreads import SpreadKMeans
-from detector.models.steps import Ecod, Hbos
-from detector.models.tails import TailTables
 
 SINGLE = "single-flows"
 """The member that sees what a flow alone tells, without windows: :mod:`detector.models.single_flows`."""

@@ -17,8 +17,8 @@ from detector.models.arrays import broken
 from detector.models.base import Arrays, Attribution, Model
 from detector.models.calibration import Calibration
 from detector.models.ensemble import SINGLE, Ensemble
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
 from detector.models.rows import first_columns
-from detector.models.spreads import SpreadKMeans
 
 
 class Scores(NamedTuple):

@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from detector.models.base import Model
-from detector.models.clusters import KMeans
-from detector.models.components import Pca
 from detector.models.ensemble import Ensemble
-from detector.models.forest import IsolationForest
+from detector.models.kinds.hbos_ecod import Ecod, Hbos, StepModel
+from detector.models.kinds.isolation_forest import IsolationForest
+from detector.models.kinds.kmeans import KMeans
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.pca import Pca
+from detector.models.p_tables import TailTables
 from detector.models.scaling import Scaling
-from detector.models.spreads import SpreadKMeans
-from detector.models.steps import Ecod, Hbos, StepModel
-from detector.models.tails import TailTables
 
 
 def smallest_ensemble(n_features: int) -> Ensemble:

@@ -23,7 +23,7 @@ from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
 from detector.features.windows import WindowState, default_windows
-from detector.models.usual import UsualRange
+from detector.models.baseline_ranges import UsualRange
 from tests.alerts.rules import broken_rules
 from tests.bundles import ordinary_flows
 from tests.features.flows import ONE, flows, frames

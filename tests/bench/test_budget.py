@@ -8,7 +8,7 @@ import pytest
 
 from bench.budget import GAP_S, WRAP_S, YEAR_2099, summed_up, targets_a_day, with_2099, with_gap, with_wraps
 from tests.bundles import ordinary_flows
-from training.found import BUDGETS
+from training.detection_at_budget import BUDGETS
 
 FLOWS = ordinary_flows(4_000)
 

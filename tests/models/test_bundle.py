@@ -21,7 +21,7 @@ from detector.features.extractor import FeatureExtractor
 from detector.features.replay import features_of
 from detector.models.bundle import ARRAYS, LoadedModel, build_bundle, read_bundle, seal_bundle
 from detector.models.calibration import Calibration
-from detector.models.kinds import KINDS
+from detector.models.every_kind import KINDS
 from detector.models.manifest import MANIFEST, TrainingData, decode_manifest
 from tests.bundles import ordinary_flows
 from training.estimators import fit_estimator

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detector.errors import BundleError
 from detector.models.base import Attribution, Model
-from detector.models.kinds import KINDS
+from detector.models.every_kind import KINDS
 from tests.models.conformance import (
     CHECKS,
     Check,

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from detector.errors import BundleError, ConfigurationError
 from detector.models.ensemble import MEMBERS, SINGLE, Ensemble
-from detector.models.kinds import KINDS
+from detector.models.every_kind import KINDS
+from detector.models.p_tables import TailTables
 from detector.models.smallest import smallest_ensemble
-from detector.models.tails import TailTables
 from tests.models.conformance import CHECKS, Check, check_explanation, training_rows
 from training.ensembles import fit_segments
 from training.estimators import fit_estimator
-from training.tail_tables import Survival, fit_tails
+from training.p_tables import Survival, fit_tails
 
 NAMES = tuple("abcdefgh")
 SEGMENTED = {"segments": "c,a", "segment_rows": 100, "sharpness": 0.5, "members": "forest,clusters,hbos"}

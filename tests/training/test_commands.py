@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 from detector.cli import app
 from detector.models.bundle import read_bundle
-from detector.models.kinds import KINDS
+from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
 from training.cli import KIND_NAMES
+from training.member_weights import shares
 from training.parameters import NAMES
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
-from training.steadiness import shares
 
 FORMAT = ("--format", "zeek-json")
 

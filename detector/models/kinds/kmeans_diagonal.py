@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from detector.models import scaling
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution
-from detector.models.clusters import MAX_CENTRES
-from detector.models.distances import nearest_weighted
+from detector.models.kinds.distances import nearest_weighted
+from detector.models.kinds.kmeans import MAX_CENTRES
 from detector.models.rows import as_rows
 from detector.models.scaling import Scaling
 

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.tails import LARGEST_SLOPE, TailTables
+from detector.models.p_tables import LARGEST_SLOPE, TailTables
 
 KNOTS = 128
 
@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """−log of the share of rows that score at least so high, with a tail as in ``detector.models.tails``."""
+    """−log of the share of rows that score at least so high, with a tail as in ``detector.models.p_tables``."""
 
     scores: Floats
     """Distinct scores, ascending, up to where the tail begins."""

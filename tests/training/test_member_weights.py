@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from detector.models.base import Model
 from detector.models.ensemble import Ensemble
-from detector.models.forest import IsolationForest
+from detector.models.kinds.isolation_forest import IsolationForest
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
-from training.steadiness import excess_of, shares, steadied
+from training.member_weights import excess_of, shares, steadied
 
 SMALL = {"drop": 0.0, "forest_n_estimators": 20, "clusters_n_clusters": 16, "single_n_clusters": 16}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution
-from detector.models.kernels import attribute_paths, sum_path_lengths
+from detector.models.kinds.forest_kernels import attribute_paths, sum_path_lengths
 from detector.models.rows import as_rows
 
 MAX_TREES = 4096

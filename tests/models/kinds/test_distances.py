@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.models.distances import FEW, FIRST_FEATURES, nearest_weighted
+from detector.models.kinds.distances import FEW, FIRST_FEATURES, nearest_weighted
 
 
 @settings(max_examples=60, deadline=None)

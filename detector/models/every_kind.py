@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from detector.models.base import Model
-from detector.models.clusters import KMeans
-from detector.models.components import Pca
 from detector.models.ensemble import Ensemble
-from detector.models.forest import IsolationForest
-from detector.models.spreads import SpreadKMeans
-from detector.models.steps import Ecod, Hbos
+from detector.models.kinds.hbos_ecod import Ecod, Hbos
+from detector.models.kinds.isolation_forest import IsolationForest
+from detector.models.kinds.kmeans import KMeans
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.pca import Pca
 
 KINDS: dict[str, type[Model]] = {
     kind.kind: kind for kind in (IsolationForest, KMeans, SpreadKMeans, Hbos, Ecod, Pca, Ensemble)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as ScikitForest
 
 from detector.models.calibration import Calibration
-from detector.models.forest import IsolationForest
+from detector.models.kinds.isolation_forest import IsolationForest
 from tests.models.conformance import training_rows
 from training.estimators import forest_arrays, round_down
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.found import attacks_found, found_at
+from training.detection_at_budget import attacks_found, found_at
 
 KEYS = np.array([1, 1, 2, 3, 9, 9, 8, 8], np.uint64)
 TS = np.arange(8.0) * 30.0

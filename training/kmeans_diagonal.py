@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
+from detector.models.kinds.kmeans_diagonal import LARGEST_WEIGHT, SpreadKMeans
 from detector.models.scaling import SMALLEST_SCALE, Scaling
-from detector.models.spreads import LARGEST_WEIGHT, SpreadKMeans
 from training.reductions import spread_rows
 
 SETTINGS: dict[str, Any] = {

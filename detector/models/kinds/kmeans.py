@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detector.models import scaling
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution
-from detector.models.distances import nearest_distance, squared_distances
+from detector.models.kinds.distances import nearest_distance, squared_distances
 from detector.models.rows import as_rows
 from detector.models.scaling import Scaling
 

@@ -14,7 +14,7 @@ from detector.alerts.incident_budget import DAY_S, IncidentCalibration
 from detector.alerts.suspicion import Suspicion
 from detector.net.directions import directions_of
 from tests.training.test_commands import FORMAT, run, write
-from training.oddest import DEEP, as_rows, as_text, oddest
+from training.calibration_audit import DEEP, as_rows, as_text, oddest
 
 ROWS = 400
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.models import scaling
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution
-from detector.models.distances import squared_distances, weighted_distance
+from detector.models.kinds.distances import squared_distances, weighted_distance
 from detector.models.rows import as_rows
 from detector.models.scaling import Scaling
 

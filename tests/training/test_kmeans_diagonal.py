@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector.errors import ConfigurationError
 from detector.models.base import Model
-from detector.models.spreads import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import SpreadKMeans
 from training.estimators import fit_estimator
 
 Matrix = NDArray[np.float32]
