@@ -26,7 +26,7 @@ from detector.models.ensemble import MEMBERS as KNOWN
 from detector.models.kinds.hbos_ecod import Ecod, Hbos
 from detector.models.kinds.isolation_forest import IsolationForest
 from detector.models.kinds.kmeans import KMeans
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
 from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
@@ -46,7 +46,7 @@ class Fit(Protocol):
 
 MEMBERS = {
     "forest": IsolationForest.kind,
-    "clusters": SpreadKMeans.kind,
+    "clusters": DiagonalKMeans.kind,
     "kmeans": KMeans.kind,
     "hbos": Hbos.kind,
     "ecod": Ecod.kind,

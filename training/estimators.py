@@ -16,7 +16,7 @@ from detector.models.ensemble import Ensemble
 from detector.models.kinds.hbos_ecod import Ecod, Hbos
 from detector.models.kinds.isolation_forest import MAX_DEPTH, IsolationForest
 from detector.models.kinds.kmeans import KMeans
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
 from training.ensembles import fit_ensemble
 from training.kmeans_diagonal import fit_spread_kmeans
@@ -199,7 +199,7 @@ def _expected_lengths(tree: Any) -> NDArray[np.float64]:
 TRAINERS: dict[str, Callable[[NDArray[np.float32], int, dict[str, Any]], Model]] = {
     IsolationForest.kind: _fit_forest,
     KMeans.kind: fit_kmeans,
-    SpreadKMeans.kind: fit_spread_kmeans,
+    DiagonalKMeans.kind: fit_spread_kmeans,
     Hbos.kind: fit_hbos,
     Ecod.kind: fit_ecod,
     Pca.kind: fit_pca,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from detector.models.kinds.kmeans_diagonal import LARGEST_WEIGHT, SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import LARGEST_WEIGHT, DiagonalKMeans
 from detector.models.scaling import SMALLEST_SCALE, Scaling
 from training.reductions import spread_rows
 
@@ -52,7 +52,7 @@ LEAST_WITHIN = 1e-4
 Matrix = NDArray[np.float32]
 
 
-def fit_spread_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> SpreadKMeans:
+def fit_spread_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> DiagonalKMeans:
     """Train on rows × features. Raises TypeError or ValueError for a parameter that cannot be."""
     settings = {**SETTINGS, **params}
     scaling = range_scaling(matrix, float(settings.pop("trim")), float(settings.pop("clip")))
@@ -72,7 +72,7 @@ def fit_spread_kmeans(matrix: Matrix, seed: int, params: dict[str, Any]) -> Spre
     centres, weights, counts = centres[kept], 1.0 / spread[kept], counts[kept]
     remoteness = share * min(1.0, doubtful / len(matrix)) * _to_many(centres, weights, counts)
     none = np.zeros(matrix.shape[1])
-    model = SpreadKMeans(scaling, _columns(centres), _columns(weights), _columns(remoteness), none)
+    model = DiagonalKMeans(scaling, _columns(centres), _columns(weights), _columns(remoteness), none)
     return replace(model, expected=model.squares(spread_rows(matrix)).mean(axis=0))
 
 

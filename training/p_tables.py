@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.p_tables import LARGEST_SLOPE, TailTables
+from detector.models.p_tables import LARGEST_SLOPE, PTables
 
 KNOTS = 128
 
@@ -78,14 +78,14 @@ class Survival:
         return knots
 
 
-def fit_tails(scores: Floats, places: NDArray[np.int64] | None, tables: int, blend: float) -> TailTables:
+def fit_tails(scores: Floats, places: NDArray[np.int64] | None, tables: int, blend: float) -> PTables:
     """Learn table 0 of all ``scores`` (rows,), and one of each segment's: ``places`` names each row's table."""
     whole = Survival.of(scores)
     parts = [Survival.of(scores[places == table]) for table in range(1, tables)]
     rows = [_plain(whole), *(_blended(whole, part, blend) for part in parts)]
     width = max(len(knots) for knots, _, _ in rows)
     padded = [_padded(*row, width) for row in rows]
-    return TailTables(
+    return PTables(
         np.stack([knots for knots, _, _ in padded]),
         np.stack([levels for _, levels, _ in padded]),
         np.array([slope for _, _, slope in padded]),

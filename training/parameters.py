@@ -18,7 +18,7 @@ from detector.models.ensemble import SINGLE, Ensemble
 from detector.models.kinds.hbos_ecod import Ecod, Hbos
 from detector.models.kinds.isolation_forest import IsolationForest
 from detector.models.kinds.kmeans import KMeans
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
 from training import ensembles, reductions
 from training import kmeans_diagonal as spreads
@@ -99,7 +99,7 @@ def _of_pca() -> set[str]:
 def _of_ensemble() -> set[str]:
     found = set(ensembles.SETTINGS)
     for member, called in ensembles.MEMBERS.items():
-        kind = SpreadKMeans.kind if called == SINGLE else called
+        kind = DiagonalKMeans.kind if called == SINGLE else called
         found |= {f"{member}_{name}" for name in NAMES[kind]()}
         found |= ensembles.OWN.get(member, frozenset()) - OURS
     return found
@@ -109,7 +109,7 @@ NAMES: dict[str, Callable[[], set[str]]] = {
     Ensemble.kind: _of_ensemble,
     IsolationForest.kind: _of_forest,
     KMeans.kind: _of_kmeans,
-    SpreadKMeans.kind: _of_spread_kmeans,
+    DiagonalKMeans.kind: _of_spread_kmeans,
     Hbos.kind: _of_hbos,
     Ecod.kind: lambda: set(reductions.ECOD),
     Pca.kind: _of_pca,
@@ -119,7 +119,7 @@ NAMES: dict[str, Callable[[], set[str]]] = {
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     IsolationForest.kind: ScikitForest,
     KMeans.kind: MiniBatchKMeans,
-    SpreadKMeans.kind: MiniBatchKMeans,
+    DiagonalKMeans.kind: MiniBatchKMeans,
     SINGLE: MiniBatchKMeans,
 }
 """By kind: the estimator of scikit-learn behind it, which can tell a value that cannot be."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detector.alerts.suspect import CalibratedModel
 from detector.models.calibration import Calibration
 from detector.models.ensemble import SINGLE
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.rows import first_columns
 from detector.models.single_flows import Scores, SingleFlows, kept_by
 from training.estimators import CrossFitted, cross_fit
@@ -68,8 +68,8 @@ def calibrated(  # noqa: PLR0917 - rows and what is known of them
     single, unseen = kept_by(model), fitted.unseen.get(SINGLE)
     if single is None and width < matrix.shape[1]:
         rows = first_columns(matrix, width)
-        own = cross_fit(SpreadKMeans.kind, rows, stretches, seed=seed, params={"drop": drop})
-        single, unseen = cast("SpreadKMeans", own.model), own.unseen[SpreadKMeans.kind]
+        own = cross_fit(DiagonalKMeans.kind, rows, stretches, seed=seed, params={"drop": drop})
+        single, unseen = cast("DiagonalKMeans", own.model), own.unseen[DiagonalKMeans.kind]
     beside = None
     if single is not None and unseen is not None:
         beside = SingleFlows(single, Calibration.fit(unseen[calm], seconds))

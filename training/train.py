@@ -27,7 +27,7 @@ from detector.features.perflow import FAMILIES
 from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState, default_windows
 from detector.models.base import Model
-from detector.models.baseline_ranges import UsualRange
+from detector.models.baseline_ranges import BaselineRanges
 from detector.models.bundle import build_bundle
 from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
@@ -109,7 +109,7 @@ class Trained:
     incidents: IncidentCalibration | None
     beginning: Beginning | None
     """The windows and the evidence after the last flow; None where flows have no addresses, or it is too large."""
-    usual: UsualRange
+    usual: BaselineRanges
     quality: Quality
     watched: Watched
     """When flows were seen."""
@@ -211,7 +211,7 @@ def train(
         single=learnt.judging.single,
         incidents=learnt.incidents,
         beginning=ended_with(learnt.windows, learnt.evidence, tell),
-        usual=UsualRange.fit(usual),
+        usual=BaselineRanges.fit(usual),
         quality=_measured(frame, learnt, truth, recipe, tell),
         watched=watched,
         training_rows=learnt.rows,

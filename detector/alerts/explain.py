@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.decide import Decision
 from detector.models.base import Attribution
-from detector.models.baseline_ranges import UsualRange
+from detector.models.baseline_ranges import BaselineRanges
 from detector.models.bundle import LoadedModel
 
 Deviation = Literal["high", "low", "usual"]
@@ -80,7 +80,11 @@ def deviation(value: float, low: float, high: float) -> Deviation:
 
 
 def explained(
-    names: tuple[str, ...], values: list[list[float]], contributions: NDArray[np.float64], usual: UsualRange, count: int
+    names: tuple[str, ...],
+    values: list[list[float]],
+    contributions: NDArray[np.float64],
+    usual: BaselineRanges,
+    count: int,
 ) -> list[list[dict[str, Any]]]:
     """For each alert its top features: ``name``, ``value``, ``contribution`` and the usual range.
 

@@ -21,7 +21,7 @@ from detector.features.perflow import FAMILIES
 from detector.features.spec import WINDOWS, FeatureSpec
 from detector.features.windows_columns import Window, every_meaning, read_windows
 from detector.features.windows_statistics import FLAGS
-from detector.models.baseline_ranges import UsualRange
+from detector.models.baseline_ranges import BaselineRanges
 
 LIFETIMES = 1.5
 """A damped count of half-life h is what came within h / ln 2, where it comes evenly: windows are told as 1.5 h."""
@@ -86,7 +86,7 @@ class Readings:
     """How many training flows each category was counted among."""
 
     @classmethod
-    def of(cls, spec: FeatureSpec, usual: UsualRange, encoders: Encoders) -> Self:
+    def of(cls, spec: FeatureSpec, usual: BaselineRanges, encoders: Encoders) -> Self:
         """Work them out for a model's features."""
         windowed = every_meaning(read_windows(spec.windows).half_lives_s) if spec.windows else {}
         at = {name: place for place, name in enumerate(spec.names)}

@@ -18,7 +18,7 @@ _PART = "usual"
 
 
 @dataclass(frozen=True, slots=True)
-class UsualRange:
+class BaselineRanges:
     """Quantiles of each feature, shape (features,) each."""
 
     low: NDArray[np.float32]

@@ -31,7 +31,7 @@ from detector.features.extractor import FeatureExtractor
 from detector.features.spec import FeatureSpec
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Model
-from detector.models.baseline_ranges import UsualRange
+from detector.models.baseline_ranges import BaselineRanges
 from detector.models.calibration import Calibration
 from detector.models.every_kind import KINDS
 from detector.models.manifest import (
@@ -72,7 +72,7 @@ class LoadedModel(CalibratedModel):
 
     manifest: Manifest
     extractor: FeatureExtractor
-    usual: UsualRange
+    usual: BaselineRanges
     incidents: IncidentCalibration | None
     """None where the flows that it was calibrated on had no times."""
     self_test_rows: NDArray[np.float32]
@@ -109,7 +109,7 @@ def build_bundle(
     calibration: Calibration,
     self_test_rows: NDArray[np.float32],
     training: TrainingData,
-    usual: UsualRange | None = None,
+    usual: BaselineRanges | None = None,
     incidents: IncidentCalibration | None = None,
     single: SingleFlows | None = None,
     beginning: Beginning | None = None,
@@ -134,7 +134,7 @@ def build_bundle(
         "model": model.to_arrays(),
         "single": single.to_arrays(model) if single else {},
         "calibration": calibration.to_arrays(),
-        "usual": (usual or UsualRange.fit(self_test_rows)).to_arrays(),
+        "usual": (usual or BaselineRanges.fit(self_test_rows)).to_arrays(),
         "incidents": incidents.to_arrays() if incidents else {},
         "self_test": {"rows": rows, **_self_test_scores(model, single, rows)},
     }
@@ -205,7 +205,7 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
         extractor=FeatureExtractor.from_arrays(manifest.features, parts["features"]),
         model=model,
         calibration=calibration,
-        usual=UsualRange.from_arrays(parts["usual"], width),
+        usual=BaselineRanges.from_arrays(parts["usual"], width),
         incidents=IncidentCalibration.from_arrays(parts["incidents"]) if parts["incidents"] else None,
         self_test_rows=_self_test_rows(parts["self_test"], width, single=bool(parts["single"])),
         single=_single_flows(manifest.features, parts["single"], model),

@@ -24,9 +24,9 @@ from detector.models.base import Arrays, Attribution, Model
 from detector.models.kinds.hbos_ecod import Ecod, Hbos
 from detector.models.kinds.isolation_forest import IsolationForest
 from detector.models.kinds.kmeans import KMeans
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
-from detector.models.p_tables import TailTables
+from detector.models.p_tables import PTables
 from detector.models.rows import as_rows, first_columns
 from detector.models.segments import Segments
 
@@ -34,8 +34,8 @@ SINGLE = "single-flows"
 """The member that sees what a flow alone tells, without windows: :mod:`detector.models.single_flows`."""
 
 MEMBERS: dict[str, type[Model]] = {
-    **{kind.kind: kind for kind in (IsolationForest, KMeans, SpreadKMeans, Hbos, Ecod, Pca)},
-    SINGLE: SpreadKMeans,
+    **{kind.kind: kind for kind in (IsolationForest, KMeans, DiagonalKMeans, Hbos, Ecod, Pca)},
+    SINGLE: DiagonalKMeans,
 }
 """What can be a member, each once at most, in the order in which they are combined."""
 
@@ -54,7 +54,7 @@ class Ensemble:
     """By name, in the order of :data:`MEMBERS`. Each sees the first columns, as many as it has features."""
     weights: NDArray[np.float64]
     """Shape (members,): how much each counts, beside the others."""
-    tails: Mapping[str, TailTables]
+    tails: Mapping[str, PTables]
     """By name, too."""
     segments: Segments | None
     """None: all rows are held against one table."""
@@ -191,11 +191,11 @@ class Ensemble:
         weights = take(arrays, "weights", part, dtype=np.float64, shape=shape, low=low, high=high)
         widths = take(arrays, "widths", part, dtype=np.int64, shape=shape, low=1, high=n_features)
         members: dict[str, Model] = {}
-        tails: dict[str, TailTables] = {}
+        tails: dict[str, PTables] = {}
         for name, width in zip(present, widths.tolist(), strict=True):
             members[name] = MEMBERS[name].from_arrays(parts.pop(f"members.{name}", {}), width)
             tables = 1 if segments is None else segments.n_tables
-            tails[name] = TailTables.from_arrays(parts.pop(f"tails.{name}", {}), tables, f"{part}: tails of {name}")
+            tails[name] = PTables.from_arrays(parts.pop(f"tails.{name}", {}), tables, f"{part}: tails of {name}")
         if parts:
             raise broken(
                 part, f"array {next(iter(parts))}.{next(iter(next(iter(parts.values()))))} does not belong to it"
@@ -208,7 +208,7 @@ def score_of(member: Model, output: NDArray[np.float64]) -> NDArray[np.float64]:
     if isinstance(member, IsolationForest):
         scores: NDArray[np.float64] = 2 ** (output / member.normal_length)
         return scores
-    if isinstance(member, KMeans | SpreadKMeans):
+    if isinstance(member, KMeans | DiagonalKMeans):
         return np.sqrt(np.maximum(output, 0.0))
     return output
 

@@ -32,7 +32,7 @@ _NAMES = ("scores", "levels", "slopes")
 
 
 @dataclass(frozen=True, slots=True)
-class TailTables:
+class PTables:
     """Tables by number; number 0 is that of all rows."""
 
     scores: NDArray[np.float64]

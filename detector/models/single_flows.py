@@ -17,7 +17,7 @@ from detector.models.arrays import broken
 from detector.models.base import Arrays, Attribution, Model
 from detector.models.calibration import Calibration
 from detector.models.ensemble import SINGLE, Ensemble
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.rows import first_columns
 
 
@@ -30,13 +30,13 @@ class Scores(NamedTuple):
     """By the model of single flows; None where there is none."""
 
 
-def kept_by(model: Model) -> SpreadKMeans | None:
+def kept_by(model: Model) -> DiagonalKMeans | None:
     """The clusters of single flows that a model holds as a member."""
     member = model.members.get(SINGLE) if isinstance(model, Ensemble) else None
-    return member if isinstance(member, SpreadKMeans) else None
+    return member if isinstance(member, DiagonalKMeans) else None
 
 
-def scores_by(model: Model, single: SpreadKMeans | None, matrix: NDArray[np.float32]) -> Scores:
+def scores_by(model: Model, single: DiagonalKMeans | None, matrix: NDArray[np.float32]) -> Scores:
     """Score rows (rows × features) by both; once where ``model`` holds the other."""
     if single is None:
         return Scores(model.score(matrix), None)
@@ -50,7 +50,7 @@ def scores_by(model: Model, single: SpreadKMeans | None, matrix: NDArray[np.floa
 class SingleFlows:
     """Clusters of single flows, and what held-out flows scored by them."""
 
-    model: SpreadKMeans
+    model: DiagonalKMeans
     """Of the first columns of the matrix: windowed features come last."""
     calibration: Calibration
 
@@ -82,5 +82,5 @@ class SingleFlows:
         if single is not None and (parts["model"] or single.n_features != n_features):
             raise broken("single flows", "the model holds another one")
         if single is None:
-            single = SpreadKMeans.from_arrays(parts["model"], n_features)
+            single = DiagonalKMeans.from_arrays(parts["model"], n_features)
         return cls(single, Calibration.from_arrays(parts["calibration"]))

@@ -12,9 +12,9 @@ from detector.models.ensemble import Ensemble
 from detector.models.kinds.hbos_ecod import Ecod, Hbos, StepModel
 from detector.models.kinds.isolation_forest import IsolationForest
 from detector.models.kinds.kmeans import KMeans
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
-from detector.models.p_tables import TailTables
+from detector.models.p_tables import PTables
 from detector.models.scaling import Scaling
 
 
@@ -26,12 +26,12 @@ def smallest_ensemble(n_features: int) -> Ensemble:
     members: tuple[Model, ...] = (
         _forest(n_features),
         KMeans(scaling, point, none),
-        SpreadKMeans(scaling, single, single, single, none),
+        DiagonalKMeans(scaling, single, single, single, none),
         _steps(Hbos, scaling),
         _steps(Ecod, scaling),
         Pca(scaling, point, np.ones(1), none),
     )
-    tails = TailTables(np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1))
+    tails = PTables(np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1))
     return Ensemble(
         members={member.kind: member for member in members},
         weights=np.ones(len(members)),

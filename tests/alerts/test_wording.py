@@ -23,7 +23,7 @@ from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
 from detector.features.windows import WindowState, default_windows
-from detector.models.baseline_ranges import UsualRange
+from detector.models.baseline_ranges import BaselineRanges
 from tests.alerts.rules import broken_rules
 from tests.bundles import ordinary_flows
 from tests.features.flows import ONE, flows, frames
@@ -79,7 +79,7 @@ def readings() -> Readings:
     """How the features are read beside these usual ranges, of a model that learnt port 443 and not port 27353."""
     low = np.array([LOWEST.get(name, -50.0) for name in SPEC.names], np.float32)
     high = np.array([HIGHEST.get(name, 50.0) for name in SPEC.names], np.float32)
-    learnt = Readings.of(SPEC, UsualRange(low, high), encoders())
+    learnt = Readings.of(SPEC, BaselineRanges(low, high), encoders())
     trained = dict.fromkeys(learnt.trained, TRAINED)
     return Readings(**{name: getattr(learnt, name) for name in Readings.__slots__} | {"trained": trained})
 
@@ -311,7 +311,7 @@ def test_yes_and_no_are_never_told_alone() -> None:
     """A class that is unusual is told beside something else, or together with what weighs most."""
     spec_low = np.array([LOWEST.get(name, -50.0) for name in SPEC.names], np.float32)
     spec_high = np.array([{"dst_multicast": 0.0}.get(name, HIGHEST.get(name, 50.0)) for name in SPEC.names], np.float32)
-    read = Readings.of(SPEC, UsualRange(spec_low, spec_high), encoders())
+    read = Readings.of(SPEC, BaselineRanges(spec_low, spec_high), encoders())
 
     def told(changes: dict[str, float]) -> str:
         values = np.array([list((ROW | changes).values())], np.float32)
@@ -475,7 +475,7 @@ def test_no_vector_breaks_a_rule(  # noqa: PLR0917 - all that a sentence is made
     weights = rng.normal(0.0, 1.0, (1, count))
     weights[0, rng.random(count) < 0.5] = 0.0
     learnt = readings()
-    read = Readings.of(SPEC, UsualRange(*ends), encoders())
+    read = Readings.of(SPEC, BaselineRanges(*ends), encoders())
     read = read if rng.random() < 0.7 else learnt
     record = {name: value for name, value in frame.row(0, named=True).items() if _is_told(value)}
     told = tell(read, Weighed.of(read, values, weights), 0, values[0].tolist(), record, way, rarity)

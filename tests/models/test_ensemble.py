@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from detector.errors import BundleError, ConfigurationError
 from detector.models.ensemble import MEMBERS, SINGLE, Ensemble
 from detector.models.every_kind import KINDS
-from detector.models.p_tables import TailTables
+from detector.models.p_tables import PTables
 from detector.models.smallest import smallest_ensemble
 from tests.models.conformance import CHECKS, Check, check_explanation, training_rows
 from training.ensembles import fit_segments
@@ -96,7 +96,7 @@ def test_tables_rise_and_stay_finite(scores: list[float], tables: int, blend: fl
     learnt = np.array(scores)
     places = np.arange(len(scores)) % tables
     tails = fit_tails(learnt, places, len(set(places.tolist())), blend)
-    again = TailTables.from_arrays(tails.to_arrays(), len(tails.slopes), "tails")
+    again = PTables.from_arrays(tails.to_arrays(), len(tails.slopes), "tails")
     asked = np.sort(np.concatenate([learnt, np.linspace(-2e6, 2e6, 50)]))
     for table in range(len(again.slopes)):
         surprise = again.surprise(asked, np.full(len(asked), table, dtype=np.int32))
@@ -228,7 +228,7 @@ def test_tables_that_fall_are_refused() -> None:
     falling, level = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
     for scores, levels in ((falling, level), (level, falling), (np.ones((1, 2)), level)):
         with pytest.raises(BundleError, match="do not ascend"):
-            TailTables.from_arrays({"scores": scores, "levels": levels, "slopes": np.ones(1)}, 1, "tails")
+            PTables.from_arrays({"scores": scores, "levels": levels, "slopes": np.ones(1)}, 1, "tails")
 
 
 def test_the_smallest_calls_every_kernel() -> None:

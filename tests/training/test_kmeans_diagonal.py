@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector.errors import ConfigurationError
 from detector.models.base import Model
-from detector.models.kinds.kmeans_diagonal import SpreadKMeans
+from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from training.estimators import fit_estimator
 
 Matrix = NDArray[np.float32]
@@ -54,7 +54,7 @@ def test_remoteness_is_the_mean_distance_to_the_nearest_rows() -> None:
     """Two clusters, of 38 rows and of 1: of the 1.95 asked for (a twentieth of all), 0.95 are at the other place."""
     rows = np.repeat(np.array([[0.0], [1.0]], np.float32), (38, 1), axis=0)
     model = fit_estimator("kmeans-spread", rows, seed=1, params={"n_clusters": 2, "trim": 0.0, "remoteness": 1.0})
-    assert isinstance(model, SpreadKMeans)
+    assert isinstance(model, DiagonalKMeans)
     small, large = np.argmax(model.centres[0]), np.argmin(model.centres[0])
     away = model.weights[0, large] * (model.centres[0, 0] - model.centres[0, 1]) ** 2
     assert model.remoteness[0, large] == 0.0

@@ -35,7 +35,7 @@ LARGEST_SQUARE = 4 * LARGEST * LARGEST * LARGEST_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
-class SpreadKMeans:
+class DiagonalKMeans:
     """Centres of what is usual, and how far from each is usual, feature by feature."""
 
     kind: ClassVar[str] = "kmeans-spread"
