@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 from detector.alerts.alert import AlertWriter
+from detector.bundle.files import read_bundle
+from detector.bundle.loaded_model import LoadedModel
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.deadline import Deadline
 from detector.decoding import open_format, open_kafka_decoder
@@ -20,7 +22,6 @@ from detector.fit import FitWatch
 from detector.interpreter import tuned
 from detector.judge import Judge
 from detector.judge_events import ModelSwapped
-from detector.models.bundle import LoadedModel, read_bundle
 from detector.pipeline import Limits, Pipeline, Tally
 from detector.records.flow import Decoder
 from detector.registry.registry import Registry

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.models.bundle import LoadedModel
+from detector.bundle.loaded_model import LoadedModel
 from detector.models.calibration import Calibration
 
 SAMPLE_EVERY = 32

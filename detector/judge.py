@@ -20,6 +20,7 @@ from detector.alerts.explain import explain
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.score_record import score_records
 from detector.alerts.suspect import suspect
+from detector.bundle.loaded_model import LoadedModel
 from detector.drift import DriftMonitor
 from detector.drift_events import DriftSeen
 from detector.familiarity import Familiarity
@@ -28,7 +29,6 @@ from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.memory import Memory
-from detector.models.bundle import LoadedModel
 from detector.models.single_flows import Scores
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch

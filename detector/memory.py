@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
 from detector.alerts.incidents import IncidentBook
-from detector.beginning import Beginnable, Beginning, why_not
+from detector.bundle.initial_state import Beginnable, InitialState, why_not
+from detector.bundle.loaded_model import LoadedModel
 from detector.errors import InputError
 from detector.features.windows import WindowState
 from detector.features.windows_keys import Arrivals, arrivals_of
-from detector.models.bundle import LoadedModel
 
 
 class Remembered(Protocol):
@@ -44,7 +44,7 @@ class Memory:
         self.windows: WindowState | None = None
         self.incidents = IncidentBook()
         self.evidence = EvidenceState()
-        self._beginning: Beginning | None = None
+        self._beginning: InitialState | None = None
         self._begun: set[int] = set()
         self._unsettled: dict[int, tuple[Beginnable, float]] = {}
         self._latest: tuple[pl.DataFrame, Arrivals] | None = None

@@ -13,11 +13,12 @@ from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
 from detector.alerts.suspect import suspect
+from detector.bundle.files import read_bundle
+from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.errors import BundleError, InputError
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState
-from detector.models.bundle import LoadedModel, read_bundle
 from detector.net.directions import directions_of
 from detector.records.flow import PART
 from detector.registry.registry import Registry

@@ -7,11 +7,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceState, Surprises, evidence_keys
+from detector.bundle.loaded_model import LoadedModel
 from detector.features.extra import EXTRA
 from detector.features.extractor import FeatureExtractor
 from detector.features.replay import fresh_windows
 from detector.models.base import Model
-from detector.models.bundle import LoadedModel
 from detector.records.flow import SCHEMA, Decoder
 
 FLOW = {"ts": 1.7e9, "src_ip": "10.0.0.1", "src_port": 50_000, "dst_ip": "192.0.2.1", "dst_port": 443, "proto": "tcp"}

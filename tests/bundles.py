@@ -9,10 +9,11 @@ from functools import cache
 import numpy as np
 import polars as pl
 
+from detector.bundle.files import build_bundle, read_bundle
+from detector.bundle.loaded_model import LoadedModel
+from detector.bundle.manifest import TrainingData, decode_manifest
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
-from detector.models.bundle import LoadedModel, build_bundle, read_bundle
-from detector.models.manifest import TrainingData, decode_manifest
 from detector.records.flow import SCHEMA
 from training.learn import Choice, Fitting, learn
 from training.simulator.scenario import DEFAULT_START

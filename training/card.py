@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 
-from detector.models.manifest import Figure, Manifest
+from detector.bundle.manifest import Figure, Manifest
 from training.weaknesses import weaknesses
 
 STYLE = """

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from detector.alerts.decide import Budget
 from detector.alerts.evidence import evidence_keys
+from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import Dataset
 from detector.familiarity import Raised
-from detector.models.bundle import LoadedModel
 from detector.printable import printable
 from detector.records.flow import LABEL
 from detector.scoring import Scored

@@ -13,8 +13,8 @@ from pathlib import PurePath
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.bundle.manifest import TrainingData
 from detector.dataset import OFFSET, SOURCE, Dataset
-from detector.models.manifest import TrainingData
 
 RANGE = re.compile(r"(?P<source>.+) offsets (?P<first>\d+) to (?P<last>\d+)")
 """How ``training.train.sources_of`` writes a partition."""

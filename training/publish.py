@@ -11,8 +11,9 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from detector.bundle.files import read_bundle
+from detector.bundle.loaded_model import LoadedModel
 from detector.errors import RegistryError
-from detector.models.bundle import LoadedModel, read_bundle
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
 

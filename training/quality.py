@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.bundle.manifest import Figure
 from detector.models.base import Model
-from detector.models.manifest import Figure
 from training.labels import Truth
 from training.metrics import figures
 

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from detector.alerts.evidence import EvidenceState
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.beginning import MAX_BYTES, Beginning
+from detector.bundle.files import build_bundle
+from detector.bundle.initial_state import MAX_BYTES, InitialState
+from detector.bundle.manifest import TrainingData
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
@@ -28,10 +30,8 @@ from detector.features.spec import FeatureSpec
 from detector.features.windows import WindowState, default_windows
 from detector.models.base import Model
 from detector.models.baseline_ranges import BaselineRanges
-from detector.models.bundle import build_bundle
 from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
-from detector.models.manifest import TrainingData
 from detector.models.single_flows import SingleFlows
 from detector.records.flow import LABEL
 from training.calibration_audit import oddest
@@ -107,7 +107,7 @@ class Trained:
     single: SingleFlows | None
     """What evidence is made of; None where no features are windowed."""
     incidents: IncidentCalibration | None
-    beginning: Beginning | None
+    beginning: InitialState | None
     """The windows and the evidence after the last flow; None where flows have no addresses, or it is too large."""
     usual: BaselineRanges
     quality: Quality
@@ -239,13 +239,15 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
     return build_spec(families, extra=extra, partitions=recipe.partitions)
 
 
-def ended_with(windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None) -> Beginning | None:
+def ended_with(
+    windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None
+) -> InitialState | None:
     """What a daemon begins with: the state after the last flow of training."""
     parts: dict[str, WindowState | EvidenceState] = {"evidence": evidence, **({"windows": windows} if windows else {})}
     partitions = sorted(set[int]().union(*(part.partitions for part in parts.values())))
     kept = {n: {name: part.snapshot(n) for name, part in parts.items() if n in part.partitions} for n in partitions}
     clocks = [clock for part in parts.values() for n in kept if (clock := part.event_time_s(n)) is not None]
-    beginning = Beginning(max(clocks, default=0.0), kept)
+    beginning = InitialState(max(clocks, default=0.0), kept)
     if beginning.size > MAX_BYTES:
         tell(f"the state after training, {beginning.size >> 20} MiB, is too large to ship: daemons begin without it")
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from detector.models.manifest import Figure, Manifest
+from detector.bundle.manifest import Figure, Manifest
 
 HALF_FOUND = 0.5
 """Below this median share an attack is called mostly missed."""

@@ -27,8 +27,8 @@ from detector.alerts.readings import Readings
 from detector.alerts.suspicion import WAYS
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.wording import Told, Way, Weighed, tell
+from detector.bundle.loaded_model import LoadedModel
 from detector.errors import ConfigurationError
-from detector.models.bundle import LoadedModel
 from detector.net.community_id import community_id, protocol_number
 from detector.net.directions import directions_of
 from detector.printable import printable_json

@@ -14,9 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.decide import Decision
+from detector.bundle.loaded_model import LoadedModel
 from detector.models.base import Attribution
 from detector.models.baseline_ranges import BaselineRanges
-from detector.models.bundle import LoadedModel
 
 Deviation = Literal["high", "low", "usual"]
 """Where a value lies against its usual range; ``usual`` for one that is odd only together with others."""

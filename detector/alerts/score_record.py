@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.identity import record_ids
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
-from detector.models.bundle import LoadedModel
+from detector.bundle.loaded_model import LoadedModel
 from detector.printable import printable_lines
 from detector.records.flow import NO_PART, PART, FlowBatch
 from detector.transport.base import OutRecord, RawBatch

@@ -15,9 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from detector.bundle.files import read_bundle
+from detector.bundle.manifest import Manifest, decode_manifest
 from detector.errors import BundleError, RegistryError
-from detector.models.bundle import read_bundle
-from detector.models.manifest import Manifest, decode_manifest
 from detector.printable import printable
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry

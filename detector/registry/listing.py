@@ -1,7 +1,7 @@
 """What a version's manifest says of its files, known before any other of them is read: which there are, and how large.
 
 A stray file, or one that grew, would otherwise be read whole to be refused by its digest. All else of a manifest is
-checked by :mod:`detector.models.bundle`.
+checked by :mod:`detector.bundle.files`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from detector.bundle.manifest import MANIFEST, SIGNATURE
 from detector.errors import BundleError
-from detector.models.manifest import MANIFEST, SIGNATURE
 
 MAX_SIGNATURE_BYTES = 64 << 10
 

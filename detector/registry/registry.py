@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from detector.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES
 from detector.errors import BundleError, RegistryError
-from detector.models.manifest import MANIFEST, MAX_MANIFEST_BYTES
 from detector.registry.history import Entry, before, lineage, read_entries, write_entry
 from detector.registry.listing import allowed_files
 from detector.registry.names import ALIAS, CHAMPION, NAME, checked, checked_alias

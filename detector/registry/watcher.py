@@ -14,9 +14,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from detector.bundle.loaded_model import LoadedModel
 from detector.deadline import Deadline
 from detector.errors import BundleError, RegistryError
-from detector.models.bundle import LoadedModel
 from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.registry.registry import Registry, RegistryUnreachableError
 from detector.telemetry.events import Tell

@@ -28,8 +28,8 @@ from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
 from detector.alerts.suspicion import WAYS, Suspicion
 from detector.alerts.wording import Told
+from detector.bundle.files import read_bundle
 from detector.errors import ConfigurationError
-from detector.models.bundle import read_bundle
 from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, NO_PART, PART, ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch

@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from detector.bundle.manifest import decode_manifest
 from detector.cli import app
-from detector.models.manifest import decode_manifest
 from detector.registry.registry import Registry
 from tests.bundles import bundle, version_of
 

@@ -18,11 +18,12 @@ import polars as pl
 
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
+from detector.bundle.files import build_bundle, read_bundle
+from detector.bundle.loaded_model import LoadedModel
+from detector.bundle.manifest import TrainingData
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.judge import Judge
-from detector.models.bundle import LoadedModel, build_bundle, read_bundle
-from detector.models.manifest import TrainingData
 from detector.records.every_format import open_decoder
 from detector.telemetry.events import silent
 from detector.transport.base import Envelope, OutRecord, RawBatch

@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from detector.bundle.files import ARRAYS, read_bundle, seal_bundle
+from detector.bundle.loaded_model import LoadedModel
+from detector.bundle.manifest import decode_manifest
 from detector.dataset import Dataset
 from detector.errors import BundleError
-from detector.models.bundle import ARRAYS, LoadedModel, read_bundle, seal_bundle
 from detector.models.ensemble import SINGLE, Ensemble
-from detector.models.manifest import decode_manifest
 from detector.models.single_flows import SingleFlows
 from detector.records.flow import SCHEMA
 from tests.bundles import bundle, loaded

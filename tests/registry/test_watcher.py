@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from detector.bundle.files import read_bundle
+from detector.bundle.loaded_model import LoadedModel
 from detector.deadline import Deadline
 from detector.errors import BundleError
 from detector.every_metric import open_metrics
-from detector.models.bundle import LoadedModel, read_bundle
 from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.registry.registry import Registry
 from detector.registry.watcher import LONGEST_WAIT_S, ModelWatcher

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
 from detector.alerts.incidents import IncidentBook
+from detector.bundle.files import read_bundle
+from detector.bundle.loaded_model import LoadedModel
 from detector.errors import InputError
 from detector.judge import Judge
 from detector.memory import Memory
-from detector.models.bundle import LoadedModel, read_bundle
 from detector.records.flow import ROW, FlowBatch
 from detector.state.events import StateMissing
 from detector.state.keeper import StateKeeper

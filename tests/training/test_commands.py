@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from detector.bundle.files import read_bundle
 from detector.cli import app
-from detector.models.bundle import read_bundle
 from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
 from training.cli import KIND_NAMES

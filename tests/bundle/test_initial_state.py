@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from detector.alerts.alert import AlertWriter
 from detector.alerts.decide import Budget
 from detector.alerts.evidence import EvidenceState
-from detector.beginning import Beginning
+from detector.bundle.files import read_bundle
+from detector.bundle.initial_state import InitialState
+from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.errors import BundleError
 from detector.features.replay import features_of, fresh_windows
 from detector.judge import Judge
 from detector.kernels.clock import BEFORE_END_S, FARTHEST_S, STEPS_TENTATIVE
 from detector.memory import Memory
-from detector.models.bundle import LoadedModel, read_bundle
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring import score_flows
 from detector.state.events import StateBegun, StateLeft, StateUnfit
@@ -151,7 +152,7 @@ def test_files_begin_with_it_too() -> None:
     frame = flows.with_columns(pl.lit(0, pl.Int32).alias(SOURCE), pl.Series(OFFSET, range(FLOWS)))
     data = Dataset(frame, "zeek", ("conn.log",), "", {}, {})
     assert np.array_equal(score_flows(one, data).scores, one.model.score(in_one_piece(one, flows)))
-    damaged = replace(one, beginning=Beginning(DEFAULT_START, {0: {"windows": b"?"}}))
+    damaged = replace(one, beginning=InitialState(DEFAULT_START, {0: {"windows": b"?"}}))
     with pytest.raises(BundleError, match="train the model again"):
         score_flows(damaged, data)
     earlier = replace(data, frame=frame.with_columns(pl.col("ts") - 1_000.0))
@@ -189,7 +190,7 @@ def test_state_that_does_not_fit_is_told() -> None:
     """A model whose state cannot be restored is served all the same; the partition begins empty, and that is told."""
     one = model()
     assert one.beginning is not None
-    damaged = Beginning(one.beginning.ended_at, {n: {"windows": b"?"} for n in range(PARTITIONS)})
+    damaged = InitialState(one.beginning.ended_at, {n: {"windows": b"?"} for n in range(PARTITIONS)})
     told = told_of(replace(one, beginning=damaged), later(count=20))
     (unfit,) = [event for event in told if isinstance(event, StateUnfit)]
     assert (unfit.partition, unfit.model_version) == (0, one.version)
@@ -221,14 +222,14 @@ class Nothing:
 def test_any_bytes_are_refused(data: bytes) -> None:
     """Whatever bytes stand for it in a bundle, the end is a BundleError."""
     with pytest.raises(BundleError, match="train the model again"):
-        Beginning.decode(data)
+        InitialState.decode(data)
 
 
 def test_bytes_are_the_same_for_the_same_history() -> None:
     """Written and read it is the same, and training twice gives the same bytes."""
     one = model()
     assert one.beginning is not None
-    assert Beginning.decode(one.beginning.encode()) == one.beginning
+    assert InitialState.decode(one.beginning.encode()) == one.beginning
     windows = fresh_windows(one.extractor)
     features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows)
     again = ended_with(windows, EvidenceState())

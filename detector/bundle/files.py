@@ -1,9 +1,9 @@
 """The bundle: a model as a few files without code in them, checked in full before anything of it is used.
 
-``model.json`` is the manifest (``detector.models.manifest``), ``arrays.safetensors`` everything that was learnt, with
+``model.json`` is the manifest (``detector.bundle.manifest``), ``arrays.safetensors`` everything that was learnt, with
 names by part (``features.``, ``model.``, ``single.``, ``calibration.``, ``usual.``, ``incidents.``, ``self_test.``),
-``beginning.msgpack`` the state that training ended with (``detector.beginning``). Other files, such as ``card.html``,
-are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
+``beginning.msgpack`` the state that training ended with (``detector.bundle.initial_state``). Other files, such as
+``card.html``, are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
 
 Reading does no I/O and runs nothing from the files. Whatever bytes they hold, it ends in a model or in a BundleError.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -24,17 +23,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import CalibratedModel
-from detector.beginning import Beginning
-from detector.errors import BundleError, ConfigurationError
-from detector.features.extractor import FeatureExtractor
-from detector.features.spec import FeatureSpec
-from detector.models.arrays import broken, check_names, take
-from detector.models.base import Model
-from detector.models.baseline_ranges import BaselineRanges
-from detector.models.calibration import Calibration
-from detector.models.every_kind import KINDS
-from detector.models.manifest import (
+from detector.bundle.initial_state import InitialState
+from detector.bundle.loaded_model import LoadedModel
+from detector.bundle.manifest import (
     FORMAT_VERSION,
     MANIFEST,
     SIGNATURE,
@@ -46,6 +37,14 @@ from detector.models.manifest import (
     decode_manifest,
     is_plain_name,
 )
+from detector.errors import BundleError, ConfigurationError
+from detector.features.extractor import FeatureExtractor
+from detector.features.spec import FeatureSpec
+from detector.models.arrays import broken, check_names, take
+from detector.models.base import Model
+from detector.models.baseline_ranges import BaselineRanges
+from detector.models.calibration import Calibration
+from detector.models.every_kind import KINDS
 from detector.models.single_flows import SingleFlows, scores_by
 
 ARRAYS = "arrays.safetensors"
@@ -66,41 +65,6 @@ LIBRARIES = ("oddflow", "numpy", "numba", "polars", "scikit-learn", "pyod")
 _PARTS = ("features", "model", "single", "calibration", "usual", "incidents", "self_test")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedModel(CalibratedModel):
-    """A verified bundle, ready to score."""
-
-    manifest: Manifest
-    extractor: FeatureExtractor
-    usual: BaselineRanges
-    incidents: IncidentCalibration | None
-    """None where the flows that it was calibrated on had no times."""
-    self_test_rows: NDArray[np.float32]
-    beginning: Beginning | None = None
-    """None where training kept no state: of flows without addresses, or more of it than a bundle holds."""
-
-    @property
-    def name(self) -> str:
-        """The model's name in the registry."""
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        """Its version, sortable by time."""
-        return self.manifest.version
-
-    @property
-    def digest(self) -> str:
-        """sha256 in hex that stands for every byte of the bundle."""
-        return self.manifest.digest
-
-    def warm(self) -> None:
-        """Compile every kernel that it needs, so that the first batch does not wait."""
-        self.surprises(self.score(self.self_test_rows))
-        self.score(self.self_test_rows[:1])
-        self.model.explain(self.self_test_rows[:1])
-
-
 def build_bundle(
     *,
     name: str,
@@ -112,7 +76,7 @@ def build_bundle(
     usual: BaselineRanges | None = None,
     incidents: IncidentCalibration | None = None,
     single: SingleFlows | None = None,
-    beginning: Beginning | None = None,
+    beginning: InitialState | None = None,
     parameters: Mapping[str, Any] | None = None,
     seeds: Mapping[str, int] | None = None,
     quality: Mapping[str, Figure] | None = None,
@@ -209,7 +173,7 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
         incidents=IncidentCalibration.from_arrays(parts["incidents"]) if parts["incidents"] else None,
         self_test_rows=_self_test_rows(parts["self_test"], width, single=bool(parts["single"])),
         single=_single_flows(manifest.features, parts["single"], model),
-        beginning=Beginning.decode(files[BEGINNING]) if BEGINNING in files else None,
+        beginning=InitialState.decode(files[BEGINNING]) if BEGINNING in files else None,
     )
     _self_test(loaded, parts["self_test"])
     return loaded

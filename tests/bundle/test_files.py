@@ -16,13 +16,14 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from detector.bundle.files import ARRAYS, build_bundle, read_bundle, seal_bundle
+from detector.bundle.loaded_model import LoadedModel
+from detector.bundle.manifest import MANIFEST, TrainingData, decode_manifest
 from detector.errors import BundleError, ConfigurationError
 from detector.features.extractor import FeatureExtractor
 from detector.features.replay import features_of
-from detector.models.bundle import ARRAYS, LoadedModel, build_bundle, read_bundle, seal_bundle
 from detector.models.calibration import Calibration
 from detector.models.every_kind import KINDS
-from detector.models.manifest import MANIFEST, TrainingData, decode_manifest
 from tests.bundles import ordinary_flows
 from training.estimators import fit_estimator
 

@@ -35,7 +35,7 @@ class Beginnable(Protocol):
         ...
 
 
-class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class InitialState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """State by partition, and the event time at which it ends, seconds since 1970."""
 
     ended_at: float

@@ -1,0 +1,52 @@
+"""A verified bundle, ready to score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.alerts.incident_budget import IncidentCalibration
+from detector.alerts.suspect import CalibratedModel
+from detector.bundle.initial_state import InitialState
+from detector.bundle.manifest import (
+    Manifest,
+)
+from detector.features.extractor import FeatureExtractor
+from detector.models.baseline_ranges import BaselineRanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel(CalibratedModel):
+    """A verified bundle, ready to score."""
+
+    manifest: Manifest
+    extractor: FeatureExtractor
+    usual: BaselineRanges
+    incidents: IncidentCalibration | None
+    """None where the flows that it was calibrated on had no times."""
+    self_test_rows: NDArray[np.float32]
+    beginning: InitialState | None = None
+    """None where training kept no state: of flows without addresses, or more of it than a bundle holds."""
+
+    @property
+    def name(self) -> str:
+        """The model's name in the registry."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        """Its version, sortable by time."""
+        return self.manifest.version
+
+    @property
+    def digest(self) -> str:
+        """sha256 in hex that stands for every byte of the bundle."""
+        return self.manifest.digest
+
+    def warm(self) -> None:
+        """Compile every kernel that it needs, so that the first batch does not wait."""
+        self.surprises(self.score(self.self_test_rows))
+        self.score(self.self_test_rows[:1])
+        self.model.explain(self.self_test_rows[:1])
