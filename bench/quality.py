@@ -40,7 +40,7 @@ from bench.quality_sets import (
     simulated_days,
 )
 from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed, judged
-from detector.alerts.evidence import evidence_keys
+from detector.decisions.evidence import evidence_keys
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec

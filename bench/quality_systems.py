@@ -21,7 +21,7 @@ from sklearn.ensemble import IsolationForest as ScikitForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from bench.quality_sets import CONTAMINATION
-from detector.alerts.suspect import suspect
+from detector.decisions.assess import suspect
 from detector.features.extractor import build_spec
 from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec

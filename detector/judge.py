@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letters
-from detector.alerts.decide import Budget, Decision, decide
 from detector.alerts.events import BudgetSet, IncidentsTold
 from detector.alerts.explain import explain
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.score_record import score_records
-from detector.alerts.suspect import suspect
 from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.assess import suspect
+from detector.decisions.decide import Budget, Decision, decide
 from detector.drift import DriftMonitor
 from detector.drift_events import DriftSeen
 from detector.familiarity import Familiarity

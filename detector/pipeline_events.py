@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from detector.alerts.decide import Severity
+from detector.decisions.severity import Severity
 from detector.telemetry.events import passed
 from detector.telemetry.logs import Log
 from detector.telemetry.metrics import Metrics, Stage, from_zero

@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.decide import Budget
-from detector.alerts.evidence import EvidenceState
 from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
-from detector.alerts.suspect import suspect
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import OFFSET, SOURCE, Dataset
+from detector.decisions.assess import suspect
+from detector.decisions.decide import Budget
+from detector.decisions.evidence import EvidenceState
 from detector.errors import BundleError, InputError
 from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import WindowState

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceState, Surprises, evidence_keys
 from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.evidence import EvidenceState, Surprises, evidence_keys
 from detector.features.extra import EXTRA
 from detector.features.extractor import FeatureExtractor
 from detector.features.replay import fresh_windows

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspicion import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.budget import IncidentCalibration
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from detector.alerts.decide import Budget
-from detector.alerts.evidence import evidence_keys
 from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import Dataset
+from detector.decisions.decide import Budget
+from detector.decisions.evidence import evidence_keys
 from detector.familiarity import Raised
 from detector.printable import printable
 from detector.records.flow import LABEL

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
-from detector.alerts.suspicion import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 
 JUNCTION_S = 60.0
 """Between the end of what was moved back in time and the first flow."""

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceState
-from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import CalibratedModel, calibrate_incidents
-from detector.alerts.suspicion import Suspicion
+from detector.decisions.assess import CalibratedModel, calibrate_incidents
+from detector.decisions.assessment import Suspicion
+from detector.decisions.budget import IncidentCalibration
+from detector.decisions.evidence import EvidenceState
 from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor

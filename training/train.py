@@ -17,12 +17,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceState
-from detector.alerts.incident_budget import IncidentCalibration
 from detector.bundle.files import build_bundle
 from detector.bundle.initial_state import MAX_BYTES, InitialState
 from detector.bundle.manifest import TrainingData
 from detector.dataset import OFFSET, SOURCE, Dataset
+from detector.decisions.budget import IncidentCalibration
+from detector.decisions.evidence import EvidenceState
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.perflow import FAMILIES

@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.content import Content
-from detector.alerts.decide import Decision
 from detector.alerts.ecs import ecs
 from detector.alerts.explain import Explanations, explained, readable
 from detector.alerts.identity import record_ids
@@ -24,10 +23,11 @@ from detector.alerts.incidents import IncidentBook
 from detector.alerts.ocsf import ocsf
 from detector.alerts.rarity import Rarity
 from detector.alerts.readings import Readings
-from detector.alerts.suspicion import WAYS
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.wording import Told, Way, Weighed, tell
 from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.assessment import WAYS
+from detector.decisions.decide import Decision
 from detector.errors import ConfigurationError
 from detector.net.community_id import community_id, protocol_number
 from detector.net.directions import directions_of

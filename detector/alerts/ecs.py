@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from detector.alerts.content import Content
-from detector.alerts.decide import Severity
+from detector.decisions.severity import Severity
 
 ECS_VERSION = "8.17.0"
 

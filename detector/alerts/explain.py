@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.decide import Decision
 from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.decide import Decision
 from detector.models.base import Attribution
 from detector.models.baseline_ranges import BaselineRanges
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.alerts.content import Content
-from detector.alerts.decide import Severity
+from detector.decisions.severity import Severity
 
 OCSF_VERSION = "1.5.0"
 

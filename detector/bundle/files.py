@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from detector.alerts.incident_budget import IncidentCalibration
 from detector.bundle.initial_state import InitialState
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.manifest import (
@@ -37,6 +36,7 @@ from detector.bundle.manifest import (
     decode_manifest,
     is_plain_name,
 )
+from detector.decisions.budget import IncidentCalibration
 from detector.errors import BundleError, ConfigurationError
 from detector.features.extractor import FeatureExtractor
 from detector.features.spec import FeatureSpec

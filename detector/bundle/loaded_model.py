@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspect import CalibratedModel
 from detector.bundle.initial_state import InitialState
 from detector.bundle.manifest import (
     Manifest,
 )
+from detector.decisions.assess import CalibratedModel
+from detector.decisions.budget import IncidentCalibration
 from detector.features.extractor import FeatureExtractor
 from detector.models.baseline_ranges import BaselineRanges
 

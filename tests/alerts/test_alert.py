@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator
 
 from detector.alerts import alert as module
 from detector.alerts.alert import AlertWriter, build_alerts, readings_of
-from detector.alerts.decide import Budget, Decision, Severity, continued, decide, severity
 from detector.alerts.ecs import RISK
 from detector.alerts.explain import Explanations, explain, top_features
 from detector.alerts.identity import NAMESPACE, record_ids
@@ -26,9 +25,11 @@ from detector.alerts.incident import RULES
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
-from detector.alerts.suspicion import WAYS, Suspicion
 from detector.alerts.wording import Told
 from detector.bundle.files import read_bundle
+from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.decide import Budget, Decision, continued, decide
+from detector.decisions.severity import Severity, severity
 from detector.errors import ConfigurationError
 from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, NO_PART, PART, ROW, FlowBatch

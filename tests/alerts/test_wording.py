@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.alerts.decide import Severity
 from detector.alerts.explain import readable
 from detector.alerts.quantities import rounded, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
-from detector.alerts.suspicion import WAYS
 from detector.alerts.wording import MOST_CHARACTERS, Told, Way, Weighed, tell
+from detector.decisions.assessment import WAYS
+from detector.decisions.severity import Severity
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.alerts.alert import AlertWriter
-from detector.alerts.decide import Budget
-from detector.alerts.evidence import EvidenceState
 from detector.bundle.files import read_bundle
 from detector.bundle.initial_state import InitialState
 from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import OFFSET, SOURCE, Dataset
+from detector.decisions.decide import Budget
+from detector.decisions.evidence import EvidenceState
 from detector.errors import BundleError
 from detector.features.replay import features_of, fresh_windows
 from detector.judge import Judge

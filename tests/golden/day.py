@@ -17,10 +17,10 @@ import numpy as np
 import polars as pl
 
 from detector.alerts.alert import AlertWriter
-from detector.alerts.decide import Budget
 from detector.bundle.files import build_bundle, read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.manifest import TrainingData
+from detector.decisions.decide import Budget
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.judge import Judge

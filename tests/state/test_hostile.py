@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.alerts.alert import AlertWriter
-from detector.alerts.decide import Budget
 from detector.alerts.incidents import IncidentBook
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.decide import Budget
 from detector.errors import InputError
 from detector.judge import Judge
 from detector.memory import Memory

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import evidence_keys
-from detector.alerts.incident_budget import DAY_S, IncidentCalibration
-from detector.alerts.suspicion import Suspicion
+from detector.decisions.assessment import Suspicion
+from detector.decisions.budget import DAY_S, IncidentCalibration
+from detector.decisions.evidence import evidence_keys
 from detector.net.directions import directions_of
 from tests.training.test_commands import FORMAT, run, write
 from training.calibration_audit import DEEP, as_rows, as_text, oddest

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.alerts.evidence import EvidenceKeys, Surprises
+from detector.decisions.evidence import EvidenceKeys, Surprises
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
 from training.incidents import Passing, unseen_suspicion

@@ -1,7 +1,7 @@
 """Which rows are alerts, and how severe each is: scores held against an alert budget.
 
 **Alerts** are the rows that the budget in *false incidents per day* raises by their surprise, evidence or breadth
-(:mod:`detector.alerts.evidence`, :mod:`detector.alerts.incident_budget`). Where the budget is given as a share of
+(:mod:`detector.decisions.evidence`, :mod:`detector.decisions.budget`). Where the budget is given as a share of
 flows or in alerts per hour, or the model has no calibration of incidents since its flows had no times, they are the
 rows whose score reaches the calibration's threshold for it.
 
@@ -14,36 +14,21 @@ the false incidents per day that an alert tells are never fewer than the calibra
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspicion import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.budget import IncidentCalibration
+from detector.decisions.severity import Severity, severity
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail, score_at
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
-
-
-class Severity(IntEnum):
-    """OCSF's ``severity_id``, and by ``.word`` the name that metrics and documents use."""
-
-    LOW = 2
-    MEDIUM = 3
-    HIGH = 4
-    CRITICAL = 5
-
-    @property
-    def word(self) -> str:
-        """Such as ``low``."""
-        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +162,3 @@ def continued(
     beyond = np.minimum(tail.beyond(np.maximum(scores, tail.begin)), tail.supported)
     shares: NDArray[np.float64] = p_values * np.exp(-beyond)
     return shares
-
-
-def severity(shares: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
-    """Grade alerts of such :func:`continued` shares, shape (alerts,), against the budget as a share of rows."""
-    with np.errstate(divide="ignore"):
-        decades = math.log10(max(budget, 1e-12)) - np.log10(shares)
-    steps = np.clip(np.floor(decades), 0, Severity.CRITICAL - Severity.LOW)
-    graded: NDArray[np.int64] = Severity.LOW + steps.astype(np.int64)
-    return graded

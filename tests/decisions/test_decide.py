@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.alerts.decide import Budget, IncidentRule, Severity, decide
-from detector.alerts.incident_budget import DAY_S, IncidentCalibration
-from detector.alerts.suspicion import Suspicion
+from detector.decisions.assessment import Suspicion
+from detector.decisions.budget import DAY_S, IncidentCalibration
+from detector.decisions.decide import Budget, IncidentRule, decide
+from detector.decisions.severity import Severity
 from detector.errors import ConfigurationError
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail

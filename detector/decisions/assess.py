@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
-from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspicion import Suspicion
+from detector.decisions.assessment import Suspicion
+from detector.decisions.budget import IncidentCalibration
+from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 from detector.errors import InputError
 from detector.models.base import Model
 from detector.models.calibration import Calibration

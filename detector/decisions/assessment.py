@@ -16,7 +16,7 @@ class Suspicion:
     surprise: NDArray[np.float64]
     """Of each flow by itself: −ln p; to a known target at most that of the flow alone."""
     evidence: NDArray[np.float64]
-    """Of its target, with it: see :mod:`detector.alerts.evidence`."""
+    """Of its target, with it: see :mod:`detector.decisions.evidence`."""
     breadth: NDArray[np.float64]
     """Of the new targets of its source, with it; likewise."""
 

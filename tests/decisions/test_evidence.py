@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.alerts.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys, keys_of_arrivals
+from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys, keys_of_arrivals
 from detector.errors import InputError
 from detector.features.windows_keys import arrivals_of
 from tests.features.flows import flows

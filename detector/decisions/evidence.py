@@ -39,7 +39,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.suspicion import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Suspicion
 from detector.features.windows_kernel import FAR, NEAR, halved, mixed
 from detector.features.windows_keys import Arrivals, hashes_of
 from detector.kernels.clock import (

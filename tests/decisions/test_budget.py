@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.alerts.incident_budget import IncidentCalibration
-from detector.alerts.suspicion import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.budget import IncidentCalibration
 from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
 

@@ -1,0 +1,1 @@
+"""Which scores are worth telling: how odd flows are with what came before, held against a budget."""
