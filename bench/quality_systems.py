@@ -21,7 +21,7 @@ from sklearn.ensemble import IsolationForest as ScikitForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from bench.quality_sets import CONTAMINATION
-from detector.decisions.assess import suspect
+from detector.decisions.assess import assess
 from detector.features.extractor import build_spec
 from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec
@@ -101,7 +101,7 @@ def judged(  # noqa: PLR0917 - what is learnt from, what is tried
     watched = Watched.of(flows["ts"].to_numpy(), ends_of(flows))
     learnt = learn(flows, choice, spec or build_spec(windows=default_windows()), learning, watched, came_by)
     scores = learnt.judging.score(features_of(learnt.extractor, tried, learnt.windows, tried_by))
-    found = suspect(tried, learnt.judging.surprises(scores), learnt.evidence, tried_by)
+    found = assess(tried, learnt.judging.surprises(scores), learnt.evidence, tried_by)
     rates = None if learnt.incidents is None else learnt.incidents.rates(found, directions_of(tried))
     return scores.overall, rates
 

@@ -19,7 +19,7 @@ from detector.alerts.explain import explain
 from detector.alerts.incident_document import write_incidents
 from detector.alerts.score_record import score_records
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.assess import suspect
+from detector.decisions.assess import assess
 from detector.decisions.decide import Budget, Decision, decide
 from detector.drift import DriftMonitor
 from detector.drift_events import DriftSeen
@@ -174,8 +174,8 @@ class Judge:
         if self._rule is None:
             return decide(scores.overall, self.model.calibration, self._budget)
         keys, partitions = self.memory.evidence_keys(flows.frame), raw.partitions[flows.rows]
-        suspicion = suspect(flows.frame, self.model.surprises(scores), self.memory.evidence, partitions, keys)
-        return self._rule.decide(flows.frame, scores.overall, suspicion)
+        assessment = assess(flows.frame, self.model.surprises(scores), self.memory.evidence, partitions, keys)
+        return self._rule.decide(flows.frame, scores.overall, assessment)
 
     def _alerts(
         self,

@@ -13,7 +13,7 @@ from detector.alerts.score_record import told_parts
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import OFFSET, SOURCE, Dataset
-from detector.decisions.assess import suspect
+from detector.decisions.assess import assess
 from detector.decisions.decide import Budget
 from detector.decisions.evidence import EvidenceState
 from detector.errors import BundleError, InputError
@@ -89,7 +89,7 @@ def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evide
     p_values = model.calibration.p_values(scores.overall)
     if model.incidents is None:
         return Scored(scores.overall, p_values, None)
-    found = suspect(frame, model.surprises(scores), evidence, _partitions(model, data))
+    found = assess(frame, model.surprises(scores), evidence, _partitions(model, data))
     directions = directions_of(frame, model.extractor.inside)
     return Scored(scores.overall, p_values, model.incidents.rates(found, directions))
 

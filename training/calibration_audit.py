@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
@@ -25,7 +25,7 @@ MOST = 20
 
 
 def oddest(
-    frame: pl.DataFrame, suspicion: Suspicion, incidents: IncidentCalibration, inside: Networks = NOWHERE
+    frame: pl.DataFrame, assessment: Assessment, incidents: IncidentCalibration, inside: Networks = NOWHERE
 ) -> pl.DataFrame:
     """Who stands out among calibration flows (rows in order of time), by whichever of source or destination is in more.
 
@@ -34,8 +34,8 @@ def oddest(
     and its ``false_incidents_per_day``, the budget that just raises it.
     """
     directions = directions_of(frame, inside)
-    rates = incidents.rates(suspicion, directions)
-    ways = np.array(WAYS)[incidents.ways(suspicion, directions)]
+    rates = incidents.rates(assessment, directions)
+    ways = np.array(WAYS)[incidents.ways(assessment, directions)]
     deepest = incidents.incidents[:DEEP][-1] / incidents.days
     target = pl.struct("src_ip", "dst_ip", "dst_port")
     raised = (

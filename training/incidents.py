@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Assessment
 from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 
 JUNCTION_S = 60.0
@@ -50,7 +50,7 @@ class Passing:
         """Of a frame of flows, with what is known of each."""
         return cls(evidence_keys(frame), frame["ts"].to_numpy(), surprises, partitions, known, stretches)
 
-    def pass_through(self, state: EvidenceState, rows: NDArray[np.intp], moved_s: float = 0.0) -> Suspicion:
+    def pass_through(self, state: EvidenceState, rows: NDArray[np.intp], moved_s: float = 0.0) -> Assessment:
         """Weigh these rows in ``state``, so many seconds before their time, and add them to it."""
         return state.update(
             EvidenceKeys(*(keys[rows] for keys in self.keys)),
@@ -66,12 +66,12 @@ class Passing:
         return state
 
 
-def unseen_suspicion(passing: Passing, span_s: float) -> Suspicion:
+def unseen_assessment(passing: Passing, span_s: float) -> Assessment:
     """How odd each flow is, by what went before it in its stretch and all that is in the others.
 
     From the first flow to the last are ``span_s`` seconds; the few whose times are beyond that count as near them.
     """
-    found = Suspicion(*(np.zeros(len(passing.ts)) for _ in WAYS))
+    found = Assessment(*(np.zeros(len(passing.ts)) for _ in WAYS))
     if not len(passing.ts):
         return found
     moved = span_s + JUNCTION_S

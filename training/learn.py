@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.decisions.assess import CalibratedModel, calibrate_incidents
-from detector.decisions.assessment import Suspicion
+from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.evidence import EvidenceState
 from detector.errors import InputError
@@ -28,7 +28,7 @@ from detector.features.windows_keys import hashes_of
 from detector.net.directions import directions_of
 from detector.transport.kafka.partitioner import partitions_of
 from training.flow_features import training_features
-from training.incidents import Passing, unseen_suspicion
+from training.incidents import Passing, unseen_assessment
 from training.member_weights import shares
 from training.novelty import met_anew
 from training.single_flows import Judged, calibrated
@@ -92,7 +92,7 @@ class Learnt:
     incidents: IncidentCalibration | None
     calm: NDArray[np.intp]
     """Places of the rows that it is calibrated on."""
-    suspicion: Suspicion | None
+    assessment: Assessment | None
     """Of these; None where flows have no addresses."""
 
     @property
@@ -159,7 +159,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
         evidence=EvidenceState(),
         incidents=None,
         calm=rows[calm],
-        suspicion=None,
+        assessment=None,
     )
     if not addresses:
         return learnt
@@ -206,11 +206,11 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
         frame[rows], learnt.judging.surprises(few), partitions[rows], learnt.known[among], cut.number[among]
     )
     calm = np.flatnonzero(choice.calm[rows])
-    suspicion = unseen_suspicion(passing, watched.end - watched.start).take(calm)
+    assessment = unseen_assessment(passing, watched.end - watched.start).take(calm)
     seconds = learnt.judging.calibration.seconds
     inside = learnt.extractor.inside
     held = frame[rows[calm]]
     directions = directions_of(held, inside)
     met = np.flatnonzero(met_anew(hashes_of(held["src_ip"]), directions, passing.stretches[calm], len(cut.ranges)))
-    incidents = calibrate_incidents(held[met], suspicion.take(met), inside, seconds)
-    return replace(learnt, evidence=passing.ended_with(), suspicion=suspicion, incidents=incidents)
+    incidents = calibrate_incidents(held[met], assessment.take(met), inside, seconds)
+    return replace(learnt, evidence=passing.ended_with(), assessment=assessment, incidents=incidents)

@@ -201,8 +201,8 @@ def train(
     tell(f"calibrated on {len(learnt.calm):,} flows, watched for {span(learnt.judging.calibration.seconds)}")
     seen, usual = learnt.matrix, learnt.matrix if learnt.known.all() else learnt.matrix[learnt.known]
     stand_out = None
-    if learnt.incidents is not None and learnt.suspicion is not None:
-        stand_out = oddest(frame[learnt.calm], learnt.suspicion, learnt.incidents, learnt.extractor.inside)
+    if learnt.incidents is not None and learnt.assessment is not None:
+        stand_out = oddest(frame[learnt.calm], learnt.assessment, learnt.incidents, learnt.extractor.inside)
     return Trained(
         recipe=recipe,
         extractor=learnt.extractor,

@@ -233,10 +233,10 @@ def _content(  # noqa: PLR0917 - the columns of one alert
 
 def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     """Why each alert was raised, in the budget's terms."""
-    if decision.suspicion is None or decision.rates is None:
+    if decision.assessment is None or decision.rates is None:
         return [None] * len(decision.rows)
     names = (*WAYS, "false_incidents_per_day")
-    values = np.stack([*decision.suspicion.values(), decision.rates], axis=1).tolist()
+    values = np.stack([*decision.assessment.values(), decision.rates], axis=1).tolist()
     return [dict(zip(names, each, strict=True)) for each in values]
 
 
@@ -244,7 +244,7 @@ def _ways(decision: Decision) -> list[Way]:
     """By what each alert is oddest."""
     if decision.ways is None:
         return [Way()] * len(decision.rows)
-    surprises = [None] * len(decision.rows) if decision.suspicion is None else decision.suspicion.surprise.tolist()
+    surprises = [None] * len(decision.rows) if decision.assessment is None else decision.assessment.surprise.tolist()
     return [Way(WAYS[place], surprise) for place, surprise in zip(decision.ways.tolist(), surprises, strict=True)]
 
 

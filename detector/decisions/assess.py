@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import Suspicion
+from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 from detector.errors import InputError
@@ -41,13 +41,13 @@ class CalibratedModel:
         return Surprises(overall, surprise_of(scores.single, self.single.calibration))
 
 
-def suspect(
+def assess(
     frame: pl.DataFrame,
     surprises: Surprises,
     state: EvidenceState,
     partitions: NDArray[np.int32] | None = None,
     keys: EvidenceKeys | None = None,
-) -> Suspicion:
+) -> Assessment:
     """Weigh flows in record order, and add them to ``state``.
 
     ``keys`` are their ``evidence_keys``, where they are known already.
@@ -57,7 +57,7 @@ def suspect(
 
 
 def calibrate_incidents(
-    frame: pl.DataFrame, suspicion: Suspicion, inside: Networks = NOWHERE, seconds: float | None = None
+    frame: pl.DataFrame, assessment: Assessment, inside: Networks = NOWHERE, seconds: float | None = None
 ) -> IncidentCalibration | None:
     """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time.
 
@@ -67,7 +67,7 @@ def calibrate_incidents(
     """
     try:
         return IncidentCalibration.fit(
-            evidence_keys(frame).targets, directions_of(frame, inside), frame["ts"].to_numpy(), suspicion, seconds
+            evidence_keys(frame).targets, directions_of(frame, inside), frame["ts"].to_numpy(), assessment, seconds
         )
     except InputError:
         return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Suspicion:
+class Assessment:
     """How odd flows are; shape (rows,) each, in nats."""
 
     surprise: NDArray[np.float64]
@@ -29,5 +29,5 @@ class Suspicion:
         return tuple(getattr(self, name) for name in WAYS)
 
 
-WAYS = tuple(field.name for field in fields(Suspicion))
+WAYS = tuple(field.name for field in fields(Assessment))
 """The ways to be raised, which have equal shares of the budget."""

@@ -26,7 +26,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Assessment
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
@@ -85,7 +85,7 @@ class IncidentCalibration:
         keys: NDArray[np.uint64],
         directions: NDArray[np.int64],
         ts: NDArray[np.float64],
-        suspicion: Suspicion,
+        assessment: Assessment,
         seconds: float | None = None,
     ) -> Self:
         """Learn from calibration flows (rows,), in any order; they span ``seconds``, None for what ``ts`` spans.
@@ -108,11 +108,11 @@ class IncidentCalibration:
                 members.append(rows)
         tops = {
             way: np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
-            for way, values in zip(WAYS, suspicion.values(), strict=True)
+            for way, values in zip(WAYS, assessment.values(), strict=True)
         }
         bare = cls(**tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
         depths = np.full(len(distinct), np.inf)
-        np.minimum.at(depths, number, bare._depths(suspicion, directions).min(axis=0))
+        np.minimum.at(depths, number, bare._depths(assessment, directions).min(axis=0))
         depth = np.arange(1, tops["surprise"].shape[1] + 1)
         raised = np.searchsorted(np.sort(depths), depth, side="right")
         # Keys that tie, and all beyond the last that is kept, share one depth: a table has no more than d at depth d.
@@ -134,26 +134,26 @@ class IncidentCalibration:
         """The directions that have a table of their own."""
         return [name for name, table in zip(DIRECTIONS, self.tables.tolist(), strict=True) if table]
 
-    def rates(self, suspicion: Suspicion, directions: NDArray[np.int64]) -> NDArray[np.float64]:
+    def rates(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give the budget, in false incidents per day, that just raises each flow (rows,); the odder, the lower."""
-        depth: NDArray[np.float64] = self._depths(suspicion, directions).min(axis=0)
+        depth: NDArray[np.float64] = self._depths(assessment, directions).min(axis=0)
         within = np.interp(depth, np.arange(1.0, len(self.incidents) + 1.0), self.incidents.astype(np.float64))
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
         return rates / self.days
 
-    def ways(self, suspicion: Suspicion, directions: NDArray[np.int64]) -> NDArray[np.intp]:
+    def ways(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.intp]:
         """The place among WAYS of that by which each flow is oddest (rows,); the first of several."""
-        ways: NDArray[np.intp] = np.argmin(self._depths(suspicion, directions), axis=0)
+        ways: NDArray[np.intp] = np.argmin(self._depths(assessment, directions), axis=0)
         return ways
 
-    def _depths(self, suspicion: Suspicion, directions: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _depths(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.float64]:
         """How many keys of its table reach each flow's value; shape (ways, rows)."""
         tables = self.tables[directions]
         depths = np.empty((len(WAYS), len(tables)))
         for table in np.unique(tables).tolist():
             rows = np.flatnonzero(tables == table)
             for place, way in enumerate(WAYS):
-                depths[place, rows] = _depth(way, getattr(self, way)[table], getattr(suspicion, way)[rows])
+                depths[place, rows] = _depth(way, getattr(self, way)[table], getattr(assessment, way)[rows])
         return depths
 
     def thresholds(self, incidents_per_day: float) -> dict[str, NDArray[np.float64]]:

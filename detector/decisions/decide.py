@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.severity import Severity, severity
 from detector.models.calibration import Calibration
@@ -74,7 +74,7 @@ class Decision:
     """Values of :class:`Severity`."""
     thresholds: NDArray[np.float64]
     """The score from which each is an alert by itself; a flow to a known target may score more, and yet be none."""
-    suspicion: Suspicion | None = None
+    assessment: Assessment | None = None
     """Of the same rows, where incidents are what the budget counts."""
     rates: NDArray[np.float64] | None = None
     """False incidents per day that raise each row, likewise; no fewer than the calibration supports."""
@@ -132,12 +132,12 @@ class IncidentRule:
         least = {way: float(of.min()) for way, of in thresholds.items()}
         return cls(calibration, incidents, per_day, least, scores, inside)
 
-    def decide(self, frame: pl.DataFrame, scores: NDArray[np.float64], suspicion: Suspicion) -> Decision:
-        """Choose the alerts among the flows of ``frame``; ``scores`` and ``suspicion`` are theirs."""
+    def decide(self, frame: pl.DataFrame, scores: NDArray[np.float64], assessment: Assessment) -> Decision:
+        """Choose the alerts among the flows of ``frame``; ``scores`` and ``assessment`` are theirs."""
         # All that can be raised, cheaply; direction and rate, which decides, are told of these alone.
-        reached = [getattr(suspicion, way) >= value for way, value in self.least.items()]
+        reached = [getattr(assessment, way) >= value for way, value in self.least.items()]
         likely = np.flatnonzero(np.logical_or.reduce(reached))
-        directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely], self.inside), suspicion.take(likely)
+        directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely], self.inside), assessment.take(likely)
         rates = self.incidents.rates(few, directions)
         raised = np.flatnonzero(rates <= self.per_day)
         rows, rates, directions, few = likely[raised], rates[raised], directions[raised], few.take(raised)

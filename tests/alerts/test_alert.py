@@ -27,7 +27,7 @@ from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
 from detector.alerts.wording import Told
 from detector.bundle.files import read_bundle
-from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Assessment
 from detector.decisions.decide import Budget, Decision, continued, decide
 from detector.decisions.severity import Severity, severity
 from detector.errors import ConfigurationError
@@ -245,7 +245,7 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         np.full(count, 0.04),
         np.full(count, 3),
         np.full(count, 2.0),
-        suspicion=Suspicion(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
+        assessment=Assessment(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
         rates=np.geomspace(1e-9, 10.0, count),
         ways=np.arange(count) % len(WAYS),
     )
@@ -390,7 +390,7 @@ def test_what_the_past_raised_says_so(way: str, words: str) -> None:
         np.full(4, 0.04),
         np.full(4, 3),
         thresholds=np.full(4, 2.0),
-        suspicion=Suspicion(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
+        assessment=Assessment(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
         rates=np.full(4, 2.5),
         ways=np.full(4, WAYS.index(way)),
     )

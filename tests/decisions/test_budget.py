@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Suspicion
+from detector.decisions.assessment import WAYS, Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
 
 
-def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0) -> Suspicion:
+def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0) -> Assessment:
     """Flows that are so odd."""
-    return Suspicion(
+    return Assessment(
         *(np.array(values) for values in np.broadcast_arrays(*map(np.atleast_1d, (surprise, evidence, breadth))))
     )
 
@@ -33,9 +33,9 @@ def going(direction: int, flows: int) -> NDArray[np.int64]:
     return np.full(flows, direction, np.int64)
 
 
-def rates(learnt: IncidentCalibration, suspicion: Suspicion, direction: int = OUTBOUND) -> NDArray[np.float64]:
+def rates(learnt: IncidentCalibration, assessment: Assessment, direction: int = OUTBOUND) -> NDArray[np.float64]:
     """What flows of one direction cost."""
-    return learnt.rates(suspicion, going(direction, len(suspicion.surprise)))
+    return learnt.rates(assessment, going(direction, len(assessment.surprise)))
 
 
 def calm_day(seed: int = 0, keys: int = 300, flows: int = 5000) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def calm_day(seed: int = 0, keys: int = 300, flows: int = 5000) -> dict[str, Any
         "keys": drawn.astype(np.uint64),
         "directions": np.where(drawn % 3 > 0, OUTBOUND, INTERNAL),
         "ts": 1.7e9 + np.sort(rng.uniform(0, DAY_S - 1, flows)),
-        "suspicion": odd(
+        "assessment": odd(
             rng.exponential(1.0, flows),
             np.maximum(rng.exponential(1.0, flows) - 3.0, 0.0),
             np.maximum(rng.exponential(1.0, flows) - 4.0, 0.0),
@@ -60,7 +60,7 @@ def test_budget_is_kept_where_it_was_learnt(seed: int, budget: float) -> None:
     """On the calibration's own day no more keys are raised than the budget has, and fewer by less than one step is."""
     day = calm_day(seed)
     learnt = IncidentCalibration.fit(**day, seconds=DAY_S)
-    raised = learnt.rates(day["suspicion"], day["directions"]) <= budget
+    raised = learnt.rates(day["assessment"], day["directions"]) <= budget
     assert budget - 2 * len(WAYS) < len(np.unique(day["keys"][raised])) <= budget
 
 
@@ -77,9 +77,9 @@ def test_noisy_pair_hides_no_scan() -> None:
     """A benign pair with all the evidence there can be costs one step, and leaves surprise's threshold alone."""
     day, budget = calm_day(), 12.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth = day["suspicion"].values()
+    surprise, evidence, breadth = day["assessment"].values()
     loud = odd(surprise, np.where(day["keys"] == 7, 200.0, evidence), breadth)
-    noisy = IncidentCalibration.fit(**(day | {"suspicion": loud}))
+    noisy = IncidentCalibration.fit(**(day | {"assessment": loud}))
     assert rates(quiet, odd(9.0))[0] <= budget
     for scan in (odd(9.0), odd(evidence=9.0), odd(breadth=9.0)):
         assert rates(noisy, scan)[0] <= budget
@@ -89,10 +89,10 @@ def test_noisy_direction_hides_nothing_in_another() -> None:
     """Where all that goes out is far odder than before, what is raised among inside hosts stays nearly the same."""
     day, budget = calm_day(), 10.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth = day["suspicion"].values()
+    surprise, evidence, breadth = day["assessment"].values()
     out = day["directions"] == OUTBOUND
     noisy = IncidentCalibration.fit(
-        **(day | {"suspicion": odd(np.where(out, surprise + 20.0, surprise), evidence, breadth)})
+        **(day | {"assessment": odd(np.where(out, surprise + 20.0, surprise), evidence, breadth)})
     )
     inside, outside = (noisy.thresholds(budget)["surprise"][place] for place in (INTERNAL, OUTBOUND))
     assert outside > 20.0
@@ -105,8 +105,8 @@ def test_direction_of_few_keys_is_held_against_all() -> None:
     day = calm_day(keys=3 * LEAST_KEYS - 3)
     learnt = IncidentCalibration.fit(**day)
     assert learnt.apart == ["outbound"]
-    suspicion = odd(np.linspace(0.0, 20.0, 50))
-    assert np.array_equal(rates(learnt, suspicion, INTERNAL), rates(learnt, suspicion, DIRECTIONS.index("inbound")))
+    assessment = odd(np.linspace(0.0, 20.0, 50))
+    assert np.array_equal(rates(learnt, assessment, INTERNAL), rates(learnt, assessment, DIRECTIONS.index("inbound")))
     with_more = IncidentCalibration.fit(**calm_day(keys=3 * LEAST_KEYS + 3))
     assert with_more.apart == ["outbound", "internal"]
 
@@ -143,7 +143,7 @@ def test_arrays_round_trip() -> None:
     day = calm_day()
     learnt = IncidentCalibration.fit(**day)
     again = IncidentCalibration.from_arrays(learnt.to_arrays())
-    flows = day["suspicion"], day["directions"]
+    flows = day["assessment"], day["directions"]
     assert np.array_equal(again.rates(*flows), learnt.rates(*flows))
 
 
@@ -208,7 +208,7 @@ def test_beyond_what_calibration_saw_rates_fall_no_steeper_than_supported() -> N
     """Where it saw hardly any: a nat of surprise e-fold, sums by the fourth power, and what one flow brings is none."""
     day = calm_day()
     nearly_none = np.where(day["keys"] < 3, 1.0, 0.0)
-    learnt = IncidentCalibration.fit(**(day | {"suspicion": odd(nearly_none, nearly_none, nearly_none)}))
+    learnt = IncidentCalibration.fit(**(day | {"assessment": odd(nearly_none, nearly_none, nearly_none)}))
     assert rates(learnt, odd(2.0))[0] / rates(learnt, odd(3.0))[0] == pytest.approx(np.e)
     for way in ("evidence", "breadth"):
         single, most, twice = rates(learnt, odd(**{way: [1.5, 12.0, 24.0]}))

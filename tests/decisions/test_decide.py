@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.decisions.assessment import Suspicion
+from detector.decisions.assessment import Assessment
 from detector.decisions.budget import DAY_S, IncidentCalibration
 from detector.decisions.decide import Budget, IncidentRule, decide
 from detector.decisions.severity import Severity
@@ -94,24 +94,24 @@ def test_a_budget_by_the_hour_needs_time() -> None:
         decide(BENIGN, timeless, Budget(alerts_per_hour=1.0))
 
 
-def day_of_two_directions() -> tuple[pl.DataFrame, Suspicion, IncidentCalibration]:
+def day_of_two_directions() -> tuple[pl.DataFrame, Assessment, IncidentCalibration]:
     """A day of benign flows, each of a target of its own: those that go out are far odder than those that stay in."""
     rng = np.random.default_rng(3)
     count, nothing = 600, np.zeros(600)
     out = np.arange(count) % 2 == 0
     frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": np.where(out, "198.51.100.1", "10.0.0.2").tolist()})
-    suspicion = Suspicion(rng.exponential(1.0, count) + np.where(out, 10.0, 0.0), nothing, nothing)
+    assessment = Assessment(rng.exponential(1.0, count) + np.where(out, 10.0, 0.0), nothing, nothing)
     keys, ts = np.arange(count, dtype=np.uint64), np.linspace(0.0, DAY_S - 1.0, count)
-    return frame, suspicion, IncidentCalibration.fit(keys, directions_of(frame), ts, suspicion, seconds=DAY_S)
+    return frame, assessment, IncidentCalibration.fit(keys, directions_of(frame), ts, assessment, seconds=DAY_S)
 
 
 def test_each_direction_has_a_threshold_of_its_own() -> None:
     """What is odd among inside hosts is raised, though flows that go out are as odd all day and are not."""
-    frame, suspicion, incidents = day_of_two_directions()
-    decision = IncidentRule.of(CALIBRATION, incidents, 10.0).decide(frame, np.zeros(len(frame)), suspicion)
+    frame, assessment, incidents = day_of_two_directions()
+    decision = IncidentRule.of(CALIBRATION, incidents, 10.0).decide(frame, np.zeros(len(frame)), assessment)
     inside = decision.rows[decision.rows % 2 == 1]
     assert 0 < len(inside) < len(decision.rows) <= 10
-    assert suspicion.surprise[inside].max() < 10.0 <= suspicion.surprise[::2].min()
+    assert assessment.surprise[inside].max() < 10.0 <= assessment.surprise[::2].min()
     by_row = dict(zip((decision.rows % 2).tolist(), decision.thresholds.tolist(), strict=True))
     assert by_row[1] < by_row[0]
 
@@ -120,13 +120,13 @@ def test_each_direction_has_a_threshold_of_its_own() -> None:
 @given(st.integers(0, 600), st.integers(0, 600))
 def test_incidents_do_not_depend_on_the_batch(first: int, second: int) -> None:
     """Batches cut anywhere, empty ones too, raise the same flows with the same severities."""
-    frame, suspicion, incidents = day_of_two_directions()
+    frame, assessment, incidents = day_of_two_directions()
     rule, scores = IncidentRule.of(CALIBRATION, incidents, 30.0), np.zeros(len(frame))
-    whole = rule.decide(frame, scores, suspicion)
+    whole = rule.decide(frame, scores, assessment)
     cuts = [0, *sorted((first, second)), len(frame)]
     rows, grades = [], []
     for begin, end in itertools.pairwise(cuts):
-        part = rule.decide(frame[begin:end], scores[begin:end], suspicion.take(np.arange(begin, end)))
+        part = rule.decide(frame[begin:end], scores[begin:end], assessment.take(np.arange(begin, end)))
         rows += (part.rows + begin).tolist()
         grades += part.severity.tolist()
     assert (rows, grades) == (whole.rows.tolist(), whole.severity.tolist())
@@ -135,10 +135,10 @@ def test_incidents_do_not_depend_on_the_batch(first: int, second: int) -> None:
 @pytest.mark.parametrize("place", [0, 3, 12])
 def test_a_flow_at_the_budget_itself_is_raised(place: int) -> None:
     """A budget of just so many false incidents raises the flow that costs so many, and none that costs more."""
-    frame, suspicion, incidents = day_of_two_directions()
-    rates = incidents.rates(suspicion, directions_of(frame))
+    frame, assessment, incidents = day_of_two_directions()
+    rates = incidents.rates(assessment, directions_of(frame))
     budget = float(np.unique(rates)[place])
-    decision = IncidentRule.of(CALIBRATION, incidents, budget).decide(frame, np.zeros(len(frame)), suspicion)
+    decision = IncidentRule.of(CALIBRATION, incidents, budget).decide(frame, np.zeros(len(frame)), assessment)
     assert decision.rows.tolist() == np.flatnonzero(rates <= budget).tolist()
     assert budget in rates[decision.rows]
 
@@ -148,11 +148,11 @@ def test_no_rarity_is_told_that_calibration_cannot_support() -> None:
     rng, count = np.random.default_rng(3), 150
     frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": ["10.0.0.2"] * count})
     nothing, ts = np.zeros(count), np.linspace(0.0, 1_800.0, count)
-    usual = Suspicion(rng.exponential(1.0, count), nothing, nothing)
+    usual = Assessment(rng.exponential(1.0, count), nothing, nothing)
     keys = np.arange(count, dtype=np.uint64)
     incidents = IncidentCalibration.fit(keys, directions_of(frame), ts, usual)
     rule = IncidentRule.of(CALIBRATION, incidents, 10.0)
-    far = Suspicion(np.full(count, 90.0), nothing, nothing)
+    far = Assessment(np.full(count, 90.0), nothing, nothing)
     decision = rule.decide(frame, np.zeros(count), far)
     assert decision.rates is not None
     assert decision.rates.tolist() == [incidents.least_told] * count

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import Suspicion
+from detector.decisions.assessment import Assessment
 from detector.decisions.budget import DAY_S, IncidentCalibration
 from detector.decisions.evidence import evidence_keys
 from detector.net.directions import directions_of
@@ -29,9 +29,9 @@ def calibration(surprise: NDArray[np.float64], **columns: list[str] | list[int])
     }
     ts = np.linspace(0.0, DAY_S, ROWS)
     frame = pl.DataFrame({"ts": ts, **hosts, **columns}, schema_overrides={"dst_port": pl.Int32})
-    suspicion = Suspicion(surprise, np.zeros(ROWS), np.zeros(ROWS))
-    incidents = IncidentCalibration.fit(evidence_keys(frame).targets, directions_of(frame), ts, suspicion)
-    return oddest(frame, suspicion, incidents)
+    assessment = Assessment(surprise, np.zeros(ROWS), np.zeros(ROWS))
+    incidents = IncidentCalibration.fit(evidence_keys(frame).targets, directions_of(frame), ts, assessment)
+    return oddest(frame, assessment, incidents)
 
 
 def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:

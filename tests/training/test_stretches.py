@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from detector.decisions.evidence import EvidenceKeys, Surprises
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
-from training.incidents import Passing, unseen_suspicion
+from training.incidents import Passing, unseen_assessment
 from training.stretches import Stretches, aligned, fitted_rows, unseen_scores
 from training.watched import DAY_S
 
@@ -95,8 +95,8 @@ def passing(known: np.ndarray) -> Passing:
 
 def test_the_first_stretch_is_not_all_new() -> None:
     """A target that is in another stretch is known to each, so that its flows have no breadth of a new one."""
-    found = unseen_suspicion(passing(np.ones(200, np.bool_)), 199.0)
-    nothing_known = unseen_suspicion(passing(np.zeros(200, np.bool_)), 199.0)
+    found = unseen_assessment(passing(np.ones(200, np.bool_)), 199.0)
+    nothing_known = unseen_assessment(passing(np.zeros(200, np.bool_)), 199.0)
     assert nothing_known.breadth[:100].max() > 100
     assert found.breadth[:100].max() < nothing_known.breadth[:100].max()
 
