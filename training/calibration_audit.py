@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from detector.decisions.assessment import WAYS, Assessment
+from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
@@ -30,17 +30,17 @@ def oddest(
     """Who stands out among calibration flows (rows in order of time), by whichever of source or destination is in more.
 
     One row for each, :data:`MOST` at most: ``src_ip`` and ``dst_ip``, null where there are several; ``dst_port``
-    and ``proto`` likewise; ``targets`` and ``flows`` raised; ``first``, seconds since 1970; ``way`` of the oddest flow
+    and ``proto`` likewise; ``targets`` and ``flows`` raised; ``first``, seconds since 1970; ``view`` of the oddest flow
     and its ``false_incidents_per_day``, the budget that just raises it.
     """
     directions = directions_of(frame, inside)
     rates = incidents.rates(assessment, directions)
-    ways = np.array(WAYS)[incidents.ways(assessment, directions)]
+    views = np.array(VIEWS)[incidents.views(assessment, directions)]
     deepest = incidents.incidents[:DEEP][-1] / incidents.days
     target = pl.struct("src_ip", "dst_ip", "dst_port")
     raised = (
         frame.select("ts", "src_ip", "dst_ip", "dst_port", "proto")
-        .with_columns(pl.Series("rate", rates), pl.Series("way", ways, pl.String))
+        .with_columns(pl.Series("rate", rates), pl.Series("view", views, pl.String))
         .filter(pl.col("rate") <= deepest)
         .with_columns(
             target.n_unique().over("src_ip").alias("of_source"),
@@ -56,7 +56,7 @@ def oddest(
             target.n_unique().alias("targets"),
             pl.len().alias("flows"),
             pl.col("ts").min().alias("first"),
-            pl.col("way").sort_by("rate", maintain_order=True).first(),
+            pl.col("view").sort_by("rate", maintain_order=True).first(),
             pl.col("rate").min().alias("false_incidents_per_day"),
         )
         .sort("false_incidents_per_day", "first", "who")
@@ -74,7 +74,7 @@ def as_text(found: pl.DataFrame) -> str:
     """The same for a person."""
     lines = [
         "the oddest of what it was calibrated on, and took for benign:",
-        *(f"  {_at(row['first'])}  {_who(row)}, odd by {row['way']}" for row in found.rows(named=True)),
+        *(f"  {_at(row['first'])}  {_who(row)}, odd by {row['view']}" for row in found.rows(named=True)),
         "  an attack among them makes it blind to others as odd: train again with --attacker ADDRESS --train-on normal",
     ]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Assessment
+from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
 
 JUNCTION_S = 60.0
@@ -71,7 +71,7 @@ def unseen_assessment(passing: Passing, span_s: float) -> Assessment:
 
     From the first flow to the last are ``span_s`` seconds; the few whose times are beyond that count as near them.
     """
-    found = Assessment(*(np.zeros(len(passing.ts)) for _ in WAYS))
+    found = Assessment(*(np.zeros(len(passing.ts)) for _ in VIEWS))
     if not len(passing.ts):
         return found
     moved = span_s + JUNCTION_S

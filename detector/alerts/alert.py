@@ -26,7 +26,7 @@ from detector.alerts.readings import Readings
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.wording import Told, Way, Weighed, tell
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.assessment import WAYS
+from detector.decisions.assessment import VIEWS
 from detector.decisions.decide import Decision
 from detector.errors import ConfigurationError
 from detector.net.community_id import community_id, protocol_number
@@ -135,8 +135,8 @@ def build_alerts(  # noqa: PLR0917 - as above
     positions = _positions(raw, places, parts)
     weighed = Weighed.of(readings, matrix[rows], explanations.contributions)
 
-    def say(row: int, flow: dict[str, Any], way: Way, rarity: Rarity) -> Told:
-        return tell(readings, weighed, row, values[row], flow, way, rarity)
+    def say(row: int, flow: dict[str, Any], view: Way, rarity: Rarity) -> Told:
+        return tell(readings, weighed, row, values[row], flow, view, rarity)
 
     columns = zip(
         record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
@@ -154,7 +154,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         explanations.bases,
         explanations.outputs,
         _suspicions(decision),
-        _ways(decision),
+        _views(decision),
         _rarities(decision, model),
         range(len(rows)),
         strict=True,
@@ -191,7 +191,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     base: float,
     output: float,
     suspicion: dict[str, float] | None,
-    way: Way,
+    view: Way,
     rarity: Rarity,
     row: int,
     *,
@@ -202,7 +202,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     flow, cut = bound_texts({name: value for name, value in columns.items() if _is_told(value)}, max_text_bytes)
     src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
     ipv6 = ":" in src_ip
-    told = say(row, flow, way, rarity)
+    told = say(row, flow, view, rarity)
     start_ms = _milliseconds(flow["ts"])
     return Content(
         id=record_id,
@@ -235,17 +235,17 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     """Why each alert was raised, in the budget's terms."""
     if decision.assessment is None or decision.rates is None:
         return [None] * len(decision.rows)
-    names = (*WAYS, "false_incidents_per_day")
+    names = (*VIEWS, "false_incidents_per_day")
     values = np.stack([*decision.assessment.values(), decision.rates], axis=1).tolist()
     return [dict(zip(names, each, strict=True)) for each in values]
 
 
-def _ways(decision: Decision) -> list[Way]:
+def _views(decision: Decision) -> list[Way]:
     """By what each alert is oddest."""
-    if decision.ways is None:
+    if decision.views is None:
         return [Way()] * len(decision.rows)
     surprises = [None] * len(decision.rows) if decision.assessment is None else decision.assessment.surprise.tolist()
-    return [Way(WAYS[place], surprise) for place, surprise in zip(decision.ways.tolist(), surprises, strict=True)]
+    return [Way(VIEWS[place], surprise) for place, surprise in zip(decision.views.tolist(), surprises, strict=True)]
 
 
 def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:

@@ -31,13 +31,13 @@ class Rarity(NamedTuple):
     """Whether that share was counted, and not continued beyond the oddest of them."""
 
 
-def told_rarity(rarity: Rarity, way: str) -> Clause:
-    """Say it; ``way`` is one of ``suspicion.WAYS``."""
+def told_rarity(rarity: Rarity, view: str) -> Clause:
+    """Say it; ``view`` is one of ``suspicion.VIEWS``."""
     if rarity.per_day is not None:
         every_s = rounded(DAY_S / max(rarity.per_day, DAY_S / LARGEST), Unit.SECONDS)
         fact = Fact("time between benign incidents as odd", every_s, Unit.SECONDS.value)
         often = "at most" if rarity.least else "about"
-        return Clause(f"{_AS_ODD[way]} {often} once in {said(every_s, Unit.SECONDS)}", (fact,))
+        return Clause(f"{_AS_ODD[view]} {often} once in {said(every_s, Unit.SECONDS)}", (fact,))
     one_in = 1.0 / min(max(rarity.share or 0.0, 1.0 / LARGEST), 1.0)
     flows = round(one_in) if rarity.counted and one_in >= 10 else rounded(one_in, Unit.TIMES)
     fact = Fact("usual flows, one of which is as odd", flows, Unit.FLOWS.value)

@@ -56,7 +56,7 @@ class Way(NamedTuple):
     """How an alert was raised."""
 
     name: str = "surprise"
-    """One of ``suspicion.WAYS``."""
+    """One of ``suspicion.VIEWS``."""
     surprise: float | None = None
     """Of the flow, in nats, where it is known."""
 
@@ -90,13 +90,13 @@ def tell(  # noqa: PLR0917 - one alert is its parts
     row: int,
     values: list[float],
     flow: Mapping[str, Any],
-    way: Way,
+    view: Way,
     rarity: Rarity,
 ) -> Told:
     """Say what the alert in ``row`` of ``weighed`` is; ``values`` are its features, ``flow`` what its record told."""
     case = Case(readings, values, flow)
     story = _Story(case, readings, weighed, row)
-    clauses = [clause for clause in (*story.parts(way), told_rarity(rarity, way.name)) if clause is not None]
+    clauses = [clause for clause in (*story.parts(view), told_rarity(rarity, view.name)) if clause is not None]
     text = f"{case.who}: {'; '.join(clause.text for clause in clauses)}."
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}…"
@@ -125,18 +125,18 @@ class _Story:
         self._told: set[Topic] = set()
         self._made: dict[Topic, Clause | None] = {}
 
-    def parts(self, way: Way) -> list[Clause | None]:
+    def parts(self, view: Way) -> list[Clause | None]:
         """All but the rarity."""
-        again = self._again(way) if way.name == "evidence" else None
+        again = self._again(view) if view.name == "evidence" else None
         reasons = self._reasons()
-        anew = self._anew() if way.name == "breadth" and self._told.isdisjoint(DEEDS) else None
+        anew = self._anew() if view.name == "breadth" and self._told.isdisjoint(DEEDS) else None
         return [again, anew, *reasons, self._acquaintance(), self._lowered()]
 
     # --- what was done ------------------------------------------------------------------------------------------
 
-    def _again(self, way: Way) -> Clause:
+    def _again(self, view: Way) -> Clause:
         """What goes on between the two, each time a little odd."""
-        little = way.surprise is not None and way.surprise < LITTLE_ODD_NATS
+        little = view.surprise is not None and view.surprise < LITTLE_ODD_NATS
         odd = "each a little odd" if little else "each odd"
         calls = self._calls() or self._all() or self._number("pair", "flows", EVIDENCE_HALF_LIFE_S, "{} in {window}")
         if calls is None:

@@ -26,8 +26,8 @@ class Assessment:
 
     def values(self) -> tuple[NDArray[np.float64], ...]:
         """Surprise, evidence, breadth."""
-        return tuple(getattr(self, name) for name in WAYS)
+        return tuple(getattr(self, name) for name in VIEWS)
 
 
-WAYS = tuple(field.name for field in fields(Assessment))
-"""The ways to be raised, which have equal shares of the budget."""
+VIEWS = tuple(field.name for field in fields(Assessment))
+"""The views by which flows are raised, which have equal shares of the budget."""

@@ -26,7 +26,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Assessment
+from detector.decisions.assessment import VIEWS, Assessment
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
@@ -55,7 +55,7 @@ LEAST_SUM = 12.0
 
 _PART = "incident budget"
 
-_MOST = len(WAYS) * len(DIRECTIONS)
+_MOST = len(VIEWS) * len(DIRECTIONS)
 """Keys that are raised per depth, at most."""
 
 
@@ -107,8 +107,8 @@ class IncidentCalibration:
                 tables[place] = len(members)
                 members.append(rows)
         tops = {
-            way: np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
-            for way, values in zip(WAYS, assessment.values(), strict=True)
+            view: np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
+            for view, values in zip(VIEWS, assessment.values(), strict=True)
         }
         bare = cls(**tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
         depths = np.full(len(distinct), np.inf)
@@ -141,43 +141,45 @@ class IncidentCalibration:
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
         return rates / self.days
 
-    def ways(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.intp]:
+    def views(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.intp]:
         """The place among WAYS of that by which each flow is oddest (rows,); the first of several."""
-        ways: NDArray[np.intp] = np.argmin(self._depths(assessment, directions), axis=0)
-        return ways
+        views: NDArray[np.intp] = np.argmin(self._depths(assessment, directions), axis=0)
+        return views
 
     def _depths(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.float64]:
         """How many keys of its table reach each flow's value; shape (ways, rows)."""
         tables = self.tables[directions]
-        depths = np.empty((len(WAYS), len(tables)))
+        depths = np.empty((len(VIEWS), len(tables)))
         for table in np.unique(tables).tolist():
             rows = np.flatnonzero(tables == table)
-            for place, way in enumerate(WAYS):
-                depths[place, rows] = _depth(way, getattr(self, way)[table], getattr(assessment, way)[rows])
+            for place, view in enumerate(VIEWS):
+                depths[place, rows] = _depth(view, getattr(self, view)[table], getattr(assessment, view)[rows])
         return depths
 
     def thresholds(self, incidents_per_day: float) -> dict[str, NDArray[np.float64]]:
         """The surprise, evidence and breadth, by name, from which a flow of each direction is raised at this budget."""
         allowed = incidents_per_day * self.days
         depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
-        return {way: np.array([_value(way, tops, depth) for tops in getattr(self, way)])[self.tables] for way in WAYS}
+        return {
+            view: np.array([_value(view, tops, depth) for tops in getattr(self, view)])[self.tables] for view in VIEWS
+        }
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""
-        ranked = {way: getattr(self, way) for way in WAYS}
+        ranked = {view: getattr(self, view) for view in VIEWS}
         return {**ranked, "tables": self.tables, "incidents": self.incidents, "seconds": np.array([self.seconds])}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """Restore it; raises BundleError for anything off."""
-        check_names(arrays, (*WAYS, "tables", "incidents", "seconds"), _PART)
+        check_names(arrays, (*VIEWS, "tables", "incidents", "seconds"), _PART)
         high = float(np.finfo(float).max)
         surprise = take(arrays, "surprise", _PART, dtype=np.float64, shape=(None, None), low=0.0, high=high)
         shape, count = surprise.shape, surprise.shape[1]
         if count > KEPT:
             raise broken(_PART, f"{count} keys are more than {KEPT}")
         evidence, breadth = (
-            take(arrays, way, _PART, dtype=np.float64, shape=shape, low=0.0, high=high) for way in WAYS[1:]
+            take(arrays, view, _PART, dtype=np.float64, shape=shape, low=0.0, high=high) for view in VIEWS[1:]
         )
         tables = take(arrays, "tables", _PART, dtype=np.int64, shape=(len(DIRECTIONS),), low=0, high=shape[0] - 1)
         incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=_MOST * count)
@@ -197,34 +199,34 @@ def _highest(number: NDArray[np.intp], values: NDArray[np.float64], count: int) 
     return highest
 
 
-def _tail_unit(way: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _tail_unit(view: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """In what a way's tail is exponential: surprise itself, the logarithm of a sum."""
-    return values if way == "surprise" else np.log(np.maximum(values, LEAST_SUM))
+    return values if view == "surprise" else np.log(np.maximum(values, LEAST_SUM))
 
 
-def _scale(way: str, tops: NDArray[np.float64]) -> float:
+def _scale(view: str, tops: NDArray[np.float64]) -> float:
     """By how much the tail's values rise, in its unit, while e times fewer keys reach them; the least scale or more."""
-    tail = _tail_unit(way, tops[: TAIL_KEYS + 1])
-    return max(float(np.mean(tail[:-1]) - tail[-1]), LEAST_SCALES[way]) if len(tail) > 1 else LEAST_SCALES[way]
+    tail = _tail_unit(view, tops[: TAIL_KEYS + 1])
+    return max(float(np.mean(tail[:-1]) - tail[-1]), LEAST_SCALES[view]) if len(tail) > 1 else LEAST_SCALES[view]
 
 
-def _depth(way: str, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _depth(view: str, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many keys reach each value, between keys in proportion; beyond the first by the tail, below 1."""
     # The shallowest depth of a tied value is where all that tie are raised.
     last = np.append(np.flatnonzero(tops[1:] != tops[:-1]), len(tops) - 1)
     distinct, reached = -tops[last], last + 1.0
     depth = np.interp(-values, distinct, reached)
     beyond = values > tops[0]
-    above = _tail_unit(way, values[beyond]) - _tail_unit(way, tops[:1])
-    depth[beyond] = np.exp(-above / _scale(way, tops)) * min(1.0, reached[0])
+    above = _tail_unit(view, values[beyond]) - _tail_unit(view, tops[:1])
+    depth[beyond] = np.exp(-above / _scale(view, tops)) * min(1.0, reached[0])
     return np.where(values > 0, depth, float(len(tops)))
 
 
-def _value(way: str, tops: NDArray[np.float64], depth: float) -> float:
+def _value(view: str, tops: NDArray[np.float64], depth: float) -> float:
     """The lowest value that no more than ``depth`` keys reach."""
     if depth >= len(tops):
         return 0.0
     if depth >= 1.0:
         return float(np.nextafter(tops[int(depth)], np.inf))
-    far = float(_tail_unit(way, tops[:1])[0] - _scale(way, tops) * np.log(max(depth, LEAST_RATE)))
-    return far if way == "surprise" else float(np.exp(min(far, 700.0)))
+    far = float(_tail_unit(view, tops[:1])[0] - _scale(view, tops) * np.log(max(depth, LEAST_RATE)))
+    return far if view == "surprise" else float(np.exp(min(far, 700.0)))

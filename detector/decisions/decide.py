@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Assessment
+from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.severity import Severity, severity
 from detector.models.calibration import Calibration
@@ -78,7 +78,7 @@ class Decision:
     """Of the same rows, where incidents are what the budget counts."""
     rates: NDArray[np.float64] | None = None
     """False incidents per day that raise each row, likewise; no fewer than the calibration supports."""
-    ways: NDArray[np.intp] | None = None
+    views: NDArray[np.intp] | None = None
     """The place in WAYS of that by which each row is oddest, likewise."""
     shares: NDArray[np.float64] | None = None
     """Of usual flows, that are as odd: by which severity was graded, where the budget is one of flows."""
@@ -86,7 +86,7 @@ class Decision:
     @property
     def by_evidence(self) -> NDArray[np.bool_]:
         """Which rows are oddest by their evidence."""
-        return np.zeros(len(self.rows), np.bool_) if self.ways is None else self.ways == WAYS.index("evidence")
+        return np.zeros(len(self.rows), np.bool_) if self.views is None else self.views == VIEWS.index("evidence")
 
     def severities(self) -> dict[str, int]:
         """How many alerts of each severity; those that did not occur are left out."""
@@ -129,13 +129,13 @@ class IncidentRule:
         """Work it out for ``per_day`` false incidents."""
         thresholds = incidents.thresholds(per_day)
         scores = np.array([score_at(surprise, calibration) for surprise in thresholds["surprise"]])
-        least = {way: float(of.min()) for way, of in thresholds.items()}
+        least = {view: float(of.min()) for view, of in thresholds.items()}
         return cls(calibration, incidents, per_day, least, scores, inside)
 
     def decide(self, frame: pl.DataFrame, scores: NDArray[np.float64], assessment: Assessment) -> Decision:
         """Choose the alerts among the flows of ``frame``; ``scores`` and ``assessment`` are theirs."""
         # All that can be raised, cheaply; direction and rate, which decides, are told of these alone.
-        reached = [getattr(assessment, way) >= value for way, value in self.least.items()]
+        reached = [getattr(assessment, view) >= value for view, value in self.least.items()]
         likely = np.flatnonzero(np.logical_or.reduce(reached))
         directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely], self.inside), assessment.take(likely)
         rates = self.incidents.rates(few, directions)
@@ -150,7 +150,7 @@ class IncidentRule:
             self.scores[directions],
             few,
             rates,
-            self.incidents.ways(few, directions),
+            self.incidents.views(few, directions),
         )
 
 

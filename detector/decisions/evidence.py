@@ -39,7 +39,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Assessment
+from detector.decisions.assessment import VIEWS, Assessment
 from detector.features.windows_kernel import FAR, NEAR, halved, mixed
 from detector.features.windows_keys import Arrivals, hashes_of
 from detector.kernels.clock import (
@@ -183,7 +183,7 @@ class EvidenceState:
         ``ts`` is in seconds since 1970, ``surprises`` are of ``surprise_of``; None for ``partitions`` means that
         all are of partition 0.
         """
-        found = Assessment(*(np.empty(len(ts)) for _ in WAYS))
+        found = Assessment(*(np.empty(len(ts)) for _ in VIEWS))
         if not len(ts):
             return found
         times = np.clip(np.nan_to_num(ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)

@@ -27,7 +27,7 @@ from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
 from detector.alerts.wording import Told
 from detector.bundle.files import read_bundle
-from detector.decisions.assessment import WAYS, Assessment
+from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.decide import Budget, Decision, continued, decide
 from detector.decisions.severity import Severity, severity
 from detector.errors import ConfigurationError
@@ -247,7 +247,7 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         np.full(count, 2.0),
         assessment=Assessment(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
         rates=np.geomspace(1e-9, 10.0, count),
-        ways=np.arange(count) % len(WAYS),
+        views=np.arange(count) % len(VIEWS),
     )
     why = explain(model, matrix, decision)
     contents = build_alerts(
@@ -374,14 +374,14 @@ def test_documented_rules_are_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "words"),
+    ("view", "words"),
     [
         ("surprise", "; benign traffic is this odd about once in 9.6 h."),
         ("evidence", "; benign traffic keeps on being odd like this about once in 9.6 h."),
         ("breadth", "; benign hosts begin as much that is odd about once in 9.6 h."),
     ],
 )
-def test_what_the_past_raised_says_so(way: str, words: str) -> None:
+def test_what_the_past_raised_says_so(view: str, words: str) -> None:
     """A flow tells what raised it, and its sentence how rare that is by the way that did."""
     batch = judged(flows(*ODD))
     rows = np.arange(4)
@@ -392,7 +392,7 @@ def test_what_the_past_raised_says_so(way: str, words: str) -> None:
         thresholds=np.full(4, 2.0),
         assessment=Assessment(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
         rates=np.full(4, 2.5),
-        ways=np.full(4, WAYS.index(way)),
+        views=np.full(4, VIEWS.index(view)),
     )
     why = explain(loaded(), batch.matrix, decision)
     records = AlertWriter().write(batch.raw, batch.flows, batch.matrix, batch.scores, decision, why, loaded())
@@ -405,7 +405,7 @@ def test_what_the_past_raised_says_so(way: str, words: str) -> None:
         "false_incidents_per_day": 2.5,
     }
     assert document["message"].endswith(words)
-    assert (": flows of the same kind, each a little odd; " in document["message"]) == (way == "evidence")
+    assert (": flows of the same kind, each a little odd; " in document["message"]) == (view == "evidence")
 
 
 def test_evidence_is_explained_by_what_it_is_made_of() -> None:
@@ -413,8 +413,8 @@ def test_evidence_is_explained_by_what_it_is_made_of() -> None:
     model = read_bundle(bundle(windows=True))
     assert model.single is not None
     matrix = model.self_test_rows[:4]
-    ways = np.array([WAYS.index(way) for way in ("surprise", "evidence", "breadth", "evidence")])
-    decision = Decision(np.arange(4), np.full(4, 0.04), np.full(4, 3), np.full(4, 2.0), ways=ways)
+    views = np.array([VIEWS.index(view) for view in ("surprise", "evidence", "breadth", "evidence")])
+    decision = Decision(np.arange(4), np.full(4, 0.04), np.full(4, 3), np.full(4, 2.0), views=views)
     why, own, single = explain(model, matrix, decision), model.model.explain(matrix), model.single.explain(matrix)
     assert why.quantities == [(single if by else own).quantity for by in decision.by_evidence]
     for place, part in enumerate((own, single, own, single)):

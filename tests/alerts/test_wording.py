@@ -17,7 +17,7 @@ from detector.alerts.quantities import rounded, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.wording import MOST_CHARACTERS, Told, Way, Weighed, tell
-from detector.decisions.assessment import WAYS
+from detector.decisions.assessment import VIEWS
 from detector.decisions.severity import Severity
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
@@ -89,7 +89,7 @@ def say(
     flow: dict[str, Any] | None = None,
     *,
     contributions: dict[str, float] | None = None,
-    way: Way | None = None,
+    view: Way | None = None,
     rarity: Rarity | None = None,
 ) -> Told:
     """What an alert says whose vector and flow are ordinary but for this; what changed is what contributed."""
@@ -104,7 +104,7 @@ def say(
         0,
         readable(values[0]),
         record,
-        way or Way(),
+        view or Way(),
         rarity or Rarity(share=1 / 227_459),
     )
     assert list(broken_rules(told, record)) == []
@@ -157,7 +157,7 @@ def test_a_beacon_is_told_as_one() -> None:
         CALLS,
         CALLER,
         contributions={"dst_port_surprise": 2.0},
-        way=Way("evidence", 3.0),
+        view=Way("evidence", 3.0),
         rarity=Rarity(per_day=1 / 30),
     )
     assert told.message == (
@@ -170,7 +170,7 @@ def test_a_beacon_is_told_as_one() -> None:
 def test_evidence_without_a_rhythm_counts_flows() -> None:
     """Flows that come without a rhythm are told by how many there are, and by nothing that is not known."""
     row = {"pair_flows_10m": math.log1p(35), "pair_out_10m": math.log1p(2_000), "pair_gap_spread_10m": 2.0}
-    told = say(row, contributions={"src_bytes_log": 1.0}, way=Way("evidence", 9.0), rarity=Rarity(per_day=0.01))
+    told = say(row, contributions={"src_bytes_log": 1.0}, view=Way("evidence", 9.0), rarity=Rarity(per_day=0.01))
     assert ": about 35 flows in 15 min, each odd, about 2 kB sent each; no single value is unusual; " in told.message
     assert "no other host" not in told.message
 
@@ -191,7 +191,7 @@ def test_evidence_without_a_rhythm_counts_flows() -> None:
 )
 def test_breadth_says_of_how_many_it_is_one(row: dict[str, float], words: str) -> None:
     """Of what breadth raised: of how many new things it is the latest, as far as the windows know."""
-    told = say(row, contributions={}, way=Way("breadth", 3.0), rarity=Rarity(per_day=0.5))
+    told = say(row, contributions={}, view=Way("breadth", 3.0), rarity=Rarity(per_day=0.5))
     assert words in told.message
     assert told.message.endswith("; benign hosts begin as much that is odd about once in 2 days.")
 
@@ -365,7 +365,7 @@ def test_a_value_that_the_record_lacks_is_not_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "rarity", "words"),
+    ("view", "rarity", "words"),
     [
         ("surprise", Rarity(per_day=0.1), "benign traffic is this odd about once in 10 days"),
         ("surprise", Rarity(per_day=8.0), "benign traffic is this odd about once in 3 h"),
@@ -380,9 +380,9 @@ def test_a_value_that_the_record_lacks_is_not_told() -> None:
         ("surprise", Rarity(share=1.23e-6, counted=False), "odder than all but about 1 in 810,000 usual flows"),
     ],
 )
-def test_rarity_is_told_by_the_way_that_raised_it(way: str, rarity: Rarity, words: str) -> None:
+def test_rarity_is_told_by_the_way_that_raised_it(view: str, rarity: Rarity, words: str) -> None:
     """The rarity told is that by which the alert was graded, in the words of the way that raised it."""
-    clause = told_rarity(rarity, way)
+    clause = told_rarity(rarity, view)
     assert clause.text == words
     assert said(clause.facts[0].value, Unit.SECONDS if rarity.per_day else Unit.FLOWS).split()[0] in words
 
@@ -456,12 +456,12 @@ RARITIES = st.one_of(
     seed=st.integers(0, 2**32 - 1),
     ranges=RANGES,
     strange=st.lists(st.tuples(st.integers(0, len(SPEC.names) - 1), STRANGE), max_size=20),
-    way=st.builds(Way, st.sampled_from(WAYS), st.none() | st.floats(0, 1e3)),
+    view=st.builds(Way, st.sampled_from(VIEWS), st.none() | st.floats(0, 1e3)),
     rarity=RARITIES,
 )
 @settings(max_examples=150, deadline=None)
 def test_no_vector_breaks_a_rule(  # noqa: PLR0917 - all that a sentence is made of
-    frame: Any, seed: int, ranges: str, strange: Any, way: Way, rarity: Rarity
+    frame: Any, seed: int, ranges: str, strange: Any, view: Way, rarity: Rarity
 ) -> None:
     """Whatever vector, usual range, contributions, flow and way: the sentence keeps every rule, and nothing raises."""
     rng = np.random.default_rng(seed)
@@ -478,7 +478,7 @@ def test_no_vector_breaks_a_rule(  # noqa: PLR0917 - all that a sentence is made
     read = Readings.of(SPEC, BaselineRanges(*ends), encoders())
     read = read if rng.random() < 0.7 else learnt
     record = {name: value for name, value in frame.row(0, named=True).items() if _is_told(value)}
-    told = tell(read, Weighed.of(read, values, weights), 0, values[0].tolist(), record, way, rarity)
+    told = tell(read, Weighed.of(read, values, weights), 0, values[0].tolist(), record, view, rarity)
     assert list(broken_rules(told, record)) == []
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import WAYS, Assessment
+from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
@@ -61,7 +61,7 @@ def test_budget_is_kept_where_it_was_learnt(seed: int, budget: float) -> None:
     day = calm_day(seed)
     learnt = IncidentCalibration.fit(**day, seconds=DAY_S)
     raised = learnt.rates(day["assessment"], day["directions"]) <= budget
-    assert budget - 2 * len(WAYS) < len(np.unique(day["keys"][raised])) <= budget
+    assert budget - 2 * len(VIEWS) < len(np.unique(day["keys"][raised])) <= budget
 
 
 @settings(max_examples=30, deadline=None)
@@ -123,19 +123,21 @@ def test_thresholds_agree_with_rates() -> None:
     learnt = IncidentCalibration.fit(**calm_day())
     for budget in (0.5, 3.0, 10.0, 30.0):
         for direction in (OUTBOUND, INTERNAL):
-            least = {way: values[direction] for way, values in learnt.thresholds(budget).items()}
-            for way, value in least.items():
-                assert rates(learnt, odd(**{way: value}), direction)[0] <= budget * 1.35
-            assert rates(learnt, odd(**{way: value - 0.3 for way, value in least.items()}), direction)[0] > budget * 0.9
+            least = {view: values[direction] for view, values in learnt.thresholds(budget).items()}
+            for view, value in least.items():
+                assert rates(learnt, odd(**{view: value}), direction)[0] <= budget * 1.35
+            assert (
+                rates(learnt, odd(**{view: value - 0.3 for view, value in least.items()}), direction)[0] > budget * 0.9
+            )
 
 
 def test_way_is_that_of_least_rate() -> None:
     """A flow's way is the one by which alone it would be raised as soon."""
     learnt = IncidentCalibration.fit(**calm_day())
-    for place, way in enumerate(WAYS):
-        flow = odd(**{name: 9.0 if name == way else 0.1 for name in WAYS})
-        assert learnt.ways(flow, going(OUTBOUND, 1)).tolist() == [place]
-        assert rates(learnt, odd(**{way: 9.0})) == rates(learnt, flow)
+    for place, view in enumerate(VIEWS):
+        flow = odd(**{name: 9.0 if name == view else 0.1 for name in VIEWS})
+        assert learnt.views(flow, going(OUTBOUND, 1)).tolist() == [place]
+        assert rates(learnt, odd(**{view: 9.0})) == rates(learnt, flow)
 
 
 def test_arrays_round_trip() -> None:
@@ -210,8 +212,8 @@ def test_beyond_what_calibration_saw_rates_fall_no_steeper_than_supported() -> N
     nearly_none = np.where(day["keys"] < 3, 1.0, 0.0)
     learnt = IncidentCalibration.fit(**(day | {"assessment": odd(nearly_none, nearly_none, nearly_none)}))
     assert rates(learnt, odd(2.0))[0] / rates(learnt, odd(3.0))[0] == pytest.approx(np.e)
-    for way in ("evidence", "breadth"):
-        single, most, twice = rates(learnt, odd(**{way: [1.5, 12.0, 24.0]}))
+    for view in ("evidence", "breadth"):
+        single, most, twice = rates(learnt, odd(**{view: [1.5, 12.0, 24.0]}))
         assert single == most == pytest.approx(16 * twice)
 
 

@@ -25,7 +25,7 @@ Rows = tuple[EvidenceKeys, NDArray[Any], Surprises]
 
 def one_target(count: int, number: int = 9) -> EvidenceKeys:
     """The keys of flows from one source to one target."""
-    return EvidenceKeys(*(np.full(count, number + way, np.uint64) for way in range(4)))
+    return EvidenceKeys(*(np.full(count, number + view, np.uint64) for view in range(4)))
 
 
 def both(values: Any) -> Surprises:
@@ -118,7 +118,7 @@ def test_a_silence_of_days_is_little_habit() -> None:
     ts = 1.7e9 + np.append(np.arange(0.0, 2 * 86_400.0, 500.0), [2 * 86_400.0] * 2)
     numbers = np.full(len(ts), 50, np.uint64)  # another target, by whose flows time passes
     numbers[[0, -2, -1]] = 9
-    keys = EvidenceKeys(*(numbers + np.uint64(way) for way in range(4)))
+    keys = EvidenceKeys(*(numbers + np.uint64(view) for view in range(4)))
     evidence = EvidenceState().update(keys, ts, both(np.full(len(ts), 8.0))).evidence
     assert evidence[[0, -2, -1]].tolist() == pytest.approx([6.5, 6.5, 13 - 2 * 8 * (1 - 0.5 ** (1 / 24))], abs=1e-3)
 

@@ -47,7 +47,7 @@ def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:
         "targets": 1,
         "flows": 1,
         "first": DAY_S,
-        "way": "surprise",
+        "view": "surprise",
         "false_incidents_per_day": 1.0,
     }
 
