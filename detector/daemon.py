@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from detector.alerts.alert import AlertWriter
+from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping

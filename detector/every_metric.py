@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from detector import pipeline_events
-from detector.alerts import events as incident_events
+from detector.incidents import events as incident_events
 from detector.records import events as record_events
 from detector.telemetry.metrics import Metrics
 from detector.transport import events as transport_events

@@ -12,12 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.alerts.alert import AlertWriter
 from detector.alerts.dead_letter import dead_letters
-from detector.alerts.events import BudgetSet, IncidentsTold
-from detector.alerts.explain import explain
-from detector.alerts.incident_document import write_incidents
+from detector.alerts.explanation import explain
 from detector.alerts.score_record import score_records
+from detector.alerts.writer import AlertWriter
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assess import assess
 from detector.decisions.decide import Budget, Decision, decide
@@ -27,6 +25,8 @@ from detector.familiarity import Familiarity
 from detector.familiarity_events import FlowsRaised
 from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
+from detector.incidents.document import write_incidents
+from detector.incidents.events import BudgetSet, IncidentsTold
 from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.memory import Memory
 from detector.models.single_flows import Scores

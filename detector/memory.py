@@ -12,13 +12,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.incidents import IncidentBook
 from detector.bundle.initial_state import Beginnable, InitialState, why_not
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
 from detector.errors import InputError
 from detector.features.windows import WindowState
 from detector.features.windows_keys import Arrivals, arrivals_of
+from detector.incidents.book import IncidentBook
 
 
 class Remembered(Protocol):

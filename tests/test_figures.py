@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from detector import drift
-from detector.alerts import incident, incidents
 from detector.decisions import budget as incident_budget
 from detector.decisions import evidence
+from detector.incidents import book as incidents
+from detector.incidents import incident
 from detector.kernels import clock
 from detector.net.states import FAILED_STATES, OTHER_STATES
 from detector.records.flow import DIRECTIONS

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PURE = ("kernels", "net", "records", "features", "models", "bundle", "decisions", "alerts")
+PURE = ("kernels", "net", "records", "features", "models", "bundle", "decisions", "alerts", "incidents")
 """Arrays and frames in, arrays and frames out."""
 
 CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "subprocess", "threading"}

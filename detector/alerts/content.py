@@ -33,7 +33,7 @@ class Content:
     protocol: int | None
     community_id: str | None
     features: list[dict[str, Any]]
-    """The top features, most telling first: see :func:`detector.alerts.explain.explained`."""
+    """The top features, most telling first: see :func:`detector.alerts.explanation.explained`."""
     vector: list[float]
     """Every feature in the model's order, exact as float32: scoring it again gives ``score``."""
     explanation: dict[str, Any]
@@ -42,7 +42,7 @@ class Content:
     suspicion: dict[str, float] | None = None
     """Surprise, evidence and rate, where false incidents are what the budget counts."""
     incident: dict[str, Any] | None = None
-    """Which incident it belongs to, where incidents are kept: see :mod:`detector.alerts.incidents`."""
+    """Which incident it belongs to, where incidents are kept: see :mod:`detector.incidents.book`."""
     facts: list[dict[str, Any]] = field(default_factory=list)
     """The numbers of ``why``, in its order."""
     cut: list[dict[str, Any]] = field(default_factory=list)

@@ -51,7 +51,7 @@ def show_schema(
     if of == "settings":
         typer.echo(json.dumps(schema(), indent=2))
     else:
-        typer.echo((files("detector.alerts") / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
+        typer.echo((files(f"detector.{of}s") / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
 
 
 def _check_input(settings: Settings) -> None:

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from detector.alerts.alert import AlertWriter
-from detector.alerts.incident_document import write_incidents
-from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
 from detector.alerts.texts import bound_column, bound_text, bound_texts
+from detector.alerts.writer import AlertWriter
+from detector.incidents.book import IncidentBook
+from detector.incidents.document import write_incidents
 from detector.transport.base import OutRecord
-from tests.alerts.test_alert import ODD, judged, schema, undescribed
+from tests.alerts.test_writer import ODD, judged, schema, undescribed
 from tests.bundles import loaded
 from tests.features.flows import flows
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.alerts.explain import readable
+from detector.alerts.explanation import readable
 from detector.alerts.quantities import rounded, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings

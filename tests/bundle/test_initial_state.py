@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.alerts.alert import AlertWriter
+from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.bundle.initial_state import InitialState
 from detector.bundle.loaded_model import LoadedModel

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from detector.alerts.alert import AlertWriter
+from detector.alerts.writer import AlertWriter
 from detector.bundle.files import build_bundle, read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.manifest import TrainingData

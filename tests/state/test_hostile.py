@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.alerts.alert import AlertWriter
-from detector.alerts.incidents import IncidentBook
+from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Budget
 from detector.errors import InputError
+from detector.incidents.book import IncidentBook
 from detector.judge import Judge
 from detector.memory import Memory
 from detector.records.flow import ROW, FlowBatch

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from detector.alerts.events import BudgetSet, IncidentsTold
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.every_metric import open_metrics
+from detector.incidents.events import BudgetSet, IncidentsTold
 from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
 from detector.records.events import MAX_KINDS, OTHER, RecordsPassedOver, RecordsRejected

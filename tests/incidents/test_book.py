@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.alerts.content import Content
-from detector.alerts.incident import KINDS, RULES, theme
-from detector.alerts.incident_document import write_incidents
-from detector.alerts.incidents import Change, IncidentBook
 from detector.errors import ConfigurationError, InputError
 from detector.features.encoders import KNOWN
 from detector.features.extractor import FeatureExtractor
 from detector.features.windows_keys import arrivals_of
+from detector.incidents.book import Change, IncidentBook
+from detector.incidents.document import write_incidents
+from detector.incidents.incident import theme
+from detector.incidents.kinds import KINDS, RULES
 from tests.alerts.contents import alert
 from tests.features.flows import flows
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from detector.alerts.incident import KINDS, STEPS
-from detector.alerts.incidents import Change
+from detector.incidents.book import Change
+from detector.incidents.incident import STEPS
+from detector.incidents.kinds import KINDS
 from detector.telemetry.logs import Log
 from detector.telemetry.metrics import Metrics, from_zero, label
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from detector.alerts.incidents import IncidentBook
+from detector.incidents.book import IncidentBook
 from tests.alerts.contents import alert
 
 T0 = 1.7e9

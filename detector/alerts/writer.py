@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from detector.alerts.content import Content
 from detector.alerts.ecs import ecs
-from detector.alerts.explain import Explanations, explained, readable
+from detector.alerts.explanation import Explanations, explained, readable
 from detector.alerts.identity import record_ids
-from detector.alerts.incidents import IncidentBook
 from detector.alerts.ocsf import ocsf
 from detector.alerts.rarity import Rarity
 from detector.alerts.readings import Readings
@@ -43,6 +42,14 @@ LATEST_MS = 253402300799999
 """The end of the year 9999: times beyond are cut off, since few readers can hold them."""
 
 _encoder = msgspec.json.Encoder()
+
+
+class Incidents(Protocol):
+    """Where alerts are put together; :class:`detector.incidents.book.IncidentBook` is the one."""
+
+    def put(self, alert: Content, row: int | None = None) -> dict[str, Any]:
+        """Add an alert, which is row ``row`` of its batch; give what it tells of the incident that it belongs to."""
+        ...
 
 
 class AlertWriter:
@@ -69,7 +76,7 @@ class AlertWriter:
         decision: Decision,
         explanations: Explanations,
         model: LoadedModel,
-        incidents: IncidentBook | None = None,
+        incidents: Incidents | None = None,
     ) -> list[OutRecord]:
         """Write the alerts of a batch, keyed by source address; ``explanations`` are of ``decision.rows`` alone.
 

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from detector.alerts.ecs import ECS_VERSION, RISK, iso
-from detector.alerts.incident import MAX_DISTINCT
-from detector.alerts.incidents import Change, Step
 from detector.alerts.ocsf import OCSF_VERSION
 from detector.decisions.severity import Severity
 from detector.errors import ConfigurationError
+from detector.incidents.book import Change, Step
+from detector.incidents.incident import MAX_DISTINCT
 from detector.printable import printable_json
 from detector.transport.base import OutRecord
 

@@ -16,21 +16,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from detector.alerts import alert as module
-from detector.alerts.alert import AlertWriter, build_alerts, readings_of
+from detector.alerts import writer as module
 from detector.alerts.ecs import RISK
-from detector.alerts.explain import Explanations, explain, top_features
+from detector.alerts.explanation import Explanations, explain, top_features
 from detector.alerts.identity import NAMESPACE, record_ids
-from detector.alerts.incident import RULES
-from detector.alerts.incident_document import write_incidents
-from detector.alerts.incidents import IncidentBook
 from detector.alerts.score_record import score_records
 from detector.alerts.wording import Told
+from detector.alerts.writer import AlertWriter, build_alerts, readings_of
 from detector.bundle.files import read_bundle
 from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.decide import Budget, Decision, continued, decide
 from detector.decisions.severity import Severity, severity
 from detector.errors import ConfigurationError
+from detector.incidents.book import IncidentBook
+from detector.incidents.document import write_incidents
+from detector.incidents.kinds import RULES
 from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, NO_PART, PART, ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch
@@ -38,7 +38,7 @@ from tests.alerts.rules import broken_rules
 from tests.bundles import bundle, loaded, ordinary_flows
 from tests.features.flows import flows, frames
 
-SCHEMAS = Path(module.__file__).parent
+PACKAGES = Path(module.__file__).parents[1]
 
 ODD: tuple[dict[str, Any], ...] = (
     {"dst_port": 31337, "state": "S0", "service": None, "src_bytes": 0, "dst_bytes": 0, "uid": "Codd"},
@@ -93,7 +93,7 @@ def odd_documents(shape: str = "ocsf") -> list[dict[str, Any]]:
 
 def schema(name: str) -> Any:
     """A published schema."""
-    return json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return json.loads((PACKAGES / f"{name}s" / f"{name}.schema.json").read_text(encoding="utf-8"))
 
 
 def undescribed(document: Any, described: Any, root: Any, path: str = "") -> Iterator[str]:

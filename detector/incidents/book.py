@@ -19,20 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts.content import Content
-from detector.alerts.incident import (
+from detector.errors import InputError
+from detector.incidents.incident import (
     LEADING,
     MAX_DISTINCT,
     STRONGEST,
     Count,
     Incident,
     Name,
-    Rule,
     Strong,
-    guess,
     is_shared,
     theme,
 )
-from detector.errors import InputError
+from detector.incidents.kinds import Rule, guess
 from detector.kernels.clock import CLOCK_FIELDS, MOVED, Heard, hear
 from detector.net.states import FAILED_STATES
 
