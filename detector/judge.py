@@ -19,10 +19,9 @@ from detector.alerts.writer import AlertWriter
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assess import assess
 from detector.decisions.decide import Budget, Decision, decide
-from detector.drift import DriftMonitor
-from detector.drift_events import DriftSeen
-from detector.familiarity import Familiarity
-from detector.familiarity_events import FlowsRaised
+from detector.drift.events import DriftSeen, FlowsRaised
+from detector.drift.familiarity import Familiarity
+from detector.drift.monitor import DriftMonitor
 from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.incidents.document import write_incidents

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from detector import drift
 from detector.decisions import budget as incident_budget
 from detector.decisions import evidence
+from detector.drift import monitor as drift
 from detector.incidents import book as incidents
 from detector.incidents import incident
 from detector.kernels import clock

@@ -15,7 +15,7 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.dataset import Dataset
 from detector.decisions.decide import Budget
 from detector.decisions.evidence import evidence_keys
-from detector.familiarity import Raised
+from detector.drift.familiarity import Raised
 from detector.printable import printable
 from detector.records.flow import LABEL
 from detector.scoring import Scored

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from detector.cli.data import ColumnsOption, FormatOption, UnpackOption
+from detector.drift.familiarity import Raised
 from detector.errors import ConfigurationError, InputError
-from detector.familiarity import Raised
 from detector.settings.load import load_settings
 from detector.settings.tree import Settings
 

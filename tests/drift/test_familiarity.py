@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from detector.familiarity import BLOCK_FLOWS, LEAST_FLOWS, Block, Familiarity, Raised
-from detector.familiarity_events import FlowsRaised
+from detector.drift.events import FlowsRaised
+from detector.drift.familiarity import BLOCK_FLOWS, LEAST_FLOWS, Block, Familiarity, Raised
 from tests.telemetry.test_events import Told
 
 

@@ -11,8 +11,16 @@ import polars as pl
 import pytest
 from prometheus_client import CollectorRegistry
 
-from detector.drift import BLOCK_ROWS, BOUNDS, LEAST_ROWS, SAMPLE_EVERY, DriftMonitor, DriftReport, expected_shares
-from detector.drift_events import DriftSeen
+from detector.drift.events import DriftSeen
+from detector.drift.monitor import (
+    BLOCK_ROWS,
+    BOUNDS,
+    LEAST_ROWS,
+    SAMPLE_EVERY,
+    DriftMonitor,
+    DriftReport,
+    expected_shares,
+)
 from detector.every_metric import open_metrics
 from detector.models.calibration import Calibration
 from detector.telemetry.events import Telemetry
