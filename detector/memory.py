@@ -6,7 +6,7 @@ Everything in it can be frozen, restored and dropped one partition at a time, so
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,22 +19,7 @@ from detector.errors import InputError
 from detector.features.windows import WindowState
 from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.incidents.book import IncidentBook
-
-
-class Remembered(Protocol):
-    """One kind of state by partition."""
-
-    def freeze(self, partition: int) -> Callable[[], bytes]:
-        """Copy the partition's state (of an unseen one, empty state); what is given packs it, in any thread."""
-        ...
-
-    def restore(self, partition: int, data: bytes) -> None:
-        """Put it back. Raises InputError, and changes nothing, for bytes that are off."""
-        ...
-
-    def forget(self, *partitions: int) -> None:
-        """Drop the state of these."""
-        ...
+from detector.state.protocol import Remembered
 
 
 class Memory:

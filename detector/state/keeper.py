@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,31 +26,14 @@ from numpy.typing import NDArray
 from detector.deadline import Deadline
 from detector.errors import InputError, OutputError
 from detector.state.events import StateIncomplete, StateMissing, StateNotSaved, StateRestored, StateSaved
+from detector.state.protocol import Remembering
 from detector.state.snapshot import Snapshot
 from detector.state.store import SnapshotStore
 from detector.telemetry.events import Tell
 from detector.transport.base import RawBatch
 
-Parts = Mapping[str, bytes]
-
 _PASSING = {errno.ENOSPC, errno.EDQUOT}
 """A disk or quota that is full: it is no reason to leave the network unwatched."""
-
-
-class Remembering(Protocol):
-    """Something with state by partition; :class:`detector.memory.Memory` is the one."""
-
-    def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
-        """Copy the partition's state as it is now; called from any thread, what is given writes it down."""
-        ...
-
-    def restore(self, partition: int, parts: Parts) -> None:
-        """Put back what was frozen, in place of what there is. Raises InputError where anything of it is off."""
-        ...
-
-    def drop(self, partitions: Iterable[int]) -> None:
-        """Forget these partitions."""
-        ...
 
 
 @dataclass(slots=True)
