@@ -18,8 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.dataset import read_dataset
 from detector.records.flow import BENIGN, LABEL, SCHEMA
+from detector.scoring.dataset import read_dataset
 from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import Scenario
 

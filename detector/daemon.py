@@ -20,13 +20,14 @@ from detector.deadline import Deadline
 from detector.decoding import open_format, open_kafka_decoder
 from detector.fit import FitWatch
 from detector.interpreter import tuned
-from detector.judge import Judge
-from detector.judge_events import ModelSwapped
 from detector.pipeline import Limits, Pipeline, Tally
 from detector.records.flow import Decoder
 from detector.registry.registry import Registry
 from detector.registry.watcher import ModelWatcher
-from detector.scoring import budget_of
+from detector.scoring.events import ModelSwapped
+from detector.scoring.judge import Judge
+from detector.scoring.kept_flows import budget_of
+from detector.scoring.warm_up import warm
 from detector.settings.tree import Settings
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
@@ -34,7 +35,6 @@ from detector.telemetry.events import Event, Telemetry
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
 from detector.transport.events import PartitionsAdded, PartitionsSeen, TopicFound, TopicReplaced
-from detector.warm import warm
 from detector.web.server import WebServer
 from detector.web.status import Status
 

@@ -25,6 +25,7 @@ from detector.deadline import Deadline, Interruptible
 from detector.errors import BrokerError
 from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsFound, RecordsRead
 from detector.records.flow import Decoder, FlowBatch
+from detector.scoring.batch_result import BatchResult
 from detector.state.keeper import StateKeeper
 from detector.telemetry.events import Tell
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source, StaleCommitError
@@ -38,7 +39,6 @@ from detector.transport.events import (
     PartitionsLost,
     PartitionsRevoked,
 )
-from detector.verdict import Verdict
 
 DECODE, JUDGE, EMIT = range(3)
 """Places of the stages' threads."""
@@ -78,9 +78,9 @@ class Clock(Protocol):
 
 
 class Judge(Protocol):
-    """Turns decoded flows into a verdict; :class:`detector.judge.Judge` is the one."""
+    """Turns decoded flows into a verdict; :class:`detector.scoring.judge.Judge` is the one."""
 
-    def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+    def judge(self, raw: RawBatch, flows: FlowBatch) -> BatchResult:
         """Judge ``flows``, decoded from ``raw``, batch after batch in the order read."""
         ...
 
@@ -92,7 +92,7 @@ class Judge(Protocol):
         """Do what can be done while no records come."""
         ...
 
-    def conclude(self) -> Verdict:
+    def conclude(self) -> BatchResult:
         """Give what is left to tell once the input has ended."""
         ...
 
@@ -122,7 +122,7 @@ class Work:
 
     raw: RawBatch
     epoch: int
-    emitted: Future[Verdict | None]
+    emitted: Future[BatchResult | None]
     """None for records that were only gone through again."""
 
 
@@ -267,7 +267,7 @@ class Pipeline:
 
     def _submit_replay(self, raw: RawBatch) -> None:
         decoded = self._stages[DECODE].submit(self._decode, raw)
-        done: Future[Verdict | None] = self._stages[JUDGE].submit(lambda: self._replay(raw, decoded.result()))
+        done: Future[BatchResult | None] = self._stages[JUDGE].submit(lambda: self._replay(raw, decoded.result()))
         self._in_flight.append(Work(raw, self._epoch, done))
 
     def _decode(self, raw: RawBatch) -> FlowBatch:
@@ -276,7 +276,7 @@ class Pipeline:
         self._tell(BatchDecoded(flows.records, time.perf_counter() - started, len(flows.frame)))
         return flows
 
-    def _judge_new(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+    def _judge_new(self, raw: RawBatch, flows: FlowBatch) -> BatchResult:
         if self._keeper is None:
             return self._judge.judge(raw, flows)
         self._keeper.before(raw)
@@ -289,7 +289,7 @@ class Pipeline:
         if self._keeper:
             self._keeper.after(raw)
 
-    def _emit(self, verdict: Verdict) -> Verdict | None:
+    def _emit(self, verdict: BatchResult) -> BatchResult | None:
         started = time.perf_counter()
         outputs = verdict.outputs()
         self._emitting_since = time.monotonic() if outputs else None
@@ -317,7 +317,7 @@ class Pipeline:
                 attempt += 1
         raise StageAbandonedError
 
-    def _latencies(self, verdict: Verdict) -> list[float]:
+    def _latencies(self, verdict: BatchResult) -> list[float]:
         now = self._clock()
         return [now - sent_ms / 1000.0 for sent_ms in verdict.alert_timestamps_ms if sent_ms >= 0]
 
@@ -350,7 +350,7 @@ class Pipeline:
                 )
         self._tell(InFlight(self.tally.in_flight))
 
-    def _account(self, work: Work, verdict: Verdict) -> None:
+    def _account(self, work: Work, verdict: BatchResult) -> None:
         tally = self.tally
         passed_over = sum(verdict.passed_over.values())
         tally.in_flight -= len(work.raw)
@@ -471,7 +471,7 @@ class Pipeline:
             self._done.pop(partition, None)
 
 
-def _failed(future: Future[Verdict | None]) -> bool:
+def _failed(future: Future[BatchResult | None]) -> bool:
     return future.done() and future.exception() is not None
 
 

@@ -16,7 +16,7 @@ from detector.features.windows import default_windows
 from detector.models.smallest import smallest_ensemble
 from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import SCHEMA
-from detector.warm import FLOW, warm_flows
+from detector.scoring.warm_up import FLOW, warm_flows
 
 NEEDS_MAPPING = {"mapping": {name: name for name in ("ts", "src_ip", "dst_ip", "proto")}}
 """Formats that are opened with field names."""

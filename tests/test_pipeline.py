@@ -20,11 +20,11 @@ from detector.pipeline import IN_FLIGHT_BATCHES, Limits, Pipeline
 from detector.pipeline_events import RecordsFound, RecordsRead
 from detector.records.envelopes.pieces import Pieces
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
+from detector.scoring.batch_result import BatchResult
 from detector.telemetry.events import Event
 from detector.transport.base import Channel, OutRecord, RawBatch
 from detector.transport.events import CommitFailed, LagSeen, OutputFailed
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
-from detector.verdict import Verdict
 
 LIMITS = Limits(max_records=10, max_bytes=1 << 20, max_wait_s=0.01, commit_interval_s=0.0, rebalance_deadline_s=5.0)
 
@@ -66,13 +66,13 @@ class Echo:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+    def judge(self, raw: RawBatch, flows: FlowBatch) -> BatchResult:
         """Wait for the gate, then give everything back."""
         self.gate.wait(10)
         uids = flows.frame["uid"].to_list()
         self.seen += uids
         alerts = [OutRecord(uid.encode()) for uid in uids if uid.startswith("odd")]
-        return Verdict(
+        return BatchResult(
             scored=len(uids),
             model_version="v1",
             alerts=alerts,
@@ -87,9 +87,9 @@ class Echo:
     def rest(self) -> None:
         """Nothing to do."""
 
-    def conclude(self) -> Verdict:
+    def conclude(self) -> BatchResult:
         """Tell how many there were."""
-        return Verdict(scored=0, model_version="v", incidents=[OutRecord(b"%d" % len(self.seen))])
+        return BatchResult(scored=0, model_version="v", incidents=[OutRecord(b"%d" % len(self.seen))])
 
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Nothing is remembered."""
@@ -261,7 +261,7 @@ def test_a_wait_ends_with_the_stop(parts: Parts) -> None:
 def test_a_failing_stage_ends_the_run(parts: Parts) -> None:
     """An exception that nobody foresaw in a stage comes out of ``run`` and commits nothing."""
 
-    def fail(raw: RawBatch, flows: FlowBatch) -> Verdict:  # noqa: ARG001 - a judge's signature
+    def fail(raw: RawBatch, flows: FlowBatch) -> BatchResult:  # noqa: ARG001 - a judge's signature
         raise ZeroDivisionError
 
     parts.judge.judge = fail  # type: ignore[method-assign]

@@ -37,7 +37,7 @@ from detector.errors import ConfigurationError
 if TYPE_CHECKING:
     import polars as pl
 
-    from detector.dataset import Dataset
+    from detector.scoring.dataset import Dataset
     from training.publish import Published
 
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
@@ -226,7 +226,7 @@ def evaluate(
     from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
     from detector.decoding import open_format  # noqa: PLC0415
-    from detector.scoring import budget_of, load_model, score_flows  # noqa: PLC0415
+    from detector.scoring.kept_flows import budget_of, load_model, score_flows  # noqa: PLC0415
     from training.evaluate import doubts, show  # noqa: PLC0415
     from training.evaluate import evaluate as evaluate_scores  # noqa: PLC0415
     from training.labels import check_labels_possible, mark_attackers, need_labels  # noqa: PLC0415

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from detector.bundle.loaded_model import LoadedModel
-from detector.dataset import Dataset
 from detector.decisions.decide import Budget
 from detector.decisions.evidence import evidence_keys
 from detector.drift.familiarity import Raised
 from detector.printable import printable
 from detector.records.flow import LABEL
-from detector.scoring import Scored
+from detector.scoring.dataset import Dataset
+from detector.scoring.kept_flows import Scored
 from training.card import WORDS
 from training.detection_at_budget import found_figures
 from training.labels import Truth

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.bundle.manifest import TrainingData
-from detector.dataset import OFFSET, SOURCE, Dataset
+from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 
 RANGE = re.compile(r"(?P<source>.+) offsets (?P<first>\d+) to (?P<last>\d+)")
 """How ``training.train.sources_of`` writes a partition."""

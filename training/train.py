@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from detector.bundle.files import build_bundle
 from detector.bundle.initial_state import MAX_BYTES, InitialState
 from detector.bundle.manifest import TrainingData
-from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.evidence import EvidenceState
 from detector.features.extra import extra_columns, has_addresses
@@ -34,6 +33,7 @@ from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
 from detector.models.single_flows import SingleFlows
 from detector.records.flow import LABEL
+from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from training.calibration_audit import oddest
 from training.card import RATES, CardFacts, card, span
 from training.estimators import DROPPED, fit_estimator

@@ -42,8 +42,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.dataset import Dataset
 from detector.kernels.clock import told
+from detector.scoring.dataset import Dataset
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -16,8 +16,8 @@ from detector.settings.tree import Settings
 
 if TYPE_CHECKING:
     from detector.cli.steps import Steps
-    from detector.dataset import Dataset
     from detector.records.flow import Decoder
+    from detector.scoring.dataset import Dataset
 
 REGISTRY_PATIENCE_S = 30.0
 """How long to wait for a schema registry that does not answer."""
@@ -133,7 +133,7 @@ def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) 
     """Read what was given, in the settings' format. See ``read_dataset`` and ``read_topic``."""
     if given.topic is None:
         return read_files(settings, given.paths, steps, labels=labels)
-    from detector.dataset import read_topic  # noqa: PLC0415 - compiles kernels; --help needs none
+    from detector.scoring.dataset import read_topic  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.transport.kafka.topic_range import Bound, TopicRange  # noqa: PLC0415
 
     start, end = Bound.parse(given.start, "--from"), Bound.parse(given.end, "--to")
@@ -158,8 +158,8 @@ def _kafka_decoder(settings: Settings, *, labels: bool) -> Decoder:
 
 def read_files(settings: Settings, paths: Sequence[str], steps: Steps, *, labels: bool, what: str = "") -> Dataset:
     """Read files in the settings' format. See ``read_dataset``."""
-    from detector.dataset import read_dataset  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.decoding import open_format  # noqa: PLC0415
+    from detector.scoring.dataset import read_dataset  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.transport.paths import expanded  # noqa: PLC0415
 
     steps(f"reading {what}flows")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from detector.errors import InputError
 
 if TYPE_CHECKING:
-    from detector.dataset import Dataset
+    from detector.scoring.dataset import Dataset
 
 
 def told_rejects(read: Dataset) -> str:

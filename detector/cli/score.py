@@ -62,7 +62,7 @@ def score(
     from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.score_output import write_scores  # noqa: PLC0415
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
-    from detector.scoring import load_model, score_flows, score_table  # noqa: PLC0415
+    from detector.scoring.kept_flows import load_model, score_flows, score_table  # noqa: PLC0415
 
     settings = settings_of(
         config,

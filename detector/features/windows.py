@@ -39,7 +39,7 @@ from detector.features.windows_columns import (
 from detector.features.windows_kernel import KEYS, Room, advance
 from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.features.windows_plan import MARKS, Layout
-from detector.features.windows_state import PartitionState, pack, unpack
+from detector.features.windows_state import PartitionWindows, pack, unpack
 from detector.kernels.clock import AHEAD, BY_TRAINING, CLOCK, LATE, MOVED, STARTED, begun
 
 __all__ = ["WindowCounts", "WindowState", "default_windows", "window_features"]
@@ -79,7 +79,7 @@ class WindowState:
         self._layout = Layout.of(self.windows)
         self._room = Room.of(self._layout.plan)
         self._bounds = np.array([self.windows.late_s, self.windows.ahead_s])
-        self._partitions: dict[int, PartitionState] = {}
+        self._partitions: dict[int, PartitionWindows] = {}
         self._totals = WindowCounts()
 
     @property
@@ -197,8 +197,8 @@ class WindowState:
         state = self._partitions.get(partition)
         return float(state.clock[CLOCK]) if state is not None and state.clock[STARTED] else None
 
-    def _state(self, partition: int) -> PartitionState:
-        return self._partitions.get(partition) or PartitionState.empty(self._layout)
+    def _state(self, partition: int) -> PartitionWindows:
+        return self._partitions.get(partition) or PartitionWindows.empty(self._layout)
 
 
 def _rows_by_partition(count: int, partitions: NDArray[np.int32] | None) -> list[tuple[int, NDArray[np.int64]]]:
@@ -212,7 +212,7 @@ def _rows_by_partition(count: int, partitions: NDArray[np.int32] | None) -> list
     return [(int(partitions[rows[0]]), rows) for rows in np.split(order, ends)]
 
 
-def _told(state: PartitionState) -> WindowCounts:
+def _told(state: PartitionWindows) -> WindowCounts:
     clock = state.clock
     return WindowCounts(0, 0, state.evicted, int(clock[LATE]), int(clock[AHEAD]), int(clock[MOVED]))
 

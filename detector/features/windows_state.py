@@ -45,7 +45,7 @@ MAGIC = b"OFW\x03"
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionState:
+class PartitionWindows:
     """The tables of one partition, its sightings, and its clock, as in :mod:`detector.kernels.clock`."""
 
     tables: tuple[Table, ...]
@@ -63,10 +63,10 @@ class PartitionState:
         sightings = (lines(buckets_for(pairs if needed else 1), WAYS) for needed in needs[len(KEYS) :])
         return cls(tuple(tables), tuple(sightings), np.zeros(CLOCK_FIELDS))
 
-    def roomy(self, arriving: int, layout: Layout) -> PartitionState:
+    def roomy(self, arriving: int, layout: Layout) -> PartitionWindows:
         """The same state, with room for as many new keys as can arrive, within the bounds."""
         tables = zip(self.tables, layout.windows.limits(), layout.plan.needs.tolist(), strict=False)
-        return PartitionState(
+        return PartitionWindows(
             tuple(roomy(table, arriving, limit) if needed else table for table, limit, needed in tables),
             self.sightings,
             self.clock,
@@ -88,7 +88,7 @@ class PartitionState:
         return sum(map(held_bytes, self.tables)) + sum(tags.nbytes for tags in self.sightings)
 
 
-def pack(state: PartitionState, layout: Layout) -> bytes:
+def pack(state: PartitionWindows, layout: Layout) -> bytes:
     """Write the state down."""
     parts: list[Part] = [state.clock.astype("<f8").tobytes()]
     for table in state.tables:
@@ -96,9 +96,9 @@ def pack(state: PartitionState, layout: Layout) -> bytes:
     return _envelope(layout).seal([*parts, *map(words_of, state.sightings)])
 
 
-def unpack(data: bytes, layout: Layout) -> PartitionState:
+def unpack(data: bytes, layout: Layout) -> PartitionWindows:
     """Read a state written for the same windows. Raises InputError for anything off."""
-    envelope, state, limits = _envelope(layout), PartitionState.empty(layout), layout.windows.limits()
+    envelope, state, limits = _envelope(layout), PartitionWindows.empty(layout), layout.windows.limits()
     longest = sum(map(longest_table, state.tables, limits)) + sum(tags.nbytes for tags in state.sightings)
     body = envelope.open(data, state.clock.nbytes + longest)
     envelope.demand(len(body) >= state.clock.nbytes, "it ends within its clock")
@@ -112,7 +112,7 @@ def unpack(data: bytes, layout: Layout) -> PartitionState:
     for tags in state.sightings:
         at = read_words(body, at, tags, envelope)
     envelope.demand(at == len(body), "it is longer than its tables")
-    return PartitionState(tuple(tables), state.sightings, clock)
+    return PartitionWindows(tuple(tables), state.sightings, clock)
 
 
 def _check_figures(table: Table, plan: KeyPlan, envelope: Envelope) -> None:

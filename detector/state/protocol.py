@@ -26,7 +26,7 @@ Parts = Mapping[str, bytes]
 
 
 class Remembering(Protocol):
-    """Something with state by partition; :class:`detector.memory.Memory` is the one."""
+    """Something with state by partition; :class:`detector.scoring.partition_state.PartitionState` is the one."""
 
     def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
         """Copy the partition's state as it is now; called from any thread, what is given writes it down."""

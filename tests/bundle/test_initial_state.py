@@ -15,16 +15,16 @@ from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.bundle.initial_state import InitialState
 from detector.bundle.loaded_model import LoadedModel
-from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.decisions.decide import Budget
 from detector.decisions.evidence import EvidenceState
 from detector.errors import BundleError
 from detector.features.replay import features_of, fresh_windows
-from detector.judge import Judge
 from detector.kernels.clock import BEFORE_END_S, FARTHEST_S, STEPS_TENTATIVE
-from detector.memory import Memory
 from detector.records.flow import ROW, FlowBatch
-from detector.scoring import score_flows
+from detector.scoring.dataset import OFFSET, SOURCE, Dataset
+from detector.scoring.judge import Judge
+from detector.scoring.kept_flows import score_flows
+from detector.scoring.partition_state import PartitionState
 from detector.state.events import StateBegun, StateLeft, StateUnfit
 from detector.telemetry.events import Event
 from detector.transport.base import Envelope, RawBatch
@@ -63,7 +63,7 @@ def cold(model: LoadedModel, flows: pl.DataFrame) -> NDArray[np.float32]:
 
 def remembered(model: LoadedModel, flows: pl.DataFrame, cuts: list[int]) -> NDArray[np.float32]:
     """Their features as a daemon's memory gives them, in batches that end at ``cuts``."""
-    memory, parts = Memory(model), []
+    memory, parts = PartitionState(model), []
     for start, end in zip([0, *cuts], [*cuts, len(flows)], strict=True):
         batch = flows[start:end]
         partitions = partitions_of(batch["src_ip"], PARTITIONS)
@@ -116,7 +116,7 @@ def test_a_pause_is_no_wild_time() -> None:
 def test_known_partitions_stay_as_they_are() -> None:
     """A partition that has been read, or whose snapshot was restored, does not begin again."""
     one, flows = model(), later(count=10)
-    memory = Memory(replace(one, beginning=None))
+    memory = PartitionState(replace(one, beginning=None))
     partitions = np.zeros(10, np.int32)
     memory.begin([0])
     one.extractor.transform(flows, partitions, memory)
@@ -136,7 +136,7 @@ def test_trained_over_one_partition_every_partition_begins() -> None:
     one, flows = model(), later()
     windows = fresh_windows(one.extractor)
     features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows, np.zeros(1_500, np.int32))
-    memory = Memory(replace(one, beginning=ended_with(windows, EvidenceState())))
+    memory = PartitionState(replace(one, beginning=ended_with(windows, EvidenceState())))
     assert memory.begin(range(PARTITIONS)) == {}
     partitions = partitions_of(flows["src_ip"], PARTITIONS)
     one.extractor.transform(flows, partitions, memory)

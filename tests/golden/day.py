@@ -23,8 +23,8 @@ from detector.bundle.manifest import TrainingData
 from detector.decisions.decide import Budget
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
-from detector.judge import Judge
 from detector.records.every_format import open_decoder
+from detector.scoring.judge import Judge
 from detector.telemetry.events import silent
 from detector.transport.base import Envelope, OutRecord, RawBatch
 from tests.bundles import START

@@ -15,11 +15,11 @@ from safetensors.numpy import load, save
 from detector.bundle.files import ARRAYS, read_bundle, seal_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.manifest import decode_manifest
-from detector.dataset import Dataset
 from detector.errors import BundleError
 from detector.models.ensemble import SINGLE, Ensemble
 from detector.models.single_flows import SingleFlows
 from detector.records.flow import SCHEMA
+from detector.scoring.dataset import Dataset
 from tests.bundles import bundle, loaded
 from training.simulator.scenario import Scenario
 from training.train import Recipe, train

@@ -24,9 +24,9 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Budget
 from detector.errors import InputError
 from detector.incidents.book import IncidentBook
-from detector.judge import Judge
-from detector.memory import Memory
 from detector.records.flow import ROW, FlowBatch
+from detector.scoring.judge import Judge
+from detector.scoring.partition_state import PartitionState
 from detector.state.events import StateMissing
 from detector.state.keeper import StateKeeper
 from detector.state.snapshot import MAGIC, Snapshot, pack, unpack
@@ -227,7 +227,9 @@ def test_a_snapshot_whose_checksum_is_right_may_still_be_none(body: Any) -> None
 
 def kept(folder: Path, told: list[Event]) -> StateKeeper:
     """A keeper of a real memory, on files."""
-    return StateKeeper(SnapshotStore(str(folder), "group", "flows"), Memory(model()), interval_s=60, tell=told.append)
+    return StateKeeper(
+        SnapshotStore(str(folder), "group", "flows"), PartitionState(model()), interval_s=60, tell=told.append
+    )
 
 
 @pytest.mark.parametrize("offset", [40, 60])
@@ -247,7 +249,7 @@ def test_hostile_incidents_count_as_missing_state(tmp_path: Path, offset: int) -
 
 def test_an_error_that_nobody_foresaw_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever restoring raises, the partition is left empty and the reason is an InputError's."""
-    memory = Memory(model())
+    memory = PartitionState(model())
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("float division by zero")

@@ -15,6 +15,7 @@ from detector.deadline import Deadline
 from detector.errors import InputError, OutputError
 from detector.pipeline import Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch
+from detector.scoring.batch_result import BatchResult
 from detector.state.events import StateIncomplete, StateMissing, StateRestored
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
@@ -22,7 +23,6 @@ from detector.telemetry.events import Event, silent
 from detector.transport.base import Channel, OutRecord, RawBatch
 from detector.transport.events import RecordsLost, TopicReplaced
 from detector.transport.memory import MemorySink, MemorySource, MemoryTopic
-from detector.verdict import Verdict
 
 PARTITIONS = 3
 RECORDS = 400
@@ -46,17 +46,17 @@ class Sums:
 
     sums: dict[int, int] = field(default_factory=dict)
 
-    def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+    def judge(self, raw: RawBatch, flows: FlowBatch) -> BatchResult:
         """Write ``value=sum`` for every record."""
         scores = [OutRecord(f"{uid}={total}".encode()) for uid, total in self._take(raw, flows)]
-        return Verdict(scored=len(flows.frame), model_version="v1", scores=scores)
+        return BatchResult(scored=len(flows.frame), model_version="v1", scores=scores)
 
     def rest(self) -> None:
         """Nothing to do."""
 
-    def conclude(self) -> Verdict:
+    def conclude(self) -> BatchResult:
         """Nothing is left."""
-        return Verdict(scored=0, model_version="v1")
+        return BatchResult(scored=0, model_version="v1")
 
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Add up, and write nothing."""

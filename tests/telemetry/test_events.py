@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.every_metric import open_metrics
 from detector.incidents.events import BudgetSet, IncidentsTold
-from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
 from detector.records.events import MAX_KINDS, OTHER, RecordsPassedOver, RecordsRejected
 from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
+from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.telemetry.collectors import BulkHistogram
 from detector.telemetry.events import Telemetry
 from detector.telemetry.logs import SAMPLE_LINES, Once, Sampling, open_log

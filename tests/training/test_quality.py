@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from detector.bundle.files import read_bundle
 from detector.bundle.manifest import Figure
-from detector.dataset import read_dataset
 from detector.features.replay import features_of, fresh_windows
 from detector.models.base import Model
+from detector.scoring.dataset import read_dataset
 from training.card import CardFacts, card
 from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.kernels.clock import told
+from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from tests.features.flows import flows
 from training.watched import DAY_S, HOUR_S, TIME_APART, Watched, believable, ends_of, left_out
 

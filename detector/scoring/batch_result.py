@@ -8,7 +8,7 @@ from detector.transport.base import Channel, OutRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class BatchResult:
     """What a batch came to."""
 
     scored: int

@@ -22,7 +22,7 @@ from detector.incidents.book import IncidentBook
 from detector.state.protocol import Remembered
 
 
-class Memory:
+class PartitionState:
     """The state of every partition read here, as the model in charge needs it."""
 
     def __init__(self, model: LoadedModel) -> None:

@@ -1,6 +1,7 @@
 """Steps 3 to 5 of a record's way: features, score, decide; and the swap of models between two batches.
 
-Takes decoded flows, gives a :class:`~detector.verdict.Verdict`: what to emit and what it accounts for. Does no I/O.
+Takes decoded flows, gives a :class:`~detector.scoring.batch_result.BatchResult`: what to emit and what it accounts for.
+Does no I/O.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.incidents.document import write_incidents
 from detector.incidents.events import BudgetSet, IncidentsTold
-from detector.judge_events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
-from detector.memory import Memory
 from detector.models.single_flows import Scores
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
+from detector.scoring.batch_result import BatchResult
+from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
+from detector.scoring.partition_state import PartitionState
 from detector.state.events import StateBegun, StateLeft, StateUnfit
 from detector.telemetry.events import Tell
 from detector.transport.base import OutRecord, RawBatch
-from detector.verdict import Verdict
 
 
 class Incoming(Protocol):
@@ -60,7 +61,7 @@ class Judge:
         tell: Tell,
     ) -> None:
         self.model = model
-        self.memory = Memory(model)
+        self.memory = PartitionState(model)
         self._drift = DriftMonitor(model)
         self._familiarity = Familiarity()
         self._incoming = incoming
@@ -74,7 +75,7 @@ class Judge:
         self._open = -1
         self._tell_budget()
 
-    def judge(self, raw: RawBatch, flows: FlowBatch) -> Verdict:
+    def judge(self, raw: RawBatch, flows: FlowBatch) -> BatchResult:
         """Score ``flows``, decoded from ``raw``, and decide which become alerts."""
         self._swap()
         matrix = self._features(raw, flows)
@@ -83,7 +84,7 @@ class Judge:
         self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
         self._tell_of_rejects(flows)
-        return Verdict(
+        return BatchResult(
             scored=len(scores.overall),
             model_version=self.model.version,
             alerts=self._alerts(raw, flows, matrix, scores.overall, decision),
@@ -111,10 +112,10 @@ class Judge:
         """Take a new model over while no records come."""
         self._swap()
 
-    def conclude(self) -> Verdict:
+    def conclude(self) -> BatchResult:
         """Give what is left to tell once the input has ended: open incidents are closed."""
         self.memory.incidents.close_all()
-        return Verdict(scored=0, model_version=self.model.version, incidents=self._told())
+        return BatchResult(scored=0, model_version=self.model.version, incidents=self._told())
 
     # --- models ---------------------------------------------------------------------------------------------------
 

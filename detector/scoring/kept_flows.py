@@ -12,7 +12,6 @@ from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
-from detector.dataset import OFFSET, SOURCE, Dataset
 from detector.decisions.assess import assess
 from detector.decisions.decide import Budget
 from detector.decisions.evidence import EvidenceState
@@ -22,6 +21,7 @@ from detector.features.windows import WindowState
 from detector.net.directions import directions_of
 from detector.records.flow import PART
 from detector.registry.registry import Registry
+from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.settings.tree import Settings
 from detector.transport.kafka.partitioner import partitions_of
 
