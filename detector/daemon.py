@@ -27,7 +27,7 @@ from detector.registry.watcher import ModelWatcher
 from detector.scoring.events import ModelSwapped
 from detector.scoring.judge import Judge
 from detector.scoring.kept_flows import budget_of
-from detector.scoring.warm_up import warm
+from detector.scoring.warm_up import warm_up
 from detector.settings.tree import Settings
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
@@ -68,8 +68,8 @@ class Daemon:
             self._phase("reading the model")
             model, watcher = self._model()
             self._phase("compiling; a first start on a machine takes a minute")
-            model.warm()
-            warm(model, open_format(settings))
+            model.warm_up()
+            warm_up(model, open_format(settings))
             self._phase("connecting")
             self._source = source = open_source(settings, self._tell_of_source)
             sink = open_sink(settings, tell)

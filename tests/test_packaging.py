@@ -78,9 +78,9 @@ def test_the_image_s_commands_are_oddflow_s() -> None:
     assert {json.loads(each)[0] for each in of("CMD")} == {"train", "detect"} <= COMMANDS.keys()
     script, check = json.loads(of("HEALTHCHECK")[0].partition("CMD ")[2])
     assert (script in project()["scripts"], check in COMMANDS) == (True, True)
-    modules = re.findall(r"python -m (detector\.\w+)", " ".join(of("RUN")))
-    assert modules == ["detector.precompile"]
-    assert (ROOT / "detector" / "precompile.py").is_file()
+    modules = re.findall(r"python -m (detector[\w.]+)", " ".join(of("RUN")))
+    assert modules == ["detector.scoring.warm_up"]
+    assert (ROOT / "detector" / "scoring" / "warm_up.py").is_file()
 
 
 def test_the_image_s_settings_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +233,7 @@ def test_every_module_of_the_daemon_imports_there(installed: Path) -> None:
 def test_kernels_compiled_ahead_are_found(installed: Path, tmp_path: Path) -> None:
     """Kernels that the image's build compiled are read, not compiled anew, where their folder cannot be written to."""
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "NUMBA_CPU_NAME": "generic"}
-    assert run(installed / "python", "-m", "detector.precompile", **cache).returncode == 0
+    assert run(installed / "python", "-m", "detector.scoring.warm_up", **cache).returncode == 0
     code = (
         "import numba.core.caching as c\n"
         "from pathlib import Path\n"
@@ -241,8 +241,8 @@ def test_kernels_compiled_ahead_are_found(installed: Path, tmp_path: Path) -> No
         "for each in ('UserProvidedCacheLocator', 'InTreeCacheLocator', 'InTreeCacheLocatorFsAgnostic',"
         " 'UserWideCacheLocator', 'IPythonCacheLocator', 'ZipCacheLocator'):\n"
         "    if hasattr(c, each): getattr(c, each).ensure_cache_path = refuse\n"
-        "from detector import precompile\n"
-        "precompile.precompile()\n"
+        "from detector.scoring import warm_up\n"
+        "warm_up.precompile()\n"
         "import gc\n"
         "kernels = [each for each in gc.get_objects() if type(each).__name__ == 'CPUDispatcher'"
         " and each.py_func.__module__.startswith('detector.')]\n"

@@ -45,7 +45,7 @@ class LoadedModel(CalibratedModel):
         """sha256 in hex that stands for every byte of the bundle."""
         return self.manifest.digest
 
-    def warm(self) -> None:
+    def warm_up(self) -> None:
         """Compile every kernel that it needs, so that the first batch does not wait."""
         self.surprises(self.score(self.self_test_rows))
         self.score(self.self_test_rows[:1])

@@ -143,7 +143,7 @@ class ModelWatcher:
                 f"loading {self._model} {version} from registry {self._registry.url}: the bundle in it is"
                 f" {model.name} {model.version}; publish it under its own name"
             )
-        model.warm()
+        model.warm_up()
         return model
 
     def _refuse(self, version: str, refusal: Refusal) -> None:

@@ -71,7 +71,7 @@ def test_round_trip(kind: str) -> None:
     _, matrix = features()
     model = fit_estimator(kind, matrix[:200], seed=1, params=SMALL.get(kind))
     loaded = read_bundle(bundle(kind))
-    loaded.warm()
+    loaded.warm_up()
     assert loaded.manifest.kind == kind
     assert np.array_equal(loaded.model.score(matrix), model.score(matrix))
     assert np.array_equal(loaded.model.explain(matrix[:9]).contributions, model.explain(matrix[:9]).contributions)

@@ -15,7 +15,7 @@ from detector.errors import BundleError, ConfigurationError
 from detector.models.ensemble import MEMBERS, SINGLE, Ensemble
 from detector.models.every_kind import KINDS
 from detector.models.p_tables import PTables
-from detector.models.smallest import smallest_ensemble
+from detector.scoring.warm_up import smallest_ensemble
 from tests.models.conformance import CHECKS, Check, check_explanation, training_rows
 from training.ensembles import fit_segments
 from training.estimators import fit_estimator
