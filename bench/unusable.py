@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.decode import TSV_FIELDS, draw_conn, eve_event, tsv_line
 from detector.alerts.dead_letter import dead_letters
-from detector.interpreter import tuned
+from detector.pipeline.interpreter import tuned
 from detector.records.every_format import open_decoder
 from detector.records.flow import Decoder
 from detector.transport.base import Envelope, RawBatch

@@ -17,10 +17,11 @@ from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.deadline import Deadline
-from detector.decoding import open_format, open_kafka_decoder
-from detector.fit import FitWatch
-from detector.interpreter import tuned
-from detector.pipeline import Limits, Pipeline, Tally
+from detector.pipeline.decoding import open_format, open_kafka_decoder
+from detector.pipeline.format_fit import FitWatch
+from detector.pipeline.interpreter import tuned
+from detector.pipeline.loop import Limits, Pipeline
+from detector.pipeline.tally import Tally
 from detector.records.flow import Decoder
 from detector.registry.registry import Registry
 from detector.registry.watcher import ModelWatcher

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from detector import pipeline_events
 from detector.incidents import events as incident_events
+from detector.pipeline import events as pipeline_events
 from detector.records import events as record_events
 from detector.telemetry.metrics import Metrics
 from detector.transport import events as transport_events

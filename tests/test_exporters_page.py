@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from detector.decoding import open_format
 from detector.formats_page import EXPORTERS, Exporter, exporters_page
+from detector.pipeline.decoding import open_format
 from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import LABEL, ROW, FlowBatch
 from detector.records.formats.zeek_conn import MARK

@@ -130,8 +130,8 @@ def train(
     """
     from detector.cli.rejects import check_share, told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
-    from detector.decoding import open_format  # noqa: PLC0415
     from detector.features.windows import default_windows  # noqa: PLC0415
+    from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.registry.registry import Registry  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
@@ -225,7 +225,7 @@ def evaluate(
     """
     from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
-    from detector.decoding import open_format  # noqa: PLC0415
+    from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.scoring.kept_flows import budget_of, load_model, score_flows  # noqa: PLC0415
     from training.evaluate import doubts, show  # noqa: PLC0415
     from training.evaluate import evaluate as evaluate_scores  # noqa: PLC0415

@@ -55,7 +55,7 @@ def show_schema(
 
 
 def _check_input(settings: Settings) -> None:
-    from detector.decoding import check_encoding, open_format  # noqa: PLC0415 - polars takes its time to import
+    from detector.pipeline.decoding import check_encoding, open_format  # noqa: PLC0415 - polars takes its time to import
 
     open_format(settings)
     check_encoding(settings.input.format, settings.input.encoding)

@@ -150,7 +150,7 @@ def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) 
 
 def _kafka_decoder(settings: Settings, *, labels: bool) -> Decoder:
     """The decoder of a topic's values; it does not wait for a schema registry for ever."""
-    from detector.decoding import open_kafka_decoder  # noqa: PLC0415 - compiles kernels; --help needs none
+    from detector.pipeline.decoding import open_kafka_decoder  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.telemetry.events import silent  # noqa: PLC0415
 
     return open_kafka_decoder(settings, silent, abandon=Flag(), labels=labels, patience_s=REGISTRY_PATIENCE_S)
@@ -158,7 +158,7 @@ def _kafka_decoder(settings: Settings, *, labels: bool) -> Decoder:
 
 def read_files(settings: Settings, paths: Sequence[str], steps: Steps, *, labels: bool, what: str = "") -> Dataset:
     """Read files in the settings' format. See ``read_dataset``."""
-    from detector.decoding import open_format  # noqa: PLC0415
+    from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.scoring.dataset import read_dataset  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.transport.paths import expanded  # noqa: PLC0415
 

@@ -16,7 +16,7 @@ from detector.settings.load import load_settings
 from detector.settings.tree import Settings
 
 if TYPE_CHECKING:
-    from detector.pipeline import Tally
+    from detector.pipeline.tally import Tally
 
 STDIN = "-"
 

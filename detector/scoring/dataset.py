@@ -178,7 +178,8 @@ def read_dataset(
 ) -> Dataset:
     """Read files (``-``: standard input) of a format; ``tell`` is called with the number of records of each step.
 
-    ``decoder`` takes the place of the format's own, as :func:`detector.decoding.open_format` opens it by the settings.
+    ``decoder`` takes the place of the format's own, as :func:`detector.pipeline.decoding.open_format` opens it by the
+    settings.
 
     Raises InputError for a file that is missing, empty or cut off, or of which no record can be used;
     ConfigurationError for a format that there isn't.

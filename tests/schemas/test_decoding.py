@@ -12,8 +12,8 @@ from google.protobuf.message_factory import GetMessageClass
 from typer.testing import CliRunner
 
 from detector.cli import app
-from detector.decoding import open_kafka_decoder
 from detector.errors import BrokerError, ConfigurationError
+from detector.pipeline.decoding import open_kafka_decoder
 from detector.records.envelopes.protobuf_payloads import ProtobufReader
 from detector.records.flow import Decoder
 from detector.schemas.protoc import descriptors

@@ -13,7 +13,7 @@ import pytest
 
 from detector.deadline import Deadline
 from detector.errors import InputError, OutputError
-from detector.pipeline import Limits, Pipeline
+from detector.pipeline.loop import Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch
 from detector.scoring.batch_result import BatchResult
 from detector.state.events import StateIncomplete, StateMissing, StateRestored

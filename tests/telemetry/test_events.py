@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.every_metric import open_metrics
 from detector.incidents.events import BudgetSet, IncidentsTold
-from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
+from detector.pipeline.events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
 from detector.records.events import MAX_KINDS, OTHER, RecordsPassedOver, RecordsRejected
 from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped

@@ -22,7 +22,7 @@ from detector.daemon_events import DaemonStarted
 from detector.deadline import Deadline
 from detector.errors import ListenError
 from detector.every_metric import open_metrics
-from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
+from detector.pipeline.events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.registry.events import ModelRefused
 from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped

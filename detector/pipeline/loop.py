@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event as Flag
 from typing import Protocol
 
@@ -23,7 +23,8 @@ import numpy as np
 
 from detector.deadline import Deadline, Interruptible
 from detector.errors import BrokerError
-from detector.pipeline_events import AlertsRaised, BatchDecoded, InFlight, RecordsFound, RecordsRead
+from detector.pipeline.events import AlertsRaised, BatchDecoded, InFlight, RecordsFound, RecordsRead
+from detector.pipeline.tally import Tally
 from detector.records.flow import Decoder, FlowBatch
 from detector.scoring.batch_result import BatchResult
 from detector.state.keeper import StateKeeper
@@ -95,25 +96,6 @@ class Judge(Protocol):
     def conclude(self) -> BatchResult:
         """Give what is left to tell once the input has ended."""
         ...
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the records; written by the polling thread alone."""
-
-    read: int = 0
-    scored: int = 0
-    dead_lettered: int = 0
-    passed_over: int = 0
-    in_flight: int = 0
-    alerts: int = 0
-    passed_over_kinds: Counter[str] = field(default_factory=Counter)
-    versions: list[str] = field(default_factory=list)
-
-    @property
-    def balanced(self) -> bool:
-        """Whether every record read is accounted for."""
-        return self.read == self.scored + self.dead_lettered + self.passed_over + self.in_flight
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from detector.fit import ENOUGH, FitWatch
+from detector.pipeline.format_fit import ENOUGH, FitWatch
 from detector.records.events import MeasuresMissing
 from detector.records.every_format import open_decoder
 from detector.records.measures import lacking_measures

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from detector.interpreter import HAND_ON_S, YOUNG_OBJECTS, tuned
+from detector.pipeline.interpreter import HAND_ON_S, YOUNG_OBJECTS, tuned
 
 
 def test_interpreter_is_as_before_afterwards() -> None:

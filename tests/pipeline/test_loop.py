@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from detector.deadline import Deadline
 from detector.errors import BrokerError
-from detector.pipeline import IN_FLIGHT_BATCHES, Limits, Pipeline
-from detector.pipeline_events import RecordsFound, RecordsRead
+from detector.pipeline.events import RecordsFound, RecordsRead
+from detector.pipeline.loop import IN_FLIGHT_BATCHES, Limits, Pipeline
 from detector.records.envelopes.pieces import Pieces
 from detector.records.flow import ROW, SCHEMA, FlowBatch, Reject, RejectReason
 from detector.scoring.batch_result import BatchResult
