@@ -1,19 +1,20 @@
-"""The page about exporters (``docs/exporters.md``), from the formats' declarations and :mod:`detector.shipping`."""
+"""The page about exporters (``docs/exporters.md``), from the formats' declarations and
+:mod:`detector.reference.shipping`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from detector import shipping
 from detector.records.flow import COLUMNS, LABEL
 from detector.records.formats import argus, cicflowmeter, collectors, goflow2, suricata, unsw_nb15, vpcflow, zeek_conn
-from detector.shipping import Way, points
+from detector.reference import shipping
+from detector.reference.shipping import Way, points
 
 INTRODUCTION = """\
 # Exporters
 
-<!-- Made from detector/records, detector/formats_page.py and detector/shipping.py by `make docs`; change it there. -->
+<!-- Made from detector/records/formats and detector/reference by `make docs`; change it there. -->
 
 For each exporter: which fields are read and what becomes of them, how its records get into Kafka, and what is lost on
 the way. [formats.md](formats.md) says what holds for all formats, and which reasons a reject can have. What no format

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from detector.formats_page import EXPORTERS, Exporter, exporters_page
 from detector.pipeline.decoding import open_format
 from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import LABEL, ROW, FlowBatch
 from detector.records.formats.zeek_conn import MARK
+from detector.reference.exporters import EXPORTERS, Exporter, exporters_page
+from detector.reference.shipping import Way
 from detector.settings.tree import Settings
-from detector.shipping import Way
 from tests.records.formats.test_collectors import RECORDS
 from tests.records.formats.test_vpc_orders import ALL, RECORD
 from tests.records.samples import CONN, EVE, dump
@@ -165,7 +165,7 @@ def test_a_row_of_akvorado_is_read_by_the_settings_shown() -> None:
 
 def test_the_page_is_in_the_repository() -> None:
     """``make docs`` was run."""
-    page = Path(__file__).resolve().parents[1] / "docs" / "exporters.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "exporters.md"
     assert page.read_text(encoding="utf-8") == exporters_page()
 
 

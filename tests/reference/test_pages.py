@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from detector.reference import main, pages, stale
+from detector.reference.pages import main, pages, stale
 from detector.settings.load import CONFIG_VARIABLE, PREFIX, load_settings
 from detector.settings.tree import Settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 EXAMPLE = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from detector.cli import EXIT_CODES
 from detector.every_metric import open_metrics
-from detector.formats_page import exporters_page
+from detector.reference.exporters import exporters_page
 from detector.settings.pages import example_file, reference_page
 from detector.telemetry.metrics import Declared
 
@@ -82,7 +82,3 @@ def main(arguments: Sequence[str]) -> int:
         (root / path).write_text(pages()[path], encoding="utf-8")
         sys.stdout.write(f"wrote {path}\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
