@@ -38,7 +38,7 @@ from training.watched import Watched
 BEGINNING_SHARE, BEGINNING_S = 0.1, 3600.0
 """Of the time watched, the first: so large a share, but no more seconds, does not calibrate."""
 
-Tell = Callable[[str], None]
+TellStep = Callable[[str], None]
 Mask = NDArray[np.bool_]
 Matrix = NDArray[np.float32]
 
@@ -108,7 +108,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     fitting: Fitting,
     watched: Watched,
     partitions: NDArray[np.int32] | None = None,
-    tell: Tell = lambda _: None,
+    tell: TellStep = lambda _: None,
 ) -> Learnt:
     """Learn from a frame of flows in order of time, that were ``watched`` then.
 

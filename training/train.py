@@ -43,7 +43,7 @@ from training.member_weights import shares
 from training.quality import Quality, measure
 from training.watched import DAY_S, Watched, ends_of
 
-Tell = Callable[[str], None]
+TellStep = Callable[[str], None]
 
 DROPPED_AMONG = 0.03
 """As DROPPED, where attacks are known to be among the rows: more, since what is left of them is learnt by heart."""
@@ -174,7 +174,7 @@ class Trained:
 def train(
     frame: pl.DataFrame,
     recipe: Recipe,
-    tell: Tell = lambda _: None,
+    tell: TellStep = lambda _: None,
     partitions: NDArray[np.int32] | None = None,
 ) -> Trained:
     """Train on a frame of flows in order of time, with its labels where it has any; ``tell`` is told each step.
@@ -240,7 +240,7 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
 
 
 def ended_with(
-    windows: WindowState | None, evidence: EvidenceState, tell: Tell = lambda _: None
+    windows: WindowState | None, evidence: EvidenceState, tell: TellStep = lambda _: None
 ) -> InitialState | None:
     """What a daemon begins with: the state after the last flow of training."""
     parts: dict[str, WindowState | EvidenceState] = {"evidence": evidence, **({"windows": windows} if windows else {})}
@@ -254,7 +254,7 @@ def ended_with(
     return beginning if clocks else None
 
 
-def _measured(frame: pl.DataFrame, learnt: Learnt, truth: Truth, recipe: Recipe, tell: Tell) -> Quality:
+def _measured(frame: pl.DataFrame, learnt: Learnt, truth: Truth, recipe: Recipe, tell: TellStep) -> Quality:
     """Quality on the features of all flows as they came, attacks in their windows."""
     matrix, spec = learnt.everything, learnt.extractor.spec
     if recipe.folds < 2 or not (truth.attack.any() and truth.benign.any()):

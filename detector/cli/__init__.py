@@ -42,7 +42,7 @@ PLUGINS = "oddflow.commands"
 """Entry-point group: each entry is a function that takes a Typer app and adds commands to it."""
 
 
-class Place(NamedTuple):
+class CommandPlace(NamedTuple):
     """Where a command's code is: ``module:attribute``, or None if a plugin brings it with the named extra."""
 
     target: str | None
@@ -50,16 +50,16 @@ class Place(NamedTuple):
     extra: str = ""
 
 
-COMMANDS: dict[str, Place] = {
-    "detect": Place("detector.cli.detect:detect", "Run the daemon: records in, alerts and metrics out."),
-    "score": Place("detector.cli.score:score", "Score files: every record's id, score and p-value."),
-    "train": Place(None, "Train a model and publish it.", "train"),
-    "evaluate": Place(None, "Measure a model on labelled records.", "train"),
-    "models": Place("detector.cli.models:app", "Look at, verify, promote and roll back published models."),
-    "simulate": Place(None, "Make labelled traffic, with attacks in it.", "train"),
-    "demo": Place(None, "See it all run on a real Kafka of its own.", "demo"),
-    "config": Place("detector.cli.config:app", "Check, show and describe the settings."),
-    "healthcheck": Place("detector.cli.healthcheck:healthcheck", "Ask a running daemon whether it is well."),
+COMMANDS: dict[str, CommandPlace] = {
+    "detect": CommandPlace("detector.cli.detect:detect", "Run the daemon: records in, alerts and metrics out."),
+    "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
+    "train": CommandPlace(None, "Train a model and publish it.", "train"),
+    "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
+    "models": CommandPlace("detector.cli.models:app", "Look at, verify, promote and roll back published models."),
+    "simulate": CommandPlace(None, "Make labelled traffic, with attacks in it.", "train"),
+    "demo": CommandPlace(None, "See it all run on a real Kafka of its own.", "demo"),
+    "config": CommandPlace("detector.cli.config:app", "Check, show and describe the settings."),
+    "healthcheck": CommandPlace("detector.cli.healthcheck:healthcheck", "Ask a running daemon whether it is well."),
 }
 
 
@@ -150,7 +150,7 @@ def _load(name: str) -> Any:
     return command
 
 
-def _not_installed(name: str, place: Place, lacking: ModuleNotFoundError | None) -> ConfigurationError:
+def _not_installed(name: str, place: CommandPlace, lacking: ModuleNotFoundError | None) -> ConfigurationError:
     why = f" (no Python package {lacking.name})" if lacking else ""
     return ConfigurationError(f"{name}: not installed{why}; pip install 'oddflow[{place.extra}]'")
 

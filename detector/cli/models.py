@@ -44,14 +44,14 @@ WhichArgument = Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="Whi
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ModelPlace:
     """The registry and the model that a command is about."""
 
     registry: Registry
     model: str
 
     @classmethod
-    def chosen(cls, registry: str | None, model: str | None, config: Path | None) -> Place:
+    def chosen(cls, registry: str | None, model: str | None, config: Path | None) -> ModelPlace:
         """Take what was given, and the rest from the settings. Raises ConfigurationError or RegistryError."""
         settings = load_settings(config, {"model.registry": registry, "model.name": model})
         return cls(Registry(settings.model.registry), settings.model.name)
@@ -73,7 +73,7 @@ def list_versions(
 
       oddflow models list --model flows --json
     """
-    place = Place.chosen(registry, model, config)
+    place = ModelPlace.chosen(registry, model, config)
     models = [place.model] if model else place.registry.models()
     rows = [row for name in models for row in _listed(place.registry, name)]
     if not rows:
@@ -98,7 +98,7 @@ def show(
 
       oddflow models show challenger --registry s3://models --json
     """
-    place = Place.chosen(registry, model, config)
+    place = ModelPlace.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
     manifest = decode_manifest(place.registry.manifest(place.model, version))
     shown = msgspec.to_builtins(manifest) | {
@@ -125,7 +125,7 @@ def verify(
 
       oddflow models verify 20261124T034500Z-1f3a9c --json
     """
-    place = Place.chosen(registry, model, config)
+    place = ModelPlace.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
     try:
         digest = _verified(place, version)
@@ -156,7 +156,7 @@ def promote(
 
       oddflow models promote 20261124T034500Z-1f3a9c --model flows --registry registry
     """
-    place = Place.chosen(registry, model, config)
+    place = ModelPlace.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
     _verified(place, version)
     previous = place.registry.promote(place.model, version, alias, by=_user(), reason=reason)
@@ -181,13 +181,13 @@ def rollback(
 
       oddflow models rollback --model flows --registry registry
     """
-    place = Place.chosen(registry, model, config)
+    place = ModelPlace.chosen(registry, model, config)
     previous = place.registry.resolve(place.model, alias)
     version = place.registry.rollback(place.model, alias, by=_user(), reason=reason)
     _give_move(place, alias, version, previous, as_json)
 
 
-def _verified(place: Place, version: str) -> str:
+def _verified(place: ModelPlace, version: str) -> str:
     """Check a version in full and give its digest. Raises BundleError."""
     files = place.registry.fetch(place.model, version)
     try:
@@ -202,7 +202,7 @@ def _verified(place: Place, version: str) -> str:
     return bundle.digest
 
 
-def _pointing(place: Place, version: str) -> list[str]:
+def _pointing(place: ModelPlace, version: str) -> list[str]:
     return [alias for alias, target in place.registry.aliases(place.model).items() if target == version]
 
 
@@ -243,7 +243,7 @@ def _give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> No
         Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(people(thing))
 
 
-def _give_move(place: Place, alias: str, version: str, previous: str | None, as_json: bool) -> None:
+def _give_move(place: ModelPlace, alias: str, version: str, previous: str | None, as_json: bool) -> None:
     moved = {"model": place.model, "alias": alias, "version": version, "previous": previous}
     was = "was there already" if previous == version else f"was {previous or 'not set'}"
     _give(moved, as_json, lambda _: f"{place.model}: {alias} is now {version} ({was})")

@@ -61,7 +61,7 @@ class Change(msgspec.Struct, frozen=True):
     rule: Rule
 
 
-class _Place(msgspec.Struct):
+class _OpenIncidents(msgspec.Struct):
     """The open incidents of one partition, the one that was quiet longest first."""
 
     incidents: dict[Name, Incident] = {}
@@ -84,7 +84,7 @@ class Span(NamedTuple):
         return cls(counts_as, counts_as)
 
 
-_decoder = msgspec.msgpack.Decoder(_Place)
+_decoder = msgspec.msgpack.Decoder(_OpenIncidents)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -94,7 +94,7 @@ class IncidentBook:
     def __init__(self, *, gap_s: float = GAP_S, max_open: int = MAX_OPEN) -> None:
         self._gap_s = gap_s
         self._max_open = max_open
-        self._places: dict[int, _Place] = {}
+        self._places: dict[int, _OpenIncidents] = {}
         self._index: dict[int, dict[tuple[str, str], list[str]]] = {}
         self._changes: list[Change] = []
         self._clocks: dict[int, NDArray[np.float64]] = {}
@@ -124,7 +124,7 @@ class IncidentBook:
         order; what is to be told waits for :meth:`take`.
         """
         partition = alert.position["partition"]
-        place = self._places.setdefault(partition, _Place())
+        place = self._places.setdefault(partition, _OpenIncidents())
         counts_as = None
         if row is not None and self._heard is not None:
             self._pass_until(partition, row)
@@ -196,7 +196,7 @@ class IncidentBook:
 
     def snapshot(self, partition: int) -> bytes:
         """The partition's open incidents as bytes; the same for the same history."""
-        place = self._places.get(partition, _Place())
+        place = self._places.get(partition, _OpenIncidents())
         clock = self._clocks.get(partition)
         return _encoder.encode(msgspec.structs.replace(place, clock=[] if clock is None else clock.tolist()))
 

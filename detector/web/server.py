@@ -93,11 +93,11 @@ class Pages:
         return Answer(HTTPStatus.OK, encode(cast("CollectorRegistry", self._metrics)), content_type)
 
     def _show_health(self) -> Answer:
-        return _verdict(self._status().ailment, "ok")
+        return _verdict(self._status().not_alive_because, "ok")
 
     def _show_readiness(self) -> Answer:
         status = self._status()
-        return _verdict(status.lack, status.readiness)
+        return _verdict(status.not_ready_because, status.readiness)
 
     def _show_model(self) -> Answer:
         model = self._status().model

@@ -37,7 +37,7 @@ class Status:
     stale_after_s: float = 30.0
 
     @property
-    def ailment(self) -> str | None:
+    def not_alive_because(self) -> str | None:
         """Why it is not alive, or None if it is."""
         if self.starting:
             hangs = self.ticked_s_ago > LONGEST_PHASE_S
@@ -47,7 +47,7 @@ class Status:
         return f"the loop has not turned for {self.ticked_s_ago:.1f} s"
 
     @property
-    def lack(self) -> str | None:
+    def not_ready_because(self) -> str | None:
         """What it needs before it is ready, or None if it is."""
         if self.starting:
             return f"starting: {self.starting}, for {self.ticked_s_ago:.0f} s"
@@ -63,7 +63,7 @@ class Status:
             ),
             "no partitions are assigned": not self.partitions and not self.joined,
         }
-        return next((words for words, holds in lacking.items() if holds), self.ailment)
+        return next((words for words, holds in lacking.items() if holds), self.not_alive_because)
 
     @property
     def readiness(self) -> str:

@@ -19,7 +19,7 @@ _AHEAD = 2
 _STEPS_PER_S = 20
 """How often a paced run sends."""
 
-Tell = Callable[[int], None]
+TellCount = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Run:
     rate: float | None = None
     """Flows a second of real time; None is as fast as possible."""
 
-    def to(self, target: Target, tell: Tell = lambda _count: None) -> Truth:
+    def to(self, target: Target, tell: TellCount = lambda _count: None) -> Truth:
         """Write everything; ``tell`` hears of each portion's number of flows. Gives the truth about it.
 
         Whether the target is finished or abandoned is the caller's to decide.

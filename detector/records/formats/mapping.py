@@ -47,7 +47,7 @@ Paths = str | Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FieldPlace:
     """Where a column's values may come from: paths, each with how many of its units make a second."""
 
     paths: tuple[str, ...]
@@ -70,7 +70,7 @@ def open_mapping(options: Options) -> RecordDecoder:
     return RecordDecoder(options, reader, _mapper(places, extra))
 
 
-def read_places(mapping: Mapping[str, Paths]) -> dict[str, Place]:
+def read_places(mapping: Mapping[str, Paths]) -> dict[str, FieldPlace]:
     """Check a mapping. Raises ConfigurationError for a column that there isn't, one missing, or an unknown unit."""
     for column in mapping:
         if column not in REQUIRED and column not in _OPTIONAL:
@@ -86,7 +86,7 @@ def read_places(mapping: Mapping[str, Paths]) -> dict[str, Place]:
     }
 
 
-def read_extra(extra: Mapping[str, Paths]) -> dict[str, Place]:
+def read_extra(extra: Mapping[str, Paths]) -> dict[str, FieldPlace]:
     """Check the further columns. Raises ConfigurationError for what cannot be one."""
     for name in extra:
         if not name.isidentifier():
@@ -94,13 +94,13 @@ def read_extra(extra: Mapping[str, Paths]) -> dict[str, Place]:
     return {EXTRA + name: _read_place(f"input.extra.{name}", paths, timed=False) for name, paths in extra.items()}
 
 
-def _read_place(key: str, paths: Paths, *, timed: bool) -> Place:
+def _read_place(key: str, paths: Paths, *, timed: bool) -> FieldPlace:
     found = [_read_path(key, path, timed) for path in ([paths] if isinstance(paths, str) else paths)]
     if not found:
         raise ConfigurationError(f"{key}: it names no field; leave it out, or write a path")
     if len({path for path, _ in found}) < len(found):
         raise ConfigurationError(f"{key}: a path is there twice; leave one out")
-    return Place(tuple(path for path, _ in found), tuple(unit for _, unit in found))
+    return FieldPlace(tuple(path for path, _ in found), tuple(unit for _, unit in found))
 
 
 def _read_path(key: str, path: str, timed: bool) -> tuple[str, float]:
@@ -146,7 +146,9 @@ def _first(kinds: NDArray[np.uint8], group: Sequence[int]) -> NDArray[np.intp]:
     return np.array(group, dtype=np.intp)[places]
 
 
-def _mapper(places: Mapping[str, Place], extra: Mapping[str, Place]) -> Callable[[Sheet, bool], dict[str, pl.Series]]:
+def _mapper(
+    places: Mapping[str, FieldPlace], extra: Mapping[str, FieldPlace]
+) -> Callable[[Sheet, bool], dict[str, pl.Series]]:
     def map_columns(sheet: Sheet, labels: bool) -> dict[str, pl.Series]:
         columns = {name: _READERS[name](sheet, place) for name, place in places.items() if name in _READERS}
         if END in places:
@@ -164,18 +166,18 @@ def _mapper(places: Mapping[str, Place], extra: Mapping[str, Place]) -> Callable
     return map_columns
 
 
-def _times(sheet: Sheet, place: Place) -> pl.Series:
+def _times(sheet: Sheet, place: FieldPlace) -> pl.Series:
     """The first time that a record has; each path has its own unit."""
     return _filled([sheet.times(*one, required=False) for one in zip(place.paths, place.per_second, strict=True)])
 
 
-def _start(sheet: Sheet, place: Place) -> pl.Series:
+def _start(sheet: Sheet, place: FieldPlace) -> pl.Series:
     times = _times(sheet, place)
     sheet.blame(place.name, times.is_null().to_numpy(), RejectReason.MISSING_FIELD, "is missing")
     return times
 
 
-def _seconds(sheet: Sheet, place: Place) -> pl.Series:
+def _seconds(sheet: Sheet, place: FieldPlace) -> pl.Series:
     return _filled([sheet.seconds(*one) for one in zip(place.paths, place.per_second, strict=True)])
 
 
@@ -194,7 +196,7 @@ def _lower(word: str) -> str | None:
     return word.lower() or None
 
 
-_READERS: dict[str, Callable[[Sheet, Place], pl.Series]] = {
+_READERS: dict[str, Callable[[Sheet, FieldPlace], pl.Series]] = {
     "uid": lambda sheet, place: sheet.text(place.name),
     "ts": _start,
     "duration_s": _seconds,
