@@ -1,7 +1,7 @@
 """oddflow's daemon: network-traffic records from Kafka in, alerts and metrics out.
 
-Follow one record: ``transport`` → ``records`` → ``features`` → ``models`` → ``alerts`` → ``transport``, in the
-seven steps of ``pipeline.py``.
+Follow one record: ``transport`` → ``records`` → ``features`` → ``models`` → ``decisions`` → ``alerts`` →
+``transport``, in the seven steps of ``pipeline/loop.py``.
 """
 
 from importlib.metadata import version

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PURE = ("kernels", "net", "records", "features", "models", "bundle", "decisions", "alerts", "incidents")
+PURE = ("incidents", "alerts", "bundle", "decisions", "features", "records", "models", "net", "kernels")
 """Arrays and frames in, arrays and frames out."""
 
 CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "subprocess", "threading"}
@@ -18,10 +18,14 @@ CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "su
 KNOWN = ("detector.transport.base", "detector.transport.kafka.partitioner")
 """What raw batches and output records are, and which partition a key belongs to: the parts that pure layers know."""
 
-UPPER = (
-    *("transport", "registry", "web", "cli", "pipeline", "daemon", "judge"),
-    *("settings", "schemas", "decoding"),
+ORDER = (
+    *("__main__", "reference", "cli", "daemon", "daemon_events", "every_metric", "pipeline", "scoring", "incidents"),
+    *("alerts", "state", "registry", "drift", "bundle", "decisions", "features", "schemas", "records", "models"),
+    *("transport", "web", "settings", "net", "kernels", "telemetry", "printable", "deadline", "errors", "__init__"),
 )
+"""The parts from top to bottom: a module imports of its own part and of those below it."""
+
+IO = ("transport", "schemas", "registry", "state", "web", "settings")
 
 CLOCKS = {"time.time", "time.monotonic", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 """``perf_counter`` may stay: it measures, it tells nothing of the world."""
@@ -70,11 +74,29 @@ def test_the_daemon_needs_nothing_of_training(path: Path) -> None:
     assert wrong == []
 
 
+def upward(own: str, tree: ast.AST) -> list[str]:
+    """What a module of the part ``own`` imports of the parts above it, or of what is no part."""
+    names = [name for name in imports(tree) if name.startswith("detector.") and name != "detector.__version__"]
+    return [name for name in names if name.split(".")[1] not in ORDER[ORDER.index(own) :]]
+
+
+def test_the_order_names_every_part() -> None:
+    """Each package and module of the daemon has one place in the order."""
+    parts = {path.relative_to(ROOT / "detector").parts[0].removesuffix(".py") for path in sources(".")}
+    assert sorted(ORDER) == sorted(parts)
+
+
+@pytest.mark.parametrize("path", sources("."), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_import_runs_up(path: Path) -> None:
+    """A module imports of its own part and of those below it alone."""
+    assert upward(path.relative_to(ROOT / "detector").parts[0].removesuffix(".py"), parsed(path)) == []
+
+
 @pytest.mark.parametrize("path", sources(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
 def test_pure_layers_do_no_io(path: Path) -> None:
-    """Records, features, models and alerts open nothing, ask no clock, and know neither Kafka nor what is above."""
+    """What is pure opens nothing, asks no clock, and knows neither Kafka nor settings."""
     tree = parsed(path)
-    upper = [f"detector.{name}" for name in UPPER]
+    upper = [f"detector.{name}" for name in IO]
     wrong = [name for name in imports(tree) if below(name, *CLIENTS, *upper) and not below(name, *KNOWN)]
     within = str(path.relative_to(ROOT / "detector"))
     wrong += [name for name in calls(tree) if name in CLOCKS and (within, name) not in STAMPED]
@@ -94,3 +116,8 @@ def test_the_rules_are_checked() -> None:
     tree = ast.parse("import time\nfrom confluent_kafka import Producer\ntime.time()\nopen('x')\nx.y.datetime.now()")
     assert [name for name in imports(tree) if below(name, *CLIENTS)] == ["confluent_kafka.Producer"]
     assert {"time.time", "open", "datetime.now"} <= set(calls(tree))
+    up = ast.parse(
+        "from detector.alerts.writer import A\nfrom detector import events\nfrom detector.kernels import bytes"
+    )
+    assert upward("models", up) == ["detector.alerts.writer.A", "detector.events"]
+    assert upward("incidents", up) == ["detector.events"]
