@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PURE = ("incidents", "alerts", "bundle", "decisions", "features", "records", "models", "net", "kernels")
+PURE = ("incidents", "casebook", "alerts", "bundle", "decisions", "features", "records", "models", "net", "kernels")
 """Arrays and frames in, arrays and frames out."""
 
 CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "subprocess", "threading"}
@@ -21,7 +21,19 @@ KNOWN = ("detector.transport.base", "detector.transport.kafka.partitioner")
 ORDER = (
     *("__main__", "reference", "cli", "daemon", "daemon_events", "every_metric", "pipeline", "scoring", "incidents"),
     *("alerts", "state", "registry", "drift", "bundle", "decisions", "features", "schemas", "records", "models"),
-    *("transport", "web", "settings", "net", "kernels", "telemetry", "printable", "deadline", "errors", "__init__"),
+    *(
+        "transport",
+        "web",
+        "casebook",
+        "settings",
+        "net",
+        "kernels",
+        "telemetry",
+        "printable",
+        "deadline",
+        "errors",
+        "__init__",
+    ),
 )
 """The parts from top to bottom: a module imports of its own part and of those below it."""
 

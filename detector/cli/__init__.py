@@ -52,6 +52,7 @@ class CommandPlace(NamedTuple):
 
 COMMANDS: dict[str, CommandPlace] = {
     "detect": CommandPlace("detector.cli.detect:detect", "Run the daemon: records in, alerts and metrics out."),
+    "incidents": CommandPlace("detector.cli.incidents:app", "Read incidents: a list, live, or one in full."),
     "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
     "train": CommandPlace(None, "Train a model and publish it.", "train"),
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),

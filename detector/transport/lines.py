@@ -79,10 +79,11 @@ class _Stream:
     read1 = read
 
 
-def read_values(path: str | Path) -> Iterator[list[bytes]]:
+def read_values(path: str | Path, *, may_be_empty: bool = False) -> Iterator[list[bytes]]:
     """Give the values of ``path`` (``-`` for standard input) in order, some thousands at a time.
 
-    Raises InputError for a file that is missing, unreadable, empty, cut off in its compression, or damaged.
+    Raises InputError for a file that is missing, unreadable, empty (unless it ``may_be_empty``), cut off in its
+    compression, or damaged.
     """
     name = "standard input" if str(path) == STDIN else str(path)
     some = False
@@ -91,7 +92,7 @@ def read_values(path: str | Path) -> Iterator[list[bytes]]:
             some = some or bool(values)
             if values:
                 yield values
-    if not some:
+    if not some and not may_be_empty:
         raise InputError(f"reading {name}: it is empty; give a file with flow records")
 
 

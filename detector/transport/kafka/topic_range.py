@@ -26,6 +26,9 @@ from detector.transport.kafka.topics import CONNECT_S, complaints, require, serv
 SILENCE_S = 30.0
 """Without a record for so long, the broker is said not to answer."""
 
+_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})  # noqa: SLF001
+"""Errors that librdkafka gets over by itself."""
+
 _ROWS = 20_000
 _TURN_S = 0.5
 
@@ -64,16 +67,38 @@ class TopicRange:
     start: Bound = Bound()
     end: Bound = Bound()
 
-    def read(self) -> Iterator[tuple[int, list[bytes | None], NDArray[np.int64]]]:
+    def read(self, *, may_be_empty: bool = False) -> Iterator[tuple[int, list[bytes | None], NDArray[np.int64]]]:
         """Give partition, values and offsets, some thousands at a time, each partition in order.
 
-        Raises BrokerError where no broker answers or the topic is missing, InputError for a range without records.
+        Raises BrokerError where no broker answers or the topic is missing, InputError for a range without records
+        unless it ``may_be_empty``.
         """
         connection = Connection(silent)
         own = {"group.id": "oddflow-range", "enable.partition.eof": True, "error_cb": complaints(connection)}
         consumer = opened(Consumer, {**consumer_properties({**self.properties}), **own})
         try:
-            yield from self._read(consumer, connection)
+            yield from self._read(consumer, connection, may_be_empty=may_be_empty)
+        except KafkaException as error:
+            raise BrokerError(f"reading topic {self.topic!r} at {servers(self.properties)}: {said(error)}") from error
+        finally:
+            consumer.close()
+
+    def follow(self) -> Iterator[list[bytes | None]]:
+        """Give the values from ``start`` on, partitions interleaved, and those that come later, without an end.
+
+        An empty list says that nothing came for a moment. Raises BrokerError where no broker answers at the start, or
+        the topic is missing or goes; one that is lost later is waited for.
+        """
+        connection = Connection(silent)
+        own = {"group.id": "oddflow-range", "error_cb": complaints(connection)}
+        consumer = opened(Consumer, {**consumer_properties({**self.properties}), **own})
+        try:
+            starts = {number: self._span(consumer, number)[0] for number in range(self._count(consumer, connection))}
+            consumer.assign([TopicPartition(self.topic, number, start) for number, start in starts.items()])
+            while True:
+                messages = consumer.consume(_ROWS, _TURN_S)
+                _check_passing(messages)
+                yield [message.value() for message in messages if not message.error()]
         except KafkaException as error:
             raise BrokerError(f"reading topic {self.topic!r} at {servers(self.properties)}: {said(error)}") from error
         finally:
@@ -93,10 +118,12 @@ class TopicRange:
         return require(consumer, [self.topic], self.properties, CONNECT_S, connection)[self.topic]
 
     def _read(
-        self, consumer: Consumer, connection: Connection
+        self, consumer: Consumer, connection: Connection, *, may_be_empty: bool
     ) -> Iterator[tuple[int, list[bytes | None], NDArray[np.int64]]]:
         spans = {number: self._span(consumer, number) for number in range(self._count(consumer, connection))}
         open_ends = {number: end for number, (start, end) in spans.items() if start < end}
+        if not open_ends and may_be_empty:
+            return
         if not open_ends:
             raise InputError(f"reading topic {self.topic!r}: there is no record in this range; see --from and --to")
         consumer.assign([TopicPartition(self.topic, number, spans[number][0]) for number in open_ends])
@@ -147,3 +174,10 @@ class TopicRange:
             return unset
         found = consumer.offsets_for_times([TopicPartition(self.topic, number, bound.time_ms)], timeout=CONNECT_S)
         return found[0].offset if found[0].offset >= 0 else high  # none is that late
+
+
+def _check_passing(messages: list[Message]) -> None:
+    """Raise KafkaException for an error that does not pass by itself."""
+    for error in filter(None, map(Message.error, messages)):
+        if not error.retriable() and error.code() not in _PASSING:
+            raise KafkaException(error)

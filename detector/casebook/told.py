@@ -1,0 +1,181 @@
+"""An incident's document, OCSF or ECS, as data for people: what both shapes have in common, and their techniques.
+
+Documents come from a topic or a file that others may write too. Every text in a :class:`Told` is printable and bounded;
+what a document lacks has its default, and what is in it besides is passed over.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+
+from detector.errors import InputError
+from detector.printable import printable
+
+LEVELS = ("low", "medium", "high", "critical")
+"""Severities, the least first."""
+
+LONGEST_TEXT = 4_096
+"""Characters of one text that are kept."""
+
+MOST_LISTED = 100
+"""Entries of one list that are kept."""
+
+_LARGEST = 1e15
+"""A time, count or size beyond this is none."""
+
+_FIRST_LEVEL_ID = 2
+"""OCSF's ``severity_id`` of the first of :data:`LEVELS`."""
+
+Figure = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Distinct(msgspec.Struct, frozen=True):
+    """How many different ones there were, or more."""
+
+    distinct: Count
+    or_more: bool = False
+
+
+class Strong(msgspec.Struct, kw_only=True, frozen=True):
+    """One of the alerts with the highest scores."""
+
+    alert: str = ""
+    score: Figure = 0.0
+    ts: Figure = 0.0
+    why: str = ""
+
+
+class FlowPlace(msgspec.Struct, kw_only=True, frozen=True):
+    """One of the first flows: where its record is."""
+
+    topic: str = ""
+    partition: Count = 0
+    offset: Count = 0
+    uid: str = ""
+
+
+class Technique(NamedTuple):
+    """Of MITRE ATT&CK; the name is empty where only the id is told."""
+
+    id: str
+    name: str
+
+
+class Ours(msgspec.Struct, kw_only=True, frozen=True):
+    """The part of a document that OCSF has under ``unmapped.oddflow`` and ECS under ``oddflow``."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    revision: Count
+    step: Literal["open", "update", "close"]
+    kind: str
+    alerts: Count
+    first_seen: Figure
+    last_seen: Figure
+    severity: str = ""
+    headline: str = ""
+    size: str = ""
+    worked: str = ""
+    first_contact: str = ""
+    rule: str = ""
+    confidence: str = ""
+    check: list[str] | str = ""
+    innocent: list[str] | str = ""
+    tactic: str = ""
+    techniques: list[str] = []
+    merged_into: str = ""
+    counts: dict[str, Distinct] = {}
+    sources: list[str] = []
+    destinations: list[str] = []
+    ports: list[Count] = []
+    strongest: list[Strong] = []
+    flows: list[FlowPlace] = []
+    model_versions: list[str] = []
+
+
+class Told(NamedTuple):
+    """An incident as one document tells it."""
+
+    ours: Ours
+    severity: str
+    """One of :data:`LEVELS`."""
+    headline: str
+    tactic: str
+    """Name and id, or what of them is told; empty where the kind has none."""
+    techniques: tuple[Technique, ...]
+
+    @property
+    def level(self) -> int:
+        """Where its severity is in :data:`LEVELS`."""
+        return LEVELS.index(self.severity)
+
+
+def read_told(document: bytes) -> Told:
+    """Read a document. Raises InputError, saying what is wrong with it, where it is no incident's."""
+    try:
+        whole = msgspec.json.decode(document)
+        if not isinstance(whole, dict):
+            raise InputError("it is no JSON object")
+        ours = msgspec.convert(_clean(_ours(whole)), Ours)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(printable(str(error))) from error
+    severity = _severity(whole, ours)
+    if severity not in LEVELS:
+        raise InputError("it has no severity")
+    title = ours.headline or _text(whole.get("message")) or f"{ours.kind}, {ours.id}"
+    tactic, techniques = _attack(whole, ours)
+    return Told(ours, severity, title, tactic, techniques)
+
+
+def _ours(whole: dict[str, Any]) -> dict[str, Any]:
+    for part in (_within(whole, "unmapped"), whole):
+        if ours := _within(part, "oddflow"):
+            return ours
+    raise InputError("it has neither unmapped.oddflow nor oddflow: is it an incident of oddflow's?")
+
+
+def _within(part: dict[str, Any], name: str) -> dict[str, Any]:
+    found = part.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _severity(whole: dict[str, Any], ours: Ours) -> str:
+    number = whole.get("severity_id")
+    if ours.severity or not isinstance(number, int):
+        return ours.severity
+    at = number - _FIRST_LEVEL_ID
+    return LEVELS[at] if 0 <= at < len(LEVELS) else ""
+
+
+def _attack(whole: dict[str, Any], ours: Ours) -> tuple[str, tuple[Technique, ...]]:
+    """The tactic and the techniques, with their names where the shape's own fields have them."""
+    names: dict[str, str] = {}
+    attacks, threat = whole.get("attacks"), _within(whole, "threat")
+    for attack in attacks if isinstance(attacks, list) else ():
+        if isinstance(attack, dict):
+            for part in (_within(attack, "tactic"), _within(attack, "technique")):
+                names[_text(part.get("uid"))] = _text(part.get("name"))
+    for part in (_within(threat, "tactic"), _within(threat, "technique")):
+        ids, captions = part.get("id"), part.get("name")
+        if isinstance(ids, list) and isinstance(captions, list):
+            names.update(zip(map(_text, ids), map(_text, captions), strict=False))
+    tactic = " ".join(part for part in (ours.tactic, names.get(ours.tactic, "")) if part)
+    return tactic, tuple(Technique(each, names.get(each, "")) for each in ours.techniques)
+
+
+def _clean(value: Any) -> Any:
+    """The same without nulls, and with every text made printable and bounded."""
+    match value:
+        case str():
+            return _text(value)
+        case list():
+            return [_clean(each) for each in value[:MOST_LISTED] if each is not None]
+        case dict():
+            return {_text(name): _clean(each) for name, each in value.items() if each is not None}
+    return value
+
+
+def _text(value: object) -> str:
+    return printable(value[:LONGEST_TEXT]) if isinstance(value, str) else ""

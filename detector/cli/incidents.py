@@ -1,0 +1,304 @@
+"""``oddflow incidents``: what was found, as a list or a page for people; from the topic or from files."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from detector.errors import ConfigurationError, InputError
+from detector.settings.load import load_settings
+
+if TYPE_CHECKING:
+    from detector.casebook.latest import Latest
+    from detector.casebook.told import Told
+    from detector.casebook.wanted import Wanted
+
+STDIN = "-"
+
+TOPIC = "oddflow.incidents"
+"""Where no setting names the topic."""
+
+app = typer.Typer(help="Read incidents: a list, live, or one in full.", add_completion=False)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Settings file (TOML). Default: the one ODDFLOW_CONFIG names.")
+]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="FILE",
+        help="Read this file of incidents instead of Kafka, a folder or glob of them; `-` is standard input."
+        " May be repeated.",
+    ),
+]
+TopicOption = Annotated[
+    str | None,
+    typer.Option("--topic", help=f"Kafka topic of the incidents; the settings' output.incidents_topic, or {TOPIC}."),
+]
+BootstrapOption = Annotated[
+    str | None, typer.Option("--bootstrap-servers", help="Kafka brokers, as host:port; the settings' if not given.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="The documents as they are, one a line.")]
+
+
+class Asked(NamedTuple):
+    """The flags that say where documents are."""
+
+    config: Path | None
+    inputs: list[str] | None
+    topic: str | None
+    servers: str | None
+
+    def over(self, before: Asked | None) -> Asked:
+        """These, and where one is not given that of ``before``."""
+        return (
+            self
+            if before is None
+            else Asked(
+                self.config or before.config,
+                self.inputs or before.inputs,
+                self.topic or before.topic,
+                self.servers or before.servers,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Where documents are read from: files, or a topic."""
+
+    paths: tuple[str, ...]
+    topic: str
+    properties: dict[str, object]
+
+    @classmethod
+    def chosen(cls, asked: Asked) -> Documents:
+        """Hold the flags together with the settings. Raises ConfigurationError for flags that do not go together."""
+        config, inputs, topic, servers = asked
+        if inputs and (topic or servers):
+            flag = f"--topic {topic}" if topic else f"--bootstrap-servers {servers}"
+            raise ConfigurationError(f"{flag}: it is for Kafka, and --input names files; leave one of them out")
+        settings = load_settings(config, {"kafka.bootstrap_servers": servers})
+        from detector.transport.paths import expanded  # noqa: PLC0415 - --help needs none
+
+        where = topic or settings.output.incidents_topic or TOPIC
+        return cls(tuple(expanded(inputs or ())), where, dict(settings.kafka.consumer()))
+
+    def batches(self, *, follow: bool = False) -> Iterator[list[bytes | None]]:
+        """Give the documents, some at a time. With ``follow`` an empty list says that none came for a moment."""
+        if self.paths:
+            from detector.transport.lines import read_values  # noqa: PLC0415
+
+            for path in self.paths:
+                for values in read_values(path, may_be_empty=True):
+                    yield [*values]
+            return
+        from detector.transport.kafka.topic_range import TopicRange  # noqa: PLC0415 - brings the Kafka client
+
+        source = TopicRange(self.topic, self.properties)
+        if follow:
+            yield from source.follow()
+        else:
+            for _, records, _ in source.read(may_be_empty=True):
+                yield records
+
+
+class Reading:
+    """Documents taken in: the latest revisions, and what was no incident."""
+
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        from detector.casebook.latest import Latest  # noqa: PLC0415
+
+        self.latest: Latest = Latest()
+        self._wanted = wanted
+        self._read = 0
+        self._unfit = 0
+        self._why = ""
+
+    def take(self, documents: list[bytes | None]) -> Iterator[tuple[Told, bytes]]:
+        """Take documents in, one after the other; gives those that tell something new of an incident that is wanted."""
+        from detector.casebook.told import read_told  # noqa: PLC0415
+
+        for document in documents:
+            if not document or document.isspace():  # a compacted topic's mark of a deletion, or a blank line
+                continue
+            self._read += 1
+            try:
+                told = read_told(document)
+            except InputError as error:
+                self._unfit += 1
+                self._why = self._why or str(error)
+                continue
+            if self.latest.put(told, wanted=self._wanted is None or self._wanted.fits(told)):
+                yield told, document
+
+    def tell(self) -> None:
+        """Say on standard error what a person should know. Raises InputError where not one was an incident's."""
+        if self._read and self._unfit == self._read:
+            raise InputError(f"reading incidents: none of {self._read:,} documents is an incident's: {self._why}")
+        if self._unfit:
+            typer.echo(f"{self._unfit:,} of {self._read:,} documents are no incident's: {self._why}", err=True)
+        if self.latest.dropped:
+            typer.echo(f"{self.latest.dropped:,} incidents of before are left out; ask for fewer by --since", err=True)
+        if not len(self.latest):
+            why = f"none of {self._read:,} documents is of one that is asked for" if self._read else "none was told yet"
+            typer.echo(f"no incidents: {why}", err=True)
+
+
+@app.callback(invoke_without_command=True)
+def incidents(  # noqa: PLR0917 - of the command line
+    context: typer.Context,
+    inputs: InputOption = None,
+    topic: TopicOption = None,
+    bootstrap_servers: BootstrapOption = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only those whose last flow is not before: 2h, 7d, or a time (ISO).")
+    ] = None,
+    severity: Annotated[
+        str | None, typer.Option("--severity", help="At least so severe: low, medium, high or critical.")
+    ] = None,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Option("--host", help="Only those that list this address, or one of this network. May be repeated."),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only this kind, such as scan. May be repeated.")
+    ] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that come, until Ctrl-C.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the latest of each incident, the newest last; with --follow, live.
+
+    What turned out to be part of another incident is left out; `show` has it.
+
+    Examples:
+
+      oddflow incidents --bootstrap-servers kafka:9092 --severity high
+
+      oddflow incidents --follow
+
+      oddflow incidents --input incidents.jsonl --since 2026-11-24T08:00:00Z --host 10.0.0.0/8
+
+      oddflow incidents show 3bc9 --input incidents.jsonl
+    """
+    if context.invoked_subcommand is not None:
+        _check_alone(since, severity, hosts, kinds, follow, as_json)
+        context.obj = Asked(config, inputs, topic, bootstrap_servers)
+        return
+    from detector.casebook.wanted import (  # noqa: PLC0415 - --help needs none of these
+        Wanted,
+        parse_hosts,
+        parse_kinds,
+        parse_level,
+        parse_since,
+    )
+
+    wanted = Wanted(parse_since(since, time.time()), parse_level(severity), parse_hosts(hosts), parse_kinds(kinds))
+    place = Documents.chosen(Asked(config, inputs, topic, bootstrap_servers))
+    if follow and any(path != STDIN for path in place.paths):
+        raise ConfigurationError(
+            "--follow: a file has an end; use `tail -n +1 -f FILE | oddflow incidents --input - -f`"
+        )
+    reading = Reading(wanted)
+    if follow:
+        _follow(place, reading, as_json=as_json)
+    else:
+        _list(place, reading, as_json=as_json)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    incident: Annotated[str, typer.Argument(metavar="ID", help="The incident's id, or how it begins.")],
+    inputs: InputOption = None,
+    topic: TopicOption = None,
+    bootstrap_servers: BootstrapOption = None,
+    *,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show all that is told of an incident: what, how much, what worked, what to check.
+
+    Examples:
+
+      oddflow incidents show 3bc9adf7
+
+      oddflow incidents show 3bc9adf7 --input incidents.jsonl --json
+    """
+    from detector.casebook.text_page import text_page  # noqa: PLC0415
+
+    place = Documents.chosen(Asked(config, inputs, topic, bootstrap_servers).over(context.obj))
+    reading, documents = Reading(), dict[str, bytes]()
+    for batch in place.batches():
+        documents |= {told.ours.id: document for told, document in reading.take(batch)}
+    reading.tell()
+    told = reading.latest.find(incident)
+    if as_json:
+        _give_json(documents[told.ours.id])
+    else:
+        typer.echo(text_page(told, reading.latest, shutil.get_terminal_size((100, 40)).columns))
+
+
+def _check_alone(*flags: object) -> None:
+    """Raise ConfigurationError for flags of the list where one incident is shown."""
+    if any(flags):
+        raise ConfigurationError("show: --since, --severity, --host, --kind, --follow are for the list; leave them out")
+
+
+def _list(place: Documents, reading: Reading, *, as_json: bool) -> None:
+    from detector.casebook.words import rows  # noqa: PLC0415
+    from detector.cli.incidents_table import print_rows  # noqa: PLC0415
+
+    documents: dict[str, bytes] = {}
+    for batch in place.batches():
+        news = {told.ours.id: document for told, document in reading.take(batch)}
+        if as_json:
+            documents |= news
+    reading.tell()
+    if as_json:
+        for told in sorted(reading.latest, key=lambda told: told.ours.last_seen):
+            if not told.ours.merged_into:
+                _give_json(documents[told.ours.id])
+    elif len(reading.latest):
+        print_rows(rows(reading.latest))
+
+
+def _follow(place: Documents, reading: Reading, *, as_json: bool) -> None:
+    """Show incidents as they come: a table that stays current on a terminal, else a line for each document."""
+    from detector.casebook.words import row  # noqa: PLC0415
+    from detector.cli.incidents_table import LiveTable  # noqa: PLC0415
+
+    if not as_json and sys.stdout.isatty():
+        with LiveTable(reading.latest) as table:
+            for batch in place.batches(follow=True):
+                if list(reading.take(batch)):
+                    table.refresh()
+        reading.tell()
+        return
+    for batch in place.batches(follow=True):
+        for told, document in reading.take(batch):
+            if as_json:
+                _give_json(document)
+            else:
+                typer.echo("  ".join(row(told, reading.latest)))
+        sys.stdout.flush()
+    reading.tell()
+
+
+def _give_json(document: bytes) -> None:
+    """Write a document on one line, whatever a terminal would make of it escaped."""
+    import msgspec  # noqa: PLC0415
+
+    from detector.printable import printable_json  # noqa: PLC0415
+
+    typer.echo(printable_json(msgspec.json.encode(msgspec.json.decode(document))))

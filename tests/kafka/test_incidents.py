@@ -1,0 +1,60 @@
+"""``oddflow incidents`` on a real Kafka."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from detector.transport.base import OutRecord
+from tests.casebook.documents import ID, ecs, ocsf
+from tests.conftest import MakeTopic
+from tests.transport.arena import produce
+
+pytestmark = pytest.mark.kafka
+
+OTHER = "e0" + ID[2:]
+
+
+def command(kafka: str, topic: str, *more: str) -> list[str]:
+    """The command on this topic."""
+    given = ("--bootstrap-servers", kafka, "--topic", topic)
+    return [sys.executable, "-m", "detector", "incidents", *more, *given]
+
+
+def run(kafka: str, topic: str, *more: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    done = subprocess.run(command(kafka, topic, *more), capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_topic_is_read_to_its_end(kafka: str, topic: MakeTopic) -> None:
+    """The list and one in full come from the topic, whose marks of deletion are passed over; none is no error."""
+    name = topic(2)
+    assert run(kafka, name) == (0, "", "no incidents: none was told yet\n")
+    produce(kafka, name, [OutRecord(ocsf(revision=1)), OutRecord(ocsf()), OutRecord(None, b"x")])
+    produce(kafka, name, [OutRecord(ecs(id=OTHER))], partition=1)
+    code, out, err = run(kafka, name)
+    assert (code, sorted(line.split()[-1] for line in out.splitlines()[1:]), err) == (0, [ID[:8], OTHER[:8]], "")
+    assert run(kafka, name, "show", "3b")[1].startswith("CRITICAL Port scan of 10.0.10.35")
+
+
+def test_later_incidents_come_as_they_are_told(kafka: str, topic: MakeTopic) -> None:
+    """With ``--follow`` what the topic has comes first, then each new document, until it is interrupted."""
+    name = topic()
+    produce(kafka, name, [OutRecord(ocsf())])
+    with subprocess.Popen(command(kafka, name, "--follow", "--json"), stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        first = json.loads(following.stdout.readline())
+        produce(kafka, name, [OutRecord(ocsf(revision=5, step="close"))])
+        second = json.loads(following.stdout.readline())
+        following.terminate()
+    assert [each["unmapped"]["oddflow"]["step"] for each in (first, second)] == ["update", "close"]
+
+
+def test_a_missing_topic_is_told(kafka: str, topic: MakeTopic) -> None:
+    """A topic that is not there ends with 4 and names the nearest."""
+    code, out, err = run(kafka, topic() + "x")
+    assert (code, out, "does not exist" in err, "(there is '" in err) == (4, "", True, True)
