@@ -51,7 +51,7 @@ class Case:
         """Who to whom, such as ``10.0.0.1 → 10.0.0.2 445/tcp (smb)``."""
         port = self.flow.get("dst_port")
         proto = name_of(self.flow["proto"])
-        target = f"({proto})" if port is None or proto in NO_PORT_PROTOCOLS else f"{port}/{proto}"
+        target = proto if port is None or proto in NO_PORT_PROTOCOLS else f"{port}/{proto}"
         service = self.flow.get("service")
         told = f" ({name_of(service)})" if service else ""
         return f"{self._names['src']} → {self._names['dst']} {target}{told}"

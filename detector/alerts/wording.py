@@ -36,7 +36,8 @@ EVIDENCE_HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
 REGULAR = 0.45
 """The spread of log gaps below which calls are called regular; people's is about 2."""
 
-FEWEST_CALLS = 5
+FEWEST_CALLS, SHORTEST_CALL_S = 5, 1.0
+"""Fewer flows, or quicker ones, have no rhythm that one would tell."""
 
 LITTLE_ODD_NATS = 7.0
 """A surprise below it is a little odd: p above 0.0009."""
@@ -52,7 +53,7 @@ class Told(NamedTuple):
     facts: list[dict[str, Any]]
 
 
-class Way(NamedTuple):
+class View(NamedTuple):
     """How an alert was raised."""
 
     name: str = "surprise"
@@ -90,7 +91,7 @@ def tell(  # noqa: PLR0917 - one alert is its parts
     row: int,
     values: list[float],
     flow: Mapping[str, Any],
-    view: Way,
+    view: View,
     rarity: Rarity,
 ) -> Told:
     """Say what the alert in ``row`` of ``weighed`` is; ``values`` are its features, ``flow`` what its record told."""
@@ -125,7 +126,7 @@ class _Story:
         self._told: set[Topic] = set()
         self._made: dict[Topic, Clause | None] = {}
 
-    def parts(self, view: Way) -> list[Clause | None]:
+    def parts(self, view: View) -> list[Clause | None]:
         """All but the rarity."""
         again = self._again(view) if view.name == "evidence" else None
         reasons = self._reasons()
@@ -134,7 +135,7 @@ class _Story:
 
     # --- what was done ------------------------------------------------------------------------------------------
 
-    def _again(self, view: Way) -> Clause:
+    def _again(self, view: View) -> Clause:
         """What goes on between the two, each time a little odd."""
         little = view.surprise is not None and view.surprise < LITTLE_ODD_NATS
         odd = "each a little odd" if little else "each odd"
@@ -153,6 +154,8 @@ class _Story:
         if spread is None or every is None or vary is None or all_ is None:
             return None
         if all_.total < FEWEST_CALLS or not 0 <= case.values[spread] < REGULAR:
+            return None
+        if every.facts[0].value < SHORTEST_CALL_S:
             return None
         self._told |= {Topic.RHYTHM, Topic.ACQUAINTANCE}
         text = f"calls every {every.text} ± {vary.text}, {number(all_.total)} times in {all_.since}"

@@ -23,7 +23,7 @@ from detector.alerts.ocsf import ocsf
 from detector.alerts.rarity import Rarity
 from detector.alerts.readings import Readings
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
-from detector.alerts.wording import Told, Way, Weighed, tell
+from detector.alerts.wording import Told, View, Weighed, tell
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import VIEWS
 from detector.decisions.decide import Decision
@@ -142,7 +142,7 @@ def build_alerts(  # noqa: PLR0917 - as above
     positions = _positions(raw, places, parts)
     weighed = Weighed.of(readings, matrix[rows], explanations.contributions)
 
-    def say(row: int, flow: dict[str, Any], view: Way, rarity: Rarity) -> Told:
+    def say(row: int, flow: dict[str, Any], view: View, rarity: Rarity) -> Told:
         return tell(readings, weighed, row, values[row], flow, view, rarity)
 
     columns = zip(
@@ -198,11 +198,11 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     base: float,
     output: float,
     suspicion: dict[str, float] | None,
-    view: Way,
+    view: View,
     rarity: Rarity,
     row: int,
     *,
-    say: Callable[[int, dict[str, Any], Way, Rarity], Told],
+    say: Callable[[int, dict[str, Any], View, Rarity], Told],
     model: dict[str, str],
     max_text_bytes: int,
 ) -> Content:
@@ -247,12 +247,12 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     return [dict(zip(names, each, strict=True)) for each in values]
 
 
-def _views(decision: Decision) -> list[Way]:
+def _views(decision: Decision) -> list[View]:
     """By what each alert is oddest."""
     if decision.views is None:
-        return [Way()] * len(decision.rows)
+        return [View()] * len(decision.rows)
     surprises = [None] * len(decision.rows) if decision.assessment is None else decision.assessment.surprise.tolist()
-    return [Way(VIEWS[place], surprise) for place, surprise in zip(decision.views.tolist(), surprises, strict=True)]
+    return [View(VIEWS[place], surprise) for place, surprise in zip(decision.views.tolist(), surprises, strict=True)]
 
 
 def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:

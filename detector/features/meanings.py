@@ -20,6 +20,9 @@ LARGEST = 1e15
 
 _LARGEST_LOG = math.log(LARGEST)
 
+SHORTEST_GAP_S = 0.01
+"""Added to gaps before their logarithm is taken, so that it has one."""
+
 Side = Literal["high", "low", "both", "none"]
 
 
@@ -47,6 +50,7 @@ DEEDS = (Topic.PORTS, Topic.HOSTS, Topic.CROWD, Topic.PACE)
 
 COVERED: dict[Topic, frozenset[Topic]] = {
     Topic.PACE: frozenset({Topic.PORTS, Topic.HOSTS, Topic.CROWD}),
+    Topic.CROWD: frozenset({Topic.PORTS}),
     Topic.PACKETS: frozenset({Topic.BYTES}),
     Topic.RHYTHM: frozenset({Topic.ACQUAINTANCE}),
     Topic.ANSWERS: frozenset({Topic.PORTS, Topic.HOSTS, Topic.CROWD}),
@@ -99,7 +103,12 @@ def balance(value: float) -> float:
 
 
 def gap(value: float) -> float:
-    """Seconds, of the mean of their logarithms."""
+    """Seconds, of the mean of the logarithms of so many and :data:`SHORTEST_GAP_S`."""
+    return max(times(value) - SHORTEST_GAP_S, 0.0)
+
+
+def times(value: float) -> float:
+    """How many times as much, of a difference of logarithms."""
     return math.exp(min(max(value, -_LARGEST_LOG), _LARGEST_LOG))
 
 

@@ -316,7 +316,7 @@ _VOLUMES = {
 _OUTCOME = {
     "failed": yes_or_no(Topic.ANSWERS, "failed", "an established connection", "no connection made"),
     "unanswered": yes_or_no(Topic.ANSWERS, "unanswered", "an answer", "no answer"),
-    "duration_unknown": yes_or_no(Topic.SORT, "duration unknown", "", "a duration that is not told"),
+    "duration_unknown": yes_or_no(Topic.SORT, "duration unknown", "", "no duration told"),
 }
 
 _PORT_CLASSES = ("no port", "a system port", "a registered port", "an ephemeral port", "a dynamic port")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.features.meanings import SHORTEST_GAP_S
 from detector.features.windows_plan import (
     AGE,
     FIRST_VALUE,
@@ -64,8 +65,6 @@ UNKNOWN_SPREAD = 2.0
 
 BEFORE_FIRST = math.exp(-1.0)
 """What a key's first flow has for one second more than the time since the last: its logarithm is -1."""
-
-SHORTEST_GAP_S = 0.01
 
 KEYS = 8
 """Hashes a record has: of its three keys, of each sighting, and of its port."""

@@ -7,7 +7,7 @@ this module is that of places in the kernel's arrays: change it, and raise ``win
 
 from __future__ import annotations
 
-from detector.features.meanings import Meaning, Side, Topic, Unit, counted, gap, percent, spread, yes_or_no
+from detector.features.meanings import Meaning, Side, Topic, Unit, counted, gap, percent, spread, times, yes_or_no
 
 KEYS = ("source", "destination", "pair")
 """By source; by destination; by source and destination."""
@@ -73,7 +73,7 @@ def _change(says: str) -> Meaning:
         Topic.RHYTHM,
         "times that the pause changed",
         Unit.TIMES,
-        gap,
+        times,
         says,
         brief=says,
         sides="high",

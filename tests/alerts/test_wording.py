@@ -16,7 +16,7 @@ from detector.alerts.explanation import readable
 from detector.alerts.quantities import rounded, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
-from detector.alerts.wording import MOST_CHARACTERS, Told, Way, Weighed, tell
+from detector.alerts.wording import MOST_CHARACTERS, Told, View, Weighed, tell
 from detector.decisions.assessment import VIEWS
 from detector.decisions.severity import Severity
 from detector.features.encoders import Encoders
@@ -89,7 +89,7 @@ def say(
     flow: dict[str, Any] | None = None,
     *,
     contributions: dict[str, float] | None = None,
-    view: Way | None = None,
+    view: View | None = None,
     rarity: Rarity | None = None,
 ) -> Told:
     """What an alert says whose vector and flow are ordinary but for this; what changed is what contributed."""
@@ -104,7 +104,7 @@ def say(
         0,
         readable(values[0]),
         record,
-        view or Way(),
+        view or View(),
         rarity or Rarity(share=1 / 227_459),
     )
     assert list(broken_rules(told, record)) == []
@@ -157,7 +157,7 @@ def test_a_beacon_is_told_as_one() -> None:
         CALLS,
         CALLER,
         contributions={"dst_port_surprise": 2.0},
-        view=Way("evidence", 3.0),
+        view=View("evidence", 3.0),
         rarity=Rarity(per_day=1 / 30),
     )
     assert told.message == (
@@ -167,10 +167,17 @@ def test_a_beacon_is_told_as_one() -> None:
     )
 
 
+def test_a_burst_has_no_rhythm() -> None:
+    """However regular, flows a hundred times a second are told by how many came in which time."""
+    burst = {"pair_gap_10m": math.log(0.012), "pair_total": math.log1p(9_226), "pair_age": math.log1p(19.0)}
+    told = say(CALLS | burst, CALLER, contributions={}, view=View("evidence", 3.0), rarity=Rarity(per_day=0.01))
+    assert ": 9,226 flows in 19 s, each a little odd, " in told.message
+
+
 def test_evidence_without_a_rhythm_counts_flows() -> None:
     """Flows that come without a rhythm are told by how many there are, and by nothing that is not known."""
     row = {"pair_flows_10m": math.log1p(35), "pair_out_10m": math.log1p(2_000), "pair_gap_spread_10m": 2.0}
-    told = say(row, contributions={"src_bytes_log": 1.0}, view=Way("evidence", 9.0), rarity=Rarity(per_day=0.01))
+    told = say(row, contributions={"src_bytes_log": 1.0}, view=View("evidence", 9.0), rarity=Rarity(per_day=0.01))
     assert ": about 35 flows in 15 min, each odd, about 2 kB sent each; no single value is unusual; " in told.message
     assert "no other host" not in told.message
 
@@ -191,7 +198,7 @@ def test_evidence_without_a_rhythm_counts_flows() -> None:
 )
 def test_breadth_says_of_how_many_it_is_one(row: dict[str, float], words: str) -> None:
     """Of what breadth raised: of how many new things it is the latest, as far as the windows know."""
-    told = say(row, contributions={}, view=Way("breadth", 3.0), rarity=Rarity(per_day=0.5))
+    told = say(row, contributions={}, view=View("breadth", 3.0), rarity=Rarity(per_day=0.5))
     assert words in told.message
     assert told.message.endswith("; benign hosts begin as much that is odd about once in 2 days.")
 
@@ -318,7 +325,7 @@ def test_yes_and_no_are_never_told_alone() -> None:
         weights = np.array([[float(name in changes) for name in SPEC.names]])
         record = {name: value for name, value in ONE.items() if value is not None} | {"src_bytes": 10**6}
         weighed = Weighed.of(read, values, weights)
-        return tell(read, weighed, 0, readable(values[0]), record, Way(), Rarity(share=0.01)).message
+        return tell(read, weighed, 0, readable(values[0]), record, View(), Rarity(share=0.01)).message
 
     both = told({"dst_multicast": 1.0, "src_bytes_log": math.log1p(10**6)})
     assert (
@@ -456,12 +463,12 @@ RARITIES = st.one_of(
     seed=st.integers(0, 2**32 - 1),
     ranges=RANGES,
     strange=st.lists(st.tuples(st.integers(0, len(SPEC.names) - 1), STRANGE), max_size=20),
-    view=st.builds(Way, st.sampled_from(VIEWS), st.none() | st.floats(0, 1e3)),
+    view=st.builds(View, st.sampled_from(VIEWS), st.none() | st.floats(0, 1e3)),
     rarity=RARITIES,
 )
 @settings(max_examples=150, deadline=None)
 def test_no_vector_breaks_a_rule(  # noqa: PLR0917 - all that a sentence is made of
-    frame: Any, seed: int, ranges: str, strange: Any, view: Way, rarity: Rarity
+    frame: Any, seed: int, ranges: str, strange: Any, view: View, rarity: Rarity
 ) -> None:
     """Whatever vector, usual range, contributions, flow and way: the sentence keeps every rule, and nothing raises."""
     rng = np.random.default_rng(seed)

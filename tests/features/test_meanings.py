@@ -24,6 +24,7 @@ from detector.features.meanings import (
     percent,
     signed,
     spread,
+    times,
 )
 from detector.features.perflow import FAMILIES
 from detector.features.windows import default_windows
@@ -101,7 +102,9 @@ def test_a_feature_cannot_be_declared_without_its_meaning() -> None:
         (percent, 0.91, 91.0),
         (balance, 0.98, 99.0),
         (balance, -1.0, 0.0),
-        (gap, math.log(18.0), 18.0),
+        (gap, math.log(18.01), 18.0),
+        (gap, math.log(0.01), 0.0),
+        (times, math.log(3.0), 3.0),
         (spread, math.log1p(0.27), 27.0),
         (one_in, math.log10(2_960.0), 2_960.0),
         (signed, -math.log1p(12.0), -12.0),
