@@ -35,7 +35,7 @@ HOSTS = 2_000
 DISTINCT = 500_000
 """Records that differ; the topics hold them over and over."""
 PLAIN_BATCHES = (500, 5_000, 20_000)
-OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters")
+OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters", "oddflow.incidents")
 WINDOWED, ENSEMBLE = "windowed", "ensemble"
 """The forest and the ensemble, with windows."""
 FOREST = ("--kind", "isolation-forest", "--param", "n_estimators=100", "--param", "max_samples=256")
@@ -139,8 +139,8 @@ class Bench:
     def latency_ms(self, rate: float) -> tuple[float, float, int]:
         """Median and 99th percentile at this rate, and how many alerts they are of."""
         ensure_topics({"bootstrap.servers": self.servers}, [Topic("flows-paced", 1)])
-        # A budget in false incidents would raise too few alerts to tell a percentile of.
-        settings = self.settings | {"ODDFLOW_ALERTS__FALSE_INCIDENTS_PER_DAY": "0"}
+        # A budget in false incidents, or repetitions left out, would give too few alerts to tell a percentile of.
+        settings = self.settings | {"ODDFLOW_ALERTS__FALSE_INCIDENTS_PER_DAY": "0", "ODDFLOW_ALERTS__REPEAT": "all"}
         with running(self.folder, self.servers, "flows-paced", settings) as run:
             run.wait_ready()
             found = measure(self.servers, "flows-paced", self.values, rate, LATENCY_S)

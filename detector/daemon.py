@@ -122,14 +122,17 @@ class Daemon:
         return model, watcher
 
     def _build_judge(self, model: LoadedModel, watcher: ModelWatcher) -> Judge:
-        settings = self._settings
+        settings, output = self._settings, self._settings.output
+        to_files = settings.input.transport == "files"
         return Judge(
             model,
             incoming=watcher,
             budget=budget_of(settings),
-            writer=AlertWriter(settings.output.format, settings.alerts.top_features, settings.output.max_text_bytes),
-            write_scores=bool(settings.output.scores_topic or settings.output.scores_path),
-            write_incidents=bool(settings.output.incidents_topic or settings.output.incidents_path),
+            writer=AlertWriter(
+                output.format, settings.alerts.top_features, output.max_text_bytes, repeat=settings.alerts.repeat
+            ),
+            write_scores=bool(output.scores_topic or output.scores_path),
+            write_incidents=bool(output.incidents_path if to_files else output.incidents_topic),
             tell=self._tell_of_judge,
         )
 

@@ -33,8 +33,10 @@ def word(number: float) -> str:
     ("page", "sentence"),
     [
         ("alerts", f"at most {incidents.MAX_OPEN:,} open incidents"),
-        ("alerts", f"lists hold at most {incident.MAX_DISTINCT} entries, where {incident.MAX_DISTINCT} may mean more"),
-        ("alerts", f"the {word(incident.STRONGEST)} strongest flows are shown"),
+        ("alerts", f"are exact up to {incident.MAX_DISTINCT:,} of each"),
+        ("alerts", f"The lists hold the {incident.LISTED} with the most alerts"),
+        ("alerts", f"**`flows`** has the first {word(incident.FIRST_FLOWS)}"),
+        ("alerts", f"**`strongest`** the {word(incident.STRONGEST)} with the highest scores"),
         ("alerts", f"no more than {word(incidents.GAP_S / 60)} minutes between the flows"),
         ("alerts", f"{word(incidents.GAP_S / 30)} minutes after its last flow"),
         ("alerts", f"fewer than {incident_budget.LEAST_KEYS} targets"),

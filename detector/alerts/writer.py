@@ -7,8 +7,8 @@ after a crash gives the same bytes again. Pure; called for the few alerted rows 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -41,6 +41,12 @@ FLOW_COLUMNS = [column.name for column in COLUMNS]
 LATEST_MS = 253402300799999
 """The end of the year 9999: times beyond are cut off, since few readers can hold them."""
 
+Repeat = Literal["doubling", "all"]
+"""Which alerts of an open incident are written: the 1st, 2nd, 4th, 8th …, or all."""
+
+FIRST_CONTACT = "pair_first"
+"""The feature that tells whether two addresses meet for the first time."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -55,16 +61,25 @@ class Incidents(Protocol):
 class AlertWriter:
     """Writes alerts as ``shape`` (``ocsf`` or ``ecs``) with up to ``top_features`` features each.
 
-    Texts of records are cut after ``max_text_bytes`` (0: never). Raises ConfigurationError for another shape.
+    Texts of records are cut after ``max_text_bytes`` (0: never). ``repeat`` tells which alerts of an open incident are
+    written. Raises ConfigurationError for another shape.
     """
 
-    def __init__(self, shape: str = "ocsf", top_features: int = 5, max_text_bytes: int = MAX_TEXT_BYTES) -> None:
+    def __init__(
+        self,
+        shape: str = "ocsf",
+        top_features: int = 5,
+        max_text_bytes: int = MAX_TEXT_BYTES,
+        *,
+        repeat: Repeat = "all",
+    ) -> None:
         if shape not in SHAPES:
             raise ConfigurationError(f"output.format is {shape!r}: choose one of {', '.join(SHAPES)}")
         self.shape = shape
         self._lay_out = SHAPES[shape]
         self._top_features = top_features
         self.max_text_bytes = max_text_bytes
+        self._repeat = repeat
         self._readings: tuple[str, Readings] | None = None
 
     def write(  # noqa: PLR0917 - a batch is its arrays, one by one
@@ -81,7 +96,7 @@ class AlertWriter:
         """Write the alerts of a batch, keyed by source address; ``explanations`` are of ``decision.rows`` alone.
 
         ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``. Each alert is
-        put into ``incidents`` and carries the id of its own.
+        put into ``incidents`` and carries the id of its own; only there can it be a repetition that is not written.
         """
         contents = build_alerts(
             raw,
@@ -101,6 +116,7 @@ class AlertWriter:
         return [
             OutRecord(printable_json(_encoder.encode(self._lay_out(content))), key=content.flow["src_ip"].encode())
             for content in contents
+            if self._repeat == "all" or is_told(content)
         ]
 
     def _read(self, model: LoadedModel) -> Readings:
@@ -108,6 +124,11 @@ class AlertWriter:
         if self._readings is None or self._readings[0] != model.digest:
             self._readings = model.digest, readings_of(model)
         return self._readings[1]
+
+
+def is_told(content: Content) -> bool:
+    """Whether an alert is the 1st, 2nd, 4th, 8th … of its incident, or of none."""
+    return content.incident is None or content.incident["alerts"].bit_count() == 1
 
 
 def readings_of(model: LoadedModel) -> Readings:
@@ -164,6 +185,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         _views(decision),
         _rarities(decision, model),
         range(len(rows)),
+        _first_contacts(names, values),
         strict=True,
     )
     return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes) for each in columns]
@@ -201,6 +223,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     view: View,
     rarity: Rarity,
     row: int,
+    first_contact: bool | None,
     *,
     say: Callable[[int, dict[str, Any], View, Rarity], Told],
     model: dict[str, str],
@@ -232,6 +255,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         explanation={"quantity": quantity, "base": base, "output": output},
         model=model,
         position=position,
+        first_contact=first_contact,
         suspicion=suspicion,
         facts=told.facts,
         cut=cut,
@@ -245,6 +269,14 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     names = (*VIEWS, "false_incidents_per_day")
     values = np.stack([*decision.assessment.values(), decision.rates], axis=1).tolist()
     return [dict(zip(names, each, strict=True)) for each in values]
+
+
+def _first_contacts(names: Sequence[str], vectors: list[list[float]]) -> list[bool | None]:
+    """Whether each alert's flow is the first of its pair, where a feature tells."""
+    if FIRST_CONTACT not in names:
+        return [None] * len(vectors)
+    place = names.index(FIRST_CONTACT)
+    return [bool(vector[place]) for vector in vectors]
 
 
 def _views(decision: Decision) -> list[View]:

@@ -1,17 +1,21 @@
-"""Puts alerts together into incidents: same source or destination, same leading features, within a window of time.
+"""Puts alerts together into incidents: by pair of addresses, then by source, then by destination and port.
 
-The first alert is never delayed: every alert goes out at once and carries its incident's id; what is told of an
-incident is told beside. State is kept by partition, like the windows, within fixed bounds. Times are the flows' own,
-by a clock that no wrong one moves (:mod:`detector.kernels.clock`), and each alert meets the incidents that are open at
-its own time, so that the same records give the same incidents however they are cut into batches.
+What makes a source's pairs one incident, or a destination's, is what happened: see :mod:`detector.incidents.joining`.
+An incident of a pair that turns out to be part of a larger one is merged into the one that began first, and closed with
+a pointer to it.
+
+The first alert is never delayed: every incident is told at once, and alerts carry its id. State is kept by partition,
+like the windows, within fixed bounds. Times are the flows' own, by a clock that no wrong one moves
+(:mod:`detector.kernels.clock`), and each alert meets the incidents that are open at its own time, so that the same
+records give the same incidents however they are cut into batches.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -20,20 +24,20 @@ from numpy.typing import NDArray
 
 from detector.alerts.content import Content
 from detector.errors import InputError
-from detector.incidents.incident import (
-    LEADING,
-    MAX_DISTINCT,
-    STRONGEST,
-    Count,
-    Incident,
-    Name,
-    Strong,
-    is_shared,
-    theme,
+from detector.incidents.incident import Count, Focus, Incident, Name, Span, absorb, add
+from detector.incidents.joining import (
+    Key,
+    destination_of,
+    goes_on,
+    keys_of,
+    merging,
+    pair_of,
+    pairs_of_destination,
+    pairs_of_source,
+    source_of,
 )
-from detector.incidents.kinds import Rule, guess
+from detector.incidents.kinds import Kind, kind_of
 from detector.kernels.clock import CLOCK_FIELDS, MOVED, Heard, hear
-from detector.net.states import FAILED_STATES
 
 NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
 """Of incident ids: ``uuid5(NAMESPACE, id of its first alert)``."""
@@ -45,10 +49,7 @@ UPDATE_S = 60.0
 """An incident that goes on is told again at most so often, besides each doubling and each rise in severity."""
 
 MAX_OPEN = 1_000
-"""Open incidents of a partition; beyond, the one that was quiet longest is closed. About 10 kB each."""
-
-MOST_BYTES = 1 << 62
-"""Where sums stop: readers hold 64 bits."""
+"""Open incidents of a partition; beyond, the one that was quiet longest is closed. Most are 5 kB, few 100 kB."""
 
 Step = Literal["open", "update", "close"]
 
@@ -58,7 +59,7 @@ class Change(msgspec.Struct, frozen=True):
 
     step: Step
     incident: Incident
-    rule: Rule
+    kind: Kind
 
 
 class _OpenIncidents(msgspec.Struct):
@@ -68,20 +69,6 @@ class _OpenIncidents(msgspec.Struct):
     begun: Count = 0
     clock: list[float] = []
     """As in :mod:`detector.kernels.clock`, as it was when the state was kept."""
-
-
-class Span(NamedTuple):
-    """When a flow counts as having begun and ended."""
-
-    start: float
-    end: float
-
-    @classmethod
-    def of(cls, flow: Mapping[str, Any], counts_as: float | None) -> Self:
-        """As it says, unless its start counts as another: how long it lasted is no more to be believed then."""
-        if counts_as is None or counts_as == flow["ts"]:
-            return cls(flow["ts"], flow["ts"] + max(flow.get("duration_s", 0.0), 0.0))
-        return cls(counts_as, counts_as)
 
 
 _decoder = msgspec.msgpack.Decoder(_OpenIncidents)
@@ -95,7 +82,7 @@ class IncidentBook:
         self._gap_s = gap_s
         self._max_open = max_open
         self._places: dict[int, _OpenIncidents] = {}
-        self._index: dict[int, dict[tuple[str, str], list[str]]] = {}
+        self._index: dict[int, dict[Key, list[str]]] = {}
         self._changes: list[Change] = []
         self._clocks: dict[int, NDArray[np.float64]] = {}
         self._heard: Heard | None = None
@@ -130,21 +117,20 @@ class IncidentBook:
             self._pass_until(partition, row)
             counts_as = float(self._heard.counts_as[row])
         span = Span.of(alert.flow, counts_as)
-        incident = self._matching(partition, alert, span)
+        incident = self._matching(partition, alert, span) or self._merged(partition, alert, span)
         if incident is None:
             incident = self._begin(partition, alert, span)
         else:
-            self._narrow(partition, incident, alert)
             place.incidents[incident.id] = place.incidents.pop(incident.id)  # the latest is the last
-        _add(incident, alert, span)
+        add(incident, alert, span)
         self._due[partition] = min(self._due.get(partition, -math.inf), incident.last_seen + 2 * self._gap_s)
-        rule = guess(incident)
+        kind = kind_of(incident)
         if _is_due(incident):
-            self._tell("open" if incident.revision == 0 else "update", incident, rule)
+            self._tell("open" if incident.revision == 0 else "update", incident, kind)
         return {
             "id": incident.id,
             "alerts": incident.count,
-            "kind": rule.kind,
+            "kind": kind.name,
             "first_seen": incident.first_seen,
             "first": incident.count == 1,
         }
@@ -209,10 +195,10 @@ class IncidentBook:
         if len(place.incidents) > self._max_open:
             raise _off(partition, f"{len(place.incidents)} are open, more than {self._max_open}")
         for incident_id, incident in place.incidents.items():
-            if incident_id != incident.id or len(incident.ports) != len(incident.port_alerts):
-                raise _off(partition, f"incident {incident_id!r} contradicts itself")
             if not incident.count or not incident.severity:  # a default, where the name of what was written is damaged
                 raise _off(partition, f"incident {incident_id!r} has no alert or no severity")
+            if incident_id != incident.id or not incident.is_sound:
+                raise _off(partition, f"incident {incident_id!r} contradicts itself")
         clock = np.array(place.clock, np.float64)
         if len(clock) not in {0, CLOCK_FIELDS} or not np.isfinite(clock).all():
             raise _off(partition, "its clock is no time")
@@ -220,7 +206,7 @@ class IncidentBook:
         self._places[partition] = place
         if len(clock):
             self._clocks[partition], self._moves[partition] = clock, float(clock[MOVED])
-        for incident in sorted(place.incidents.values(), key=lambda each: each.number):
+        for incident in place.incidents.values():
             self._enter(partition, incident)
 
     def forget(self, *partitions: int) -> None:
@@ -231,18 +217,48 @@ class IncidentBook:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _matching(self, partition: int, alert: Content, span: Span) -> Incident | None:
-        """The open incident that the alert belongs to: of its source before of its destination, the latest first."""
-        index = self._index.get(partition, {})
+    def _near(self, partition: int, key: Key, span: Span) -> list[Incident]:
+        """The open incidents of a key that a flow is near in time to, the latest begun first."""
         incidents = self._places[partition].incidents
-        themes = _themes(alert)
-        for key in (("source", alert.flow["src_ip"]), ("destination", alert.flow["dst_ip"])):
-            for incident_id in reversed(index.get(key, [])):
-                incident = incidents[incident_id]
-                near = incident.first_seen - self._gap_s <= span.start <= incident.last_seen + self._gap_s
-                if near and not themes.isdisjoint(incident.themes):
-                    return incident
-        return None
+        of_key = [incidents[each] for each in self._index.get(partition, {}).get(key, ())]
+        near = [each for each in of_key if each.first_seen - self._gap_s <= span.start <= each.last_seen + self._gap_s]
+        return sorted(near, key=lambda each: -each.number)
+
+    def _matching(self, partition: int, alert: Content, span: Span) -> Incident | None:
+        """The open incident that the alert belongs to: of its pair, of its source, of its destination and port."""
+        flow = alert.flow
+        of_source = self._near(partition, source_of(flow), span)
+        found = (
+            *self._near(partition, pair_of(flow), span),
+            *(each for each in of_source if goes_on(each, flow)),
+            *(each for each in of_source if flow["dst_ip"] in each.destinations),
+            *self._near(partition, destination_of(flow), span),
+        )
+        return found[0] if found else None
+
+    def _merged(self, partition: int, alert: Content, span: Span) -> Incident | None:
+        """The incident that the alert makes of several pairs': that which began first takes the others in."""
+        flow = alert.flow
+        of_source, of_destination = (
+            self._near(partition, key, span) for key in (pairs_of_source(flow), pairs_of_destination(flow))
+        )
+        found = merging(of_source, of_destination, flow)
+        if found is None:
+            return None
+        focus, pairs = found
+        *others, first = pairs
+        self._refocus(partition, first, focus)
+        for other in reversed(others):
+            absorb(first, other)
+            other.merged_into = first.id
+            self._end(partition, other)
+            self._tell("close", other, kind_of(other))
+        return first
+
+    def _refocus(self, partition: int, incident: Incident, focus: Focus) -> None:
+        self._leave(partition, incident)
+        incident.focus = focus
+        self._enter(partition, incident)
 
     def _begin(self, partition: int, alert: Content, span: Span) -> Incident:
         flow, place = alert.flow, self._places[partition]
@@ -258,7 +274,7 @@ class IncidentBook:
             focus="both",
             src_ip=flow["src_ip"],
             dst_ip=flow["dst_ip"],
-            themes=sorted(_themes(alert)),
+            dst_port=flow.get("dst_port"),
             first_seen=span.start,
             last_seen=span.start,
         )
@@ -269,53 +285,36 @@ class IncidentBook:
 
     def _enter(self, partition: int, incident: Incident) -> None:
         index = self._index.setdefault(partition, {})
-        for key in _keys(incident):
+        for key in keys_of(incident):
             index.setdefault(key, []).append(incident.id)
 
-    def _leave(self, partition: int, incident: Incident, keys: Iterable[tuple[str, str]]) -> None:
+    def _leave(self, partition: int, incident: Incident) -> None:
         index = self._index[partition]
-        for key in keys:
+        for key in keys_of(incident):
             index[key].remove(incident.id)
             if not index[key]:
                 del index[key]
 
-    def _narrow(self, partition: int, incident: Incident, alert: Content) -> None:
-        """Once an alert shares only the source, or only the destination, that is what the incident is about."""
-        if incident.focus != "both":
-            return
-        if alert.flow["src_ip"] != incident.src_ip:
-            self._leave(partition, incident, [("source", incident.src_ip)])
-            incident.focus = "destination"
-        elif alert.flow["dst_ip"] != incident.dst_ip:
-            self._leave(partition, incident, [("destination", incident.dst_ip)])
-            incident.focus = "source"
+    def _end(self, partition: int, incident: Incident) -> None:
+        del self._places[partition].incidents[incident.id]
+        self._leave(partition, incident)
 
     def _close(self, partition: int, incident: Incident) -> None:
-        del self._places[partition].incidents[incident.id]
-        self._leave(partition, incident, _keys(incident))
-        rule = guess(incident)
-        self._ended[rule.kind] += 1
+        self._end(partition, incident)
+        kind = kind_of(incident)
+        self._ended[kind.name] += 1
         if incident.count > 1:  # of a single alert its opening has told everything
-            self._tell("close", incident, rule)
+            self._tell("close", incident, kind)
 
-    def _tell(self, step: Step, incident: Incident, rule: Rule) -> None:
+    def _tell(self, step: Step, incident: Incident, kind: Kind) -> None:
         incident.revision += 1
         incident.told_count, incident.told_at = incident.count, incident.last_seen
         incident.told_severity = incident.severity
-        self._changes.append(Change(step, incident.copy(), rule))
+        self._changes.append(Change(step, incident.copy(), kind))
 
 
 def _off(partition: int, why: str) -> InputError:
     return InputError(f"restoring incidents of partition {partition}: {why}; they begin anew")
-
-
-def _keys(incident: Incident) -> list[tuple[str, str]]:
-    keys = [("source", incident.src_ip), ("destination", incident.dst_ip)]
-    return {"both": keys, "source": keys[:1], "destination": keys[1:]}[incident.focus]
-
-
-def _themes(alert: Content) -> set[str]:
-    return {theme(feature["name"]) for feature in alert.features[:LEADING]}
 
 
 def _is_due(incident: Incident) -> bool:
@@ -326,74 +325,3 @@ def _is_due(incident: Incident) -> bool:
         or incident.severity > incident.told_severity
         or incident.last_seen - incident.told_at >= UPDATE_S
     )
-
-
-def _add(incident: Incident, alert: Content, span: Span) -> None:
-    flow, start = alert.flow, span.start
-    if incident.count and start >= incident.latest_start:
-        incident.gaps += 1
-        off = start - incident.latest_start - incident.gap_mean
-        incident.gap_mean += off / incident.gaps
-        spread = off * (start - incident.latest_start - incident.gap_mean)
-        incident.gap_m2 += max(spread, 0.0)  # below it by rounding alone
-    incident.latest_start = max(incident.latest_start, start)
-    incident.first_seen = min(incident.first_seen, start)
-    incident.last_seen = max(incident.last_seen, span.end)
-    incident.count += 1
-    incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
-    incident.lowest_p = min(incident.lowest_p, alert.p_value)
-    incident.severity = max(incident.severity, alert.severity)
-    incident.unanswered += _unanswered(flow)
-    incident.dns += flow.get("service") == "dns"
-    incident.src_bytes = min(incident.src_bytes + max(flow.get("src_bytes", 0), 0), MOST_BYTES)
-    incident.dst_bytes = min(incident.dst_bytes + max(flow.get("dst_bytes", 0), 0), MOST_BYTES)
-    incident.longest_s = max(incident.longest_s, flow.get("duration_s", 0.0))
-    _note(incident.sources, flow["src_ip"])
-    _note(incident.destinations, flow["dst_ip"])
-    if "dst_port" in flow:
-        _count_port(incident, flow["dst_port"])
-    _note(incident.models, alert.model["version"])
-    _rank(incident.strongest, alert)
-
-
-def _unanswered(flow: Mapping[str, Any]) -> bool:
-    if is_shared(flow["dst_ip"]):
-        return False
-    if "state" in flow:
-        return flow["state"] in FAILED_STATES
-    back: int | None = flow.get("dst_packets", flow.get("dst_bytes"))
-    return back == 0
-
-
-def _note(seen: list[Any], value: Any) -> None:
-    if len(seen) < MAX_DISTINCT and value not in seen:
-        seen.append(value)
-
-
-def _count_port(incident: Incident, port: int) -> None:
-    if port in incident.ports:
-        incident.port_alerts[incident.ports.index(port)] += 1
-    elif len(incident.ports) < MAX_DISTINCT:
-        incident.ports.append(port)
-        incident.port_alerts.append(1)
-
-
-def _rank(strongest: list[Strong], alert: Content) -> None:
-    """Keep the highest scores, the earlier of two alike."""
-    if len(strongest) >= STRONGEST and alert.score <= strongest[-1].score:
-        return
-    flow = alert.flow
-    strongest.append(
-        Strong(
-            alert=alert.id,
-            score=alert.score,
-            ts=flow["ts"],
-            src_ip=flow["src_ip"],
-            dst_ip=flow["dst_ip"],
-            dst_port=flow.get("dst_port"),
-            proto=flow["proto"],
-            why=alert.why,
-        )
-    )
-    strongest.sort(key=lambda each: -each.score)
-    del strongest[STRONGEST:]

@@ -6,7 +6,7 @@ Each document tells the whole incident as it was then; the one with the highest 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,11 +15,13 @@ from detector.alerts.ocsf import OCSF_VERSION
 from detector.decisions.severity import Severity
 from detector.errors import ConfigurationError
 from detector.incidents.book import Change, Step
-from detector.incidents.incident import MAX_DISTINCT
+from detector.incidents.incident import LISTED, MAX_DISTINCT
+from detector.incidents.kinds import Confidence
+from detector.incidents.words import contact, headline, message, size, worked
 from detector.printable import printable_json
 from detector.transport.base import OutRecord
 
-INCIDENT_VERSION = 1
+INCIDENT_VERSION = 2
 """Of the part that is ours; rises when a field changes its meaning or goes away, not when one is added."""
 
 CLASS, CATEGORY = 2005, 2
@@ -27,6 +29,19 @@ CLASS, CATEGORY = 2005, 2
 ACTIVITIES: dict[Step, tuple[int, str]] = {"open": (1, "Create"), "update": (2, "Update"), "close": (3, "Close")}
 
 STATUSES: dict[Step, tuple[int, str]] = {"open": (1, "New"), "update": (1, "New"), "close": (5, "Closed")}
+
+CONFIDENCES: dict[Confidence, tuple[int, str]] = {
+    "sure": (3, "High"),
+    "likely": (2, "Medium"),
+    "possible": (1, "Low"),
+    "unknown": (0, "Unknown"),
+}
+"""OCSF's ``confidence_id`` and its caption."""
+
+ATTACK_VERSION = "18"
+"""Of MITRE ATT&CK."""
+
+Value = TypeVar("Value", str, int)
 
 _encoder = msgspec.json.Encoder()
 
@@ -48,8 +63,8 @@ def ocsf(change: Change) -> dict[str, Any]:
     incident = change.incident
     activity, caption = ACTIVITIES[change.step]
     status, status_caption = STATUSES[change.step]
-    title = _title(change)
-    severity = Severity(incident.severity)
+    title, severity = headline(incident, change.kind), Severity(incident.severity)
+    confidence, confidence_caption = CONFIDENCES[change.kind.confidence]
     return {
         "class_uid": CLASS,
         "class_name": "Incident Finding",
@@ -67,8 +82,11 @@ def ocsf(change: Change) -> dict[str, Any]:
         "severity": severity.word.capitalize(),
         "status_id": status,
         "status": status_caption,
-        "desc": title,
+        "confidence_id": confidence,
+        "confidence": confidence_caption,
+        "desc": message(incident, change.kind),
         "message": title,
+        **_attacks(change),
         "metadata": {
             "version": OCSF_VERSION,
             "uid": f"{incident.id}:{incident.revision}",
@@ -86,7 +104,6 @@ def ocsf(change: Change) -> dict[str, Any]:
 def ecs(change: Change) -> dict[str, Any]:
     """Lay out a change as ECS."""
     incident = change.incident
-    title = _title(change)
     return {
         "@timestamp": iso(_ms(incident.last_seen)),
         "ecs": {"version": ECS_VERSION},
@@ -100,11 +117,13 @@ def ecs(change: Change) -> dict[str, Any]:
             "severity": RISK[Severity(incident.severity)],
             "start": iso(_ms(incident.first_seen)),
             "end": iso(_ms(incident.last_seen)),
-            "reason": title,
+            "reason": message(incident, change.kind),
         },
-        "message": title,
+        "message": headline(incident, change.kind),
         "observer": {"product": "oddflow", "type": "ids"},
-        "related": {"ip": sorted({*incident.sources, *incident.destinations})},
+        "related": {"ip": sorted({*_most(incident.sources), *_most(incident.destinations)})},
+        "rule": {"name": change.kind.name, "description": change.kind.states},
+        **_threat(change),
         "oddflow": ours(change) | {"severity": Severity(incident.severity).word},
     }
 
@@ -112,45 +131,91 @@ def ecs(change: Change) -> dict[str, Any]:
 SHAPES: dict[str, Callable[[Change], dict[str, Any]]] = {"ocsf": ocsf, "ecs": ecs}
 
 
+def _attacks(change: Change) -> dict[str, Any]:
+    """OCSF's ``attacks``: a technique each, with the kind's tactic; nothing for a kind without one."""
+    kind = change.kind
+    if kind.tactic is None:
+        return {}
+    tactic = {"uid": kind.tactic.id, "name": kind.tactic.name}
+    return {
+        "attacks": [
+            {"version": ATTACK_VERSION, "tactic": tactic, "technique": {"uid": each.id, "name": each.name}}
+            for each in kind.techniques
+        ]
+    }
+
+
+def _threat(change: Change) -> dict[str, Any]:
+    """ECS's ``threat``; nothing for a kind without a tactic."""
+    kind = change.kind
+    if kind.tactic is None:
+        return {}
+    return {
+        "threat": {
+            "framework": "MITRE ATT&CK",
+            "tactic": {"id": [kind.tactic.id], "name": [kind.tactic.name]},
+            "technique": {
+                "id": [each.id for each in kind.techniques],
+                "name": [each.name for each in kind.techniques],
+            },
+        }
+    }
+
+
 def ours(change: Change) -> dict[str, Any]:
     """The part that neither OCSF nor ECS has fields for; the same in both."""
-    incident = change.incident
+    incident, kind = change.incident, change.kind
+    optional = {
+        "merged_into": incident.merged_into,
+        "worked": worked(incident),
+        "first_contact": contact(incident),
+    }
     return {
         "incident_version": INCIDENT_VERSION,
         "id": incident.id,
         "revision": incident.revision,
         "step": change.step,
-        "kind": change.rule.kind,
-        "rule": change.rule.states,
+        "kind": kind.name,
+        "rule": kind.states,
+        "confidence": kind.confidence,
+        "headline": headline(incident, kind),
+        "size": size(incident),
+        "check": kind.check,
+        "innocent": kind.innocent,
+        "tactic": None if kind.tactic is None else kind.tactic.id,
+        "techniques": [each.id for each in kind.techniques],
         "focus": incident.focus,
         "alerts": incident.count,
+        "counts": {
+            name: {"distinct": len(seen), "or_more": len(seen) >= MAX_DISTINCT}
+            for name, seen in (
+                ("sources", incident.sources),
+                ("destinations", incident.destinations),
+                ("ports", incident.ports),
+                ("answered", incident.answered),
+            )
+        },
         "first_seen": incident.first_seen,
         "last_seen": incident.last_seen,
         "peak_score": incident.peak_score,
         "lowest_p_value": incident.lowest_p,
-        "sources": incident.sources,
-        "destinations": incident.destinations,
-        "ports": incident.ports,
+        "sources": _most(incident.sources),
+        "destinations": _most(incident.destinations),
+        "ports": _most(incident.ports),
+        "answered": _most(incident.answered),
         "unanswered_share": incident.unanswered_share,
         "src_bytes": incident.src_bytes,
         "dst_bytes": incident.dst_bytes,
-        "leading_features": incident.themes,
+        "longest_s": incident.longest_s,
         "strongest": [msgspec.to_builtins(strong) for strong in incident.strongest],
+        "flows": [msgspec.to_builtins(flow) for flow in incident.flows],
         "model_versions": incident.models,
-    }
+    } | {name: value for name, value in optional.items() if value}
 
 
-def _title(change: Change) -> str:
-    """Such as ``Scan: 10.0.0.5 to 32 or more destinations, 310 alerts``."""
-    incident, kind = change.incident, change.rule.kind
-    source = incident.src_ip if incident.focus != "destination" else _some(incident.sources, "sources")
-    target = incident.dst_ip if incident.focus != "source" else _some(incident.destinations, "destinations")
-    alerts = "1 alert" if incident.count == 1 else f"{incident.count} alerts"
-    return f"{'Unusual flows' if kind == 'other' else kind.capitalize()}: {source} to {target}, {alerts}"
-
-
-def _some(seen: list[str], what: str) -> str:
-    return f"{len(seen)}{' or more' if len(seen) >= MAX_DISTINCT else ''} {what}"
+def _most(seen: dict[Value, int]) -> list[Value]:
+    """Those with the most alerts, the earlier of two alike."""
+    return sorted(seen, key=lambda each: -seen[each])[:LISTED]
 
 
 def _ms(seconds: float) -> int:

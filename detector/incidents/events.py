@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from detector.incidents.book import Change
 from detector.incidents.incident import STEPS
-from detector.incidents.kinds import KINDS
+from detector.incidents.kinds import NAMES
 from detector.telemetry.logs import Log
 from detector.telemetry.metrics import Metrics, from_zero, label
 
@@ -16,8 +16,8 @@ from detector.telemetry.metrics import Metrics, from_zero, label
 def begin(metrics: Metrics) -> None:
     """Have incidents counted from zero, by step and kind."""
     for step in STEPS:
-        from_zero(metrics.incidents, map(label, KINDS), step)
-    from_zero(metrics.incidents_ended, map(label, KINDS))
+        from_zero(metrics.incidents, map(label, NAMES), step)
+    from_zero(metrics.incidents_ended, map(label, NAMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class IncidentsTold:
     def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002 - every event is called alike
         """Count them by step and kind."""
         metrics.incidents_open.set(self.open)
-        for (step, kind), count in Counter((each.step, each.rule.kind) for each in self.changes).items():
+        for (step, kind), count in Counter((each.step, each.kind.name) for each in self.changes).items():
             metrics.incidents.labels(step, label(kind)).inc(count)
         for kind, count in self.ended.items():
             metrics.incidents_ended.labels(label(kind)).inc(count)

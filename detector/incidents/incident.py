@@ -1,53 +1,68 @@
-"""An incident: alerts that belong together, summed up within fixed bounds; and the guess at what kind of attack it is.
+"""An incident: alerts that belong together, summed up within fixed bounds.
 
-Times are those of the flows, in seconds since 1970. Everything here is plain data that can be frozen and restored.
+Times are those of the flows, in seconds since 1970. Everything here is plain data that can be frozen and restored, and
+two incidents that turn out to be one are summed up by :func:`absorb`. What kind of attack it looks like is told by
+:mod:`detector.incidents.kinds`.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Literal
+from statistics import median
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import msgspec
 
-MAX_DISTINCT = 32
-"""Addresses or ports that an incident lists; rules ask for fewer, and a count at this bound means *or more*."""
+from detector.alerts.content import Content
+from detector.net.states import FAILED_STATES
+
+MAX_DISTINCT = 1_000
+"""Distinct addresses or ports that an incident counts; a count at this bound means *or more*."""
+
+LISTED = 30
+"""Addresses or ports that a document lists: those with the most alerts."""
 
 STRONGEST = 5
-"""Flows that an incident shows: those with the highest scores."""
+"""Alerts that an incident shows with their reasons: those with the highest scores."""
 
-LEADING = 3
-"""Top features of an alert that tell which incident it belongs to."""
+FIRST_FLOWS = 10
+"""Flows that an incident names by id and place: the first ones."""
 
+MAX_ID = 256
+"""Characters that are kept of a flow's own id."""
+
+GAPS = 64
+"""Gaps between the starts of flows that an incident keeps: the first ones."""
+
+MODELS = 32
+
+MOST_BYTES = 1 << 62
+"""Where sums stop: readers hold 64 bits."""
 
 STEPS = ("open", "update", "close")
 """What is told of an incident, and when."""
 
 Focus = Literal["both", "source", "destination"]
-"""What the alerts have in common: their source, their destination, or so far both."""
-
-_SCALE = re.compile(r"_\d+[smhd]$")
-
+"""What the alerts have in common: the pair of addresses, the source, or the destination and its port."""
 
 _LARGEST = 1e300
-_MOST = 1 << 62
 
 Name = Annotated[str, msgspec.Meta(max_length=256)]
 Sentence = Annotated[str, msgspec.Meta(max_length=8_192)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_BYTES)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Level = Annotated[int, msgspec.Meta(ge=2, le=5)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Figure = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
 Length = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
-Names = Annotated[list[Name], msgspec.Meta(max_length=MAX_DISTINCT)]
-"""Bounds that are held against what is read back: state may come from anyone who can write where it is kept."""
+Counts = Annotated[dict[Name, Count], msgspec.Meta(max_length=MAX_DISTINCT)]
+"""Alerts by what they have. Bounds are held against what is read back: anyone may write where state is kept."""
 
 
-class Strong(msgspec.Struct, kw_only=True):
-    """One of the strongest flows."""
+class Strong(msgspec.Struct, kw_only=True, frozen=True):
+    """One of the strongest alerts."""
 
     alert: Name
     score: Figure
@@ -57,6 +72,31 @@ class Strong(msgspec.Struct, kw_only=True):
     dst_port: Port | None
     proto: Name
     why: Sentence
+
+
+class FlowPlace(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A flow of the incident: its alert's id, and where its record is."""
+
+    alert: Name
+    topic: Name
+    partition: Count
+    offset: Count
+    part: Count | None = None
+    uid: Name | None = None
+
+
+class Span(NamedTuple):
+    """When a flow counts as having begun and ended."""
+
+    start: float
+    end: float
+
+    @classmethod
+    def of(cls, flow: Mapping[str, Any], counts_as: float | None) -> Self:
+        """As it says, unless its start counts as another: how long it lasted is no more to be believed then."""
+        if counts_as is None or counts_as == flow["ts"]:
+            return cls(flow["ts"], flow["ts"] + max(flow.get("duration_s", 0.0), 0.0))
+        return cls(counts_as, counts_as)
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -70,41 +110,64 @@ class Incident(msgspec.Struct, kw_only=True):
     """Of the first alert; all have it unless the focus is the destination."""
     dst_ip: Name
     """Of the first alert; all have it unless the focus is the source."""
-    themes: Names
-    """The leading features of the first alert, half-lives and units aside."""
+    dst_port: Port | None = None
+    """Of the first alert; all have it where the focus is the destination."""
     first_seen: Figure
     last_seen: Figure
     count: Count = 0
     peak_score: Figure = 0.0
     lowest_p: Share = 1.0
     severity: Level = 0
-    sources: Names = []
-    destinations: Names = []
-    ports: Annotated[list[Port], msgspec.Meta(max_length=MAX_DISTINCT)] = []
-    port_alerts: Annotated[list[Count], msgspec.Meta(max_length=MAX_DISTINCT)] = []
-    """How many alerts each of ``ports`` had."""
+    sources: Counts = {}
+    destinations: Counts = {}
+    ports: Annotated[dict[Port, Count], msgspec.Meta(max_length=MAX_DISTINCT)] = {}
+    main_port: Port | None = None
+    """The port with the most alerts, the first that had so many; None where flows have no ports."""
+    answered: Counts = {}
+    """By what answered, such as ``10.0.0.1 port 443/tcp``."""
+    directions: Annotated[dict[Name, Count], msgspec.Meta(max_length=8)] = {}
     unanswered: Count = 0
+    off_port: Count = 0
+    """Alerts with an answer by an application that is not at home at their port."""
+    dns: Count = 0
+    first_contacts: Count = 0
+    contacts_known: Count = 0
+    """Of how many alerts it is known whether their flow was the first between its two addresses."""
     src_bytes: Count = 0
     dst_bytes: Count = 0
     longest_s: Length = 0.0
-    dns: Count = 0
+    longest: Name = ""
+    """What the longest flow that was answered went to; empty where none was."""
     latest_start: Figure = 0.0
-    gaps: Count = 0
-    gap_mean: Length = 0.0
-    gap_m2: Length = 0.0
-    """Mean and sum of squared deviations of the gaps between starts, in seconds (Welford 1962)."""
+    gaps: Annotated[list[Length], msgspec.Meta(max_length=GAPS)] = []
+    """Between the starts of the first flows, in seconds."""
     strongest: Annotated[list[Strong], msgspec.Meta(max_length=STRONGEST)] = []
-    models: Names = []
+    flows: Annotated[list[FlowPlace], msgspec.Meta(max_length=FIRST_FLOWS)] = []
+    models: Annotated[list[Name], msgspec.Meta(max_length=MODELS)] = []
     told_count: Count = 0
     told_at: Figure = 0.0
     told_severity: Count = 0
+    alerts_told: Count = 0
+    """How many alerts there were when one of them was last told by itself."""
     revision: Count = 0
     """How often it was told."""
+    merged_into: Name = ""
+    """The incident that it turned out to be part of."""
 
     def copy(self) -> Incident:
         """The incident as it is now, which later alerts do not change."""
-        lists = {name: getattr(self, name).copy() for name in _LISTS}
-        return msgspec.structs.replace(self, **lists)
+        return msgspec.structs.replace(self, **{name: getattr(self, name).copy() for name in _COLLECTIONS})
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its figures fit each other, as those of an open incident do."""
+        main = self.main_port in self.ports if self.ports else self.main_port is None
+        return main and not self.merged_into and 0 < sum(self.sources.values()) <= self.count
+
+    @property
+    def answers(self) -> int:
+        """Alerts whose flow was answered."""
+        return self.count - self.unanswered
 
     @property
     def unanswered_share(self) -> float:
@@ -112,29 +175,47 @@ class Incident(msgspec.Struct, kw_only=True):
         return self.unanswered / self.count if self.count else 0.0
 
     @property
+    def seconds(self) -> float:
+        """From the first flow's start to the last one's end."""
+        return max(self.last_seen - self.first_seen, 0.0)
+
+    @property
     def per_second(self) -> float:
         """Alerts a second, over one second at least."""
-        return self.count / max(self.last_seen - self.first_seen, 1.0)
+        return self.count / max(self.seconds, 1.0)
+
+    @property
+    def gap(self) -> float:
+        """The median gap in seconds; 0 where there is none."""
+        return median(self.gaps) if self.gaps else 0.0
 
     @property
     def gap_variation(self) -> float:
-        """Standard deviation of the gaps over their mean; infinite while there are fewer than three."""
-        if self.gaps < 3 or self.gap_mean <= 0:
+        """How far half of the gaps are from the median one, as a share of it; infinite while they are fewer than 3."""
+        middle = self.gap
+        if len(self.gaps) < 3 or middle <= 0:
             return float("inf")
-        return float((self.gap_m2 / self.gaps) ** 0.5 / self.gap_mean)
+        return median(abs(each - middle) for each in self.gaps) / middle
 
-    def leads(self, *themes: str) -> bool:
-        """Whether one of these features is among the leading ones."""
-        return any(theme in self.themes for theme in themes)
-
-
-@lru_cache(4_096)  # there are as many as features
-def theme(feature: str) -> str:
-    """A feature's name without its half-life and unit: ``source_peers_10m`` and ``source_peers_1h`` are one theme."""
-    return _SCALE.sub("", feature).removesuffix("_log")
+    def share_at(self, ports: frozenset[int]) -> float:
+        """The share of the alerts at these ports."""
+        return sum(self.ports.get(port, 0) for port in ports) / self.count if self.count else 0.0
 
 
-_LISTS = ("themes", "sources", "destinations", "ports", "port_alerts", "strongest", "models")
+_COLLECTIONS = (
+    "sources", "destinations", "ports", "answered", "directions", "gaps", "strongest", "flows", "models"
+)  # fmt: skip
+
+HOME_PORTS: Mapping[str, frozenset[int]] = {
+    "ssh": frozenset({22}),
+    "dns": frozenset({53, 137, 5353, 5355}),
+    "http": frozenset({80, 631, 3128, 5985, 8000, 8008, 8080, 8081, 8888, 9000, 9090}),
+    "ssl": frozenset({443, 465, 587, 636, 853, 990, 993, 995, 3269, 3389, 5061, 5223, 5228, 5671, 8443, 8883, 9443}),
+    "ftp": frozenset({21}),
+    "smtp": frozenset({25, 465, 587}),
+    "rdp": frozenset({3389}),
+}
+"""Where an application is at home: elsewhere it is off its port."""
 
 
 @lru_cache(65_536)
@@ -145,3 +226,127 @@ def is_shared(address: str) -> bool:
     except ValueError:
         return False
     return parsed.is_multicast or (parsed.version == 4 and parsed.packed[-1] == 255)
+
+
+def is_unanswered(flow: Mapping[str, Any]) -> bool:
+    """Whether a flow got no answer or was never established; to many at once none is expected."""
+    if is_shared(flow["dst_ip"]):
+        return False
+    if "state" in flow:
+        return flow["state"] in FAILED_STATES
+    back: int | None = flow.get("dst_packets", flow.get("dst_bytes"))
+    return back == 0
+
+
+def target(flow: Mapping[str, Any]) -> str:
+    """Such as ``10.0.0.1 port 443/tcp``."""
+    port = f" port {flow['dst_port']}/{flow['proto']}" if "dst_port" in flow else f" ({flow['proto']})"
+    return str(flow["dst_ip"]) + port
+
+
+def add(incident: Incident, alert: Content, span: Span) -> None:
+    """Add an alert, whose flow counts as having been at ``span``."""
+    flow, start = alert.flow, span.start
+    if incident.count and start >= incident.latest_start and len(incident.gaps) < GAPS:
+        incident.gaps.append(start - incident.latest_start)
+    incident.latest_start = max(incident.latest_start, start)
+    incident.first_seen = min(incident.first_seen, start)
+    incident.last_seen = max(incident.last_seen, span.end)
+    incident.count += 1
+    incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
+    incident.lowest_p = min(incident.lowest_p, alert.p_value)
+    incident.severity = max(incident.severity, alert.severity)
+    incident.dns += flow.get("service") == "dns"
+    incident.src_bytes = _sum(incident.src_bytes, max(flow.get("src_bytes", 0), 0))
+    incident.dst_bytes = _sum(incident.dst_bytes, max(flow.get("dst_bytes", 0), 0))
+    if alert.first_contact is not None:
+        incident.contacts_known += 1
+        incident.first_contacts += alert.first_contact
+    _tally(incident.sources, flow["src_ip"])
+    _tally(incident.destinations, flow["dst_ip"])
+    _tally(incident.directions, alert.direction)
+    if "dst_port" in flow:
+        _tally(incident.ports, port := flow["dst_port"])
+        if incident.main_port is None or incident.ports.get(port, 0) > incident.ports[incident.main_port]:
+            incident.main_port = port
+    if is_unanswered(flow):
+        incident.unanswered += 1
+    else:
+        incident.off_port += _is_off_port(flow)
+        _tally(incident.answered, to := target(flow))
+        if (lasted := flow.get("duration_s", 0.0)) > incident.longest_s:
+            incident.longest_s, incident.longest = lasted, to
+    if len(incident.models) < MODELS and alert.model["version"] not in incident.models:
+        incident.models.append(alert.model["version"])
+    if len(incident.flows) < FIRST_FLOWS:
+        incident.flows.append(FlowPlace(alert=alert.id, uid=_short(flow.get("uid")), **alert.position))
+    _rank(incident.strongest, alert)
+
+
+def absorb(incident: Incident, part: Incident) -> None:
+    """Add everything of another incident, which began later and turns out to be part of this one."""
+    first, second = sorted((incident, part), key=lambda each: (each.first_seen, each.number))
+    flows = [*first.flows, *second.flows][:FIRST_FLOWS]
+    models = list(dict.fromkeys([*incident.models, *part.models]))[:MODELS]
+    incident.first_seen = first.first_seen
+    incident.last_seen = max(incident.last_seen, part.last_seen)
+    incident.latest_start = max(incident.latest_start, part.latest_start)
+    incident.count += part.count
+    incident.peak_score = max(incident.peak_score, part.peak_score)
+    incident.lowest_p = min(incident.lowest_p, part.lowest_p)
+    incident.severity = max(incident.severity, part.severity)
+    for name in ("unanswered", "off_port", "dns", "first_contacts", "contacts_known"):
+        setattr(incident, name, getattr(incident, name) + getattr(part, name))
+    incident.src_bytes = _sum(incident.src_bytes, part.src_bytes)
+    incident.dst_bytes = _sum(incident.dst_bytes, part.dst_bytes)
+    for name in ("sources", "destinations", "ports", "answered", "directions"):
+        mine: dict[Any, int] = getattr(incident, name)
+        for value, count in getattr(part, name).items():
+            _tally(mine, value, count)
+    incident.main_port = max(incident.ports, key=incident.ports.__getitem__, default=None)
+    if part.longest_s > incident.longest_s:
+        incident.longest_s, incident.longest = part.longest_s, part.longest
+    incident.gaps = [*incident.gaps, *part.gaps][:GAPS]
+    incident.flows, incident.models = flows, models
+    incident.strongest = sorted([*incident.strongest, *part.strongest], key=lambda each: -each.score)[:STRONGEST]
+
+
+def _short(text: str | None) -> str | None:
+    return text if text is None else text[:MAX_ID]
+
+
+def _sum(so_far: int, more: int) -> int:
+    return min(so_far + more, MOST_BYTES)
+
+
+def _tally(seen: dict[Any, int], value: Any, count: int = 1) -> None:
+    if value in seen:
+        seen[value] += count
+    elif len(seen) < MAX_DISTINCT:
+        seen[value] = count
+
+
+def _is_off_port(flow: Mapping[str, Any]) -> bool:
+    home = HOME_PORTS.get(flow.get("service", ""))
+    return home is not None and "dst_port" in flow and flow["dst_port"] not in home
+
+
+def _rank(strongest: list[Strong], alert: Content) -> None:
+    """Keep the highest scores, the earlier of two alike."""
+    if len(strongest) >= STRONGEST and alert.score <= strongest[-1].score:
+        return
+    flow = alert.flow
+    strongest.append(
+        Strong(
+            alert=alert.id,
+            score=alert.score,
+            ts=flow["ts"],
+            src_ip=flow["src_ip"],
+            dst_ip=flow["dst_ip"],
+            dst_port=flow.get("dst_port"),
+            proto=flow["proto"],
+            why=alert.why,
+        )
+    )
+    strongest.sort(key=lambda each: -each.score)
+    del strongest[STRONGEST:]

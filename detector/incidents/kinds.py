@@ -1,94 +1,330 @@
-"""The kinds of incident: what each asks for, and which one an incident is guessed to be."""
+"""The kinds of incident: one declaration each, which names, explains and documents it.
+
+Rules look at what happened (who, whom, which ports, what answered, when), never at which features led. They are asked
+in the order of :data:`KINDS`, and the first that holds names the incident.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from detector.incidents.incident import Incident, is_shared
+from detector.incidents.incident import MAX_DISTINCT, Incident, is_shared
+
+Confidence = Literal["sure", "likely", "possible", "unknown"]
+"""How sure the kind is: by counts alone; by a pattern that is seldom benign; by one that often is; none was found."""
 
 LOGIN_PORTS = frozenset({21, 22, 23, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985, 6379, 8291})
 """FTP, SSH, Telnet, SMB, LDAP, databases, remote desktops and administration: where passwords are tried."""
 
+REMOTE_PORTS = frozenset({22, 23, 135, 139, 445, 3389, 5900, 5985, 5986})
+"""SSH, Telnet, RPC, SMB, remote desktops and WinRM: how one host does things on another."""
+
+LOCAL_PORTS = frozenset({21, 23, 69, 135, 137, 138, 139, 445, 1433, 3306, 3389, 5432, 5900, 6379})
+"""What seldom has a reason to leave a network: files, databases, remote desktops, and logins in the clear."""
+
+WEB_PORTS = frozenset({80, 443})
+
 MEBIBYTE = 1 << 20
 
 
-class Rule(NamedTuple):
-    """How a kind is guessed."""
+class Technique(NamedTuple):
+    """Of MITRE ATT&CK for enterprises."""
 
-    kind: str
+    id: str
+    name: str
+
+
+class Tactic(NamedTuple):
+    """Of MITRE ATT&CK for enterprises."""
+
+    id: str
+    name: str
+
+
+DISCOVERY = Tactic("TA0007", "Discovery")
+IMPACT = Tactic("TA0040", "Impact")
+CREDENTIALS = Tactic("TA0006", "Credential Access")
+CONTROL = Tactic("TA0011", "Command and Control")
+EXFILTRATION = Tactic("TA0010", "Exfiltration")
+LATERAL = Tactic("TA0008", "Lateral Movement")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of incident."""
+
+    name: str
+    title: str
+    """Its headline, with ``{source}``, ``{destination}``, ``{port}`` and ``{target}`` (destination and port) in it."""
     states: str
     """What the rule asks for, in words; part of every incident that it names."""
     holds: Callable[[Incident], bool]
+    meaning: str
+    """What somebody who meets one should know."""
+    confidence: Confidence
+    innocent: tuple[str, ...]
+    """Usual causes that are no attack."""
+    check: tuple[str, ...]
+    """What to look at, in this order."""
+    tactic: Tactic | None = None
+    techniques: tuple[Technique, ...] = ()
+    """The chief one first."""
 
 
-def _scan(incident: Incident) -> bool:
-    targets = max(len(incident.destinations), len(incident.ports))
-    early = incident.leads("source_peers", "source_ports", "pair_ports") and incident.count >= 2
-    return incident.focus != "destination" and incident.unanswered_share >= 0.5 and (targets >= 10 or early)
+def _one_target(incident: Incident) -> bool:
+    return len(incident.destinations) == 1 and not is_shared(incident.dst_ip)
 
 
-def _brute_force(incident: Incident) -> bool:
-    login = len(incident.ports) == 1 and incident.ports[0] in LOGIN_PORTS
-    return login and incident.count >= 5 and incident.unanswered_share < 0.5 and incident.longest_s <= 120.0
+def _one_source(incident: Incident) -> bool:
+    return len(incident.sources) == 1
+
+
+def _leaves(incident: Incident) -> bool:
+    """Whether most of it goes from inside to outside."""
+    return 2 * incident.directions.get("outbound", 0) > incident.count
 
 
 def _flood(incident: Incident) -> bool:
-    one_target = len(incident.destinations) == 1 and not is_shared(incident.dst_ip)
-    one_port = 2 * max(incident.port_alerts, default=incident.count) >= incident.count
+    main = incident.main_port
+    one_port = main is None or 2 * incident.ports[main] >= incident.count
     many = incident.count >= 100 and incident.per_second >= 10.0
-    spread = len(incident.sources) >= 20 and incident.unanswered_share >= 0.5
-    return one_target and one_port and (many or spread)
+    crowd = len(incident.sources) >= 20 and incident.unanswered_share >= 0.5
+    return _one_target(incident) and one_port and (many or crowd)
+
+
+def _scan(incident: Incident) -> bool:
+    wide = len(incident.ports) >= 10 and len(incident.ports) > len(incident.destinations)
+    return _one_source(incident) and wide and incident.unanswered_share >= 0.5
+
+
+def _sweep(incident: Incident) -> bool:
+    return _one_source(incident) and len(incident.destinations) >= 10 and incident.unanswered_share >= 0.5
+
+
+def _brute_force(incident: Incident) -> bool:
+    main = incident.main_port
+    login = main in LOGIN_PORTS and 10 * incident.ports.get(main or 0, 0) >= 9 * incident.count
+    often = incident.count >= 5 * max(len(incident.destinations), len(incident.sources))
+    return login and often and incident.unanswered_share < 0.5 and incident.longest_s <= 120.0
+
+
+def _dns_tunnel(incident: Incident) -> bool:
+    asked = incident.count >= 5 and 10 * incident.dns >= 9 * incident.count
+    return _one_source(incident) and asked and incident.src_bytes >= 100 * incident.count
 
 
 def _exfiltration(incident: Incident) -> bool:
     large = incident.src_bytes >= 10 * MEBIBYTE and incident.src_bytes >= 5 * incident.dst_bytes
-    by_dns = incident.dns >= 5 and incident.dns == incident.count and incident.src_bytes >= 150 * incident.count
-    return incident.focus != "destination" and (large or by_dns)
+    return _one_source(incident) and _leaves(incident) and large
+
+
+def _lateral(incident: Incident) -> bool:
+    wide = len(incident.destinations) >= 3 or len(REMOTE_PORTS.intersection(incident.ports)) >= 2
+    reach = wide and incident.share_at(REMOTE_PORTS) >= 0.5
+    within = 2 * (incident.directions.get("internal", 0) + incident.directions.get("inbound", 0)) > incident.count
+    return _one_source(incident) and reach and within and incident.unanswered_share < 0.5
 
 
 def _beacon(incident: Incident) -> bool:
-    one_target = len(incident.destinations) == 1 and len(incident.ports) <= 1 and len(incident.sources) == 1
-    return one_target and incident.gap_mean >= 1.0 and incident.gap_variation <= 0.3
+    one = _one_source(incident) and _one_target(incident) and len(incident.ports) <= 1
+    by_the_clock = len(incident.gaps) >= 3 and incident.gap >= 1.0 and incident.gap_variation <= 0.3
+    return one and by_the_clock and incident.seconds >= 60.0
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "scan",
-        "one source; half of the flows or more unanswered; 10 destinations or ports or more, or a number of peers or"
-        " ports as a leading feature of two alerts or more",
-        _scan,
-    ),
-    Rule(
+def _control(incident: Incident) -> bool:
+    one = _one_source(incident) and _one_target(incident) and len(incident.ports) <= 2
+    return one and _leaves(incident) and incident.count >= 4 and incident.seconds >= 60.0 and not incident.dns
+
+
+def _policy(incident: Incident) -> bool:
+    off = incident.off_port >= 1 and 2 * incident.off_port >= incident.count
+    local = _leaves(incident) and incident.answers >= 1 and incident.share_at(LOCAL_PORTS) >= 0.5
+    return off or local
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
         "flood",
+        "Flood of {target}",
         "one destination, neither multicast nor broadcast; half of the alerts or more at one port; 100 alerts at 10 a"
         " second or more, or 20 sources with half of the flows or more unanswered",
         _flood,
+        "So many connections to one service that it may no longer answer others. Sources that send once are often"
+        " made up.",
+        "sure",
+        ("a load test", "a service that came back after it was down, and all its clients with it"),
+        (
+            "does the service still answer",
+            "do the sources send once each, as made-up ones do",
+            "who can filter it upstream",
+        ),
+        IMPACT,
+        (Technique("T1498", "Network Denial of Service"),),
     ),
-    Rule(
+    Kind(
+        "scan",
+        "Port scan of {destination} by {source}",
+        "one source; 10 ports or more, and more ports than destinations; half of the flows or more unanswered",
+        _scan,
+        "One host tries which services another offers.",
+        "sure",
+        ("a vulnerability scanner or an inventory of yours", "an administrator who looks for a service"),
+        ("is the source a scanner of yours", "who was logged in there", "what the ports that answered offer"),
+        DISCOVERY,
+        (Technique("T1046", "Network Service Discovery"),),
+    ),
+    Kind(
+        "sweep",
+        "Sweep of {destination} on {port} by {source}",
+        "one source; 10 destinations or more; half of the flows or more unanswered",
+        _sweep,
+        "One host looks for others that offer a service.",
+        "sure",
+        ("a vulnerability scanner or an inventory of yours", "a client whose list of servers is out of date"),
+        (
+            "is the source a scanner of yours",
+            "who was logged in there",
+            "what it did next with the hosts that answered",
+        ),
+        DISCOVERY,
+        (Technique("T1046", "Network Service Discovery"), Technique("T1018", "Remote System Discovery")),
+    ),
+    Kind(
         "brute force",
-        "one port where people log in; 5 alerts or more, most of them answered, none longer than two minutes",
+        "Password guessing? {source} → {target}",
+        "nine of ten alerts at one port where people log in; 5 alerts or more for each source and destination; most of"
+        " them answered, none longer than two minutes",
         _brute_force,
+        "Many short sessions, one after the other, where people log in.",
+        "likely",
+        (
+            "a script that logs in for each of its steps",
+            "monitoring that looks whether logins work",
+            "a stored password that expired",
+        ),
+        (
+            "failed logins on the destination at that time",
+            "a login that worked",
+            "is the source meant to log in there at all",
+        ),
+        CREDENTIALS,
+        (Technique("T1110", "Brute Force"),),
     ),
-    Rule(
+    Kind(
+        "dns tunnel",
+        "DNS tunnel? {source} → {target}",
+        "one source; 5 alerts or more, nine of ten of them DNS; 100 bytes or more sent by each on average",
+        _dns_tunnel,
+        "DNS questions that are long and many carry data, past filters that let DNS through.",
+        "likely",
+        (
+            "anti-virus and reputation services that ask by DNS",
+            "a mail server that looks up block lists",
+            "a first transfer of a zone",
+        ),
+        (
+            "which names were asked for, by the flows' ids",
+            "is the destination a resolver of yours",
+            "which program asks",
+        ),
+        CONTROL,
+        (Technique("T1071.004", "Application Layer Protocol: DNS"), Technique("T1572", "Protocol Tunneling")),
+    ),
+    Kind(
         "exfiltration",
-        "one source; 10 MiB or more sent, at least five times what came back; or 5 DNS flows or more, nothing else,"
-        " with 150 bytes or more sent by each on average",
+        "Large upload {source} → {target}",
+        "one source, to outside; 10 MiB or more sent, at least five times what came back",
         _exfiltration,
+        "Much more left a host for the outside than came back.",
+        "possible",
+        ("a backup to a provider", "a call, or a large file for a customer", "somebody's photographs"),
+        ("whose the destination is", "who was logged in at the source", "what was read there shortly before"),
+        EXFILTRATION,
+        (
+            Technique("T1048", "Exfiltration Over Alternative Protocol"),
+            Technique("T1041", "Exfiltration Over C2 Channel"),
+        ),
     ),
-    Rule(
+    Kind(
+        "lateral movement",
+        "Lateral movement? {source} → {destination}",
+        "one source, to inside; 3 destinations or more, or 2 ports of remote administration or more; half of the alerts"
+        " or more at ports of remote administration; most of them answered",
+        _lateral,
+        "One host logs in to several others, or starts programs there, which it does not usually do.",
+        "possible",
+        ("an administrator at work", "a new deployment or backup server", "an inventory of yours"),
+        ("whose account was used", "is the source a place to administer from", "what was started on the destinations"),
+        LATERAL,
+        (Technique("T1021", "Remote Services"),),
+    ),
+    Kind(
         "beacon",
-        "one source, one destination, one port; 4 alerts or more, a second or more apart, the gaps varying by 30 % of"
-        " their mean at most",
+        "Beacon? {source} → {target}",
+        "one source, one destination, one port; 4 alerts or more over a minute or more; half of the gaps within 30 %"
+        " of the median gap, which is a second or more",
         _beacon,
+        "A host calls another by the clock, as malware does that waits for orders.",
+        "likely",
+        ("a program that looks for updates or messages", "monitoring", "a device that reports to its maker"),
+        (
+            "whose the destination is, and how many hosts use it",
+            "which program calls",
+            "when it began, and what came before",
+        ),
+        CONTROL,
+        (Technique("T1071", "Application Layer Protocol"),),
     ),
-    Rule("other", "none of the other rules", lambda _: True),
+    Kind(
+        "command and control",
+        "Command and control? {source} → {target}",
+        "one source, one destination outside, one or two ports; 4 alerts or more over a minute or more, without DNS",
+        _control,
+        "A host keeps in touch with one outside that is unusual for it, though not by the clock.",
+        "possible",
+        ("a new service, or one that moved", "a long call or remote session", "file sharing between peers"),
+        (
+            "whose the destination is, and how many hosts use it",
+            "which program calls",
+            "what it loaded, and from where",
+        ),
+        CONTROL,
+        (Technique("T1071", "Application Layer Protocol"), Technique("T1571", "Non-Standard Port")),
+    ),
+    Kind(
+        "policy oddity",
+        "Against usual policy: {source} → {target}",
+        "an application that is not at its usual port in half of the alerts or more; or half of them or more answered"
+        " from outside at ports of files, databases, remote desktops or logins in the clear",
+        _policy,
+        "It works, and few networks want it: a service where it does not belong, or one that should not leave.",
+        "possible",
+        ("a service that somebody moved to another port", "a provider's database or file share"),
+        ("is it meant to be so", "who set it up"),
+    ),
+    Kind(
+        "other",
+        "Unusual: {source} → {target}",
+        "none of the other rules",
+        lambda _: True,
+        "Unusual for this network, without a pattern that has a name.",
+        "unknown",
+        ("a new host or service", "a rare job", "a change in how hosts are used"),
+        ("what is new about the two hosts", "whether it came again"),
+    ),
 )
-"""Asked in this order; the first that holds names the kind. ``docs/alerts.md`` shows the same words."""
+"""In the order in which they are asked. The guide in ``docs/incidents.md`` is made from them."""
 
-KINDS = tuple(rule.kind for rule in RULES)
+NAMES = tuple(kind.name for kind in KINDS)
 
 
-def guess(incident: Incident) -> Rule:
-    """The rule that names the incident's kind."""
-    return next(rule for rule in RULES if rule.holds(incident))
+def kind_of(incident: Incident) -> Kind:
+    """The kind whose rule holds first."""
+    return next(kind for kind in KINDS if kind.holds(incident))
+
+
+def or_more(distinct: int) -> str:
+    """A count as it is told: «1,000 or more» where it was no longer counted."""
+    return f"{distinct:,}{' or more' if distinct >= MAX_DISTINCT else ''}"

@@ -73,13 +73,18 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class AlertsRaised:
-    """Alerts were acknowledged: how many by severity, and how long after their records' timestamps."""
+    """Alerts were acknowledged: how many by severity, and how long after their records' timestamps.
+
+    ``withheld`` of them were not written, as repetitions within their incidents.
+    """
 
     counts: Mapping[str, int]
     event_to_alert_seconds: ArrayLike = field(default=())
+    withheld: int = 0
 
     def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
         """Count them, and each delay in its bucket."""
         for severity, count in self.counts.items():
             metrics.alerts.labels(severity).inc(count)
+        metrics.alerts_withheld.inc(self.withheld)
         metrics.alert_seconds.observe(np.maximum(self.event_to_alert_seconds, 0.0))  # clocks differ between machines

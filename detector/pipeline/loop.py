@@ -282,8 +282,8 @@ class Pipeline:
         self._emitting_since, self._refusal = None, ""
         for channel, records in outputs.items():
             self._tell(OutputAcknowledged(channel, len(records), time.perf_counter() - started))
-        if verdict.alerts:
-            self._tell(AlertsRaised(verdict.severities, self._latencies(verdict)))
+        if verdict.severities:
+            self._tell(AlertsRaised(verdict.severities, self._latencies(verdict), verdict.withheld))
         return verdict
 
     def _flush(self, outputs: dict[Channel, list[OutRecord]]) -> None:

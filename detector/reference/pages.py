@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from detector.cli import EXIT_CODES
 from detector.every_metric import open_metrics
 from detector.reference.exporters import exporters_page
+from detector.reference.incidents import incidents_page
 from detector.settings.pages import example_file, reference_page
 from detector.telemetry.metrics import Declared
 
@@ -57,6 +58,7 @@ def pages() -> dict[Path, str]:
         Path("config/oddflow.toml"): example_file(),
         Path("docs/configuration.md"): reference_page(EXIT_CODES),
         Path("docs/exporters.md"): exporters_page(),
+        Path("docs/incidents.md"): incidents_page(),
         Path("docs/metrics.md"): metrics_page(),
     }
 

@@ -83,11 +83,13 @@ class Judge:
         decision = self._decide(raw, flows, scores)
         self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
+        alerts = self._alerts(raw, flows, matrix, scores.overall, decision)
         self._tell_of_rejects(flows)
         return BatchResult(
             scored=len(scores.overall),
             model_version=self.model.version,
-            alerts=self._alerts(raw, flows, matrix, scores.overall, decision),
+            alerts=alerts,
+            withheld=len(decision.rows) - len(alerts),
             incidents=self._incidents(),
             dead_letters=letters,
             dead_lettered=len(flows.rejects),

@@ -257,11 +257,10 @@ class Output(Section):
         min_length=1,
         description="Kafka topic for every record's score. Unset: scores are not written.",
     )
-    incidents_topic: str | None = Field(
-        default=None,
-        examples=["oddflow.incidents"],
-        min_length=1,
-        description="Kafka topic for incidents: alerts that belong together. Unset: alerts only name their incident.",
+    incidents_topic: str = Field(
+        default="oddflow.incidents",
+        description="Kafka topic for incidents: alerts that belong together, one document a step. Empty: not written;"
+        " alerts only name their incident.",
     )
     alerts_path: str = Field(
         default="-", min_length=1, description="With `files`: where alerts go; `-` is standard output."
@@ -338,6 +337,11 @@ class Alerts(Section):
         examples=[1.0],
         gt=0,
         description="The budget as false alerts per hour; takes the place of both others when set.",
+    )
+    repeat: Literal["doubling", "all"] = Field(
+        default="doubling",
+        description="Which alerts of an open incident are written: the 1st, 2nd, 4th, 8th … (`doubling`), or `all`. All"
+        " are counted, and are in the incident.",
     )
     top_features: int = Field(
         default=5, ge=1, le=100, description="Features to explain an alert with, most telling first."

@@ -144,6 +144,10 @@ class Metrics:
     def _declare_results(self) -> None:
         self.scores = self._bulk("score", "Scores of the model in use; higher is more anomalous.", SCORES)
         self.alerts = self._counter("alerts_total", "Alerts raised, by severity.", "severity")
+        self.alerts_withheld = self._counter(
+            "alerts_withheld_total",
+            "Of the alerts raised, those not written: repetitions within their incident (`alerts.repeat`).",
+        )
         self.raised = self._replaced(
             "raised_ratio",
             "Share of the latest 1,000 flows or more that were raised; near 1, the model does not know this network.",

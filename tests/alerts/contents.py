@@ -12,7 +12,14 @@ from tests.features.flows import ONE
 
 
 def alert(
-    offset: int, *features: str, score: float = 0.7, severity: int = 2, partition: int = 0, **flow: Any
+    offset: int,
+    *features: str,
+    score: float = 0.7,
+    severity: int = 2,
+    partition: int = 0,
+    direction: str = "outbound",
+    first_contact: bool | None = None,
+    **flow: Any,
 ) -> Content:
     """An alert of the record at ``offset``, with these leading features and this much of its flow changed."""
     whole = {name: value for name, value in (ONE | flow).items() if value is not None}
@@ -28,7 +35,7 @@ def alert(
         why="odd",
         title="Unusual flow",
         flow=whole,
-        direction="outbound",
+        direction=direction,
         ip_version=4,
         protocol=6,
         community_id=None,
@@ -36,5 +43,6 @@ def alert(
         vector=[1.0],
         explanation={"quantity": "path_length", "base": 0.0, "output": 0.0},
         model={"name": "flows", "version": "v1", "digest": "ab", "kind": "isolation-forest"},
+        first_contact=first_contact,
         position={"topic": "flows", "partition": partition, "offset": offset},
     )

@@ -137,12 +137,14 @@ def read(record: OutRecord) -> dict[str, Any]:
 def summed_up(alerts: list[dict[str, Any]], documents: list[dict[str, Any]]) -> dict[str, Any]:
     """Incidents as they were when last told, those of one alert by their number; floats are rounded."""
     latest = {each["metadata"]["correlation_uid"]: each for each in documents}
-    told = [described(each) for each in latest.values()]
+    whole = [each for each in latest.values() if "merged_into" not in each["unmapped"]["oddflow"]]
+    told = [described(each) for each in whole]
     return {
         "records": len(records()),
         "alerts": len(alerts),
         "severities": dict(sorted(Counter(each["severity"] for each in alerts).items())),
         "directions": dict(sorted(Counter(direction(each) for each in alerts).items())),
+        "merged": len(latest) - len(whole),
         "incidents": sorted((each for each in told if each["alerts"] > 1), key=lambda each: each["began_s"]),
         "of_one_alert": dict(sorted(Counter(each["kind"] for each in told if each["alerts"] == 1).items())),
     }

@@ -150,9 +150,10 @@ class Daemon:
                 "alerts_topic": topics.alerts,
                 "dead_letters_topic": topics.dead_letters,
                 "scores_topic": topics.scores,
+                "incidents_topic": "",
             },
             "model": {"registry": str(self.registry), "name": MODEL, "poll_interval_s": 0.2},
-            "alerts": {"false_positive_rate": 0.01},
+            "alerts": {"false_positive_rate": 0.01, "repeat": "all"},
             "web": {"port": self.port},
             "shutdown": {"deadline_s": 20.0},
         }

@@ -150,11 +150,11 @@ def test_incidents_of_any_contents_are_refused_or_harmless(data: st.DataObject) 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("severity", 1), ("severity", 6), ("gaps", -1), ("gap_m2", -1.0), ("count", 2**63), ("first_seen", math.nan)),
+        *(("severity", 1), ("severity", 6), ("gaps", -1), ("gaps", [-1.0]), ("count", 2**63), ("first_seen", math.nan)),
         *(
             ("last_seen", math.inf),
-            ("port_alerts", []),
-            ("ports", [1] * 33),
+            ("main_port", 7),
+            ("sources", {}),
             ("id", "another"),
             ("src_ip", "x" * 9_999),
         ),

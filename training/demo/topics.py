@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-FLOWS, ALERTS, DEAD_LETTERS = "flows", "oddflow.alerts", "oddflow.dead-letters"
+FLOWS, ALERTS = "flows", "oddflow.alerts"
+INCIDENTS, DEAD_LETTERS = "oddflow.incidents", "oddflow.dead-letters"
 PARTITIONS = 4
 WAIT_S = 0.05
 

@@ -1,0 +1,94 @@
+"""Which alerts are one incident: by who, whom and what happened, never by which features led.
+
+An alert joins the open incident of its pair of addresses, else one of its source, else one of its destination and
+port. Otherwise it begins one of its pair, unless it is the one more that makes a source's pairs, or a destination's,
+one incident: then these merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from detector.incidents.incident import Focus, Incident, is_unanswered
+from detector.incidents.kinds import REMOTE_PORTS, WEB_PORTS
+
+Key = tuple[str | int | None, ...]
+"""What open incidents are found by."""
+
+SMALL = 3
+"""A pair with more alerts than that is no probe among others: a beacon whose controller is away is not of a sweep."""
+
+REMOTE_PAIRS = 2
+"""So many destinations that one source administers are one incident."""
+
+PAIRS = 3
+"""So many destinations that do not answer one source, or that it reaches at one port, are one; so many sources too."""
+
+
+def pair_of(flow: Mapping[str, Any]) -> Key:
+    """Of the incident of a pair."""
+    return "pair", flow["src_ip"], flow["dst_ip"]
+
+
+def source_of(flow: Mapping[str, Any]) -> Key:
+    """Of incidents about a source."""
+    return "source", flow["src_ip"]
+
+
+def destination_of(flow: Mapping[str, Any]) -> Key:
+    """Of incidents about a destination and port."""
+    return "destination", flow["dst_ip"], flow.get("dst_port")
+
+
+def pairs_of_source(flow: Mapping[str, Any]) -> Key:
+    """Of the pairs of a source that have an incident each."""
+    return "pairs of source", flow["src_ip"]
+
+
+def pairs_of_destination(flow: Mapping[str, Any]) -> Key:
+    """Of the pairs of a destination and port that have an incident each."""
+    return "pairs of destination", flow["dst_ip"], flow.get("dst_port")
+
+
+def keys_of(incident: Incident) -> list[Key]:
+    """What an open incident is found by."""
+    first = {"src_ip": incident.src_ip, "dst_ip": incident.dst_ip, "dst_port": incident.dst_port}
+    if incident.focus == "source":
+        return [source_of(first)]
+    if incident.focus == "destination":
+        return [destination_of(first)]
+    return [pair_of(first), pairs_of_source(first), pairs_of_destination(first)]
+
+
+def goes_on(incident: Incident, flow: Mapping[str, Any]) -> bool:
+    """Whether a flow of the source that an incident is about does the same as its flows do."""
+    port = flow.get("dst_port")
+    if is_unanswered(flow):
+        return incident.unanswered_share >= 0.5 or port in incident.ports
+    if port in REMOTE_PORTS and incident.share_at(REMOTE_PORTS) >= 0.5:
+        return True
+    return port == incident.main_port or (port in incident.ports and port not in WEB_PORTS)
+
+
+def merging(
+    of_source: Sequence[Incident], of_destination: Sequence[Incident], flow: Mapping[str, Any]
+) -> tuple[Focus, list[Incident]] | None:
+    """The pairs that are one incident with this flow, and what they have in common; None where they are too few."""
+    port, unanswered = flow.get("dst_port"), is_unanswered(flow)
+    remote = [each for each in of_source if port in REMOTE_PORTS and each.share_at(REMOTE_PORTS) >= 0.5]
+    probed = [each for each in of_source if unanswered and _is_unanswered(each) and _is_probe(each, port)]
+    alike = [each for each in of_source if port not in WEB_PORTS and port == each.main_port]
+    for pairs, enough in ((remote, REMOTE_PAIRS), (probed, PAIRS), (alike, PAIRS)):
+        if pairs and len(pairs) + 1 >= enough:
+            return "source", pairs
+    crowd = [each for each in of_destination if port == each.main_port and _is_unanswered(each) == unanswered]
+    return ("destination", crowd) if len(crowd) + 1 >= PAIRS else None
+
+
+def _is_unanswered(incident: Incident) -> bool:
+    return incident.unanswered_share >= 0.5
+
+
+def _is_probe(incident: Incident, port: int | None) -> bool:
+    return incident.count <= SMALL or (port is not None and port == incident.main_port)
