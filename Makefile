@@ -27,7 +27,7 @@ LOCKED_EXTRAS := train demo schema-registry kafka-python-codecs
 
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs golden bench-speed bench-quality bench-budget dist lock setup promtool clean
+.PHONY: help demo test unit lint docs golden bench-speed bench-quality bench-incidents bench-budget dist lock setup promtool clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-speed: $(STAMP)  ## Measure records a second, latency and memory on a real
 
 bench-quality: $(STAMP)  ## Measure detection on labelled records
 	$(RUN) python -m bench.quality
+
+bench-incidents: $(STAMP)  ## Measure how well alerts become incidents, on simulated days with attacks
+	$(RUN) python -m bench.incidents
 
 bench-budget: $(STAMP)  ## Measure false incidents asked for against those raised, on benign days
 	$(RUN) python -m bench.budget

@@ -3,11 +3,13 @@
 A model is trained on a simulated day without attacks, as ``oddflow train`` does, and the daemon reads the day after,
 with attacks, from a file. Told are: the attacks that raised anything, and of those the share whose alerts are exactly
 one incident, whose chief incident (with most of its alerts) has the right kind, and the right tactic; benign incidents
-a day; and the share of those that tell a tactic, which is a wrong one. Captures are trained on the benign flows of one
-half of the time; told are the incidents of the other half that have most attack flows. The last line is one JSON
-object. Alerts are kept in ``--folder``: another run there only joins them again, in seconds.
+a day; and the share of those that tell a tactic, which is a wrong one. With ``--capture`` a model is trained on the
+benign flows of a labelled Zeek log and reads it whole; told are, by label, the incidents that its alerts are in, and
+how many alerts are in which kind. The last line is one JSON object. Alerts are kept in ``--folder``: another run there
+only joins them again, in seconds.
 
 usage: python -m bench.incidents [--seeds 111 112 113 114 115 116] [--hosts 25] [--kind KIND] [--folder FOLDER] [--list]
+       [--capture FILE …]
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bench.quality_sets import read_zeek
 from detector.alerts.content import Content
 from detector.alerts.writer import FIRST_CONTACT
 from detector.decisions.severity import Severity
@@ -34,6 +37,7 @@ from detector.incidents.book import Change, IncidentBook
 from detector.incidents.kinds import KINDS
 from detector.incidents.words import message
 from detector.models.ensemble import Ensemble
+from detector.records.flow import BENIGN, LABEL
 from detector.scoring.kept_flows import load_model
 from detector.settings.load import load_settings
 from training.simulator.frames import ATTACK_ID
@@ -56,8 +60,6 @@ RIGHT: Mapping[str, str] = {
 """What each kind of simulated attack should be called."""
 
 TACTICS = {kind.name: kind.tactic for kind in KINDS}
-
-CAPTURES = ("iot23-34-1.conn.log.labeled.gz",)
 
 
 @dataclass(slots=True)
@@ -103,6 +105,29 @@ def detect(flows: str, registry: str, folder: Path) -> None:
         ODDFLOW_ALERTS__REPEAT="all",
     )
     alerts.rename(folder / "alerts.jsonl")
+
+
+def captured(path: Path, folder: Path, kind: str) -> Day:
+    """What the alerts of a labelled capture become, by a model of its benign flows; labels are its attacks."""
+    if not (folder / "alerts.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        registry = str(folder / "registry")
+        given = ("--data", str(path), "--format", "zeek", "--registry", registry)
+        run("train", *given, "--train-on", "normal", "--kind", kind)
+        detect(str(path), registry, folder)
+    attacks = read_zeek(path).filter(pl.col(LABEL) != BENIGN).select("uid", LABEL)
+    return joined(contents(folder), dict(attacks.iter_rows()))
+
+
+def told_of(day: Day) -> dict[str, dict[str, int]]:
+    """By label: in how many incidents its alerts are, and how many of them are in which kind."""
+    told: dict[str, dict[str, int]] = {}
+    for label, found in day.attacks.items():
+        kinds: Counter[str] = Counter()
+        for incident, count in found.items():
+            kinds[day.last[incident].kind.name] += count
+        told[label] = {"incidents": len(found), **kinds}
+    return told
 
 
 def attack_ids(folder: Path, seed: int, hosts: int) -> dict[str, str]:
@@ -239,6 +264,7 @@ def main() -> None:
     parser.add_argument("--kind", default=Ensemble.kind, help="kind of model")
     parser.add_argument("--folder", type=Path, help="where alerts are kept for another run")
     parser.add_argument("--list", action="store_true", help="name each incident")
+    parser.add_argument("--capture", nargs="*", type=Path, default=[], help="labelled Zeek logs")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
         root = asked.folder or Path(passing)
@@ -251,12 +277,17 @@ def main() -> None:
             days.append((day, sorted(set(attacks.values()))))
             if asked.list:
                 listed(seed, day)
-        rows = figures(days)
+        captures = {path.name: captured(path, root / path.name, asked.kind) for path in asked.capture}
+    rows = figures(days)
     print(table(rows))
-    print(json.dumps(rows))
+    for name, day in captures.items():
+        print(f"{name}: {told_of(day)}")
+        if asked.list:
+            listed(name, day)
+    print(json.dumps(rows | {name: told_of(day) for name, day in captures.items()}))
 
 
-def listed(seed: int, day: Day) -> None:
+def listed(seed: int | str, day: Day) -> None:
     """Name each incident of a day with the attacks in it."""
     within: dict[str, list[str]] = defaultdict(list)
     for attack, found in day.attacks.items():

@@ -112,7 +112,8 @@ def _brute_force(incident: Incident) -> bool:
 
 def _dns_tunnel(incident: Incident) -> bool:
     asked = incident.count >= 5 and 10 * incident.dns >= 9 * incident.count
-    return _one_source(incident) and asked and incident.src_bytes >= 100 * incident.count
+    long = incident.src_bytes >= 100 * incident.count
+    return _one_source(incident) and asked and long and not is_shared(incident.dst_ip)
 
 
 def _exfiltration(incident: Incident) -> bool:
@@ -215,7 +216,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "dns tunnel",
         "DNS tunnel? {source} → {target}",
-        "one source; 5 alerts or more, nine of ten of them DNS; 100 bytes or more sent by each on average",
+        "one source, to neither multicast nor broadcast; 5 alerts or more, nine of ten of them DNS; 100 bytes or more"
+        " sent by each on average",
         _dns_tunnel,
         "DNS questions that are long and many carry data, past filters that let DNS through.",
         "likely",

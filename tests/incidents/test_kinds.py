@@ -97,6 +97,7 @@ MOVES: dict[str, Any] = {"dst_ip": "10.1.0.{}", "dst_port": 445, "direction": "i
         pytest.param(many(5, 0.0, **NAMES, src_bytes=100), "dns tunnel", id="five names of 100 bytes"),
         pytest.param(many(4, 0.0, **NAMES, src_bytes=100), "other", id="four names"),
         pytest.param(many(5, 0.0, **NAMES, src_bytes=99), "other", id="names of 99 bytes"),
+        pytest.param(many(5, 0.0, **NAMES | {"dst_ip": "224.0.0.252"}, src_bytes=100), "other", id="names to all"),
         pytest.param(many(3, **MOVES), "lateral movement", id="three hosts administered"),
         pytest.param(many(2, **MOVES), "other", id="two"),
         pytest.param(
