@@ -17,6 +17,8 @@ from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.deadline import Deadline
+from detector.incidents.document import write_incidents
+from detector.incidents.events import IncidentsTold
 from detector.pipeline.decoding import open_format, open_kafka_decoder
 from detector.pipeline.format_fit import FitWatch
 from detector.pipeline.interpreter import tuned
@@ -36,6 +38,7 @@ from detector.telemetry.events import Event, Telemetry
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
 from detector.transport.events import PartitionsAdded, PartitionsSeen, TopicFound, TopicReplaced
+from detector.web.recent import Recent
 from detector.web.server import WebServer
 from detector.web.status import Status
 
@@ -52,6 +55,7 @@ class Daemon:
         self._fit: FitWatch | None = None
         self._starting, self._phase_began = "beginning", time.monotonic()
         self._listening = ""
+        self._recent: Recent | None = None
         self._abandoned = Flag()
         self._stopping = Flag()
         self._asked_at: float | None = None
@@ -88,7 +92,9 @@ class Daemon:
         """Serve metrics and health first: whoever waits for the rest can ask what it is doing."""
         chosen = self._settings.web
         if chosen.enabled is not False:
-            web = WebServer(chosen.host, chosen.port, self._telemetry.metrics.registry, self.status)
+            self._recent = Recent() if chosen.incidents else None
+            registry = self._telemetry.metrics.registry
+            web = WebServer(chosen.host, chosen.port, registry, self.status, self._recent)
             web.start()
             self._listening = address(chosen.host, web.port)
             parts.callback(lambda: web.stop(Deadline.after(2.0)))
@@ -138,6 +144,10 @@ class Daemon:
 
     def _tell_of_judge(self, event: Event) -> None:
         self._telemetry.tell(event)
+        if isinstance(event, IncidentsTold) and self._recent is not None:
+            written = write_incidents(list(event.changes), self._settings.output.format)
+            for change, record in zip(event.changes, written, strict=True):
+                self._recent.put(change.incident.id, record.value or b"")
         if isinstance(event, ModelSwapped):
             self._compare_partitions()
 

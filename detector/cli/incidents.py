@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
-TOPIC = "oddflow.incidents"
-"""Where no setting names the topic."""
-
 app = typer.Typer(help="Read incidents: a list, live, or one in full.", add_completion=False)
 
 ConfigOption = Annotated[
@@ -41,7 +38,7 @@ InputOption = Annotated[
 ]
 TopicOption = Annotated[
     str | None,
-    typer.Option("--topic", help=f"Kafka topic of the incidents; the settings' output.incidents_topic, or {TOPIC}."),
+    typer.Option("--topic", help="Kafka topic of the incidents; the settings' output.incidents_topic if not given."),
 ]
 BootstrapOption = Annotated[
     str | None, typer.Option("--bootstrap-servers", help="Kafka brokers, as host:port; the settings' if not given.")
@@ -89,7 +86,11 @@ class Documents:
         settings = load_settings(config, {"kafka.bootstrap_servers": servers})
         from detector.transport.paths import expanded  # noqa: PLC0415 - --help needs none
 
-        where = topic or settings.output.incidents_topic or TOPIC
+        where = topic or settings.output.incidents_topic
+        if not inputs and not where:
+            raise ConfigurationError(
+                "output.incidents_topic is empty: name a topic with --topic, or files with --input"
+            )
         return cls(tuple(expanded(inputs or ())), where, dict(settings.kafka.consumer()))
 
     def batches(self, *, follow: bool = False) -> Iterator[list[bytes | None]]:

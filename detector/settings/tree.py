@@ -370,7 +370,7 @@ class State(Section):
 
 
 class Web(Section):
-    """The HTTP endpoints `/metrics`, `/healthz`, `/readyz` and `/model`."""
+    """The HTTP endpoints `/metrics`, `/healthz`, `/readyz`, `/model` and `/incidents`."""
 
     enabled: bool | None = Field(
         default=None,
@@ -381,6 +381,11 @@ class Web(Section):
         default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all, as in a container."
     )
     port: int = Field(default=9464, ge=0, le=65_535, description="Port to listen on; 0 takes any free one.")
+    incidents: bool = Field(
+        default=True,
+        description="Whether `/incidents` shows the last thousand incidents, with the addresses in them, to whoever"
+        " reaches the port.",
+    )
     stale_after_s: float = Field(
         default=30.0, gt=0, description="`/healthz` answers 503 when the loop has not turned for so many seconds."
     )

@@ -1,4 +1,4 @@
-"""The metrics port: ``/metrics``, ``/healthz``, ``/readyz`` and ``/model``, over HTTP by Tornado.
+"""The metrics port: ``/metrics``, ``/healthz``, ``/readyz``, ``/model`` and ``/incidents``, over HTTP by Tornado.
 
 One thread, whoever asks: connections are served in turn by its event loop. A connection is for one request and for
 ``REQUEST_SECONDS`` at most, from being accepted to the last byte of the answer, however its client spreads its bytes;
@@ -16,8 +16,9 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -25,11 +26,15 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
 from detector.deadline import Deadline
 from detector.errors import ListenError
+from detector.web.answer import TEXT, Answer
+from detector.web.html_page import ROOT
+from detector.web.incidents import IncidentPages
+from detector.web.recent import Recent
 from detector.web.status import Status
 
 REQUEST_SECONDS = 5.0
@@ -41,15 +46,8 @@ MAX_CONNECTIONS = 64
 MAX_REQUEST_BYTES = 16 * 1024
 """Of a request's headers, and of a body that nothing here asks for."""
 
-TEXT = "text/plain; charset=utf-8"
-
-
-class Answer(NamedTuple):
-    """One response."""
-
-    status: HTTPStatus
-    body: bytes
-    content_type: str = TEXT
+PIECE_BYTES = 64 * 1024
+"""Of an answer that wait for a slow client: the rest of a long one is made once for all clients."""
 
 
 class WithoutCreated(Collector):
@@ -66,11 +64,14 @@ class WithoutCreated(Collector):
 
 
 class Pages:
-    """The four answers, as functions of the status and the registry."""
+    """The answers, as functions of the status, the registry and the incidents."""
 
-    def __init__(self, registry: CollectorRegistry, status: Callable[[], Status]) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, status: Callable[[], Status], incidents: IncidentPages | None = None
+    ) -> None:
         self._metrics = WithoutCreated(registry)
         self._status = status
+        self._incidents = incidents
 
     def answer(self, path: str, accept: str) -> Answer:
         """The response to a request for ``path``; whatever is wrong inside, the client is to hear of it."""
@@ -80,13 +81,15 @@ class Pages:
             "/readyz": self._show_readiness,
             "/model": self._show_model,
         }
-        page = pages.get(path)
-        if page is None:
-            return Answer(HTTPStatus.NOT_FOUND, f"not here; there are {', '.join(pages)}\n".encode())
         try:
-            return page()
+            if (page := pages.get(path)) is not None:
+                return page()
+            if self._incidents is not None and (found := self._incidents.answer(path, accept)) is not None:
+                return found
         except Exception as error:  # noqa: BLE001 - see above
             return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot tell: {type(error).__name__}\n".encode())
+        there = [*pages, *([] if self._incidents is None else [ROOT])]
+        return Answer(HTTPStatus.NOT_FOUND, f"not here; there are {', '.join(there)}\n".encode())
 
     def _show_metrics(self, accept: str) -> Answer:
         encode, content_type = choose_encoder(accept)
@@ -108,10 +111,17 @@ class Pages:
 class WebServer:
     """The endpoints on ``host:port``; port 0 takes any free one, told by ``port`` after ``start``."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, status: Callable[[], Status]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        status: Callable[[], Status],
+        incidents: Recent | None = None,
+    ) -> None:
         self._host = host
         self._port = port
-        self._pages = Pages(registry, status)
+        self._pages = Pages(registry, status, None if incidents is None else IncidentPages(incidents))
         self._socket: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
@@ -211,11 +221,19 @@ class _Handler(RequestHandler):
     def compute_etag(self) -> None:
         """None: nothing here is asked for twice."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         answer = self._pages.answer(self.request.path, self.request.headers.get("Accept", ""))
         self.set_status(answer.status)
         self.set_header("Content-Type", answer.content_type)
-        self.write(answer.body)
+        self.set_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.set_header(name, value)
+        if self.request.method == "HEAD":
+            return
+        with suppress(StreamClosedError):
+            for at in range(0, len(answer.body), PIECE_BYTES):
+                self.write(answer.body[at : at + PIECE_BYTES])
+                await self.flush()
 
     head = get
 

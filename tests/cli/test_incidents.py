@@ -165,6 +165,13 @@ def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
     assert (code, "there is no such file" in err) == (3, True)
 
 
+def test_without_a_topic_it_says_so(tmp_path: Path) -> None:
+    """Where the settings name no topic, and no flag does, it ends with 2 and says what to give."""
+    (tmp_path / "none.toml").write_text('[output]\nincidents_topic = ""\n')
+    code, out, err = run("--config", str(tmp_path / "none.toml"))
+    assert (code, out, "name a topic with --topic, or files with --input" in err) == (2, "", True)
+
+
 def test_nothing_reaches_the_terminal_unescaped(tmp_path: Path) -> None:
     """Terminal escapes and signs that turn text around are spelt out in the list, the page and the JSON."""
     path = tmp_path / "evil.jsonl"

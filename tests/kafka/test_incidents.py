@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from http.client import HTTPConnection
 
 import pytest
 
 from detector.transport.base import OutRecord
 from tests.casebook.documents import ID, ecs, ocsf
 from tests.conftest import MakeTopic
+from tests.kafka.fixtures import MakeDaemon
+from tests.kafka.world import Outcome, send, simulated
 from tests.transport.arena import produce
 
 pytestmark = pytest.mark.kafka
@@ -58,3 +61,19 @@ def test_a_missing_topic_is_told(kafka: str, topic: MakeTopic) -> None:
     """A topic that is not there ends with 4 and names the nearest."""
     code, out, err = run(kafka, topic() + "x")
     assert (code, out, "does not exist" in err, "(there is '" in err) == (4, "", True, True)
+
+
+def test_a_daemon_shows_what_it_told(make_daemon: MakeDaemon, kafka: str) -> None:
+    """The incidents on a daemon's own port are those that its alerts belong to, with or without a topic for them."""
+    daemon = make_daemon()
+    send(kafka, daemon.topics.flows, simulated(2_000))
+    daemon.start()
+    daemon.wait_until_handled(2_000)
+    connection = HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+    connection.request("GET", "/incidents.json")
+    shown = [each["metadata"]["correlation_uid"] for each in json.loads(connection.getresponse().read())]
+    connection.close()
+    assert daemon.stop() == 0
+    assert shown
+    alerts = Outcome.read(kafka, daemon.topics).alerts
+    assert set(shown) <= {alert["metadata"]["correlation_uid"] for alert in alerts}
