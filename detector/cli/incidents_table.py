@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -21,6 +21,9 @@ _WHO = COLUMNS.index(COLUMNS.who)
 
 _LEAST_WHO = 16
 
+_GAP = 2
+"""Blanks between two columns."""
+
 _WIDEST = 4_096
 """Columns of what is no terminal."""
 
@@ -31,19 +34,17 @@ _FRAME_LINES = 3
 def print_rows(shown: Sequence[Row]) -> None:
     """Print the table: on a terminal as wide as that is, else as wide as it needs."""
     console = Console(highlight=False, markup=False, emoji=False)
-    table = _table(shown)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, emoji=False, width=_WIDEST)
-        table.columns[_WHO].min_width = max((cell_len(row.who) for row in (COLUMNS, *shown)), default=0)
-    console.print(table)
+    console.print(incidents_table(shown, console.width))
 
 
 class LiveTable:
     """The latest incidents, as many as there is room for, on a terminal."""
 
-    def __init__(self, latest: Latest) -> None:
+    def __init__(self, latest: Latest, console: Console | None = None) -> None:
         self._latest = latest
-        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._console = console or Console(highlight=False, markup=False, emoji=False)
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
 
     def __enter__(self) -> Self:
@@ -60,23 +61,20 @@ class LiveTable:
         """Show what there is now."""
         room = max(self._console.height - _FRAME_LINES, 1)
         there = rows(self._latest)
-        table = _table(there[-room:])
+        table = incidents_table(there[-room:], self._console.width)
         table.caption = Text(f"{len(there):,} incidents; Ctrl-C ends")
         self._live.update(table, refresh=True)
 
 
-def _table(shown: Sequence[Row]) -> Table:
-    """Where there is too little room, who did it to whom is cut, and nothing else."""
-    table = Table(box=None, pad_edge=False, caption_justify="left")
-    for at, name in enumerate(COLUMNS):
-        widest = max(cell_len(row[at]) for row in (COLUMNS, *shown))
-        table.add_column(
-            name,
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=_LEAST_WHO if at == _WHO else widest,
-            justify="right" if name == COLUMNS.alerts else "left",
-        )
+def incidents_table(shown: Sequence[Row], width: int) -> Table:
+    """The table in so many columns: where there is too little room, who did it to whom is cut, and nothing else."""
+    widths = [max(cell_len(row[at]) for row in (COLUMNS, *shown)) for at in range(len(COLUMNS))]
+    others = sum(widths) - widths[_WHO] + _GAP * (len(widths) - 1)
+    widths[_WHO] = max(min(widths[_WHO], width - others), _LEAST_WHO)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), caption_justify="left")
+    for name, wide in zip(COLUMNS, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if name == COLUMNS.alerts else "left"
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=wide, max_width=wide, justify=justify)
     for row in shown:
         table.add_row(*map(Text, row), style=STYLES.get(row.severity, ""))
     return table
