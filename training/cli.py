@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
 """Those of ``detector.models.every_kind``, for ``--help``, which imports nothing slow."""
 
-ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli"}
+ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli", "hunt": "training.hunt.cli"}
 """Commands with a module of their own; their extras may be missing."""
 
 

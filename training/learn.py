@@ -92,8 +92,15 @@ class Learnt:
     incidents: IncidentCalibration | None
     calm: NDArray[np.intp]
     """Places of the rows that it is calibrated on."""
-    assessment: Assessment | None
-    """Of these; None where flows have no addresses."""
+    weighed: NDArray[np.intp]
+    """Places of the peaceful rows among those that the model was trained on."""
+    unseen: Assessment | None
+    """Of these, each by what did not see its stretch; None where flows have no addresses."""
+
+    @property
+    def assessment(self) -> Assessment | None:
+        """Of the rows that it is calibrated on; None where flows have no addresses."""
+        return None if self.unseen is None else self.unseen.take(np.flatnonzero(np.isin(self.weighed, self.calm)))
 
     @property
     def judging(self) -> CalibratedModel:
@@ -159,7 +166,8 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
         evidence=EvidenceState(),
         incidents=None,
         calm=rows[calm],
-        assessment=None,
+        weighed=np.empty(0, np.intp),
+        unseen=None,
     )
     if not addresses:
         return learnt
@@ -206,11 +214,12 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
         frame[rows], learnt.judging.surprises(few), partitions[rows], learnt.known[among], cut.number[among]
     )
     calm = np.flatnonzero(choice.calm[rows])
-    assessment = unseen_assessment(passing, watched.end - watched.start).take(calm)
+    unseen = unseen_assessment(passing, watched.end - watched.start)
+    assessment = unseen.take(calm)
     seconds = learnt.judging.calibration.seconds
     inside = learnt.extractor.inside
     held = frame[rows[calm]]
     directions = directions_of(held, inside)
     met = np.flatnonzero(met_anew(hashes_of(held["src_ip"]), directions, passing.stretches[calm], len(cut.ranges)))
     incidents = calibrate_incidents(held[met], assessment.take(met), inside, seconds)
-    return replace(learnt, evidence=passing.ended_with(), assessment=assessment, incidents=incidents)
+    return replace(learnt, evidence=passing.ended_with(), weighed=rows, unseen=unseen, incidents=incidents)

@@ -182,6 +182,16 @@ def train(
     ``partitions`` are those that the flows came by; None: those that a topic keyed by source would have them in.
     Raises InputError for too few rows or missing labels, ConfigurationError for a recipe that cannot be followed.
     """
+    return train_and_keep(frame, recipe, tell, partitions)[0]
+
+
+def train_and_keep(
+    frame: pl.DataFrame,
+    recipe: Recipe,
+    tell: TellStep = lambda _: None,
+    partitions: NDArray[np.int32] | None = None,
+) -> tuple[Trained, Learnt]:
+    """Train likewise, and give what was learnt on the way: how odd each flow is by what did not see it."""
     truth = Truth.of(frame)
     calm = recipe.train_on.calm(truth)
     chosen = recipe.train_on.rows(truth, np.ones(len(frame), np.bool_), recipe.seed)
@@ -203,7 +213,7 @@ def train(
     stand_out = None
     if learnt.incidents is not None and learnt.assessment is not None:
         stand_out = oddest(frame[learnt.calm], learnt.assessment, learnt.incidents, learnt.extractor.inside)
-    return Trained(
+    trained = Trained(
         recipe=recipe,
         extractor=learnt.extractor,
         model=learnt.judging.model,
@@ -220,6 +230,7 @@ def train(
         oddest=stand_out,
         varying=np.asarray(seen.min(axis=0) < seen.max(axis=0)),
     )
+    return trained, learnt
 
 
 def _attacks_among(truth: Truth, chosen: NDArray[np.bool_], recipe: Recipe) -> str:

@@ -56,6 +56,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
     "train": CommandPlace(None, "Train a model and publish it.", "train"),
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
+    "hunt": CommandPlace(None, "Find what is odd in a folder of logs, without Kafka: one page to read.", "train"),
     "models": CommandPlace("detector.cli.models:app", "Look at, verify, promote and roll back published models."),
     "simulate": CommandPlace(None, "Make labelled traffic, with attacks in it.", "train"),
     "demo": CommandPlace(None, "See it all run on a real Kafka of its own.", "demo"),

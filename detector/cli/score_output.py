@@ -1,10 +1,11 @@
-"""Writing a table of scores: whole under its name, or not at all."""
+"""Writing a file, such as a table of scores: whole under its name, or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -29,11 +30,16 @@ def write_scores(table: pl.DataFrame, output: str) -> None:
         _write_lines(table, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
+    write_whole(output, lambda file: _write(table, file, Path(output).suffix == ".parquet"))
+
+
+def write_whole(output: str, write: Callable[[BinaryIO], object]) -> None:
+    """Have ``write`` fill a file that lies aside until it is whole. Raises OutputError; nothing is written then."""
     path = Path(output)
     try:
         with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
             try:
-                _write(table, aside, path.suffix == ".parquet")  # type: ignore[arg-type]  # it is one
+                write(aside)  # type: ignore[arg-type]  # it is one
                 aside.flush()
                 os.fsync(aside.fileno())
                 Path(aside.name).chmod(0o666 & ~_umask())

@@ -1,0 +1,197 @@
+"""From flows to the incidents among them: each flow judged by what learnt from other stretches of time.
+
+No daemon and no second way to judge: scores and assessment are those that training computes to calibrate
+(:mod:`training.learn`), alerts and incidents are written as a daemon writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.explanation import explain
+from detector.alerts.writer import AlertWriter
+from detector.bundle.files import read_bundle
+from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.decide import Decision, IncidentRule
+from detector.errors import InputError
+from detector.incidents.book import IncidentBook
+from detector.incidents.document import write_incidents
+from detector.records.flow import ROW, FlowBatch
+from detector.scoring.dataset import Dataset
+from detector.transport.base import Envelope, RawBatch
+from training.hunt.who import ByWho
+from training.learn import Learnt
+from training.train import Recipe, Trained, train_and_keep
+from training.watched import Watched
+
+NAME = "hunt"
+"""Of the model, which nobody keeps, and of the topic that alerts name."""
+
+MOST_RAISED = 20_000
+"""So many flows are explained and put into incidents at most, the oddest: about a minute, and 200 MB."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One incident."""
+
+    document: dict[str, Any]
+    """As a daemon's topic of incidents has it at its end (OCSF)."""
+    rows: NDArray[np.intp]
+    """Places of its flows in the frame, ascending; of one at least."""
+    per_day: float
+    """False incidents a day of those who are as odd as its oddest flow: the lower, the odder."""
+    why: str
+    """What is told of its oddest flow."""
+
+    @property
+    def ours(self) -> dict[str, Any]:
+        """The part of the document that OCSF has no fields for."""
+        ours: dict[str, Any] = self.document["unmapped"]["oddflow"]
+        return ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunted:
+    """What came of a hunt."""
+
+    read: Dataset
+    trained: Trained
+    model: LoadedModel
+    incidents: list[Found]
+    """The gravest first, of equals the oddest."""
+    budget: float
+    """False incidents a day that were asked for."""
+    used: float
+    """Those that are: more, where what was asked for would raise nobody in the time."""
+    raised: int
+    """Flows that are odd enough at this budget."""
+    told: int
+    """Of these, in incidents: fewer where they are more than are explained."""
+
+
+def hunt(read: Dataset, recipe: Recipe, budget: float, tell: Tell = lambda _: None) -> Hunted:
+    """Learn from flows, and find the incidents among them at ``budget`` false ones a day.
+
+    Raises InputError for flows that are too few, or have no addresses or times.
+    """
+    trained, learnt = train_and_keep(read.frame, recipe, tell, np.zeros(len(read.frame), np.int32))
+    tell("deciding")
+    model = read_bundle(replace(trained, beginning=None).bundle(NAME, read))
+    frame, decision, used = decided(read.frame, learnt, model, trained.watched, budget)
+    kept = oddest_of(decision, MOST_RAISED)
+    tell(f"explaining {len(kept.rows):,} of {len(frame):,} flows")
+    return Hunted(
+        read=replace(read, frame=frame),
+        trained=trained,
+        model=model,
+        incidents=incidents_of(frame, learnt, kept, model),
+        budget=budget,
+        used=used,
+        raised=len(decision.rows),
+        told=len(kept.rows),
+    )
+
+
+def decided(
+    frame: pl.DataFrame, learnt: Learnt, model: LoadedModel, watched: Watched, budget: float
+) -> tuple[pl.DataFrame, Decision, float]:
+    """Which flows are raised, at which budget; the frame is that of the flows that were weighed.
+
+    Raises InputError for flows without addresses, or all of one time.
+    """
+    if learnt.unseen is None or learnt.incidents is None:
+        raise InputError("hunting: these flows have no addresses, or all the same time; give logs that have both")
+    weighed = np.isin(learnt.rows, learnt.weighed)
+    frame, scores = frame[learnt.rows[weighed]], learnt.judged.scores.overall[weighed]
+    inside = model.extractor.inside
+    by_who = ByWho.of(frame, learnt.unseen, watched.seconds, inside)
+    used = by_who.budget(budget)
+    raised, graded = (
+        IncidentRule.of(model.calibration, each, used, inside).decide(frame, scores, learnt.unseen)
+        for each in (by_who.everyone, by_who.rest)
+    )
+    return frame, only(graded, np.isin(graded.rows, raised.rows)), used
+
+
+def oddest_of(decision: Decision, most: int) -> Decision:
+    """The same of so many rows at most, the oddest."""
+    if len(decision.rows) <= most or decision.rates is None:
+        return decision
+    kept = np.zeros(len(decision.rows), np.bool_)
+    kept[np.argsort(decision.rates, kind="stable")[:most]] = True
+    return only(decision, kept)
+
+
+def only(decision: Decision, kept: NDArray[np.bool_]) -> Decision:
+    """The same of those of its rows that are ``kept``."""
+    return Decision(
+        decision.rows[kept],
+        decision.p_values[kept],
+        decision.severity[kept],
+        decision.thresholds[kept],
+        None if decision.assessment is None else decision.assessment.take(np.flatnonzero(kept)),
+        None if decision.rates is None else decision.rates[kept],
+        None if decision.views is None else decision.views[kept],
+    )
+
+
+def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model: LoadedModel) -> list[Found]:
+    """Put the raised flows into incidents; they are sorted as :class:`Hunted` has them."""
+    count = len(frame)
+    partitions = np.zeros(count, np.int32)
+    rows = np.arange(count)
+    raw = RawBatch(
+        NAME, [], partitions, rows.astype(np.int64), np.full(count, -1, np.int64), lambda _: Envelope(None, ())
+    )
+    flows = FlowBatch(frame.with_columns(pl.Series(ROW, rows.astype(np.uint32))))
+    weighed = np.isin(learnt.rows, learnt.weighed)
+    matrix, scores = learnt.matrix[weighed], learnt.judged.scores.overall[weighed]
+    book = IncidentBook()
+    book.hear(frame["ts"].to_numpy(), partitions)
+    written = AlertWriter().write(raw, flows, matrix, scores, decision, explain(model, matrix, decision), model, book)
+    book.close_all()
+    latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(book.take()))}
+    alerts = [each["unmapped"]["oddflow"] for each in _documents(written)]
+    return _sorted(_found(latest, alerts, decision))
+
+
+def _documents(records: list[Any]) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in records]
+
+
+def _found(latest: dict[str, dict[str, Any]], alerts: list[dict[str, Any]], decision: Decision) -> list[Found]:
+    """Each incident with its alerts: those of one that was merged into another are the other's."""
+    into = {name: each["unmapped"]["oddflow"].get("merged_into") for name, each in latest.items()}
+    places: dict[str, list[int]] = {}
+    for place, alert in enumerate(alerts):
+        name = alert["incident"]["id"]
+        while into[name]:
+            name = into[name]
+        places.setdefault(name, []).append(place)
+    rates = np.zeros(len(alerts)) if decision.rates is None else decision.rates
+    found = []
+    for name, of in places.items():
+        oddest = min(of, key=lambda place: rates[place])
+        found.append(
+            Found(
+                document=latest[name],
+                rows=decision.rows[of],
+                per_day=float(rates[oddest]),
+                why=alerts[oddest]["why"],
+            )
+        )
+    return found
+
+
+def _sorted(found: list[Found]) -> list[Found]:
+    return sorted(found, key=lambda each: (-each.document["severity_id"], each.per_day, each.rows[0]))
