@@ -78,6 +78,11 @@ class Hunted:
     told: int
     """Of these, in incidents: fewer where they are more than are explained."""
 
+    @property
+    def hosts(self) -> float:
+        """How many are raised in the time that was watched, by the budget."""
+        return self.used * self.trained.watched.days
+
 
 def hunt(read: Dataset, recipe: Recipe, budget: float, tell: Tell = lambda _: None) -> Hunted:
     """Learn from flows, and find the incidents among them at ``budget`` false ones a day.

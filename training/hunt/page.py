@@ -62,9 +62,9 @@ def page(hunted: Hunted) -> str:
 
 def _lead(hunted: Hunted) -> str:
     text = (
-        "Each flow was judged by what was learnt from other stretches of the same logs. About"
-        f" {hunted.used:.3g} hosts a day are raised, the oddest there are: {hunted.raised:,} flows. What is odd need"
-        " not be an attack. Start at the top."
+        "Each flow was judged by what was learnt from other stretches of the same logs. Raised are the oddest hosts,"
+        f" about {hunted.hosts:.0f} at {hunted.used:.3g} a day, with {hunted.raised:,} flows. What is odd need not be"
+        " an attack. Start at the top."
     )
     if hunted.told < hunted.raised:
         text += f" The oddest {hunted.told:,} of them are told."

@@ -25,7 +25,7 @@ def short(hunted: Hunted) -> Iterator[str]:
     if hunted.used > hunted.budget:
         yield (
             f"{hunted.budget:g} a day would raise nobody in the {span(watched)} watched: the oddest by each view and in"
-            f" each direction are shown, {hunted.used * watched / DAY_S:.0f} hosts."
+            f" each direction are shown, {hunted.hosts:.0f} hosts."
         )
 
 
@@ -42,7 +42,7 @@ def _sentences(hunted: Hunted) -> Iterator[str]:
     )
     yield (
         f"It was calibrated on {held.rows:,} flows of {span(held.seconds)}, attacks among them: about"
-        f" {hunted.used * watched / DAY_S:.0f} hosts are raised whether there are attacks or not."
+        f" {hunted.hosts:.0f} hosts are raised whether there are attacks or not."
     )
     if not hunted.trained.extractor.spec.windows:
         yield "It looked at single flows: what shows only in many flows together is mostly out of its sight."
