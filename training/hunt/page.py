@@ -90,16 +90,15 @@ def _scale(axis: Axis) -> str:
 
 def _incident(number: int, found: Found, axis: Axis, ts: NDArray[np.float64]) -> str:
     ours, rows = found.ours, found.rows
-    worked = ours.get("worked")
     told = {
         "When": f"{moment(ours['first_seen'])}, {_lasting(ours['last_seen'] - ours['first_seen'])}",
         "Flows": f"{len(rows):,}",
         "From": _some(ours["sources"]),
         "To": _some(ours["destinations"]),
         "Ports": _some(ours["ports"]),
-        "What worked": worked if isinstance(worked, str) else "",
-        "Check": ours.get("check") or "",
-        "Innocent where": ours.get("innocent") or "",
+        "What worked": _sentences(ours.get("worked")),
+        "Check": _sentences(ours.get("check")),
+        "Innocent where": _sentences(ours.get("innocent")),
         "Technique": ", ".join(ours.get("techniques") or ()),
     }
     strongest = [(moment(each["ts"]), each["why"]) for each in ours["strongest"]]
@@ -164,6 +163,11 @@ def _unread(hunted: Hunted) -> str:
 
 def _title(found: Found) -> str:
     return _text(found.document["message"])
+
+
+def _sentences(told: str | list[str] | None) -> str:
+    """What an incident tells in one sentence or in several, if at all."""
+    return told if isinstance(told, str) else "; ".join(told or ())
 
 
 def _css(found: Found) -> str:
