@@ -42,7 +42,7 @@ System = Callable[[Matrix, Matrix, int], Scores]
 """Training rows, rows to score, seed."""
 
 FOREST = {"n_estimators": 200, "max_samples": 1024}
-"""Of our forest, chosen on folds of NSL-KDD's training file: docs/quality.md has the figures."""
+"""Of our forest, chosen on folds of NSL-KDD's training file: docs/research/quality.md has the figures."""
 
 NEIGHBOUR_ROWS = 14_000
 """All of NSL-KDD's; more would make nearest neighbours take minutes on a simulated day."""
@@ -176,7 +176,7 @@ PYOD: Mapping[str, System] = {
     "pyod-hbos": pyod(lambda _: HBOS()),
     "pyod-cblof": pyod(lambda seed: CBLOF(random_state=seed)),
 }
-"""The best three of nine on folds of NSL-KDD's training file: docs/quality.md has the figures."""
+"""The best three of nine on folds of NSL-KDD's training file: docs/research/quality.md has the figures."""
 
 STREAMING: Mapping[str, System] = {"river-hst": half_space_trees, "pysad-kitnet": kitnet}
 """Where they are installed."""

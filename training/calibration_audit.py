@@ -1,7 +1,7 @@
 """The oddest of the flows that calibrate: what thresholds stand on, to be looked at before anyone relies on them.
 
 Calibration takes its flows for benign. Attacks among them that nobody labelled are what it finds oddest, and hold
-every later one of their strength below the thresholds: docs/quality.md has how much that costs.
+every later one of their strength below the thresholds: docs/research/quality.md has how much that costs.
 """
 
 from __future__ import annotations
