@@ -92,7 +92,7 @@ class Daemon:
         """Serve metrics and health first: whoever waits for the rest can ask what it is doing."""
         chosen = self._settings.web
         if chosen.enabled is not False:
-            self._recent = Recent() if chosen.incidents else None
+            self._recent = Recent() if chosen.shows_incidents else None
             registry = self._telemetry.metrics.registry
             web = WebServer(chosen.host, chosen.port, registry, self.status, self._recent)
             web.start()

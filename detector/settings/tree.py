@@ -7,6 +7,7 @@ description here is the reference page's text. Keys are nouns with units; a sect
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -381,14 +382,28 @@ class Web(Section):
         default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all, as in a container."
     )
     port: int = Field(default=9464, ge=0, le=65_535, description="Port to listen on; 0 takes any free one.")
-    incidents: bool = Field(
-        default=True,
+    incidents: bool | None = Field(
+        default=None,
+        examples=[True],
         description="Whether `/incidents` shows the last thousand incidents, with the addresses in them, to whoever"
-        " reaches the port.",
+        " reaches the port; nobody signs in. Unset: where `host` is this machine's own, such as `127.0.0.1`.",
     )
     stale_after_s: float = Field(
         default=30.0, gt=0, description="`/healthz` answers 503 when the loop has not turned for so many seconds."
     )
+
+    @property
+    def shows_incidents(self) -> bool:
+        """Whether ``/incidents`` is there."""
+        return is_loopback(self.host) if self.incidents is None else self.incidents
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine alone."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Shutdown(Section):

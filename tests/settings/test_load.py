@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from detector.errors import ConfigurationError
 from detector.settings.load import FLAGS, known_keys, load_settings
 from detector.settings.pages import HIDDEN, dumped, plain, schema
-from detector.settings.tree import Batch, Input, Kafka, Settings
+from detector.settings.tree import Batch, Input, Kafka, Settings, Web
 
 
 @pytest.fixture(autouse=True)
@@ -282,3 +282,22 @@ def test_schema_knows_every_key() -> None:
     assert set(given_schema["properties"]) == {key.partition(".")[0] for key in known_keys()}
     assert given_schema["additionalProperties"] is False
     json.dumps(given_schema)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "shown"),
+    [
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("localhost", None, True),
+        ("0.0.0.0", None, False),  # noqa: S104 - as in a container
+        ("::", None, False),
+        ("10.1.2.3", None, False),
+        ("oddflow.example.org", None, False),
+        ("0.0.0.0", True, True),  # noqa: S104 - as in a container
+        ("127.0.0.1", False, False),
+    ],
+)
+def test_incidents_are_shown_on_loopback_alone_unless_asked_for(host: str, asked: bool | None, shown: bool) -> None:
+    """Nobody signs in to read them, so a port that others reach has none unless it is said."""
+    assert Web(host=host, incidents=asked).shows_incidents is shown
