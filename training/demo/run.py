@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from detector.casebook.latest import Latest
+from detector.records.flow import BENIGN
 from detector.transport.kafka.topics import Topic, ensure_topics
 from training.demo.broker import EmbeddedKafka
 from training.demo.gauges import Gauges
@@ -21,7 +23,7 @@ from training.demo.ports import free_port
 from training.demo.processes import NICENESS, TICK_S, DemoError, daemon, start, stop
 from training.demo.scrape import scrape
 from training.demo.screen import Screen
-from training.demo.summary import Findings, SummaryLine, problems, show
+from training.demo.summary import Findings, SummaryLine, outcomes, problems, show
 from training.demo.topics import ALERTS, DEAD_LETTERS, FLOWS, INCIDENTS, PARTITIONS, OutputTopics
 from training.demo.traffic import HOUR_S, LiveTraffic, live_hour, write_day
 
@@ -81,7 +83,7 @@ class Demo:
             if self.keep:
                 self._stay(screen, servers, process)
             code = stop(process)
-        return self._sum_up(traffic, code)
+        return self._sum_up(traffic, outputs.incidents, code)
 
     # --- the parts ----------------------------------------------------------------------------------------------
 
@@ -136,6 +138,7 @@ class Demo:
                 break
             time.sleep(TICK_S)
         traffic.stop()
+        self._look(screen, traffic, outputs)  # incidents are told behind the alerts that change them
         if retraining is not None:
             stop(retraining)
 
@@ -149,9 +152,9 @@ class Demo:
             if len(self.findings.versions) > 1:
                 screen.step(f"model {version} took over between two batches")
         for alert in outputs.read():
-            kind = traffic.kind_of(alert)
-            self.findings.alerts_by_kind[kind] += 1
-            screen.alert(alert, kind)
+            self.findings.take(traffic.attack_of(alert), alert)
+        for told in outputs.take_told():
+            screen.incident(told)
         self.findings.alerts_on_topic, self.findings.dead_letters_on_topic = outputs.alerts, outputs.dead_letters
 
     def _settled(self, traffic: LiveTraffic, outputs: OutputTopics) -> bool:
@@ -175,21 +178,22 @@ class Demo:
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def _sum_up(self, traffic: LiveTraffic, exit_code: int) -> bool:
+    def _sum_up(self, traffic: LiveTraffic, incidents: Latest, exit_code: int) -> bool:
         gauges, findings = self.gauges, self.findings
         findings.produced, findings.broken = traffic.produced, traffic.broken
-        findings.flows_by_kind = traffic.flows_by_kind
+        findings.benign_flows = traffic.flows_by_kind[BENIGN]
         line = SummaryLine(
             read=gauges.read,
             scored=gauges.scored,
             dead_lettered=gauges.dead_lettered,
             passed_over=gauges.passed_over,
             alerts=gauges.alerts,
+            incidents=sum(not told.ours.merged_into for told in incidents),
             versions=findings.versions,
             balanced=gauges.balanced and gauges.in_flight == 0,
         )
         wrong = problems(line, findings)
         if exit_code != 0:
             wrong.append(f"the daemon ended with exit code {exit_code}; see {self.folder / 'daemon.log'}")
-        show(self.console, line, findings, wrong)
+        show(self.console, line, outcomes(traffic.attacks, findings, incidents), findings, wrong)
         return not wrong

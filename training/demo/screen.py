@@ -1,11 +1,11 @@
-"""What the demo shows while it runs: rate, lag, the model in use, and alerts as they come, with why."""
+"""What the demo shows while it runs: rate, lag, the model in use, and incidents as they come, in words."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,11 +13,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from detector.casebook.told import Told
 from training.demo.gauges import Gauges
 
-ALERTS_SHOWN = 12
+INCIDENTS_SHOWN = 12
 RATE_SECONDS = 5.0
 """The rate is over this many seconds, so that it can be read."""
+
+FIGURES_SECONDS = 20.0
+"""Where nothing can be redrawn, a line of figures is printed so often."""
 
 
 @dataclass(slots=True)
@@ -30,7 +34,10 @@ class Screen:
     doing: str = ""
     _gauges: Gauges = field(default_factory=Gauges)
     _history: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=200))
-    _alerts: deque[RenderableType] = field(default_factory=lambda: deque(maxlen=ALERTS_SHOWN))
+    _incidents: dict[str, Told] = field(default_factory=dict)
+    """Those told last, the latest at the end."""
+    _printed: set[tuple[str, str]] = field(default_factory=set)
+    """Incidents and kinds."""
     _live: Live | None = None
     _printed_at: float = 0.0
 
@@ -56,15 +63,23 @@ class Screen:
         now = time.monotonic()
         self._gauges = gauges
         self._history.append((now, gauges.read))
-        if not self._live and now - self._printed_at > RATE_SECONDS:
+        if not self._live and now - self._printed_at > FIGURES_SECONDS:
             self._printed_at = now
-            self.console.print(f"        {self._line()}")
+            self.console.print(f"        {self._line()}", no_wrap=True, overflow="ellipsis")
 
-    def alert(self, document: dict[str, Any], kind: str) -> None:
-        """Add an alert; ``kind`` is the simulator's truth, which the detector has not seen."""
-        self._alerts.append(alert_line(document, kind))
-        if not self._live:
-            self.console.print(self._alerts[-1])
+    def incident(self, told: Told) -> None:
+        """Take what was told of an incident; where nothing can be redrawn, print it once for each kind that it is of.
+
+        Not while it is of low severity and one alert, or no kind's: most such grow, or become part of another.
+        """
+        self._incidents.pop(told.ours.id, None)
+        if told.ours.merged_into:
+            return
+        self._incidents[told.ours.id] = told
+        faint = not told.level and (told.ours.alerts == 1 or told.ours.kind == OTHER)
+        if not self._live and not faint and (told.ours.id, told.ours.kind) not in self._printed:
+            self._printed.add((told.ours.id, told.ours.kind))
+            self.console.print(incident_line(told), no_wrap=True, overflow="ellipsis")
 
     @property
     def rate(self) -> float:
@@ -99,25 +114,21 @@ class Screen:
         table.add_row(*(Text(name, style="dim") for name in cells))
         table.add_row(*(Text(value, style="bold") for value in cells.values()))
         status = Text(f"{elapsed:.0f} of about {self.total_s:.0f} s: {self.doing}", style="cyan")
-        alerts = Panel(Group(*self._alerts) if self._alerts else Text("none yet", style="dim"), title="alerts")
-        return Group(status, table, alerts)
+        latest = [incident_line(told) for told in list(self._incidents.values())[-INCIDENTS_SHOWN:]]
+        incidents = Panel(Group(*latest) if latest else Text("none yet", style="dim"), title="incidents")
+        return Group(status, table, incidents)
 
 
-_STYLES = {"Critical": "bold red", "High": "red", "Medium": "yellow", "Low": "dim"}
+OTHER = "other"
+"""The kind of incidents that no rule names."""
+
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
 
-def alert_line(document: dict[str, Any], kind: str) -> RenderableType:
-    """One alert on one line: when, how severe, who to whom, why."""
-    flow = document["evidences"][0]
-    severity = str(document.get("severity", ""))
+def incident_line(told: Told) -> Text:
+    """One incident on one line: how severe, what, how large."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{severity:<9}", style=_STYLES.get(severity, ""))
-    text.append(f"{_ends(flow)}  ")
-    text.append(str(document.get("message", "")), style="dim")
-    text.append(f"  [{kind}]", style="magenta" if kind != "benign" else "green")
+    text.append(f"{told.severity.upper():<9}", style=_STYLES[told.severity])
+    text.append(told.headline)
+    text.append(f"  {told.ours.size}", style="dim")
     return text
-
-
-def _ends(flow: dict[str, Any]) -> str:
-    source, destination = flow["src_endpoint"], flow["dst_endpoint"]
-    return f"{source.get('ip')} → {destination.get('ip')}:{destination.get('port', '')}"

@@ -1,15 +1,21 @@
-"""What the demo ends with: figures gathered from the daemon's metrics and topics, and whether they agree."""
+"""What the demo ends with: what became of each attack, and whether the daemon's metrics and topics agree."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from detector.records.flow import BENIGN
+from detector.casebook.latest import Latest
+from detector.casebook.told import Told
+from training.demo.traffic import Attack
 
 
 class SummaryLine(msgspec.Struct, frozen=True):
@@ -20,8 +26,20 @@ class SummaryLine(msgspec.Struct, frozen=True):
     dead_lettered: int
     passed_over: int
     alerts: int
+    incidents: int
     versions: list[str]
     balanced: bool
+
+
+@dataclass(slots=True)
+class Raised:
+    """The alerts of one attack."""
+
+    alerts: int = 0
+    first: float = math.inf
+    """The earliest flow among them, seconds since 1970."""
+    incidents: Counter[str] = field(default_factory=Counter)
+    """How many of them are of each, by id."""
 
 
 @dataclass(slots=True)
@@ -30,16 +48,63 @@ class Findings:
 
     produced: int = 0
     broken: int = 0
+    benign_flows: int = 0
     dead_letters_on_topic: int = 0
     alerts_on_topic: int = 0
-    alerts_by_kind: Counter[str] = field(default_factory=Counter)
-    flows_by_kind: Counter[str] = field(default_factory=Counter)
+    benign_alerts: int = 0
+    raised: dict[str, Raised] = field(default_factory=dict)
+    """By attack."""
     versions: list[str] = field(default_factory=list)
+
+    def take(self, attack: str | None, alert: Mapping[str, Any]) -> None:
+        """Count an alert of an attack, None for benign."""
+        if attack is None:
+            self.benign_alerts += 1
+            return
+        raised = self.raised.setdefault(attack, Raised())
+        raised.alerts += 1
+        raised.first = min(raised.first, alert["start_time"] / 1000.0)
+        raised.incidents[alert["unmapped"]["oddflow"]["incident"]["id"]] += 1
+
+
+class Outcome(NamedTuple):
+    """What became of an attack."""
+
+    attack: str
+    flows: int
+    alerts: int
+    after_s: float
+    """Seconds of event time from its first flow to the first that was raised; infinite for one that was missed."""
+    incidents: tuple[Told, ...]
+    """That with most of its alerts first."""
+
+
+def outcomes(attacks: Mapping[str, Attack], findings: Findings, incidents: Latest) -> list[Outcome]:
+    """What became of each attack, in order of time."""
+    known = {told.ours.id: told for told in incidents}
+    found = []
+    for name, attack in sorted(attacks.items(), key=lambda item: item[1].began):
+        raised = findings.raised.get(name, Raised())
+        met: dict[str, Told] = {}
+        for incident, _ in raised.incidents.most_common():
+            if (told := _whole(known, incident)) is not None:
+                met.setdefault(told.ours.id, told)
+        found.append(Outcome(name, attack.flows, raised.alerts, raised.first - attack.began, tuple(met.values())))
+    return found
+
+
+def _whole(known: Mapping[str, Told], incident: str) -> Told | None:
+    """The incident that one became part of, or itself."""
+    told = known.get(incident)
+    for _ in range(len(known)):
+        if told is None or not told.ours.merged_into:
+            break
+        told = known.get(told.ours.merged_into)
+    return told
 
 
 def problems(line: SummaryLine, findings: Findings) -> list[str]:
     """Everything that does not hold, each in words; empty when the demo did what it promises."""
-    attacks = findings.alerts_by_kind.total() - findings.alerts_by_kind[BENIGN]
     checks = {
         f"the daemon read {line.read} of {findings.produced} records": line.read == findings.produced,
         "read is not scored + dead-lettered + passed over": line.balanced,
@@ -52,21 +117,31 @@ def problems(line: SummaryLine, findings: Findings) -> list[str]:
         f"{findings.alerts_on_topic} of {line.alerts} alerts are on their topic": (
             findings.alerts_on_topic == line.alerts
         ),
-        "no attack was alerted on": attacks > 0,
+        "no attack was alerted on": bool(findings.raised),
+        "no incident was told": line.incidents > 0,
         "the daemon did not swap to a retrained model": len(line.versions) >= 2,
     }
     return [problem for problem, holds in checks.items() if not holds]
 
 
-def show(console: Console, line: SummaryLine, findings: Findings, wrong: list[str]) -> None:
+def show(console: Console, line: SummaryLine, found: Iterable[Outcome], findings: Findings, wrong: list[str]) -> None:
     """Print it for people, then the line for programs."""
-    table = Table(title="what was sent, and what was alerted on")
-    table.add_column("kind")
-    table.add_column("flows", justify="right")
-    table.add_column("alerts", justify="right")
-    for kind, flows in sorted(findings.flows_by_kind.items()):
-        table.add_row(kind, f"{flows:,}", f"{findings.alerts_by_kind[kind]:,}")
+    table = Table(
+        title="what was hidden in the hour, and what was told of it",
+        box=SIMPLE_HEAD,
+        padding=(0, 1),
+        collapse_padding=True,
+    )
+    for name in ("attack", "raised", "told as", "technique", "after"):
+        table.add_column(name, no_wrap=True)
+    for each in found:
+        table.add_row(each.attack, f"{each.alerts:,}/{each.flows:,}", *_told(each))
     console.print(table)
+    attacks = {told.ours.id for each in found for told in each.incidents}
+    console.print(
+        f"{line.incidents:,} incidents, {len(attacks):,} of them attacks; {findings.benign_alerts:,} of "
+        f"{findings.benign_flows:,} benign flows raised"
+    )
     console.print(
         f"read {line.read:,} = scored {line.scored:,} + dead-lettered {line.dead_lettered:,} "
         f"+ passed over {line.passed_over:,}; alerts {line.alerts:,}; models {' → '.join(line.versions)}"
@@ -74,3 +149,21 @@ def show(console: Console, line: SummaryLine, findings: Findings, wrong: list[st
     for problem in wrong:
         console.print(f"[bold red]wrong:[/] {problem}")
     console.file.write(msgspec.json.encode(line).decode() + "\n")
+
+
+def _told(outcome: Outcome) -> tuple[str, str, str]:
+    """What was told of an attack: its kind, technique and when."""
+    if not outcome.incidents:
+        return "[red]missed[/]", "", ""
+    first = outcome.incidents[0]
+    more = len(outcome.incidents) - 1
+    return (
+        first.ours.kind + (f" +{more}" if more else ""),
+        ", ".join(technique.id for technique in first.techniques[:1]),
+        span(outcome.after_s),
+    )
+
+
+def span(seconds: float) -> str:
+    """Such as ``12 s`` or ``4 min``."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from detector.casebook.latest import Latest
+from detector.casebook.told import Told, read_told
 
 FLOWS, ALERTS = "flows", "oddflow.alerts"
 INCIDENTS, DEAD_LETTERS = "oddflow.incidents", "oddflow.dead-letters"
@@ -17,17 +20,19 @@ WAIT_S = 0.05
 
 @dataclass(slots=True)
 class OutputTopics:
-    """Counts what lies on both topics; in no group, so that nothing is committed."""
+    """Counts what lies on them; in no group, so that nothing is committed."""
 
     consumer: Consumer
     dead_letters: int = 0
     alerts: int = 0
+    incidents: Latest = field(default_factory=Latest)
+    _told: list[Told] = field(default_factory=list)
 
     @classmethod
     def open(cls, bootstrap_servers: str) -> OutputTopics:
         """Begin with the first record of each."""
         consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "demo", "enable.auto.commit": False})
-        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in (ALERTS, DEAD_LETTERS)])
+        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in (ALERTS, INCIDENTS, DEAD_LETTERS)])
         return cls(consumer)
 
     def read(self) -> Iterator[dict[str, Any]]:
@@ -37,9 +42,18 @@ class OutputTopics:
                 continue
             if message.topic() == DEAD_LETTERS:
                 self.dead_letters += 1
+            elif message.topic() == INCIDENTS:
+                told = read_told(message.value() or b"")
+                if self.incidents.put(told):
+                    self._told.append(told)
             else:
                 self.alerts += 1
                 yield msgspec.json.decode(message.value() or b"")
+
+    def take_told(self) -> list[Told]:
+        """Give what was read of incidents since the last call, in order."""
+        told, self._told = self._told, []
+        return told
 
     def close(self) -> None:
         """Stop reading."""

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 from confluent_kafka import Producer
 
-from detector.records.flow import BENIGN, LABEL
+from detector.records.flow import LABEL
 from training.simulator.attacks import ATTACKS
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
@@ -70,6 +70,16 @@ def live_hour(seed: int) -> Scenario:
 
 
 @dataclass(slots=True)
+class Attack:
+    """One attack in the live hour."""
+
+    kind: str
+    began: float
+    """Its first flow, seconds since 1970."""
+    flows: int = 0
+
+
+@dataclass(slots=True)
 class LiveTraffic:
     """Sends the live hour to a topic, keyed by source, in a thread of its own; knows the truth about each flow."""
 
@@ -77,8 +87,10 @@ class LiveTraffic:
     topic: str
     scenario: Scenario
     speedup: float
-    kinds: dict[str, str] = field(default_factory=dict)
-    """Attack by the flow's uid; benign flows are not in it."""
+    attacks: dict[str, Attack] = field(default_factory=dict)
+    """What was sent of each, by its id, in order of time."""
+    attack_by_uid: dict[str, str] = field(default_factory=dict)
+    """Benign flows are not in it."""
     produced: int = 0
     broken: int = 0
     flows_by_kind: Counter[str] = field(default_factory=Counter)
@@ -103,9 +115,9 @@ class LiveTraffic:
         if self.failure:
             raise self.failure
 
-    def kind_of(self, alert: Mapping[str, Any]) -> str:
-        """What kind of attack an alert's flow was, or benign."""
-        return self.kinds.get(uid_of(alert), BENIGN)
+    def attack_of(self, alert: Mapping[str, Any]) -> str | None:
+        """The id of the attack that an alert's flow was part of; None for a benign one."""
+        return self.attack_by_uid.get(uid_of(alert))
 
     @property
     def running(self) -> bool:
@@ -149,7 +161,9 @@ class LiveTraffic:
 
     def _note(self, frame: pl.DataFrame) -> None:
         attacks = frame.filter(pl.col("attack_id").is_not_null())
-        self.kinds.update(zip(attacks["uid"].to_list(), attacks[LABEL].to_list(), strict=True))
+        for attack, uid, kind, ts in attacks.select("attack_id", "uid", LABEL, "ts").iter_rows():
+            self.attack_by_uid[uid] = attack
+            self.attacks.setdefault(attack, Attack(kind, ts)).flows += 1
         self.flows_by_kind.update(frame[LABEL].to_list())
 
 
