@@ -82,9 +82,12 @@ def test_a_topic_made_again_under_load_is_read_whole(make_daemon: MakeDaemon, ka
     assert daemon.stop() == 0
     told = daemon.events("topic.replaced")  # twice where the new log's end was noticed before the topic's id
     assert told[-1]["partitions"] == "all"
-    assert {one["state"] for one in told} == {"what is remembered goes on"}
+    # Where the daemon happened to look while there was no topic, it has let the partitions go before they came again.
+    goes_on, begins = "what is remembered goes on", "begins with what the model brings"
+    states = {one["state"] for one in told}
+    assert states <= {goes_on, begins}
     assert scraped.total("oddflow_topic_replacements_total") == len(told)
-    assert scraped.total("oddflow_window_keys") >= remembered > 0
+    assert scraped.total("oddflow_window_keys") >= (remembered if states == {goes_on} else 1) > 0
     held = len(ids(kafka, daemon.topics.flows))
     assert daemon.committed() == held
     assert snapshot(daemon, held) == held

@@ -149,7 +149,8 @@ def test_a_topic_with_a_wrong_setting_is_refused(kafka: str, topic: MakeTopic) -
 def test_the_daemons_own_topics_are_created(kafka: str, topic: MakeTopic) -> None:
     """The topics that the settings name are created and told; of the input, a topic of nearly its name as well."""
     stem = topic()
-    names = {"alerts_topic": f"{stem}-a", "dead_letters_topic": f"{stem}-d", "scores_topic": f"{stem}-s"}
+    kinds = ("alerts", "incidents", "dead_letters", "scores")
+    names = {f"{kind}_topic": f"{stem}-{kind[0]}" for kind in kinds}
     settings = Settings.model_validate(
         {"input": {"topic": f"{stem}-f", "partitions": 2}, "kafka": {"bootstrap_servers": kafka}, "output": names}
     )
@@ -158,7 +159,7 @@ def test_the_daemons_own_topics_are_created(kafka: str, topic: MakeTopic) -> Non
     assert [event for event in told if isinstance(event, TopicCreated) and event.like] == [
         TopicCreated(f"{stem}-f", 2, like=stem)
     ]
-    assert len(told) == 4
+    assert len(told) == 1 + len(kinds)
     assert check_topics({"bootstrap.servers": kafka}, [f"{stem}-f", f"{stem}-d"]) == {f"{stem}-f": 2, f"{stem}-d": 1}
 
 
