@@ -215,11 +215,15 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
     )
     calm = np.flatnonzero(choice.calm[rows])
     unseen = unseen_assessment(passing, watched.end - watched.start)
-    assessment = unseen.take(calm)
-    seconds = learnt.judging.calibration.seconds
-    inside = learnt.extractor.inside
     held = frame[rows[calm]]
-    directions = directions_of(held, inside)
+    directions = directions_of(held, learnt.extractor.inside)
     met = np.flatnonzero(met_anew(hashes_of(held["src_ip"]), directions, passing.stretches[calm], len(cut.ranges)))
-    incidents = calibrate_incidents(held[met], assessment.take(met), inside, seconds)
+    kept = calm[met]
+    incidents = calibrate_incidents(
+        passing.keys.targets[kept],
+        directions[met],
+        passing.ts[kept],
+        unseen.take(kept),
+        learnt.judging.calibration.seconds,
+    )
     return replace(learnt, evidence=passing.ended_with(), weighed=rows, unseen=unseen, incidents=incidents)

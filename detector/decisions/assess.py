@@ -16,8 +16,6 @@ from detector.models.base import Model
 from detector.models.calibration import Calibration
 from detector.models.single_flows import Scores, SingleFlows, scores_by
 from detector.models.surprise import surprise_of
-from detector.net.directions import directions_of
-from detector.net.networks import NOWHERE, Networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +55,18 @@ def assess(
 
 
 def calibrate_incidents(
-    frame: pl.DataFrame, assessment: Assessment, inside: Networks = NOWHERE, seconds: float | None = None
+    targets: NDArray[np.uint64],
+    directions: NDArray[np.int64],
+    ts: NDArray[np.float64],
+    assessment: Assessment,
+    seconds: float,
 ) -> IncidentCalibration | None:
-    """Learn from flows that were held out, in order of time, what benign keys reach; None where they span no time.
+    """Learn from flows (rows,) that were held out what benign targets reach; None where they span no time.
 
-    ``inside`` is what counts as inside beside private addresses; ``seconds`` were watched, None for what they span.
-    Whatever weighed the flows has seen those before them, as a daemon's has: what is new, and what is a habit, is told
-    by it.
+    ``targets`` are those of their ``evidence_keys``; ``seconds`` were watched. Whatever weighed the flows has seen
+    those before them, as a daemon's has: what is new, and what is a habit, is told by it.
     """
     try:
-        return IncidentCalibration.fit(
-            evidence_keys(frame).targets, directions_of(frame, inside), frame["ts"].to_numpy(), assessment, seconds
-        )
+        return IncidentCalibration.fit(targets, directions, ts, assessment, seconds)
     except InputError:
         return None
