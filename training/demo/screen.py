@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detector.casebook.told import Told
+from detector.cli.incidents_table import STYLES
 from training.demo.gauges import Gauges
 
 INCIDENTS_SHOWN = 12
@@ -122,13 +123,11 @@ class Screen:
 OTHER = "other"
 """The kind of incidents that no rule names."""
 
-_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
-
 
 def incident_line(told: Told) -> Text:
     """One incident on one line: how severe, what, how large."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{told.severity.upper():<9}", style=_STYLES[told.severity])
+    text.append(f"{told.severity.upper():<9}", style=STYLES[told.severity])
     text.append(told.headline)
     text.append(f"  {told.ours.size}", style="dim")
     return text
