@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import chain
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_feature_cannot_be_declared_without_its_meaning() -> None:
         (signed, -math.log1p(12.0), -12.0),
     ],
 )
-def test_what_was_done_is_undone(inverse, done: float, value: float) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_done_is_undone(inverse: Callable[[float], float], done: float, value: float) -> None:
     """Each inverse gives the amount that a feature was made of."""
     assert inverse(done) == pytest.approx(value)
 
