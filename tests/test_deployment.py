@@ -59,7 +59,7 @@ def expressions() -> list[tuple[str, str]]:
     panels = [(f"panel {panel['title']}", each["expr"]) for panel in dashboard["panels"] for each in panel["targets"]]
     pages = [
         (f"{page.name} {number}", query)
-        for page in sorted((ROOT / "docs").glob("*.md"))
+        for page in sorted((ROOT / "docs").glob("**/*.md"))
         for number, query in enumerate(re.findall(r"`([^`\n]*oddflow_\w+[^`\n]*)`", page.read_text(encoding="utf-8")))
     ]
     return [*found, *panels, *pages]

@@ -19,7 +19,7 @@ from detector.settings.tree import Settings
 from training import learn, stretches
 from training.simulator import flows as simulated
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parent.parent / "docs" / "explanation"
 
 WORDS: dict[float, str] = {3: "three", 4: "four", 5: "five", 6: "six", 8: "eight", 10: "ten", 20: "twenty"}
 

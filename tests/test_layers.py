@@ -1,4 +1,4 @@
-"""Who may import whom, read from the sources: the layers of docs/design.md."""
+"""Who may import whom, read from the sources: the layers of docs/explanation/design.md."""
 
 from __future__ import annotations
 

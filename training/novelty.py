@@ -9,7 +9,8 @@ knows it. Fewer hosts are new to it: where Q1 hosts are in one stretch and Q2 in
 of those that were new to a stretch each (Chao 1987; Colwell et al. 2012), which is exact where all are there equally
 often, as a network's own hosts about are. So many of them count as new still; the others are left out.
 
-Targets are new more often than that, and no rule was found that tells how often by a few stretches: see docs/design.md.
+Targets are new more often than that, and no rule was found that tells how often by a few stretches: see
+docs/explanation/design.md.
 """
 
 from __future__ import annotations

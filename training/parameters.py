@@ -38,7 +38,8 @@ def check_recipe(kind: str, params: Mapping[str, Any]) -> None:
     for name in params:
         if name not in known:
             raise ConfigurationError(
-                f"--param {name}: {kind} has no such parameter; {nearest(name, sorted(known))}; docs/models.md"
+                f"--param {name}: {kind} has no such parameter; {nearest(name, sorted(known))};"
+                " docs/explanation/models.md"
             )
     estimator = ESTIMATORS.get(kind)
     if estimator is not None:

@@ -1,7 +1,7 @@
 """Training a model with all that judges by it: the model of single flows, and what unseen flows score by each.
 
 Evidence is made of single flows: clusters with spreads, of the features without windows. Clusters alone, since a forest
-of single flows adds little to them here and costs three times as much: docs/models.md.
+of single flows adds little to them here and costs three times as much: docs/explanation/models.md.
 """
 
 from __future__ import annotations

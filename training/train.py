@@ -63,7 +63,7 @@ class Recipe:
     """How to train; together with the flows it determines the model."""
 
     kind: str = Ensemble.kind
-    """Finds more than a forest alone, at twice the cost; where it is weak is in docs/models.md."""
+    """Finds more than a forest alone, at twice the cost; where it is weak is in docs/explanation/models.md."""
     train_on: TrainOn = field(default_factory=lambda: TrainOn.parse("all"))
     seed: int = 1
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 Takes the arrays that the judge has anyway, looks at one row in 32, and gives a report now and then. Counts fade with
 the flows' own time, so a report tells of about the last hour whatever the rate. Pure; what a report means and when to
-retrain is in ``docs/drift.md``.
+retrain is in ``docs/explanation/drift.md``.
 """
 
 from __future__ import annotations

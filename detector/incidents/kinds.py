@@ -317,7 +317,7 @@ KINDS: tuple[Kind, ...] = (
         ("what is new about the two hosts", "whether it came again"),
     ),
 )
-"""In the order in which they are asked. The guide in ``docs/incidents.md`` is made from them."""
+"""In the order in which they are asked. The guide in ``docs/guides/incidents/index.md`` is made from them."""
 
 NAMES = tuple(kind.name for kind in KINDS)
 

@@ -26,6 +26,6 @@ def told_without(missing: tuple[str, ...], flows: int) -> str:
         return ""
     return (
         f"none of {flows:,} flows has {' or '.join(missing)}: the model cannot use what is not there; where the records"
-        " have it, its field is named in another way than docs/exporters.md lists: rename it, use --columns, or the"
-        " format mapping"
+        " have it, its field is named in another way than docs/reference/exporters.md lists: rename it, use --columns,"
+        " or the format mapping"
     )

@@ -1,4 +1,4 @@
-"""The page about exporters (``docs/exporters.md``), from the formats' declarations and
+"""The page about exporters (``docs/reference/exporters.md``), from the formats' declarations and
 :mod:`detector.reference.shipping`."""
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ EXPORTERS = (
 
 
 def exporters_page() -> str:
-    """``docs/exporters.md``."""
+    """``docs/reference/exporters.md``."""
     return INTRODUCTION + "".join(_section(exporter) for exporter in EXPORTERS)
 
 

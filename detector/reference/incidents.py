@@ -1,4 +1,4 @@
-"""The guide to the kinds of incident (``docs/incidents.md``), from their declarations."""
+"""The guide to the kinds of incident (``docs/guides/incidents/index.md``), from their declarations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ INTRODUCTION = """\
 <!-- Made from detector/incidents/kinds.py by `make docs`; change it there. -->
 
 What each kind means, what else it often is, and what to look at. How alerts become incidents is in
-[alerts.md](alerts.md#incidents). Rules are asked in this order, and the first that holds names the incident; its words
+[alerts.md](../../explanation/alerts.md#incidents).
+Rules are asked in this order, and the first that holds names the incident; its words
 are in each document. Only alerted flows count, of which an attack may have many more.
 
 How sure: *sure*, its counts alone say so; *likely*, a pattern that is seldom benign; *possible*, one that often is;
@@ -24,7 +25,7 @@ How sure: *sure*, its counts alone say so; *likely*, a pattern that is seldom be
 
 
 def incidents_page() -> str:
-    """``docs/incidents.md``."""
+    """``docs/guides/incidents/index.md``."""
     rows = "".join(_row(number, kind) for number, kind in enumerate(KINDS, 1))
     return INTRODUCTION + rows + "".join(_section(kind) for kind in KINDS)
 

@@ -34,7 +34,7 @@ with them. What to look at first:
 | Is it falling behind? | `sum(oddflow_lag_records)` |
 | Is input thrown out? | `sum by (reason) (rate(oddflow_records_rejected_total[5m]))` |
 | How late are alerts? | `histogram_quantile(0.99, rate(oddflow_event_to_alert_seconds_bucket[5m]))` |
-| Has traffic drifted? See [drift.md](drift.md) | `oddflow_drift_retrain_advised == 1` |
+| Has traffic drifted? See [drift.md](../explanation/drift.md) | `oddflow_drift_retrain_advised == 1` |
 | Which model scores? | `oddflow_model_info` |
 
 | metric | type | labels | meaning |
@@ -43,7 +43,7 @@ with them. What to look at first:
 
 
 def metrics_page() -> str:
-    """``docs/metrics.md``."""
+    """``docs/reference/metrics.md``."""
     return METRICS_INTRODUCTION + "".join(_row(metric) for metric in open_metrics(CollectorRegistry()).declared)
 
 
@@ -56,10 +56,10 @@ def pages() -> dict[Path, str]:
     """Every page made from declarations, by its path under the sources' root."""
     return {
         Path("config/oddflow.toml"): example_file(),
-        Path("docs/configuration.md"): reference_page(EXIT_CODES),
-        Path("docs/exporters.md"): exporters_page(),
-        Path("docs/incidents.md"): incidents_page(),
-        Path("docs/metrics.md"): metrics_page(),
+        Path("docs/reference/configuration.md"): reference_page(EXIT_CODES),
+        Path("docs/reference/exporters.md"): exporters_page(),
+        Path("docs/guides/incidents/index.md"): incidents_page(),
+        Path("docs/reference/metrics.md"): metrics_page(),
     }
 
 

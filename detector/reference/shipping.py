@@ -1,4 +1,4 @@
-"""How each exporter's records get into Kafka, and what is lost on the way: the prose of ``docs/exporters.md``.
+"""How each exporter's records get into Kafka, and what is lost on the way: prose of ``docs/reference/exporters.md``.
 
 Facts about formats stand in ``detector/records``; here is what an operator configures elsewhere.
 """

@@ -6,8 +6,8 @@
     <registry>/<model>/aliases/champion                                      one line: a version
     <registry>/<model>/history.jsonl                                         one line a move of an alias
 
-A version is visible only when it is whole; an alias is replaced at once; see ``docs/registry.md``. Safe to use from
-several threads and processes.
+A version is visible only when it is whole; an alias is replaced at once; see ``docs/explanation/registry.md``. Safe to
+use from several threads and processes.
 """
 
 from __future__ import annotations

@@ -261,7 +261,7 @@ def _nearest_key(key: str) -> str:
 
 def _nearest_variable(key: str) -> str:
     near = _nearest(key)
-    return f"the nearest known one is {_variable(near)}" if near else "docs/configuration.md has all"
+    return f"the nearest known one is {_variable(near)}" if near else "docs/reference/configuration.md has all"
 
 
 def _nearest(key: str) -> str | None:

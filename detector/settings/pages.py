@@ -50,7 +50,7 @@ def example_file() -> str:
 
 
 def reference_page(exit_codes: Mapping[int, str]) -> str:
-    """``docs/configuration.md``, with the meaning of each exit code."""
+    """``docs/reference/configuration.md``, with the meaning of each exit code."""
     return (
         INTRODUCTION + "".join(_section_text(name, section) for name, section in _sections()) + _exit_codes(exit_codes)
     )
@@ -152,7 +152,7 @@ INTRODUCTION = """\
 
 Defaults < a TOML file < the environment < flags: the later wins, key by key.
 
-* **File**: `--config FILE`, or the one that `ODDFLOW_CONFIG` names. [`config/oddflow.toml`](../config/oddflow.toml) has
+* **File**: `--config FILE`, or the one that `ODDFLOW_CONFIG` names. `config/oddflow.toml` has
   every key with its default.
 * **Environment**: `ODDFLOW_SECTION__KEY`, such as `ODDFLOW_KAFKA__BOOTSTRAP_SERVERS=kafka-1:9092,kafka-2:9092`. An
   empty variable counts as not set. Lists and tables are JSON, such as `ODDFLOW_INPUT__PATHS='["a.log", "b.log"]'`. A

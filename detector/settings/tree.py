@@ -1,7 +1,7 @@
 """The settings as declarations: every key, its type, bounds, default and meaning, and nothing that reads a file.
 
-``config/oddflow.toml``, ``docs/configuration.md`` and ``oddflow config schema`` are made from these classes, so a
-description here is the reference page's text. Keys are nouns with units; a section is a component.
+``config/oddflow.toml``, ``docs/reference/configuration.md`` and ``oddflow config schema`` are made from these classes,
+so a description here is the reference page's text. Keys are nouns with units; a section is a component.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Input(Section):
     transport: Literal["confluent", "kafka-python", "files", "memory"] = Field(
         default="confluent",
         description="How records are read and results are written: `confluent` (Kafka through librdkafka),"
-        " `kafka-python` (Kafka in pure Python, many times slower: performance.md), `files`, or `memory` (tests only).",
+        " `kafka-python` (Kafka in pure Python, many times slower), `files`, or `memory` (tests only).",
     )
     topic: str = Field(default="flows", min_length=1, description="Kafka topic with the flow records.")
     paths: tuple[str, ...] = Field(

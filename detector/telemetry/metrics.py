@@ -1,8 +1,8 @@
 """Every metric of the daemon, declared once on a registry of its own.
 
 Takes a ``CollectorRegistry`` and fills it; the events of each package are the only ones to touch what is
-here. Labels are bounded: stages, reasons, severities, channels, partitions; never an address. ``docs/metrics.md`` is
-made from these declarations. Safe to use from any thread.
+here. Labels are bounded: stages, reasons, severities, channels, partitions; never an address.
+``docs/reference/metrics.md`` is made from these declarations. Safe to use from any thread.
 
 Knows no part of the daemon: series by a part's own names are begun by its events (:mod:`detector.every_metric`).
 """
@@ -288,7 +288,7 @@ class Metrics:
             "drift_unseen_category_ratio", "Share of rows with a category that training never showed.", "column"
         )
         self.drift_retrain = self._replaced(
-            "drift_retrain_advised", "Whether a reason to retrain holds: 1 or 0. See drift.md.", "reason"
+            "drift_retrain_advised", "Whether a reason to retrain holds: 1 or 0: docs/explanation/drift.md.", "reason"
         )
 
     def _declare_process(self) -> None:

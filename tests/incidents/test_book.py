@@ -27,7 +27,7 @@ from tests.features.flows import flows
 
 T0 = 1.7e9
 
-# Said here once more, not imported: docs/alerts.md promises them.
+# Said here once more, not imported: docs/explanation/alerts.md promises them.
 GAP_S, UPDATE_S, MAX_DISTINCT, STRONGEST = 600.0, 60.0, 1_000, 5
 
 FAILED = {"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"}

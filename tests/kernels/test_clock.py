@@ -16,7 +16,7 @@ from detector.kernels.clock import AHEAD, CLOCK, CLOCK_FIELDS, LATE, MOVED, begu
 NOW = 1.7e9
 DAY_S = 86_400.0
 
-# Said here once more, not imported: docs/design.md promises them.
+# Said here once more, not imported: docs/explanation/design.md promises them.
 LATE_S, AHEAD_S, BEFORE_END_S, FARTHEST_S = 3600.0, 600.0, 300.0, 90 * DAY_S
 STEPS_AHEAD, STEPS_BACK, STEPS_TENTATIVE = 8, 64, 4
 

@@ -11,7 +11,7 @@ from detector.records.envelopes.unpack import Unpacker
 from detector.records.every_format import FORMATS
 from detector.records.flow import RejectReason
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "formats.md").read_text()
 
 
 ENVELOPES = re.findall(r"^\| [^|]+ \| `(.+)` \| `(\S+)` \|$", PAGE.partition("## Envelopes")[2], re.MULTILINE)

@@ -165,7 +165,7 @@ def test_a_row_of_akvorado_is_read_by_the_settings_shown() -> None:
 
 def test_the_page_is_in_the_repository() -> None:
     """``make docs`` was run."""
-    page = Path(__file__).resolve().parents[2] / "docs" / "exporters.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "exporters.md"
     assert page.read_text(encoding="utf-8") == exporters_page()
 
 

@@ -70,14 +70,14 @@ def test_check_names_stale_pages(
     """The check fails on a page that was changed by hand, writing mends it, and then the check passes."""
     monkeypatch.chdir(tmp_path)
     for path in pages():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("by hand", encoding="utf-8")
     assert main(["--check"]) == 1
-    assert "docs/metrics.md: not current; run `make docs`" in capsys.readouterr().err
+    assert "docs/reference/metrics.md: not current; run `make docs`" in capsys.readouterr().err
     assert main([]) == 0
     assert main(["--check"]) == 0
 
 
 def test_environment_prefix_is_the_documented_one() -> None:
     """The reference page names variables by the prefix that is read."""
-    assert f"{PREFIX}SECTION__KEY" in pages()[Path("docs/configuration.md")]
+    assert f"{PREFIX}SECTION__KEY" in pages()[Path("docs/reference/configuration.md")]

@@ -149,7 +149,7 @@ def test_a_bad_file_is_one_line(tmp_path: Path, text: str, expected: str) -> Non
         ("ODDFLOW_TOPIC", "x", f"{UNKNOWN} ODDFLOW_INPUT__TOPIC"),
         ("ODDFLOW_KAFKA__GRUOP", "x", f"{UNKNOWN} ODDFLOW_KAFKA__GROUP"),
         ("ODDFLOW_KAFKA_BOOTSTRAP_SERVERS", "x", f"{UNKNOWN} ODDFLOW_KAFKA__BOOTSTRAP_SERVERS"),
-        ("ODDFLOW_DEBUG", "1", "unknown key; docs/configuration.md has all"),
+        ("ODDFLOW_DEBUG", "1", "unknown key; docs/reference/configuration.md has all"),
         ("ODDFLOW_WEB__PORT", "http", "input should be a valid integer, unable to parse string as an integer"),
         ("ODDFLOW_INPUT__PATHS", "a.log", "lists and tables are JSON here: Expecting value: line 1 column 1 (char 0)"),
     ],

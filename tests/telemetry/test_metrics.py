@@ -126,7 +126,7 @@ def test_what_is_shown_is_what_is_declared() -> None:
 
 def test_what_is_documented_is_what_is_declared() -> None:
     """The page of metrics has a row for each that is declared, with its labels, and no other."""
-    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(oddflow_\w+)` \| (\w+) \| ([^|]*) \|", page, re.MULTILINE)
     declared = open_metrics(CollectorRegistry()).declared
     assert rows == [(each.name, each.type, ", ".join(f"`{label}`" for label in each.labels)) for each in declared]

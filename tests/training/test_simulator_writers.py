@@ -208,13 +208,13 @@ def test_zeek_alone_means_json() -> None:
 
 
 def test_the_manual_shows_the_mappings() -> None:
-    """Both mappings in docs/simulator.md are those that read the records back."""
-    manual = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    """Both mappings in docs/reference/simulator.md are those that read the records back."""
+    manual = (Path(__file__).parents[2] / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
     assert [tomllib.loads(block)["input"]["mapping"] for block in blocks] == [mapping.FLAT, mapping.NESTED]
 
 
 def test_the_manual_names_every_format_and_attack() -> None:
-    """Each format and each kind of attack has its row in docs/simulator.md."""
-    manual = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    """Each format and each kind of attack has its row in docs/reference/simulator.md."""
+    manual = (Path(__file__).parents[2] / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
     assert [name for name in (*WRITERS, *ATTACKS) if f"| `{name}` |" not in manual] == []
