@@ -30,8 +30,8 @@ import numpy as np
 import polars as pl
 
 from bench.quality_sets import read_zeek
+from detector.alerts.build import FIRST_CONTACT
 from detector.alerts.content import Content
-from detector.alerts.writer import FIRST_CONTACT
 from detector.decisions.severity import Severity
 from detector.incidents.book import Change, IncidentBook
 from detector.incidents.kinds import KINDS

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from detector.alerts.build import AlertBuilder
 from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -134,9 +135,8 @@ class Daemon:
             model,
             incoming=watcher,
             budget=budget_of(settings),
-            writer=AlertWriter(
-                output.format, settings.alerts.top_features, output.max_text_bytes, repeat=settings.alerts.repeat
-            ),
+            builder=AlertBuilder(settings.alerts.top_features, output.max_text_bytes),
+            writer=AlertWriter(output.format, repeat=settings.alerts.repeat),
             write_scores=bool(output.scores_topic or output.scores_path),
             write_incidents=bool(output.incidents_path if to_files else output.incidents_topic),
             tell=self._tell_of_judge,

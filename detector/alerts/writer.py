@@ -1,319 +1,49 @@
-"""From the rows that are alerts to the documents that tell them, ready to send.
-
-A document depends on the record, its position and the model alone, never on the clock: a record that is read again
-after a crash gives the same bytes again. Pure; called for the few alerted rows of a batch.
-"""
+"""From what alerts tell to the documents that tell it, ready to send."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
 import msgspec
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from detector.alerts.content import Content
 from detector.alerts.ecs import ecs
-from detector.alerts.explanation import Explanations, explained, readable
-from detector.alerts.identity import record_ids
 from detector.alerts.ocsf import ocsf
-from detector.alerts.rarity import Rarity
-from detector.alerts.readings import Readings
-from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
-from detector.alerts.wording import Told, View, Weighed, tell
-from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.assessment import VIEWS
-from detector.decisions.decide import Decision
 from detector.errors import ConfigurationError
-from detector.net.community_id import community_id, protocol_number
-from detector.net.directions import directions_of
 from detector.printable import printable_json
-from detector.records.flow import COLUMNS, DIRECTIONS, FlowBatch
-from detector.transport.base import OutRecord, RawBatch
+from detector.transport.base import OutRecord
 
 SHAPES: dict[str, Callable[[Content], dict[str, Any]]] = {"ocsf": ocsf, "ecs": ecs}
-
-FLOW_COLUMNS = [column.name for column in COLUMNS]
-
-LATEST_MS = 253402300799999
-"""The end of the year 9999: times beyond are cut off, since few readers can hold them."""
 
 Repeat = Literal["doubling", "all"]
 """Which alerts of an open incident are written: the 1st, 2nd, 4th, 8th …, or all."""
 
-FIRST_CONTACT = "pair_first"
-"""The feature that tells whether two addresses meet for the first time."""
-
 _encoder = msgspec.json.Encoder()
 
 
-class Incidents(Protocol):
-    """Where alerts are put together; :class:`detector.incidents.book.IncidentBook` is the one."""
-
-    def put(self, alert: Content, row: int | None = None) -> dict[str, Any]:
-        """Add an alert, which is row ``row`` of its batch; give what it tells of the incident that it belongs to."""
-        ...
-
-
 class AlertWriter:
-    """Writes alerts as ``shape`` (``ocsf`` or ``ecs``) with up to ``top_features`` features each.
+    """Writes alerts as ``shape`` (``ocsf`` or ``ecs``); ``repeat`` tells which of an open incident's.
 
-    Texts of records are cut after ``max_text_bytes`` (0: never). ``repeat`` tells which alerts of an open incident are
-    written. Raises ConfigurationError for another shape.
+    Raises ConfigurationError for another shape.
     """
 
-    def __init__(
-        self,
-        shape: str = "ocsf",
-        top_features: int = 5,
-        max_text_bytes: int = MAX_TEXT_BYTES,
-        *,
-        repeat: Repeat = "all",
-    ) -> None:
+    def __init__(self, shape: str = "ocsf", *, repeat: Repeat = "all") -> None:
         if shape not in SHAPES:
             raise ConfigurationError(f"output.format is {shape!r}: choose one of {', '.join(SHAPES)}")
         self.shape = shape
         self._lay_out = SHAPES[shape]
-        self._top_features = top_features
-        self.max_text_bytes = max_text_bytes
         self._repeat = repeat
-        self._readings: tuple[str, Readings] | None = None
 
-    def write(  # noqa: PLR0917 - a batch is its arrays, one by one
-        self,
-        raw: RawBatch,
-        flows: FlowBatch,
-        matrix: NDArray[np.float32],
-        scores: NDArray[np.float64],
-        decision: Decision,
-        explanations: Explanations,
-        model: LoadedModel,
-        incidents: Incidents | None = None,
-    ) -> list[OutRecord]:
-        """Write the alerts of a batch, keyed by source address; ``explanations`` are of ``decision.rows`` alone.
-
-        ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``. Each alert is
-        put into ``incidents`` and carries the id of its own; only there can it be a repetition that is not written.
-        """
-        contents = build_alerts(
-            raw,
-            flows,
-            matrix,
-            scores,
-            decision,
-            explanations,
-            model,
-            self._read(model),
-            top_features=self._top_features,
-            max_text_bytes=self.max_text_bytes,
-        )
-        if incidents is not None:
-            for content, row in zip(contents, decision.rows.tolist(), strict=True):
-                content.incident = incidents.put(content, row)
+    def write(self, alerts: Iterable[Content]) -> list[OutRecord]:
+        """Write alerts, each after it was put into its incident, keyed by source address."""
         return [
-            OutRecord(printable_json(_encoder.encode(self._lay_out(content))), key=content.flow["src_ip"].encode())
-            for content in contents
-            if self._repeat == "all" or is_told(content)
+            OutRecord(printable_json(_encoder.encode(self._lay_out(alert))), key=alert.flow["src_ip"].encode())
+            for alert in alerts
+            if self._repeat == "all" or is_told(alert)
         ]
 
-    def _read(self, model: LoadedModel) -> Readings:
-        """How the model's features are read: worked out once for each model."""
-        if self._readings is None or self._readings[0] != model.digest:
-            self._readings = model.digest, readings_of(model)
-        return self._readings[1]
 
-
-def is_told(content: Content) -> bool:
+def is_told(alert: Content) -> bool:
     """Whether an alert is the 1st, 2nd, 4th, 8th … of its incident, or of none."""
-    return content.incident is None or content.incident["alerts"].bit_count() == 1
-
-
-def readings_of(model: LoadedModel) -> Readings:
-    """How a model's features are read."""
-    return Readings.of(model.extractor.spec, model.usual, model.extractor.encoders)
-
-
-def build_alerts(  # noqa: PLR0917 - as above
-    raw: RawBatch,
-    flows: FlowBatch,
-    matrix: NDArray[np.float32],
-    scores: NDArray[np.float64],
-    decision: Decision,
-    explanations: Explanations,
-    model: LoadedModel,
-    readings: Readings,
-    *,
-    top_features: int = 5,
-    max_text_bytes: int = MAX_TEXT_BYTES,
-) -> list[Content]:
-    """Gather what each alert tells, in row order; ``readings`` are the model's."""
-    rows = decision.rows
-    if not len(rows):
-        return []
-    places = flows.rows[rows]
-    names = model.extractor.spec.names
-    values = _readable_rows(matrix[rows])
-    features = explained(names, values, explanations.contributions, model.usual, top_features)
-    origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
-    parts = None if flows.parts is None else flows.parts[rows]
-    told = flows.frame[rows]
-    positions = _positions(raw, places, parts)
-    weighed = Weighed.of(readings, matrix[rows], explanations.contributions)
-
-    def say(row: int, flow: dict[str, Any], view: View, rarity: Rarity) -> Told:
-        return tell(readings, weighed, row, values[row], flow, view, rarity)
-
-    columns = zip(
-        record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
-        positions,
-        raw.timestamps_ms[places].tolist(),
-        told.select(pl.col(FLOW_COLUMNS)).to_dicts(),
-        [DIRECTIONS[place] for place in directions_of(told, model.extractor.inside).tolist()],
-        scores[rows].tolist(),
-        decision.p_values.tolist(),
-        decision.severity.tolist(),
-        decision.thresholds.tolist(),
-        features,
-        values,
-        explanations.quantities,
-        explanations.bases,
-        explanations.outputs,
-        _suspicions(decision),
-        _views(decision),
-        _rarities(decision, model),
-        range(len(rows)),
-        _first_contacts(names, values),
-        strict=True,
-    )
-    return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes) for each in columns]
-
-
-def _positions(raw: RawBatch, places: NDArray[np.uint32], parts: NDArray[np.int32] | None) -> list[dict[str, Any]]:
-    """Where each record is; its place in the message only where that holds several."""
-    positions: list[dict[str, Any]] = [
-        {"topic": raw.topic, "partition": partition, "offset": offset}
-        for partition, offset in zip(raw.partitions[places].tolist(), raw.offsets[places].tolist(), strict=True)
-    ]
-    if parts is not None:
-        for position, part in zip(positions, parts.tolist(), strict=True):
-            if part >= 0:
-                position["part"] = part
-    return positions
-
-
-def _content(  # noqa: PLR0917 - the columns of one alert
-    record_id: str,
-    position: dict[str, Any],
-    timestamp_ms: int,
-    columns: dict[str, Any],
-    direction: str,
-    score: float,
-    p_value: float,
-    severity: int,
-    threshold: float,
-    features: list[dict[str, Any]],
-    vector: list[float],
-    quantity: str,
-    base: float,
-    output: float,
-    suspicion: dict[str, float] | None,
-    view: View,
-    rarity: Rarity,
-    row: int,
-    first_contact: bool | None,
-    *,
-    say: Callable[[int, dict[str, Any], View, Rarity], Told],
-    model: dict[str, str],
-    max_text_bytes: int,
-) -> Content:
-    flow, cut = bound_texts({name: value for name, value in columns.items() if _is_told(value)}, max_text_bytes)
-    src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
-    ipv6 = ":" in src_ip
-    told = say(row, flow, view, rarity)
-    start_ms = _milliseconds(flow["ts"])
-    return Content(
-        id=record_id,
-        time_ms=timestamp_ms if timestamp_ms >= 0 else start_ms,
-        start_ms=start_ms,
-        end_ms=_milliseconds(flow["ts"] + max(flow.get("duration_s", 0.0), 0.0)),
-        severity=severity,
-        score=score,
-        p_value=p_value,
-        threshold=threshold,
-        why=told.message,
-        title=f"Unusual flow: {src_ip} to {_target(flow)}",
-        flow=flow,
-        direction=direction,
-        ip_version=6 if ipv6 else 4,
-        protocol=protocol_number(proto, ipv6=ipv6),
-        community_id=community_id(src_ip, dst_ip, proto, flow.get("src_port"), flow.get("dst_port")),
-        features=features,
-        vector=vector,
-        explanation={"quantity": quantity, "base": base, "output": output},
-        model=model,
-        position=position,
-        first_contact=first_contact,
-        suspicion=suspicion,
-        facts=told.facts,
-        cut=cut,
-    )
-
-
-def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
-    """Why each alert was raised, in the budget's terms."""
-    if decision.assessment is None or decision.rates is None:
-        return [None] * len(decision.rows)
-    names = (*VIEWS, "false_incidents_per_day")
-    values = np.stack([*decision.assessment.values(), decision.rates], axis=1).tolist()
-    return [dict(zip(names, each, strict=True)) for each in values]
-
-
-def _first_contacts(names: Sequence[str], vectors: list[list[float]]) -> list[bool | None]:
-    """Whether each alert's flow is the first of its pair, where a feature tells."""
-    if FIRST_CONTACT not in names:
-        return [None] * len(vectors)
-    place = names.index(FIRST_CONTACT)
-    return [bool(vector[place]) for vector in vectors]
-
-
-def _views(decision: Decision) -> list[View]:
-    """By what each alert is oddest."""
-    if decision.views is None:
-        return [View()] * len(decision.rows)
-    surprises = [None] * len(decision.rows) if decision.assessment is None else decision.assessment.surprise.tolist()
-    return [View(VIEWS[place], surprise) for place, surprise in zip(decision.views.tolist(), surprises, strict=True)]
-
-
-def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
-    """What each alert was graded by."""
-    if decision.rates is not None:
-        least = 0.0 if model.incidents is None else model.incidents.least_told
-        return [Rarity(per_day=rate, least=rate <= least) for rate in decision.rates.tolist()]
-    shares = decision.p_values if decision.shares is None else decision.shares
-    told = zip(shares.tolist(), (shares >= decision.p_values).tolist(), strict=True)
-    return [Rarity(share=share, counted=counted) for share, counted in told]
-
-
-def _is_told(value: object) -> bool:
-    """Whether a column has something to tell: JSON has neither infinities nor what is no number."""
-    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
-
-
-def _readable_rows(matrix: NDArray[np.float32]) -> list[list[float]]:
-    width = matrix.shape[1]
-    flat = readable(matrix.ravel())
-    return [flat[start : start + width] for start in range(0, len(flat), width)]
-
-
-def _target(flow: dict[str, Any]) -> str:
-    """Such as ``10.0.0.1 port 445/tcp``."""
-    if "dst_port" in flow and flow["proto"] != "icmp":
-        return f"{flow['dst_ip']} port {flow['dst_port']}/{flow['proto']}"
-    return f"{flow['dst_ip']} ({flow['proto']})"
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(min(max(seconds * 1000.0, 0.0), LATEST_MS))
+    return alert.incident is None or alert.incident["alerts"].bit_count() == 1

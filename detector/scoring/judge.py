@@ -13,8 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.alerts.build import AlertBuilder
+from detector.alerts.content import Content
 from detector.alerts.dead_letter import dead_letters
-from detector.alerts.explanation import explain
 from detector.alerts.score_record import score_records
 from detector.alerts.writer import AlertWriter
 from detector.bundle.loaded_model import LoadedModel
@@ -55,6 +56,7 @@ class Judge:
         *,
         incoming: Incoming,
         budget: Budget,
+        builder: AlertBuilder,
         writer: AlertWriter,
         write_scores: bool,
         write_incidents: bool,
@@ -67,6 +69,7 @@ class Judge:
         self._incoming = incoming
         self._budget = budget
         self._rule = budget.rule(model.calibration, model.incidents, model.extractor.inside)
+        self._builder = builder
         self._writer = writer
         self._write_scores = write_scores
         self._write_incidents = write_incidents
@@ -83,7 +86,7 @@ class Judge:
         decision = self._decide(raw, flows, scores)
         self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
-        alerts = self._alerts(raw, flows, matrix, scores.overall, decision)
+        alerts = self._writer.write(self._raised(raw, flows, matrix, scores.overall, decision))
         self._tell_of_rejects(flows)
         return BatchResult(
             scored=len(scores.overall),
@@ -104,7 +107,7 @@ class Judge:
         self._swap()
         matrix = self._matrix(raw, flows)
         scores = self.model.score(matrix)
-        self._alerts(raw, flows, matrix, scores.overall, self._decision(raw, flows, scores))
+        self._raised(raw, flows, matrix, scores.overall, self._decision(raw, flows, scores))
         self._tell_begun()
         self.memory.incidents.pass_time()
         self.memory.incidents.take()
@@ -179,26 +182,27 @@ class Judge:
         assessment = assess(flows.frame, self.model.surprises(scores), self.memory.evidence, partitions, keys)
         return self._rule.decide(flows.frame, scores.overall, assessment)
 
-    def _alerts(
+    def _raised(
         self,
         raw: RawBatch,
         flows: FlowBatch,
         matrix: NDArray[np.float32],
         scores: NDArray[np.float64],
         decision: Decision,
-    ) -> list[OutRecord]:
-        """Explain and write the few rows that are alerts."""
-        self.memory.incidents.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
-        if not len(decision.rows):
-            return []
-        why = explain(self.model, matrix, decision)
-        return self._writer.write(raw, flows, matrix, scores, decision, why, self.model, self.memory.incidents)
+    ) -> list[Content]:
+        """What the few rows that are alerts tell, each put into its incident."""
+        book = self.memory.incidents
+        book.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
+        alerts = self._builder.build(raw, flows, matrix, scores, decision, self.model)
+        for alert, row in zip(alerts, decision.rows.tolist(), strict=True):
+            alert.incident = book.put(alert, row)
+        return alerts
 
     def _scores(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> list[OutRecord]:
         """Every flow's score, if they are asked for."""
         if not self._write_scores:
             return []
-        return score_records(raw, flows, scores, self.model, self._writer.max_text_bytes)
+        return score_records(raw, flows, scores, self.model, self._builder.max_text_bytes)
 
     def _incidents(self) -> list[OutRecord]:
         """What is to be told of incidents, after this batch's alerts and by its time."""

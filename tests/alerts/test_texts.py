@@ -19,7 +19,7 @@ from detector.alerts.writer import AlertWriter
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
 from detector.transport.base import OutRecord
-from tests.alerts.test_writer import ODD, judged, schema, undescribed
+from tests.alerts.test_writer import ODD, judged, put, schema, undescribed
 from tests.bundles import loaded
 from tests.features.flows import flows
 
@@ -35,7 +35,7 @@ def documents(records: list[OutRecord]) -> list[Any]:
 @pytest.mark.parametrize("shape", ["ocsf", "ecs"])
 def test_an_alert_is_small_whatever_its_record_brings(shape: str) -> None:
     """Huge ids, services and states are cut; the alert tells the length and digest of each, and is as published."""
-    (record,) = AlertWriter(shape).write(*judged(flows(LONG)), loaded())
+    (record,) = AlertWriter(shape).write(judged(flows(LONG)).contents())
     assert len(record.value or b"") < 16_000
     (document,) = documents([record])
     ours = document["unmapped"]["oddflow"] if shape == "ocsf" else document["oddflow"]
@@ -52,7 +52,7 @@ def test_an_alert_is_small_whatever_its_record_brings(shape: str) -> None:
 
 def test_a_setting_leaves_texts_whole() -> None:
     """With a bound of 0 an alert has all of a record's text, and tells of no cut."""
-    (document,) = documents(AlertWriter(max_text_bytes=0).write(*judged(flows(LONG)), loaded()))
+    (document,) = documents(AlertWriter().write(judged(flows(LONG)).contents(max_text_bytes=0)))
     ours = document["unmapped"]["oddflow"]
     assert ours["flow"]["uid"] == LONG["uid"]
     assert "cut" not in ours
@@ -60,14 +60,14 @@ def test_a_setting_leaves_texts_whole() -> None:
 
 def test_ordinary_texts_are_not_touched() -> None:
     """An alert of an ordinary flow tells of no cut."""
-    (document,) = documents(AlertWriter().write(*judged(flows(ODD[0])), loaded()))
+    (document,) = documents(AlertWriter().write(judged(flows(ODD[0])).contents()))
     assert "cut" not in document["unmapped"]["oddflow"]
 
 
 def test_incidents_are_small_too() -> None:
     """The documents of an incident of such alerts, at each of its steps, are bounded."""
     book = IncidentBook()
-    AlertWriter().write(*judged(flows(*[LONG | {"dst_port": 30_000 + number} for number in range(20)])), loaded(), book)
+    put(book, flows(*[LONG | {"dst_port": 30_000 + number} for number in range(20)]))
     book.close_all()
     records = write_incidents(book.take())
     assert records
@@ -86,7 +86,7 @@ def test_no_document_brings_a_control_to_a_terminal() -> None:
     """Controls, and characters that turn text around, stand escaped in alerts and scores, and are read as they were."""
     nasty = "a\x9b31m\u202eb\x7f"
     batch = judged(flows(ODD[0] | {"uid": nasty}))
-    alerts = AlertWriter().write(*batch, loaded())
+    alerts = AlertWriter().write(batch.contents())
     scores = score_records(batch.raw, batch.flows, batch.scores, loaded())
     for record in (*alerts, *scores):
         assert (record.value or b"").decode().isprintable()

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from detector.alerts import writer as module
+from detector.alerts.build import AlertBuilder
+from detector.alerts.content import Content
 from detector.alerts.ecs import RISK
-from detector.alerts.explanation import Explanations, explain, top_features
+from detector.alerts.explanation import explain, top_features
 from detector.alerts.identity import NAMESPACE, record_ids
 from detector.alerts.score_record import score_records
 from detector.alerts.wording import Told
-from detector.alerts.writer import AlertWriter, build_alerts, readings_of
+from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.decide import Budget, Decision, continued, decide
@@ -55,7 +57,10 @@ class Judged(NamedTuple):
     matrix: Any
     scores: Any
     decision: Decision
-    explanations: Explanations
+
+    def contents(self, **options: Any) -> list[Content]:
+        """What its alerts tell."""
+        return AlertBuilder(**options).build(*self, loaded())
 
 
 def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int = 100) -> Judged:
@@ -74,13 +79,21 @@ def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int 
     matrix = model.extractor.transform(frame)
     scores = model.model.score(matrix)
     decision = decide(scores, model.calibration, budget or Budget(0.3))
-    return Judged(raw, batch, matrix, scores, decision, explain(model, matrix, decision))
+    return Judged(raw, batch, matrix, scores, decision)
 
 
 def written(frame: pl.DataFrame, shape: str = "ocsf", **options: Any) -> list[dict[str, Any]]:
     """The documents of the alerts among ``frame``."""
-    records = AlertWriter(shape).write(*judged(frame, **options), loaded())
+    records = AlertWriter(shape).write(judged(frame, **options).contents())
     return [json.loads(record.value or b"") for record in records]
+
+
+def put(book: IncidentBook, frame: pl.DataFrame) -> list[Content]:
+    """What the alerts among ``frame`` tell, each put into its incident."""
+    contents = judged(frame).contents()
+    for content in contents:
+        content.incident = book.put(content)
+    return contents
 
 
 def odd_documents(shape: str = "ocsf") -> list[dict[str, Any]]:
@@ -144,9 +157,7 @@ def test_a_schema_that_lacks_something_is_found_out() -> None:
 def test_incidents_are_as_published() -> None:
     """Alerts put together carry their incident's id, and the incident's documents fit their published schema."""
     book, published = IncidentBook(), schema("incident")
-    records = AlertWriter().write(
-        *judged(flows(*[{"dst_ip": f"192.0.2.{n}"} | ODD[0] for n in range(20)])), loaded(), book
-    )
+    records = AlertWriter().write(put(book, flows(*[{"dst_ip": f"192.0.2.{n}"} | ODD[0] for n in range(20)])))
     documents = [json.loads(record.value or b"") for record in records]
     book.close_all()
     told = [json.loads(record.value or b"") for record in write_incidents(book.take())]
@@ -163,9 +174,9 @@ def test_incidents_are_as_published() -> None:
 
 def test_the_same_record_gives_the_same_bytes() -> None:
     """A record that is read again, alone or among others, gives the very same document."""
-    whole = AlertWriter().write(*judged(flows(*ODD)), loaded())
-    again = AlertWriter().write(*judged(flows(*ODD)), loaded())
-    alone = AlertWriter().write(*judged(flows(ODD[2]), first_offset=104), loaded())
+    whole = AlertWriter().write(judged(flows(*ODD)).contents())
+    again = AlertWriter().write(judged(flows(*ODD)).contents())
+    alone = AlertWriter().write(judged(flows(ODD[2]), first_offset=104).contents())
     assert (whole == again, alone) == (True, [whole[2]])
 
 
@@ -206,10 +217,11 @@ def test_explanations_add_up() -> None:
     """Base and all contributions give the explained quantity; those shown are the largest, with their usual ranges."""
     batch = judged(flows(*ODD))
     document = odd_documents()[0]["unmapped"]["oddflow"]
-    total = document["explanation"]["base"] + batch.explanations.contributions[0].sum()
+    why = explain(loaded(), batch.matrix, batch.decision)
+    total = document["explanation"]["base"] + why.contributions[0].sum()
     assert total == pytest.approx(document["explanation"]["output"])
     shown = [feature["contribution"] for feature in document["features"]]
-    assert shown == sorted(batch.explanations.contributions[0].tolist(), reverse=True)[: len(shown)]
+    assert shown == sorted(why.contributions[0].tolist(), reverse=True)[: len(shown)]
     for feature in document["features"]:
         low, high = feature["usual_low"], feature["usual_high"]
         side = "high" if feature["value"] > high else "low" if feature["value"] < low else "usual"
@@ -249,10 +261,7 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )
-    why = explain(model, matrix, decision)
-    contents = build_alerts(
-        raw, FlowBatch(frame), matrix, model.score(matrix).overall, decision, why, model, readings_of(model)
-    )
+    contents = AlertBuilder().build(raw, FlowBatch(frame), matrix, model.score(matrix).overall, decision, model)
     for content in contents:
         assert list(broken_rules(Told(content.why, content.facts), content.flow)) == []
 
@@ -315,7 +324,7 @@ def test_ecs_says_the_same_in_its_words() -> None:
 
 def test_alerts_are_keyed_by_source() -> None:
     """An alert's key is the source address, so that one source's alerts stay in order."""
-    records = AlertWriter().write(*judged(flows(*ODD)), loaded())
+    records = AlertWriter().write(judged(flows(*ODD)).contents())
     assert [record.key for record in records] == [b"192.168.1.5", b"192.168.1.5", b"2001:db8::7", b"192.168.1.5"]
 
 
@@ -333,7 +342,7 @@ def test_an_unknown_shape_is_refused() -> None:
 def test_as_many_features_as_asked_for() -> None:
     """No more features than asked for are shown, only those that made the flow odd, and one at least."""
     batch = judged(flows(*ODD))
-    contents = build_alerts(*batch, loaded(), readings_of(loaded()), top_features=2)
+    contents = batch.contents(top_features=2)
     assert {len(content.features) for content in contents} <= {1, 2}
     assert top_features(np.array([[0.0, -1.0], [0.5, 0.7], [-2.0, -1.0]]), 5) == [[0], [1, 0], [1]]
 
@@ -387,8 +396,7 @@ def test_what_the_past_raised_says_so(view: str, words: str) -> None:
         rates=np.full(4, 2.5),
         views=np.full(4, VIEWS.index(view)),
     )
-    why = explain(loaded(), batch.matrix, decision)
-    records = AlertWriter().write(batch.raw, batch.flows, batch.matrix, batch.scores, decision, why, loaded())
+    records = AlertWriter().write(batch._replace(decision=decision).contents())
     document = json.loads(records[0].value or b"")
     Draft202012Validator(schema("alert")).validate(document)
     assert document["unmapped"]["oddflow"]["suspicion"] == {
@@ -428,10 +436,8 @@ def test_a_score_record_is_the_same_whatever_is_in_its_batch() -> None:
 
 
 def test_repetitions_are_thinned() -> None:
-    """Of an incident's alerts the 1st, 2nd, 4th, 8th … are written by `doubling`, each by `all`; all are in it."""
-    batch = judged(flows(*[{"dst_port": 1_000 + number} | ODD[0] for number in range(20)]))
-    thin, every = IncidentBook(), IncidentBook()
-    whole = AlertWriter().write(*batch, loaded(), every)
-    told = AlertWriter(repeat="doubling").write(*batch, loaded(), thin)
-    assert told == [whole[place - 1] for place in (1, 2, 4, 8, 16)]
-    assert thin.snapshot(2) == every.snapshot(2)
+    """Of an incident's alerts the 1st, 2nd, 4th, 8th … are written by `doubling`, each by `all`."""
+    contents = put(IncidentBook(), flows(*[{"dst_port": 1_000 + number} | ODD[0] for number in range(20)]))
+    whole = AlertWriter().write(contents)
+    assert len(whole) == 20
+    assert AlertWriter(repeat="doubling").write(contents) == [whole[place - 1] for place in (1, 2, 4, 8, 16)]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from detector.alerts.build import AlertBuilder
 from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.bundle.initial_state import InitialState
@@ -166,7 +167,8 @@ def told_of(one: LoadedModel, flows: pl.DataFrame) -> list[Event]:
         one,
         incoming=Nothing(),
         budget=Budget(incidents_per_day=10.0),
-        writer=AlertWriter("ocsf", 3),
+        builder=AlertBuilder(),
+        writer=AlertWriter(),
         write_scores=False,
         write_incidents=False,
         tell=told.append,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from detector.alerts.build import AlertBuilder
 from detector.alerts.writer import AlertWriter
 from detector.bundle.files import build_bundle, read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -105,6 +106,7 @@ def judged(batch_records: int) -> dict[str, Any]:
         model(),
         incoming=NoOther(),
         budget=Budget(incidents_per_day=FALSE_INCIDENTS_PER_DAY),
+        builder=AlertBuilder(),
         writer=AlertWriter(),
         write_scores=False,
         write_incidents=True,

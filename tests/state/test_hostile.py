@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.alerts.build import AlertBuilder
 from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -68,6 +69,7 @@ def a_judge() -> Judge:
         model(),
         incoming=Nothing(),
         budget=Budget(0.9),
+        builder=AlertBuilder(),
         writer=AlertWriter(),
         write_scores=True,
         write_incidents=True,

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.alerts.explanation import explain
-from detector.alerts.writer import AlertWriter
+from detector.alerts.build import AlertBuilder
+from detector.alerts.content import Content
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision, IncidentRule
@@ -163,23 +163,25 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
     matrix, scores = learnt.matrix[weighed], learnt.judged.scores.overall[weighed]
     book = IncidentBook()
     book.hear(frame["ts"].to_numpy(), partitions)
-    written = AlertWriter().write(raw, flows, matrix, scores, decision, explain(model, matrix, decision), model, book)
+    alerts = AlertBuilder().build(raw, flows, matrix, scores, decision, model)
+    names = [book.put(alert, row)["id"] for alert, row in zip(alerts, decision.rows.tolist(), strict=True)]
     book.close_all()
     latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(book.take()))}
-    alerts = [each["unmapped"]["oddflow"] for each in _documents(written)]
-    return _sorted(_found(latest, alerts, decision))
+    return _sorted(_found(latest, alerts, names, decision))
 
 
 def _documents(records: list[Any]) -> list[dict[str, Any]]:
     return [json.loads(record.value) for record in records]
 
 
-def _found(latest: dict[str, dict[str, Any]], alerts: list[dict[str, Any]], decision: Decision) -> list[Found]:
-    """Each incident with its alerts: those of one that was merged into another are the other's."""
+def _found(
+    latest: dict[str, dict[str, Any]], alerts: list[Content], names: list[str], decision: Decision
+) -> list[Found]:
+    """Each incident with its alerts, by the ``names`` of theirs: those of one that was merged are the other's."""
     into = {name: each["unmapped"]["oddflow"].get("merged_into") for name, each in latest.items()}
     places: dict[str, list[int]] = {}
-    for place, alert in enumerate(alerts):
-        name = alert["incident"]["id"]
+    for place, first in enumerate(names):
+        name = first
         while into[name]:
             name = into[name]
         places.setdefault(name, []).append(place)
@@ -192,7 +194,7 @@ def _found(latest: dict[str, dict[str, Any]], alerts: list[dict[str, Any]], deci
                 document=latest[name],
                 rows=decision.rows[of],
                 per_day=float(rates[oddest]),
-                why=alerts[oddest]["why"],
+                why=alerts[oddest].why,
             )
         )
     return found
