@@ -159,6 +159,8 @@ def _content(document: Mapping[str, Any], first_contact: int | None) -> Content:
         start_ms=document["start_time"],
         end_ms=document["end_time"],
         severity=int(Severity(document["severity_id"])),
+        risk=ours["risk"],
+        severity_why=ours["severity_why"],
         score=ours["score"],
         p_value=ours["p_value"],
         threshold=ours["threshold"],

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from detector.alerts.content import Content
 from detector.alerts.explanation import Explanations, explain, explained, readable
 from detector.alerts.identity import record_ids
-from detector.alerts.rarity import Rarity
+from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.wording import Told, View, Weighed, tell
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import VIEWS
 from detector.decisions.decide import Decision
+from detector.decisions.severity import severity_of
 from detector.net.community_id import community_id, protocol_number
 from detector.net.directions import directions_of
 from detector.records.flow import COLUMNS, DIRECTIONS, FlowBatch
@@ -124,7 +125,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         [DIRECTIONS[place] for place in directions_of(told, model.extractor.inside).tolist()],
         scores[rows].tolist(),
         decision.p_values.tolist(),
-        decision.severity.tolist(),
+        decision.risks.tolist(),
         decision.thresholds.tolist(),
         features,
         values,
@@ -162,7 +163,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     direction: str,
     score: float,
     p_value: float,
-    severity: int,
+    risk: int,
     threshold: float,
     features: list[dict[str, Any]],
     vector: list[float],
@@ -189,7 +190,9 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         time_ms=timestamp_ms if timestamp_ms >= 0 else start_ms,
         start_ms=start_ms,
         end_ms=_milliseconds(flow["ts"] + max(flow.get("duration_s", 0.0), 0.0)),
-        severity=severity,
+        severity=severity_of(risk),
+        risk=risk,
+        severity_why=told_rarity(rarity, view.name).text,
         score=score,
         p_value=p_value,
         threshold=threshold,

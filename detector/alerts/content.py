@@ -20,6 +20,11 @@ class Content:
     start_ms: int
     end_ms: int
     severity: int
+    """The band that ``risk`` is in: see :mod:`detector.decisions.severity`."""
+    risk: int
+    """0 to 100."""
+    severity_why: str
+    """What makes it so severe, in a few words for people."""
     score: float
     p_value: float
     threshold: float
@@ -60,6 +65,8 @@ class Content:
             "p_value": self.p_value,
             "threshold": self.threshold,
             "why": self.why,
+            "risk": self.risk,
+            "severity_why": self.severity_why,
             "facts": self.facts,
             "model": self.model,
             "position": self.position,

@@ -5,15 +5,16 @@
 flows or in alerts per hour, or the model has no calibration of incidents since its flows had no times, they are the
 rows whose score reaches the calibration's threshold for it.
 
-**Severity** tells how far below the budget the row's p-value lies: *low* anywhere below it, *medium* below a tenth of
-it, *high* below a hundredth, *critical* below a thousandth. Held-out rows can tell no p-value below one in their
-number; beyond the highest of them it is continued by their tail (:mod:`detector.models.surprise`), as far as they are
-enough to support it. That serves severity alone: the p-value that an alert states is never a continued one. Likewise
-the false incidents per day that an alert tells are never fewer than the calibration supports, nor its severity higher.
+**Rarity** is how far below the budget the row's p-value lies, in powers of ten; risk, and with it severity, begins
+there (:mod:`detector.decisions.severity`). Held-out rows can tell no p-value below one in their number; beyond the
+highest of them it is continued by their tail (:mod:`detector.models.surprise`), as far as they are enough to support
+it. That serves risk alone: the p-value that an alert states is never a continued one. Likewise the false incidents per
+day that an alert tells are never fewer than the calibration supports, nor its rarity higher.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.budget import IncidentCalibration
-from detector.decisions.severity import Severity, severity
+from detector.decisions.severity import Severity, decades_beyond, rarity_risks, severity_of
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail, score_at
 from detector.net.directions import directions_of
@@ -70,8 +71,8 @@ class Decision:
 
     rows: NDArray[np.intp]
     p_values: NDArray[np.float64]
-    severity: NDArray[np.int64]
-    """Values of :class:`Severity`."""
+    decades: NDArray[np.float64]
+    """By how many powers of ten each is rarer than the budget asks, as far as the calibration supports it."""
     thresholds: NDArray[np.float64]
     """The score from which each is an alert by itself; a flow to a known target may score more, and yet be none."""
     assessment: Assessment | None = None
@@ -81,7 +82,12 @@ class Decision:
     views: NDArray[np.intp] | None = None
     """The place in WAYS of that by which each row is oddest, likewise."""
     shares: NDArray[np.float64] | None = None
-    """Of usual flows, that are as odd: by which severity was graded, where the budget is one of flows."""
+    """Of usual flows, that are as odd: by which rarity was graded, where the budget is one of flows."""
+
+    @property
+    def risks(self) -> NDArray[np.int64]:
+        """The risk that their rarity alone makes, 0 to 100."""
+        return rarity_risks(self.decades)
 
     @property
     def by_evidence(self) -> NDArray[np.bool_]:
@@ -90,8 +96,8 @@ class Decision:
 
     def severities(self) -> dict[str, int]:
         """How many alerts of each severity; those that did not occur are left out."""
-        values, counts = np.unique(self.severity, return_counts=True)
-        return {Severity(value).word: count for value, count in zip(values.tolist(), counts.tolist(), strict=True)}
+        counts = Counter(severity_of(risk) for risk in self.risks.tolist())
+        return {severity.word: counts[severity] for severity in Severity if counts[severity]}
 
 
 def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget) -> Decision:
@@ -99,12 +105,12 @@ def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget
     threshold = budget.threshold(calibration)
     rows = np.flatnonzero(scores >= threshold)
     if not len(rows):
-        return Decision(rows, np.empty(0), np.empty(0, dtype=np.int64), np.empty(0))
+        return Decision(rows, np.empty(0), np.empty(0), np.empty(0))
     chosen = scores[rows]
     p_values = calibration.p_values(chosen)
     shares = continued(chosen, p_values, calibration)
     return Decision(
-        rows, p_values, severity(shares, budget.share(calibration)), np.full(len(rows), threshold), shares=shares
+        rows, p_values, decades_beyond(shares, budget.share(calibration)), np.full(len(rows), threshold), shares=shares
     )
 
 
@@ -142,11 +148,10 @@ class IncidentRule:
         raised = np.flatnonzero(rates <= self.per_day)
         rows, rates, directions, few = likely[raised], rates[raised], directions[raised], few.take(raised)
         rates = np.maximum(rates, min(self.incidents.least_told, self.per_day))
-        steps = np.clip(np.floor(np.log10(self.per_day / rates)), 0, Severity.CRITICAL - Severity.LOW)
         return Decision(
             rows,
             self.calibration.p_values(scores[rows]),
-            Severity.LOW + steps.astype(np.int64),
+            decades_beyond(rates, self.per_day),
             self.scores[directions],
             few,
             rates,

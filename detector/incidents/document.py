@@ -197,6 +197,8 @@ def ours(change: Change) -> dict[str, Any]:
         },
         "first_seen": incident.first_seen,
         "last_seen": incident.last_seen,
+        "risk": incident.risk,
+        "severity_why": incident.severity_why,
         "peak_score": incident.peak_score,
         "lowest_p_value": incident.lowest_p,
         "sources": _most(incident.sources),

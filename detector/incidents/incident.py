@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import msgspec
 
 from detector.alerts.content import Content
+from detector.decisions.severity import MOST_RISK
 from detector.net.states import FAILED_STATES
 
 MAX_DISTINCT = 1_000
@@ -54,6 +55,7 @@ Sentence = Annotated[str, msgspec.Meta(max_length=8_192)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_BYTES)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Level = Annotated[int, msgspec.Meta(ge=2, le=5)]
+Risk = Annotated[int, msgspec.Meta(ge=0, le=MOST_RISK)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Figure = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
 Length = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
@@ -118,6 +120,10 @@ class Incident(msgspec.Struct, kw_only=True):
     peak_score: Figure = 0.0
     lowest_p: Share = 1.0
     severity: Level = 0
+    """The band that ``risk`` is in."""
+    risk: Risk = 0
+    severity_why: Sentence = ""
+    """What makes it so severe, in a few words for people."""
     sources: Counts = {}
     destinations: Counts = {}
     ports: Annotated[dict[Port, Count], msgspec.Meta(max_length=MAX_DISTINCT)] = {}
@@ -255,7 +261,8 @@ def add(incident: Incident, alert: Content, span: Span) -> None:
     incident.count += 1
     incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
-    incident.severity = max(incident.severity, alert.severity)
+    if alert.severity > incident.severity or alert.risk > incident.risk:
+        incident.severity, incident.risk, incident.severity_why = alert.severity, alert.risk, alert.severity_why
     incident.dns += flow.get("service") == "dns"
     incident.src_bytes = _sum(incident.src_bytes, max(flow.get("src_bytes", 0), 0))
     incident.dst_bytes = _sum(incident.dst_bytes, max(flow.get("dst_bytes", 0), 0))
@@ -294,7 +301,8 @@ def absorb(incident: Incident, part: Incident) -> None:
     incident.count += part.count
     incident.peak_score = max(incident.peak_score, part.peak_score)
     incident.lowest_p = min(incident.lowest_p, part.lowest_p)
-    incident.severity = max(incident.severity, part.severity)
+    if part.risk > incident.risk:
+        incident.severity, incident.risk, incident.severity_why = part.severity, part.risk, part.severity_why
     for name in ("unanswered", "off_port", "dns", "first_contacts", "contacts_known"):
         setattr(incident, name, getattr(incident, name) + getattr(part, name))
     incident.src_bytes = _sum(incident.src_bytes, part.src_bytes)

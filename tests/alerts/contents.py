@@ -8,6 +8,7 @@ import numpy as np
 
 from detector.alerts.content import Content
 from detector.alerts.identity import record_ids
+from detector.decisions.severity import BANDS, Severity
 from tests.features.flows import ONE
 
 
@@ -29,6 +30,8 @@ def alert(
         start_ms=round(whole["ts"] * 1000),
         end_ms=round(whole["ts"] * 1000),
         severity=severity,
+        risk=list(BANDS.values())[severity - Severity.LOW],
+        severity_why="rare",
         score=score,
         p_value=0.0005,
         threshold=0.6,

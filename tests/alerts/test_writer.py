@@ -28,7 +28,7 @@ from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
 from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.decide import Budget, Decision, continued, decide
-from detector.decisions.severity import Severity, severity
+from detector.decisions.severity import Severity, decades_beyond, rarity_risks, severity_of
 from detector.errors import ConfigurationError
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
@@ -273,11 +273,13 @@ def test_severity_is_by_the_rarity_that_is_told(share: float) -> None:
     budget = Budget(share)
     calibration = loaded().calibration
     shares = continued(batch.scores, calibration.p_values(batch.scores), calibration)
-    for grade, told in zip(severity(shares, budget.share(calibration)).tolist(), shares.tolist(), strict=True):
+    risks = rarity_risks(decades_beyond(shares, budget.share(calibration)))
+    for grade, told in zip(map(severity_of, risks.tolist()), shares.tolist(), strict=True):
         lowest = budget.share(calibration) * 10.0 ** -(grade - Severity.LOW)
         assert grade == Severity.LOW or told <= lowest * (1 + 1e-9)
     decided = [document["severity_id"] for document in written(flows(*ODD))]
-    assert decided == severity(shares, Budget(0.3).share(calibration)).tolist()
+    risks = rarity_risks(decades_beyond(shares, Budget(0.3).share(calibration)))
+    assert decided == [severity_of(risk) for risk in risks.tolist()]
 
 
 def test_ocsf_says_where_the_flow_went() -> None:

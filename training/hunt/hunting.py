@@ -142,7 +142,7 @@ def only(decision: Decision, kept: NDArray[np.bool_]) -> Decision:
     return Decision(
         decision.rows[kept],
         decision.p_values[kept],
-        decision.severity[kept],
+        decision.decades[kept],
         decision.thresholds[kept],
         None if decision.assessment is None else decision.assessment.take(np.flatnonzero(kept)),
         None if decision.rates is None else decision.rates[kept],
