@@ -30,9 +30,7 @@ import numpy as np
 import polars as pl
 
 from bench.quality_sets import read_zeek
-from detector.alerts.build import FIRST_CONTACT
-from detector.alerts.content import Content
-from detector.decisions.severity import Severity
+from detector.alerts.raised import FIRST_CONTACT, RAISED_COLUMNS, Origin, Raised
 from detector.incidents.book import Change, IncidentBook
 from detector.incidents.kinds import KINDS
 from detector.incidents.words import message
@@ -116,7 +114,7 @@ def captured(path: Path, folder: Path, kind: str) -> Day:
         run("train", *given, "--train-on", "normal", "--kind", kind)
         detect(str(path), registry, folder)
     attacks = read_zeek(path).filter(pl.col(LABEL) != BENIGN).select("uid", LABEL)
-    return joined(contents(folder), dict(attacks.iter_rows()))
+    return joined(raised(folder), dict(attacks.iter_rows()))
 
 
 def told_of(day: Day) -> dict[str, dict[str, int]]:
@@ -142,48 +140,44 @@ def attack_ids(folder: Path, seed: int, hosts: int) -> dict[str, str]:
     return dict(pl.read_parquet(kept).iter_rows())
 
 
-def contents(folder: Path) -> list[Content]:
-    """The alerts of a folder, as far as incidents look at them."""
+def raised(folder: Path) -> list[Raised]:
+    """The alerts of a folder, as incidents take them."""
     settings = load_settings(None, {"model.registry": str(folder / "registry")}, {})
     names = load_model(settings).extractor.spec.names
-    place = names.index(FIRST_CONTACT) if FIRST_CONTACT in names else None
-    return [_content(json.loads(line), place) for line in (folder / "alerts.jsonl").read_bytes().splitlines()]
+    first = names.index(FIRST_CONTACT) if FIRST_CONTACT in names else None
+    documents = [json.loads(line) for line in (folder / "alerts.jsonl").read_bytes().splitlines()]
+    positions = [document["unmapped"]["oddflow"]["position"] for document in documents]
+    version = documents[0]["unmapped"]["oddflow"]["model"]["version"] if documents else ""
+    origin = Origin(
+        "",
+        [each["offset"] for each in positions],
+        [each.get("part", -1) for each in positions],
+        version,
+        lambda place: str(documents[place]["unmapped"]["oddflow"]["severity_why"]),
+    )
+    return [_raised(document, place, origin, first) for place, document in enumerate(documents)]
 
 
-def _content(document: Mapping[str, Any], first_contact: int | None) -> Content:
+def _raised(document: Mapping[str, Any], place: int, origin: Origin, first_contact: int | None) -> Raised:
     ours, connection = document["unmapped"]["oddflow"], document["evidences"][0]["connection_info"]
-    direction = "internal" if connection["direction"] == "Lateral" else connection["direction"].lower()
-    return Content(
-        id=ours["id"],
-        time_ms=document["time"],
-        start_ms=document["start_time"],
-        end_ms=document["end_time"],
-        severity=int(Severity(document["severity_id"])),
-        risk=ours["risk"],
-        severity_why=ours["severity_why"],
+    return Raised(
+        **{name: ours["flow"].get(name) for name in RAISED_COLUMNS},
+        direction="internal" if connection["direction"] == "Lateral" else connection["direction"].lower(),
+        first_contact=None if first_contact is None else bool(ours["vector"][first_contact]),
         score=ours["score"],
         p_value=ours["p_value"],
-        threshold=ours["threshold"],
-        why=ours["why"],
-        title=document["finding_info"]["title"],
-        flow=ours["flow"],
-        direction=direction,
-        ip_version=4,
-        protocol=None,
-        community_id=None,
-        features=ours["features"],
-        vector=ours["vector"],
-        explanation=ours["explanation"],
-        model=ours["model"],
-        position=ours["position"],
-        first_contact=None if first_contact is None else bool(ours["vector"][first_contact]),
+        severity=document["severity_id"],
+        risk=ours["risk"],
+        partition=ours["position"]["partition"],
+        place=place,
+        origin=origin,
     )
 
 
-def joined(alerts: Sequence[Content], attacks: Mapping[str, str]) -> Day:
+def joined(alerts: Sequence[Raised], attacks: Mapping[str, str]) -> Day:
     """Put a day's alerts together, by the time of their flows."""
     book, day = IncidentBook(), Day()
-    put = [(book.put(alert)["id"], attacks.get(alert.flow.get("uid", ""))) for alert in alerts]
+    put = [(book.put(alert).id, attacks.get(alert.uid or "")) for alert in alerts]
     book.close_all()
     for change in book.take():
         day.last[change.incident.id] = change
@@ -275,7 +269,7 @@ def main() -> None:
             folder = root / str(seed)
             simulated(folder, seed, asked.hosts, asked.kind)
             attacks = attack_ids(folder, seed, asked.hosts)
-            day = joined(contents(folder), attacks)
+            day = joined(raised(folder), attacks)
             days.append((day, sorted(set(attacks.values()))))
             if asked.list:
                 listed(seed, day)

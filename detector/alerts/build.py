@@ -7,7 +7,7 @@ after a crash tells the same again. Pure; called for the few alerted rows of a b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,6 @@ FLOW_COLUMNS = [column.name for column in COLUMNS]
 
 LATEST_MS = 253402300799999
 """The end of the year 9999: times beyond are cut off, since few readers can hold them."""
-
-FIRST_CONTACT = "pair_first"
-"""The feature that tells whether two addresses meet for the first time."""
 
 
 class AlertBuilder:
@@ -136,7 +133,6 @@ def build_alerts(  # noqa: PLR0917 - as above
         _views(decision),
         _rarities(decision, model),
         range(len(rows)),
-        _first_contacts(names, values),
         strict=True,
     )
     return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes) for each in columns]
@@ -174,7 +170,6 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     view: View,
     rarity: Rarity,
     row: int,
-    first_contact: bool | None,
     *,
     say: Callable[[int, dict[str, Any], View, Rarity], Told],
     model: dict[str, str],
@@ -208,7 +203,6 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         explanation={"quantity": quantity, "base": base, "output": output},
         model=model,
         position=position,
-        first_contact=first_contact,
         suspicion=suspicion,
         facts=told.facts,
         cut=cut,
@@ -222,14 +216,6 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     names = (*VIEWS, "false_incidents_per_day")
     values = np.stack([*decision.assessment.values(), decision.rates], axis=1).tolist()
     return [dict(zip(names, each, strict=True)) for each in values]
-
-
-def _first_contacts(names: Sequence[str], vectors: list[list[float]]) -> list[bool | None]:
-    """Whether each alert's flow is the first of its pair, where a feature tells."""
-    if FIRST_CONTACT not in names:
-        return [None] * len(vectors)
-    place = names.index(FIRST_CONTACT)
-    return [bool(vector[place]) for vector in vectors]
 
 
 def _views(decision: Decision) -> list[View]:
@@ -248,6 +234,12 @@ def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
     shares = decision.p_values if decision.shares is None else decision.shares
     told = zip(shares.tolist(), (shares >= decision.p_values).tolist(), strict=True)
     return [Rarity(share=share, counted=counted) for share, counted in told]
+
+
+def why_severe(decision: Decision, place: int, model: LoadedModel) -> str:
+    """What makes one of the alerts so severe, in a few words."""
+    one = decision.take(np.array([place]))
+    return told_rarity(_rarities(one, model)[0], _views(one)[0].name).text
 
 
 def _is_told(value: object) -> bool:

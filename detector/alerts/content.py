@@ -44,8 +44,6 @@ class Content:
     explanation: dict[str, Any]
     model: dict[str, str]
     position: dict[str, Any]
-    first_contact: bool | None = None
-    """Whether the flow is the first between its two addresses; None where the model has no such feature."""
     suspicion: dict[str, float] | None = None
     """Surprise, evidence and rate, where false incidents are what the budget counts."""
     incident: dict[str, Any] | None = None

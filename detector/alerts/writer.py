@@ -35,15 +35,13 @@ class AlertWriter:
         self._lay_out = SHAPES[shape]
         self._repeat = repeat
 
+    def tells(self, count: int) -> bool:
+        """Whether the alert that makes ``count`` of its incident's is written: the 1st, 2nd, 4th, 8th …, or any."""
+        return self._repeat == "all" or count.bit_count() == 1
+
     def write(self, alerts: Iterable[Content]) -> list[OutRecord]:
-        """Write alerts, each after it was put into its incident, keyed by source address."""
+        """Write alerts, keyed by source address."""
         return [
             OutRecord(printable_json(_encoder.encode(self._lay_out(alert))), key=alert.flow["src_ip"].encode())
             for alert in alerts
-            if self._repeat == "all" or is_told(alert)
         ]
-
-
-def is_told(alert: Content) -> bool:
-    """Whether an alert is the 1st, 2nd, 4th, 8th … of its incident, or of none."""
-    return alert.incident is None or alert.incident["alerts"].bit_count() == 1

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -88,6 +88,19 @@ class Decision:
     def risks(self) -> NDArray[np.int64]:
         """The risk that their rarity alone makes, 0 to 100."""
         return rarity_risks(self.decades)
+
+    def take(self, places: NDArray[np.intp]) -> Self:
+        """Only the alerts at these places."""
+        return replace(
+            self,
+            rows=self.rows[places],
+            **{
+                name: values[places]
+                for name in ("p_values", "decades", "thresholds", "rates", "views", "shares")
+                if (values := getattr(self, name)) is not None
+            },
+            assessment=None if self.assessment is None else self.assessment.take(places),
+        )
 
     @property
     def by_evidence(self) -> NDArray[np.bool_]:

@@ -38,7 +38,10 @@ _STEPS = (10.0, *list(BANDS.values())[1:], MOST_RISK)
 
 def severity_of(risk: int) -> Severity:
     """The band that a risk is in."""
-    return max(each for each, least in BANDS.items() if risk >= least)
+    return _BAND_OF[risk]
+
+
+_BAND_OF = tuple(max(each for each, least in BANDS.items() if risk >= least) for risk in range(MOST_RISK + 1))
 
 
 def rarity_risks(decades: NDArray[np.float64]) -> NDArray[np.int64]:

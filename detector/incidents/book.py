@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -22,9 +22,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.alerts.content import Content
+from detector.alerts.raised import Raised
 from detector.errors import InputError
-from detector.incidents.incident import Count, Focus, Incident, Name, Span, absorb, add
+from detector.incidents.incident import Count, Focus, Incident, Name, Span, Strong, absorb, add
 from detector.incidents.joining import (
     Key,
     destination_of,
@@ -92,6 +92,10 @@ class IncidentBook:
         self._due: dict[int, float] = {}
         """By partition: until then none of its incidents is over."""
         self._ended: Counter[str] = Counter()
+        self._unexplained: dict[str, tuple[Strong, int]] = {}
+        """By alert: those that were among the strongest of an incident since :meth:`explain`, with their places."""
+        self._touched: dict[str, Incident] = {}
+        """Incidents whose strongest alerts are others since then."""
 
     @property
     def open(self) -> int:
@@ -104,36 +108,45 @@ class IncidentBook:
         numbers, from_end = np.unique(partitions[::-1], return_index=True)
         self._lasts = dict(zip(numbers.tolist(), (len(ts) - 1 - from_end).tolist(), strict=True))
 
-    def put(self, alert: Content, row: int | None = None) -> dict[str, Any]:
-        """Add an alert to its incident, or begin one; give what the alert tells of it.
+    def put(self, alert: Raised, row: int | None = None) -> Incident:
+        """Add an alert to its incident, or begin one; give it as it is now.
 
         ``row`` is that of its flow among those heard; None: its own time counts, and no time passes. Call it in record
-        order; what is to be told waits for :meth:`take`.
+        order; what is to be told waits for :meth:`take`, and who is among the strongest for :meth:`explain`.
         """
-        partition = alert.position["partition"]
-        place = self._places.setdefault(partition, _OpenIncidents())
+        partition = alert.partition
+        place = self._places.get(partition)
+        if place is None:
+            place = self._places[partition] = _OpenIncidents()
         counts_as = None
         if row is not None and self._heard is not None:
             self._pass_until(partition, row)
-            counts_as = float(self._heard.counts_as[row])
-        span = Span.of(alert.flow, counts_as)
+            counts_as = self._heard.counts_as.item(row)
+        span = Span.of(alert, counts_as)
         incident = self._matching(partition, alert, span) or self._merged(partition, alert, span)
         if incident is None:
             incident = self._begin(partition, alert, span)
         else:
             place.incidents[incident.id] = place.incidents.pop(incident.id)  # the latest is the last
-        add(incident, alert, span)
+        if (strong := add(incident, alert, span)) is not None:
+            self._unexplained[strong.alert] = strong, alert.place
+            self._touched[incident.id] = incident
         self._due[partition] = min(self._due.get(partition, -math.inf), incident.last_seen + 2 * self._gap_s)
-        kind = kind_of(incident)
         if _is_due(incident):
-            self._tell("open" if incident.revision == 0 else "update", incident, kind)
-        return {
-            "id": incident.id,
-            "alerts": incident.count,
-            "kind": kind.name,
-            "first_seen": incident.first_seen,
-            "first": incident.count == 1,
-        }
+            self._tell("open" if incident.revision == 0 else "update", incident, kind_of(incident))
+        return incident
+
+    def unexplained(self) -> list[int]:
+        """The places in their batch of alerts that an incident shows, or may show later, ascending."""
+        shown = (*(change.incident for change in self._changes), *self._touched.values())
+        strongest = {strong.alert for incident in shown for strong in incident.strongest}
+        return sorted(place for alert, (_, place) in self._unexplained.items() if alert in strongest)
+
+    def explain(self, why: Mapping[str, str]) -> None:
+        """Say, by alert, why those of a batch are alerts that are among the strongest of their incidents."""
+        for alert, (strong, _) in self._unexplained.items():
+            strong.why = why.get(alert, "")
+        self._unexplained, self._touched = {}, {}
 
     def pass_time(self) -> None:
         """Close the incidents that are over once all that was heard has been put."""
@@ -145,7 +158,7 @@ class IncidentBook:
         place = self._places.get(partition)
         if place is None or self._heard is None:
             return
-        now, moves = float(self._heard.now[row]), float(self._heard.moves[row])
+        now, moves = self._heard.now.item(row), self._heard.moves.item(row)
         moved = moves != self._moves.get(partition, 0.0)
         self._moves[partition] = moves
         if not moved and now <= self._due.get(partition, -math.inf):
@@ -219,30 +232,31 @@ class IncidentBook:
 
     def _near(self, partition: int, key: Key, span: Span) -> list[Incident]:
         """The open incidents of a key that a flow is near in time to, the latest begun first."""
-        incidents = self._places[partition].incidents
-        of_key = [incidents[each] for each in self._index.get(partition, {}).get(key, ())]
-        near = [each for each in of_key if each.first_seen - self._gap_s <= span.start <= each.last_seen + self._gap_s]
-        return sorted(near, key=lambda each: -each.number)
+        of_key = self._index.get(partition, {}).get(key)
+        if of_key is None:
+            return []
+        incidents, gap_s, start = self._places[partition].incidents, self._gap_s, span.start
+        found = [incidents[each] for each in of_key]
+        near = [each for each in found if each.first_seen - gap_s <= start <= each.last_seen + gap_s]
+        return near if len(near) < 2 else sorted(near, key=lambda each: -each.number)
 
-    def _matching(self, partition: int, alert: Content, span: Span) -> Incident | None:
+    def _matching(self, partition: int, alert: Raised, span: Span) -> Incident | None:
         """The open incident that the alert belongs to: of its pair, of its source, of its destination and port."""
-        flow = alert.flow
-        of_source = self._near(partition, source_of(flow), span)
-        found = (
-            *self._near(partition, pair_of(flow), span),
-            *(each for each in of_source if goes_on(each, flow)),
-            *(each for each in of_source if flow["dst_ip"] in each.destinations),
-            *self._near(partition, destination_of(flow), span),
-        )
-        return found[0] if found else None
+        return next(self._candidates(partition, alert, span), None)
 
-    def _merged(self, partition: int, alert: Content, span: Span) -> Incident | None:
+    def _candidates(self, partition: int, alert: Raised, span: Span) -> Iterator[Incident]:
+        yield from self._near(partition, pair_of(alert), span)
+        of_source = self._near(partition, source_of(alert), span)
+        yield from (each for each in of_source if goes_on(each, alert))
+        yield from (each for each in of_source if alert.dst_ip in each.destinations)
+        yield from self._near(partition, destination_of(alert), span)
+
+    def _merged(self, partition: int, alert: Raised, span: Span) -> Incident | None:
         """The incident that the alert makes of several pairs': that which began first takes the others in."""
-        flow = alert.flow
         of_source, of_destination = (
-            self._near(partition, key, span) for key in (pairs_of_source(flow), pairs_of_destination(flow))
+            self._near(partition, key, span) for key in (pairs_of_source(alert), pairs_of_destination(alert))
         )
-        found = merging(of_source, of_destination, flow)
+        found = merging(of_source, of_destination, alert)
         if found is None:
             return None
         focus, pairs = found
@@ -253,6 +267,7 @@ class IncidentBook:
             other.merged_into = first.id
             self._end(partition, other)
             self._tell("close", other, kind_of(other))
+        self._touched[first.id] = first
         return first
 
     def _refocus(self, partition: int, incident: Incident, focus: Focus) -> None:
@@ -260,8 +275,8 @@ class IncidentBook:
         incident.focus = focus
         self._enter(partition, incident)
 
-    def _begin(self, partition: int, alert: Content, span: Span) -> Incident:
-        flow, place = alert.flow, self._places[partition]
+    def _begin(self, partition: int, alert: Raised, span: Span) -> Incident:
+        place = self._places[partition]
         incidents = place.incidents
         incident_id = str(uuid5(NAMESPACE, alert.id))
         if incident_id in incidents:  # the record came again
@@ -272,9 +287,9 @@ class IncidentBook:
             id=incident_id,
             number=place.begun,
             focus="both",
-            src_ip=flow["src_ip"],
-            dst_ip=flow["dst_ip"],
-            dst_port=flow.get("dst_port"),
+            src_ip=alert.src_ip,
+            dst_ip=alert.dst_ip,
+            dst_port=alert.dst_port,
             first_seen=span.start,
             last_seen=span.start,
         )
@@ -311,6 +326,17 @@ class IncidentBook:
         incident.told_count, incident.told_at = incident.count, incident.last_seen
         incident.told_severity = incident.severity
         self._changes.append(Change(step, incident.copy(), kind))
+
+
+def membership(incident: Incident) -> dict[str, Any]:
+    """What the alert that was put into an incident last tells of it."""
+    return {
+        "id": incident.id,
+        "alerts": incident.count,
+        "kind": kind_of(incident).name,
+        "first_seen": incident.first_seen,
+        "first": incident.count == 1,
+    }
 
 
 def _off(partition: int, why: str) -> InputError:

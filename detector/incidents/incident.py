@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import msgspec
 
-from detector.alerts.content import Content
+from detector.alerts.raised import Raised
 from detector.decisions.severity import MOST_RISK
 from detector.net.states import FAILED_STATES
 
@@ -63,7 +63,7 @@ Counts = Annotated[dict[Name, Count], msgspec.Meta(max_length=MAX_DISTINCT)]
 """Alerts by what they have. Bounds are held against what is read back: anyone may write where state is kept."""
 
 
-class Strong(msgspec.Struct, kw_only=True, frozen=True):
+class Strong(msgspec.Struct, kw_only=True):
     """One of the strongest alerts."""
 
     alert: Name
@@ -74,6 +74,7 @@ class Strong(msgspec.Struct, kw_only=True, frozen=True):
     dst_port: Port | None
     proto: Name
     why: Sentence
+    """Empty until it is explained: see :meth:`detector.incidents.book.IncidentBook.explain`."""
 
 
 class FlowPlace(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -94,10 +95,10 @@ class Span(NamedTuple):
     end: float
 
     @classmethod
-    def of(cls, flow: Mapping[str, Any], counts_as: float | None) -> Self:
+    def of(cls, flow: Raised, counts_as: float | None) -> Self:
         """As it says, unless its start counts as another: how long it lasted is no more to be believed then."""
-        if counts_as is None or counts_as == flow["ts"]:
-            return cls(flow["ts"], flow["ts"] + max(flow.get("duration_s", 0.0), 0.0))
+        if counts_as is None or counts_as == flow.ts:
+            return cls(flow.ts, flow.ts + max(flow.duration_s or 0.0, 0.0))
         return cls(counts_as, counts_as)
 
 
@@ -153,8 +154,6 @@ class Incident(msgspec.Struct, kw_only=True):
     told_count: Count = 0
     told_at: Figure = 0.0
     told_severity: Count = 0
-    alerts_told: Count = 0
-    """How many alerts there were when one of them was last told by itself."""
     revision: Count = 0
     """How often it was told."""
     merged_into: Name = ""
@@ -234,25 +233,24 @@ def is_shared(address: str) -> bool:
     return parsed.is_multicast or (parsed.version == 4 and parsed.packed[-1] == 255)
 
 
-def is_unanswered(flow: Mapping[str, Any]) -> bool:
+def is_unanswered(flow: Raised) -> bool:
     """Whether a flow got no answer or was never established; to many at once none is expected."""
-    if is_shared(flow["dst_ip"]):
+    if is_shared(flow.dst_ip):
         return False
-    if "state" in flow:
-        return flow["state"] in FAILED_STATES
-    back: int | None = flow.get("dst_packets", flow.get("dst_bytes"))
-    return back == 0
+    if flow.state is not None:
+        return flow.state in FAILED_STATES
+    return (flow.dst_bytes if flow.dst_packets is None else flow.dst_packets) == 0
 
 
-def target(flow: Mapping[str, Any]) -> str:
+def target(flow: Raised) -> str:
     """Such as ``10.0.0.1 port 443/tcp``."""
-    port = f" port {flow['dst_port']}/{flow['proto']}" if "dst_port" in flow else f" ({flow['proto']})"
-    return str(flow["dst_ip"]) + port
+    port = f" ({flow.proto})" if flow.dst_port is None else f" port {flow.dst_port}/{flow.proto}"
+    return flow.dst_ip + port
 
 
-def add(incident: Incident, alert: Content, span: Span) -> None:
-    """Add an alert, whose flow counts as having been at ``span``."""
-    flow, start = alert.flow, span.start
+def add(incident: Incident, alert: Raised, span: Span) -> Strong | None:
+    """Add an alert, whose flow counts as having been at ``span``; give what is to be explained, if it is of the few."""
+    start, port = span.start, alert.dst_port
     if incident.count and start >= incident.latest_start and len(incident.gaps) < GAPS:
         incident.gaps.append(start - incident.latest_start)
     incident.latest_start = max(incident.latest_start, start)
@@ -263,31 +261,32 @@ def add(incident: Incident, alert: Content, span: Span) -> None:
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
     if alert.severity > incident.severity or alert.risk > incident.risk:
         incident.severity, incident.risk, incident.severity_why = alert.severity, alert.risk, alert.severity_why
-    incident.dns += flow.get("service") == "dns"
-    incident.src_bytes = _sum(incident.src_bytes, max(flow.get("src_bytes", 0), 0))
-    incident.dst_bytes = _sum(incident.dst_bytes, max(flow.get("dst_bytes", 0), 0))
+    incident.dns += alert.service == "dns"
+    incident.src_bytes = _sum(incident.src_bytes, max(alert.src_bytes or 0, 0))
+    incident.dst_bytes = _sum(incident.dst_bytes, max(alert.dst_bytes or 0, 0))
     if alert.first_contact is not None:
         incident.contacts_known += 1
         incident.first_contacts += alert.first_contact
-    _tally(incident.sources, flow["src_ip"])
-    _tally(incident.destinations, flow["dst_ip"])
+    _tally(incident.sources, alert.src_ip)
+    _tally(incident.destinations, alert.dst_ip)
     _tally(incident.directions, alert.direction)
-    if "dst_port" in flow:
-        _tally(incident.ports, port := flow["dst_port"])
+    if port is not None:
+        _tally(incident.ports, port)
         if incident.main_port is None or incident.ports.get(port, 0) > incident.ports[incident.main_port]:
             incident.main_port = port
-    if is_unanswered(flow):
+    if is_unanswered(alert):
         incident.unanswered += 1
     else:
-        incident.off_port += _is_off_port(flow)
-        _tally(incident.answered, to := target(flow))
-        if (lasted := flow.get("duration_s", 0.0)) > incident.longest_s:
+        incident.off_port += _is_off_port(alert)
+        _tally(incident.answered, to := target(alert))
+        if (lasted := alert.duration_s or 0.0) > incident.longest_s:
             incident.longest_s, incident.longest = lasted, to
-    if len(incident.models) < MODELS and alert.model["version"] not in incident.models:
-        incident.models.append(alert.model["version"])
+    version = alert.origin.model_version
+    if version not in incident.models and len(incident.models) < MODELS:
+        incident.models.append(version)
     if len(incident.flows) < FIRST_FLOWS:
-        incident.flows.append(FlowPlace(alert=alert.id, uid=_short(flow.get("uid")), **alert.position))
-    _rank(incident.strongest, alert)
+        incident.flows.append(FlowPlace(alert=alert.id, uid=_short(alert.uid), **alert.position))
+    return _rank(incident.strongest, alert)
 
 
 def absorb(incident: Incident, part: Incident) -> None:
@@ -334,27 +333,26 @@ def _tally(seen: dict[Any, int], value: Any, count: int = 1) -> None:
         seen[value] = count
 
 
-def _is_off_port(flow: Mapping[str, Any]) -> bool:
-    home = HOME_PORTS.get(flow.get("service", ""))
-    return home is not None and "dst_port" in flow and flow["dst_port"] not in home
+def _is_off_port(flow: Raised) -> bool:
+    home = HOME_PORTS.get(flow.service or "")
+    return home is not None and flow.dst_port is not None and flow.dst_port not in home
 
 
-def _rank(strongest: list[Strong], alert: Content) -> None:
-    """Keep the highest scores, the earlier of two alike."""
+def _rank(strongest: list[Strong], alert: Raised) -> Strong | None:
+    """Keep the highest scores, the earlier of two alike; give what this made, if anything."""
     if len(strongest) >= STRONGEST and alert.score <= strongest[-1].score:
-        return
-    flow = alert.flow
-    strongest.append(
-        Strong(
-            alert=alert.id,
-            score=alert.score,
-            ts=flow["ts"],
-            src_ip=flow["src_ip"],
-            dst_ip=flow["dst_ip"],
-            dst_port=flow.get("dst_port"),
-            proto=flow["proto"],
-            why=alert.why,
-        )
+        return None
+    strong = Strong(
+        alert=alert.id,
+        score=alert.score,
+        ts=alert.ts,
+        src_ip=alert.src_ip,
+        dst_ip=alert.dst_ip,
+        dst_port=alert.dst_port,
+        proto=alert.proto,
+        why="",
     )
+    strongest.append(strong)
     strongest.sort(key=lambda each: -each.score)
     del strongest[STRONGEST:]
+    return strong

@@ -7,14 +7,17 @@ one incident: then these merge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from detector.alerts.raised import Raised
 from detector.incidents.incident import Focus, Incident, is_unanswered
 from detector.incidents.kinds import REMOTE_PORTS, WEB_PORTS
 
 Key = tuple[str | int | None, ...]
 """What open incidents are found by."""
+
+Ends = Raised | Incident
+"""An alert, or the first one of an incident."""
 
 SMALL = 3
 """A pair with more alerts than that is no probe among others: a beacon whose controller is away is not of a sweep."""
@@ -26,44 +29,43 @@ PAIRS = 3
 """So many destinations that do not answer one source, or that it reaches at one port, are one; so many sources too."""
 
 
-def pair_of(flow: Mapping[str, Any]) -> Key:
+def pair_of(ends: Ends) -> Key:
     """Of the incident of a pair."""
-    return "pair", flow["src_ip"], flow["dst_ip"]
+    return "pair", ends.src_ip, ends.dst_ip
 
 
-def source_of(flow: Mapping[str, Any]) -> Key:
+def source_of(ends: Ends) -> Key:
     """Of incidents about a source."""
-    return "source", flow["src_ip"]
+    return "source", ends.src_ip
 
 
-def destination_of(flow: Mapping[str, Any]) -> Key:
+def destination_of(ends: Ends) -> Key:
     """Of incidents about a destination and port."""
-    return "destination", flow["dst_ip"], flow.get("dst_port")
+    return "destination", ends.dst_ip, ends.dst_port
 
 
-def pairs_of_source(flow: Mapping[str, Any]) -> Key:
+def pairs_of_source(ends: Ends) -> Key:
     """Of the pairs of a source that have an incident each."""
-    return "pairs of source", flow["src_ip"]
+    return "pairs of source", ends.src_ip
 
 
-def pairs_of_destination(flow: Mapping[str, Any]) -> Key:
+def pairs_of_destination(ends: Ends) -> Key:
     """Of the pairs of a destination and port that have an incident each."""
-    return "pairs of destination", flow["dst_ip"], flow.get("dst_port")
+    return "pairs of destination", ends.dst_ip, ends.dst_port
 
 
 def keys_of(incident: Incident) -> list[Key]:
     """What an open incident is found by."""
-    first = {"src_ip": incident.src_ip, "dst_ip": incident.dst_ip, "dst_port": incident.dst_port}
     if incident.focus == "source":
-        return [source_of(first)]
+        return [source_of(incident)]
     if incident.focus == "destination":
-        return [destination_of(first)]
-    return [pair_of(first), pairs_of_source(first), pairs_of_destination(first)]
+        return [destination_of(incident)]
+    return [pair_of(incident), pairs_of_source(incident), pairs_of_destination(incident)]
 
 
-def goes_on(incident: Incident, flow: Mapping[str, Any]) -> bool:
+def goes_on(incident: Incident, flow: Raised) -> bool:
     """Whether a flow of the source that an incident is about does the same as its flows do."""
-    port = flow.get("dst_port")
+    port = flow.dst_port
     if is_unanswered(flow):
         return incident.unanswered_share >= 0.5 or port in incident.ports
     if port in REMOTE_PORTS and incident.share_at(REMOTE_PORTS) >= 0.5:
@@ -72,10 +74,10 @@ def goes_on(incident: Incident, flow: Mapping[str, Any]) -> bool:
 
 
 def merging(
-    of_source: Sequence[Incident], of_destination: Sequence[Incident], flow: Mapping[str, Any]
+    of_source: Sequence[Incident], of_destination: Sequence[Incident], flow: Raised
 ) -> tuple[Focus, list[Incident]] | None:
     """The pairs that are one incident with this flow, and what they have in common; None where they are too few."""
-    port, unanswered = flow.get("dst_port"), is_unanswered(flow)
+    port, unanswered = flow.dst_port, is_unanswered(flow)
     remote = [each for each in of_source if port in REMOTE_PORTS and each.share_at(REMOTE_PORTS) >= 0.5]
     probed = [each for each in of_source if unanswered and _is_unanswered(each) and _is_probe(each, port)]
     alike = [each for each in of_source if port not in WEB_PORTS and port == each.main_port]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +29,7 @@ from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.incidents.document import write_incidents
 from detector.incidents.events import BudgetSet, IncidentsTold
+from detector.incidents.put_together import put_together
 from detector.models.single_flows import Scores
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
@@ -86,7 +88,8 @@ class Judge:
         decision = self._decide(raw, flows, scores)
         self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
-        alerts = self._writer.write(self._raised(raw, flows, matrix, scores.overall, decision))
+        told = self._told_alerts(raw, flows, matrix, scores.overall, decision, self._writer.tells)
+        alerts = self._writer.write(told)
         self._tell_of_rejects(flows)
         return BatchResult(
             scored=len(scores.overall),
@@ -107,7 +110,8 @@ class Judge:
         self._swap()
         matrix = self._matrix(raw, flows)
         scores = self.model.score(matrix)
-        self._raised(raw, flows, matrix, scores.overall, self._decision(raw, flows, scores))
+        decision = self._decision(raw, flows, scores)
+        self._told_alerts(raw, flows, matrix, scores.overall, decision, lambda _: False)
         self._tell_begun()
         self.memory.incidents.pass_time()
         self.memory.incidents.take()
@@ -182,21 +186,18 @@ class Judge:
         assessment = assess(flows.frame, self.model.surprises(scores), self.memory.evidence, partitions, keys)
         return self._rule.decide(flows.frame, scores.overall, assessment)
 
-    def _raised(
+    def _told_alerts(  # noqa: PLR0917 - a batch is its arrays, one by one
         self,
         raw: RawBatch,
         flows: FlowBatch,
         matrix: NDArray[np.float32],
         scores: NDArray[np.float64],
         decision: Decision,
+        tells: Callable[[int], bool],
     ) -> list[Content]:
-        """What the few rows that are alerts tell, each put into its incident."""
-        book = self.memory.incidents
-        book.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
-        alerts = self._builder.build(raw, flows, matrix, scores, decision, self.model)
-        for alert, row in zip(alerts, decision.rows.tolist(), strict=True):
-            alert.incident = book.put(alert, row)
-        return alerts
+        """The alerts that are told, after all were put into their incidents."""
+        book, builder = self.memory.incidents, self._builder
+        return put_together(book, raw, flows, matrix, scores, decision, self.model, builder, tells)
 
     def _scores(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> list[OutRecord]:
         """Every flow's score, if they are asked for."""

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -24,7 +24,7 @@ from detector.alerts.explanation import explain, top_features
 from detector.alerts.identity import NAMESPACE, record_ids
 from detector.alerts.score_record import score_records
 from detector.alerts.wording import Told
-from detector.alerts.writer import AlertWriter
+from detector.alerts.writer import AlertWriter, Repeat
 from detector.bundle.files import read_bundle
 from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.decide import Budget, Decision, continued, decide
@@ -32,6 +32,7 @@ from detector.decisions.severity import Severity, decades_beyond, rarity_risks, 
 from detector.errors import ConfigurationError
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
+from detector.incidents.put_together import put_together
 from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, NO_PART, PART, ROW, FlowBatch
 from detector.transport.base import Envelope, OutRecord, RawBatch
@@ -88,12 +89,10 @@ def written(frame: pl.DataFrame, shape: str = "ocsf", **options: Any) -> list[di
     return [json.loads(record.value or b"") for record in records]
 
 
-def put(book: IncidentBook, frame: pl.DataFrame) -> list[Content]:
-    """What the alerts among ``frame`` tell, each put into its incident."""
-    contents = judged(frame).contents()
-    for content in contents:
-        content.incident = book.put(content)
-    return contents
+def put(book: IncidentBook, frame: pl.DataFrame, repeat: Repeat = "all") -> list[Content]:
+    """What the alerts among ``frame`` tell that are told, each put into its incident."""
+    tells = AlertWriter(repeat=repeat).tells
+    return put_together(book, *judged(frame), loaded(), AlertBuilder(), tells)
 
 
 def odd_documents(shape: str = "ocsf") -> list[dict[str, Any]]:
@@ -439,7 +438,20 @@ def test_a_score_record_is_the_same_whatever_is_in_its_batch() -> None:
 
 def test_repetitions_are_thinned() -> None:
     """Of an incident's alerts the 1st, 2nd, 4th, 8th … are written by `doubling`, each by `all`."""
-    contents = put(IncidentBook(), flows(*[{"dst_port": 1_000 + number} | ODD[0] for number in range(20)]))
-    whole = AlertWriter().write(contents)
+    frame = flows(*[{"dst_port": 1_000 + number} | ODD[0] for number in range(20)])
+    whole = AlertWriter().write(put(IncidentBook(), frame))
     assert len(whole) == 20
-    assert AlertWriter(repeat="doubling").write(contents) == [whole[place - 1] for place in (1, 2, 4, 8, 16)]
+    assert AlertWriter().write(put(IncidentBook(), frame, "doubling")) == [whole[at - 1] for at in (1, 2, 4, 8, 16)]
+
+
+def test_thinned_incidents_say_the_same() -> None:
+    """What incidents say is the same whichever alerts are told by themselves; those that they show are explained."""
+    frame = flows(*[{"dst_port": 1_000 + number} | ODD[0] for number in range(20)], *ODD)
+    books = IncidentBook(), IncidentBook()
+    for book, repeat in zip(books, get_args(Repeat), strict=True):
+        put(book, frame, repeat)
+        book.close_all()
+    thin, every = (write_incidents(book.take()) for book in books)
+    assert thin == every
+    strongest = [each for record in thin for each in json.loads(record.value or b"")["finding_info_list"]]
+    assert all(each["desc"].startswith(each["title"].split()[2]) for each in strongest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.alerts.content import Content
+from detector.alerts.raised import Raised
 from detector.errors import ConfigurationError, InputError
 from detector.features.encoders import KNOWN
 from detector.features.extractor import FeatureExtractor
 from detector.features.windows_keys import arrivals_of
-from detector.incidents.book import Change, IncidentBook
+from detector.incidents.book import Change, IncidentBook, membership
 from detector.incidents.document import write_incidents
 from detector.incidents.kinds import KINDS, NAMES
 from tests.alerts.contents import alert
@@ -34,9 +33,9 @@ FAILED = {"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"}
 """Zeek's states of connections that were never established."""
 
 
-def put_all(book: IncidentBook, alerts: Iterable[Content]) -> list[dict[str, Any]]:
+def put_all(book: IncidentBook, alerts: Iterable[Raised]) -> list[dict[str, Any]]:
     """Put alerts in order; give what each is told of its incident."""
-    return [book.put(each) for each in alerts]
+    return [membership(book.put(each)) for each in alerts]
 
 
 def passing(book: IncidentBook, ts: float, partition: int = 0) -> None:
@@ -45,20 +44,17 @@ def passing(book: IncidentBook, ts: float, partition: int = 0) -> None:
     book.pass_time()
 
 
-def scan(count: int, **changes: Any) -> list[Content]:
+def scan(count: int, **changes: Any) -> list[Raised]:
     """One source that knocks at many hosts, a second apart, and gets no answer."""
     unanswered: dict[str, Any] = {"state": "S0", "dst_packets": 0, "dst_bytes": 0, "duration_s": 0.0, "dst_port": 445}
-    return [
-        alert(i, "source_peers_1m", ts=T0 + i, dst_ip=f"10.1.{i // 250}.{i % 250}", **(unanswered | changes))
-        for i in range(count)
-    ]
+    return [alert(i, ts=T0 + i, dst_ip=f"10.1.{i // 250}.{i % 250}", **(unanswered | changes)) for i in range(count)]
 
 
 def test_alerts_of_one_source_are_one_incident() -> None:
     """A scan is one incident with its count, times, peak and strongest flows; each alert carries its id at once."""
     book = IncidentBook()
     alerts = scan(20)
-    alerts[7] = alert(7, "source_peers_1h", ts=T0 + 7, dst_ip="10.1.0.7", state="S0", score=0.9, severity=4)
+    alerts[7] = alert(7, ts=T0 + 7, dst_ip="10.1.0.7", state="S0", score=0.9, severity=4)
     told = put_all(book, alerts)
     assert {each["id"] for each in told} == {told[0]["id"]}
     assert [each["alerts"] for each in told] == list(range(1, 21))
@@ -89,7 +85,7 @@ def test_a_failed_connection_is_one_wherever_it_is_counted(state: str | None) ->
 def test_the_end_closes_what_is_open() -> None:
     """When no more flows come, every incident of several alerts is closed, in every partition, and none is left."""
     book = IncidentBook()
-    put_all(book, [*scan(5), alert(9, "pair_gap_1h", ts=T0, src_ip="192.168.7.7", dst_ip="192.0.2.77")])
+    put_all(book, [*scan(5), alert(9, ts=T0, src_ip="192.168.7.7", dst_ip="192.0.2.77")])
     book.take()
     book.close_all()
     changes = book.take()
@@ -101,7 +97,7 @@ def test_the_end_closes_what_is_open() -> None:
 
 def test_ids_come_from_the_first_alert() -> None:
     """The same first alert gives the same incident id in another process, another first alert another one."""
-    first, again, other = (IncidentBook().put(each)["id"] for each in (alert(1), alert(1), alert(2)))
+    first, again, other = (IncidentBook().put(each).id for each in (alert(1), alert(1), alert(2)))
     assert (first == again, first == other) == (True, False)
 
 
@@ -124,20 +120,7 @@ def test_a_pair_is_one_incident(change: dict[str, Any], together: bool) -> None:
     assert (ids[0] == ids[1]) is together
 
 
-def test_leading_features_decide_nothing() -> None:
-    """What led to an alert does not change which incident it belongs to."""
-    leads = ("source_peers_10s", "pair_gap_1h", "service_surprise", "dst_port_surprise")
-    one = put_all(IncidentBook(), scan(8))
-    other = put_all(IncidentBook(), [alert_with(each, leads[i % 4]) for i, each in enumerate(scan(8))])
-    assert one == other
-
-
-def alert_with(content: Content, feature: str) -> Content:
-    """The same alert, led by another feature."""
-    return dataclasses.replace(content, features=[{"name": feature, "value": 1.0, "contribution": 0.5}])
-
-
-def ended(book: IncidentBook, alerts: Iterable[Content]) -> dict[str, Change]:
+def ended(book: IncidentBook, alerts: Iterable[Raised]) -> dict[str, Change]:
     """Put alerts and end it all; give the last that is told of each incident."""
     put_all(book, alerts)
     book.close_all()
@@ -173,14 +156,14 @@ def test_a_third_source_makes_a_crowd_of_pairs() -> None:
 def test_two_things_of_one_source_stay_two() -> None:
     """A host that reports to its controller while it looks for others is two incidents, in whatever order."""
     calls = [alert(500 + i, ts=T0 + 30 * i, dst_port=4444, state="SF") for i in range(8)]
-    both = sorted([*calls, *scan(60)], key=lambda each: each.flow["ts"])
+    both = sorted([*calls, *scan(60)], key=lambda each: each.ts)
     assert sorted(whole(ended(IncidentBook(), both))) == [("beacon", "both", 8), ("sweep", "source", 60)]
 
 
 def test_a_controller_that_is_away_is_no_target_of_a_sweep() -> None:
     """A pair that has gone on for a while without an answer is not taken into a sweep of its source."""
     calls = [alert(500 + i, ts=T0 - 300 + 30 * i, dst_port=4444, state="S0", dst_bytes=0) for i in range(12)]
-    both = sorted([*calls, *scan(60)], key=lambda each: each.flow["ts"])
+    both = sorted([*calls, *scan(60)], key=lambda each: each.ts)
     assert sorted(whole(ended(IncidentBook(), both))) == [("beacon", "both", 12), ("sweep", "source", 60)]
 
 
@@ -214,7 +197,7 @@ def test_merging_loses_nothing() -> None:
 def test_partitions_are_apart() -> None:
     """Alerts of different partitions are different incidents, so that one can move to another member."""
     book = IncidentBook()
-    assert book.put(alert(0, partition=0))["id"] != book.put(alert(0, partition=1))["id"]
+    assert book.put(alert(0, partition=0)).id != book.put(alert(0, partition=1)).id
 
 
 # --- what is told, and how often ------------------------------------------------------------------------------------
@@ -256,7 +239,7 @@ def test_a_rise_in_severity_is_told_at_once() -> None:
 def test_quiet_incidents_are_closed_with_their_sums() -> None:
     """Once twice the gap has passed by the flows' own time, the incident is told a last time; a lone alert is not."""
     book = IncidentBook()
-    put_all(book, [*scan(3), alert(50, "src_bytes_log", src_ip="10.5.5.5", dst_ip="10.5.5.6", ts=T0 - 9)])
+    put_all(book, [*scan(3), alert(50, src_ip="10.5.5.5", dst_ip="10.5.5.6", ts=T0 - 9)])
     book.take()
     for step in range(1, 5):
         passing(book, T0 + 2 + step * GAP_S / 2)
@@ -314,7 +297,7 @@ _ALERTS = st.lists(
 
 
 @given(alerts=_ALERTS, cut=st.integers(0, 30))
-def test_restored_incidents_go_on_as_if_nothing_had_been(alerts: list[Content], cut: int) -> None:
+def test_restored_incidents_go_on_as_if_nothing_had_been(alerts: list[Raised], cut: int) -> None:
     """With state frozen and restored anywhere in between, ids, counts and what is told are the same."""
     whole, first, second = IncidentBook(max_open=4), IncidentBook(max_open=4), IncidentBook(max_open=4)
     expected = (put_all(whole, alerts), whole.take())
@@ -335,14 +318,14 @@ def test_damaged_state_is_refused(data: bytes) -> None:
     assert book.open == 1
 
 
-def judged(flows: Sequence[tuple[float, Content | None]], cuts: list[int], book: IncidentBook) -> list[Any]:
+def judged(flows: Sequence[tuple[float, Raised | None]], cuts: list[int], book: IncidentBook) -> list[Any]:
     """What is told of flows of one partition, each of its start and with the alert that it raised, in batches."""
     told: list[Any] = []
     for start, end in zip([0, *cuts], [*cuts, len(flows)], strict=True):
         batch = flows[start:end]
         if batch:
             book.hear(np.array([ts for ts, _ in batch]), np.zeros(len(batch), np.int32))
-            told += [book.put(each, row) for row, (_, each) in enumerate(batch) if each is not None]
+            told += [membership(book.put(each, row)) for row, (_, each) in enumerate(batch) if each is not None]
             book.pass_time()
     return told
 
@@ -353,12 +336,12 @@ def judged(flows: Sequence[tuple[float, Content | None]], cuts: list[int], book:
     cuts=st.lists(st.integers(0, 30), max_size=5).map(sorted),
     saved=st.integers(0, 30),
 )
-def test_batches_change_no_incident(alerts: list[Content], pauses: list[float], cuts: list[int], saved: int) -> None:
+def test_batches_change_no_incident(alerts: list[Raised], pauses: list[float], cuts: list[int], saved: int) -> None:
     """However flows are cut into batches, with state kept and restored in between, incidents are the same."""
     ats = T0 + np.cumsum(pauses)
-    flows: list[tuple[float, Content | None]] = [(at, None) for at in ats.tolist()]
+    flows: list[tuple[float, Raised | None]] = [(at, None) for at in ats.tolist()]
     for number, each in enumerate(alerts):
-        flows.insert(2 * number + 1, (each.flow["ts"], each))
+        flows.insert(2 * number + 1, (each.ts, each))
     whole, parts = IncidentBook(max_open=4), IncidentBook(max_open=4)
     expected = (judged(flows, [], whole), whole.take())
     cut = min(saved, len(flows))
@@ -374,8 +357,8 @@ def test_batches_change_no_incident(alerts: list[Content], pauses: list[float], 
 def test_one_absurd_time_ends_no_incident(wrong: float) -> None:
     """An alert from 2099 or 1970 among a scan's is of the scan, at its time; nor does it close others."""
     book, alerts = IncidentBook(), scan(20)
-    alerts[7] = alert(7, "source_peers_1h", ts=wrong, dst_ip="10.1.0.7", state="S0", duration_s=5.0)
-    told = judged([(each.flow["ts"], each) for each in alerts], [], book)
+    alerts[7] = alert(7, ts=wrong, dst_ip="10.1.0.7", state="S0", duration_s=5.0)
+    told = judged([(each.ts, each) for each in alerts], [], book)
     assert len({each["id"] for each in told}) == book.open == 1
     book.close_all()
     incident = book.take()[-1].incident
@@ -385,8 +368,8 @@ def test_one_absurd_time_ends_no_incident(wrong: float) -> None:
 def test_a_long_flow_closes_nothing() -> None:
     """A flow that goes on for an hour, last of its batch, ends no incident of the minute that it began in."""
     book, alerts = IncidentBook(), scan(20)
-    alerts[9] = alert(9, "src_bytes_log", ts=T0 + 9, src_ip="10.0.0.9", dst_ip="192.0.2.9", duration_s=4_112.0)
-    told = judged([(each.flow["ts"], each) for each in alerts], [10], book)
+    alerts[9] = alert(9, ts=T0 + 9, src_ip="10.0.0.9", dst_ip="192.0.2.9", duration_s=4_112.0)
+    told = judged([(each.ts, each) for each in alerts], [10], book)
     assert len({each["id"] for each in told}) == book.open == 2
 
 
@@ -401,48 +384,45 @@ def test_restored_clock_is_checked() -> None:
 # --- kinds ----------------------------------------------------------------------------------------------------------
 
 
-def logins(count: int) -> list[Content]:
+def logins(count: int) -> list[Raised]:
     """Short SSH connections to one host, answered."""
     return [alert(i, ts=T0 + 2.2 * i + (i % 3), dst_port=22, service="ssh", state="SF") for i in range(count)]
 
 
-def flood(count: int) -> list[Content]:
+def flood(count: int) -> list[Raised]:
     """Connection attempts to one port, fifty a second."""
-    return [alert(i, "destination_flows_10s", ts=T0 + i / 50, dst_port=80, state="S0") for i in range(count)]
+    return [alert(i, ts=T0 + i / 50, dst_port=80, state="S0") for i in range(count)]
 
 
-def spread_flood(count: int) -> list[Content]:
+def spread_flood(count: int) -> list[Raised]:
     """Connection attempts to one port from many sources."""
-    return [
-        alert(i, "destination_flows_10s", ts=T0 + i, src_ip=f"198.51.100.{i}", dst_port=80, state="S0")
-        for i in range(count)
-    ]
+    return [alert(i, ts=T0 + i, src_ip=f"198.51.100.{i}", dst_port=80, state="S0") for i in range(count)]
 
 
-def upload(count: int) -> list[Content]:
+def upload(count: int) -> list[Raised]:
     """Long uploads."""
-    return [alert(i, "src_bytes_log", ts=T0 + 100 * i * i, src_bytes=6 << 20, dst_bytes=900) for i in range(count)]
+    return [alert(i, ts=T0 + 100 * i * i, src_bytes=6 << 20, dst_bytes=900) for i in range(count)]
 
 
-def tunnel(count: int) -> list[Content]:
+def tunnel(count: int) -> list[Raised]:
     """Names with data in them."""
     return [
-        alert(i, "source_out_1m", ts=T0 + i * i, dst_port=53, proto="udp", service="dns", src_bytes=230, dst_bytes=400)
+        alert(i, ts=T0 + i * i, dst_port=53, proto="udp", service="dns", src_bytes=230, dst_bytes=400)
         for i in range(count)
     ]
 
 
-def beacon(count: int) -> list[Content]:
+def beacon(count: int) -> list[Raised]:
     """A connection a minute, a second early or late."""
-    return [alert(i, "pair_gap_spread_1h", ts=T0 + 60 * i + (i * 7) % 3 - 1) for i in range(count)]
+    return [alert(i, ts=T0 + 60 * i + (i * 7) % 3 - 1) for i in range(count)]
 
 
-def ports(count: int) -> list[Content]:
+def ports(count: int) -> list[Raised]:
     """Ports of one host, tried one after the other."""
     return [alert(i, ts=T0 + i, dst_port=1_000 + i, state="REJ", service=None) for i in range(count)]
 
 
-def moves(count: int) -> list[Content]:
+def moves(count: int) -> list[Raised]:
     """Files and remote desktops of several hosts of ours."""
     return [
         alert(
@@ -452,12 +432,12 @@ def moves(count: int) -> list[Content]:
     ]
 
 
-def calls(count: int) -> list[Content]:
+def calls(count: int) -> list[Raised]:
     """Connections to one host outside, at no regular times."""
     return [alert(i, ts=T0 + 3.0**i, duration_s=1.0) for i in range(count)]
 
 
-def moved(count: int) -> list[Content]:
+def moved(count: int) -> list[Raised]:
     """SSH where nobody expects it."""
     return [alert(i, ts=T0 + i, service="ssh", dst_port=2022) for i in range(count)]
 
@@ -481,7 +461,7 @@ def moved(count: int) -> list[Content]:
         (logins, 2, "other"),
     ],
 )
-def test_kinds_are_guessed_by_their_rules(make: Callable[[int], list[Content]], count: int, kind: str) -> None:
+def test_kinds_are_guessed_by_their_rules(make: Callable[[int], list[Raised]], count: int, kind: str) -> None:
     """Each kind is named as its rule says, and not before there is enough to go by."""
     book = IncidentBook()
     assert [each for each, _, _ in whole(ended(book, make(count)))] == [kind]
@@ -490,13 +470,13 @@ def test_kinds_are_guessed_by_their_rules(make: Callable[[int], list[Content]], 
 @pytest.mark.parametrize("address", ["224.0.0.251", "255.255.255.255", "10.0.0.255", "ff02::fb"])
 def test_calling_everyone_is_no_flood(address: str) -> None:
     """Many hosts that send to a multicast or broadcast address, which nobody answers, are not called a flood."""
-    alerts = [alert(i, "failed", ts=T0 + i, src_ip=f"10.0.0.{i}", dst_ip=address, state="S0") for i in range(40)]
+    alerts = [alert(i, ts=T0 + i, src_ip=f"10.0.0.{i}", dst_ip=address, state="S0") for i in range(40)]
     assert put_all(IncidentBook(), alerts)[-1]["kind"] == "other"
 
 
 def test_a_flood_among_other_alerts_is_still_one() -> None:
     """A few alerts at other ports of the same destination do not hide a flood."""
-    strays = [alert(900 + i, "destination_flows_10s", ts=T0, dst_port=5_000 + i, state="S0") for i in range(8)]
+    strays = [alert(900 + i, ts=T0, dst_port=5_000 + i, state="S0") for i in range(8)]
     assert put_all(IncidentBook(), [*strays, *spread_flood(40)])[-1]["kind"] == "flood"
 
 

@@ -16,12 +16,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.build import AlertBuilder
-from detector.alerts.content import Content
+from detector.alerts.raised import raised_alerts
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision, IncidentRule
 from detector.errors import InputError
-from detector.incidents.book import IncidentBook
+from detector.incidents.book import Change, IncidentBook
 from detector.incidents.document import write_incidents
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring.dataset import Dataset
@@ -125,7 +125,7 @@ def decided(
         IncidentRule.of(model.calibration, each, used, inside).decide(frame, scores, learnt.unseen)
         for each in (by_who.everyone, by_who.rest)
     )
-    return frame, only(graded, np.isin(graded.rows, raised.rows)), used
+    return frame, graded.take(np.flatnonzero(np.isin(graded.rows, raised.rows))), used
 
 
 def oddest_of(decision: Decision, most: int) -> Decision:
@@ -134,20 +134,7 @@ def oddest_of(decision: Decision, most: int) -> Decision:
         return decision
     kept = np.zeros(len(decision.rows), np.bool_)
     kept[np.argsort(decision.rates, kind="stable")[:most]] = True
-    return only(decision, kept)
-
-
-def only(decision: Decision, kept: NDArray[np.bool_]) -> Decision:
-    """The same of those of its rows that are ``kept``."""
-    return Decision(
-        decision.rows[kept],
-        decision.p_values[kept],
-        decision.decades[kept],
-        decision.thresholds[kept],
-        None if decision.assessment is None else decision.assessment.take(np.flatnonzero(kept)),
-        None if decision.rates is None else decision.rates[kept],
-        None if decision.views is None else decision.views[kept],
-    )
+    return decision.take(np.flatnonzero(kept))
 
 
 def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model: LoadedModel) -> list[Found]:
@@ -163,41 +150,44 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
     matrix, scores = learnt.matrix[weighed], learnt.judged.scores.overall[weighed]
     book = IncidentBook()
     book.hear(frame["ts"].to_numpy(), partitions)
-    alerts = AlertBuilder().build(raw, flows, matrix, scores, decision, model)
-    names = [book.put(alert, row)["id"] for alert, row in zip(alerts, decision.rows.tolist(), strict=True)]
+    alerts = raised_alerts(raw, flows, matrix, scores, decision, model)
+    names = [book.put(alert, row).id for alert, row in zip(alerts, decision.rows.tolist(), strict=True)]
     book.close_all()
-    latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(book.take()))}
-    return _sorted(_found(latest, alerts, names, decision))
+    shown, changes = book.unexplained(), book.take()
+    places = _places(names, changes)
+    rates = np.zeros(len(alerts)) if decision.rates is None else decision.rates
+    oddest = {name: min(of, key=lambda place: rates[place]) for name, of in places.items()}
+    few = sorted({*shown, *oddest.values()})
+    contents = AlertBuilder().build(raw, flows, matrix, scores, decision.take(np.array(few, np.intp)), model)
+    book.explain({content.id: content.why for content in contents})
+    why = {place: content.why for place, content in zip(few, contents, strict=True)}
+    latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(changes))}
+    found = [
+        Found(
+            document=latest[name],
+            rows=decision.rows[of],
+            per_day=float(rates[oddest[name]]),
+            why=why[oddest[name]],
+        )
+        for name, of in places.items()
+    ]
+    return _sorted(found)
 
 
 def _documents(records: list[Any]) -> list[dict[str, Any]]:
     return [json.loads(record.value) for record in records]
 
 
-def _found(
-    latest: dict[str, dict[str, Any]], alerts: list[Content], names: list[str], decision: Decision
-) -> list[Found]:
-    """Each incident with its alerts, by the ``names`` of theirs: those of one that was merged are the other's."""
-    into = {name: each["unmapped"]["oddflow"].get("merged_into") for name, each in latest.items()}
+def _places(names: list[str], changes: list[Change]) -> dict[str, list[int]]:
+    """The alerts of each incident, by the ``names`` of theirs: those of one that was merged are the other's."""
+    into = {change.incident.id: change.incident.merged_into for change in changes}
     places: dict[str, list[int]] = {}
     for place, first in enumerate(names):
         name = first
         while into[name]:
             name = into[name]
         places.setdefault(name, []).append(place)
-    rates = np.zeros(len(alerts)) if decision.rates is None else decision.rates
-    found = []
-    for name, of in places.items():
-        oddest = min(of, key=lambda place: rates[place])
-        found.append(
-            Found(
-                document=latest[name],
-                rows=decision.rows[of],
-                per_day=float(rates[oddest]),
-                why=alerts[oddest].why,
-            )
-        )
-    return found
+    return places
 
 
 def _sorted(found: list[Found]) -> list[Found]:

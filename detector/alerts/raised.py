@@ -1,0 +1,160 @@
+"""Alerts as incidents take them: what a flow was and how odd, before anything of it is explained or put into words.
+
+In a storm nearly all alerts are counted and never told, so what costs most (ids, positions, words) is worked out only
+when it is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.alerts.build import why_severe
+from detector.alerts.identity import record_ids
+from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
+from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.decide import Decision
+from detector.decisions.severity import severity_of
+from detector.net.directions import directions_of
+from detector.records.flow import DIRECTIONS, FlowBatch
+from detector.transport.base import RawBatch
+
+FIRST_CONTACT = "pair_first"
+"""The feature that tells whether two addresses meet for the first time."""
+
+RAISED_COLUMNS = (
+    *("ts", "duration_s", "src_ip", "dst_ip", "dst_port", "proto", "service", "state"),
+    *("src_bytes", "dst_bytes", "dst_packets", "uid"),
+)
+"""Of a flow: the first fields of :class:`Raised`, in their order."""
+
+_RECORDS_TEXTS = frozenset({"proto", "service", "state", "uid"})
+"""Those that a record's text is in as it stands there, whatever its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch's alerts come from; lists of one length, in the alerts' order."""
+
+    topic: str
+    offsets: Sequence[int]
+    parts: Sequence[int] | None
+    """Places in messages that hold several records, negative for a message by itself; None: all are."""
+    model_version: str
+    why_severe: Callable[[int], str]
+    """What makes the one at a place so severe."""
+
+
+class Raised(NamedTuple):
+    """One alert: the canonical columns that incidents look at (None: not told), and what was decided of it."""
+
+    ts: float
+    duration_s: float | None
+    src_ip: str
+    dst_ip: str
+    dst_port: int | None
+    proto: str
+    service: str | None
+    state: str | None
+    src_bytes: int | None
+    dst_bytes: int | None
+    dst_packets: int | None
+    uid: str | None
+    direction: str
+    first_contact: bool | None
+    """Whether the flow is the first between its two addresses; None where the model has no such feature."""
+    score: float
+    p_value: float
+    severity: int
+    risk: int
+    partition: int
+    place: int
+    """Among the alerts of its batch."""
+    origin: Origin
+
+    @property
+    def id(self) -> str:
+        """See :mod:`detector.alerts.identity`."""
+        origin, at = self.origin, self.place
+        parts = None if origin.parts is None else np.array(origin.parts[at : at + 1], np.int32)
+        return record_ids(origin.topic, np.array([self.partition], np.int32), np.array([origin.offsets[at]]), parts)[0]
+
+    @property
+    def severity_why(self) -> str:
+        """What makes it so severe, in a few words for people."""
+        return self.origin.why_severe(self.place)
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """Where its record is; its place in the message only where that holds several."""
+        origin, at = self.origin, self.place
+        position = {"topic": origin.topic, "partition": self.partition, "offset": origin.offsets[at]}
+        if origin.parts is not None and origin.parts[at] >= 0:
+            position["part"] = origin.parts[at]
+        return position
+
+
+def raised_alerts(  # noqa: PLR0917 - a batch is its arrays, one by one
+    raw: RawBatch,
+    flows: FlowBatch,
+    matrix: NDArray[np.float32],
+    scores: NDArray[np.float64],
+    decision: Decision,
+    model: LoadedModel,
+    max_text_bytes: int = MAX_TEXT_BYTES,
+) -> list[Raised]:
+    """The alerts of a batch, in row order; ``matrix`` and ``scores`` have a row for each flow of ``flows``."""
+    rows = decision.rows
+    if not len(rows):
+        return []
+    frame, places = flows.frame[rows], flows.rows[rows]
+    partitions = raw.partitions[places].tolist()
+    parts = None if flows.parts is None else flows.parts[rows].tolist()
+    origin = Origin(
+        raw.topic,
+        raw.offsets[places].tolist(),
+        parts,
+        model.version,
+        lambda place: why_severe(decision, place, model),
+    )
+    risks = decision.risks.tolist()
+    columns = zip(
+        *(_column(frame, name, max_text_bytes) for name in RAISED_COLUMNS),
+        [DIRECTIONS[place] for place in directions_of(frame, model.extractor.inside).tolist()],
+        _first_contacts(matrix, rows, model),
+        scores[rows].tolist(),
+        decision.p_values.tolist(),
+        [severity_of(risk) for risk in risks],
+        risks,
+        partitions,
+        range(len(rows)),
+        repeat(origin),
+        strict=False,
+    )
+    return [Raised(*each) for each in columns]
+
+
+def _column(frame: pl.DataFrame, name: str, max_text_bytes: int) -> list[Any]:
+    """A column's values, texts as documents have them, and None for what is no number."""
+    column = frame[name]
+    if name in _RECORDS_TEXTS:
+        return bound_column(column, max_text_bytes).to_list()
+    if column.dtype.is_float() and not column.is_finite().all():
+        return [value if value is not None and math.isfinite(value) else None for value in column]
+    return column.to_list()
+
+
+def _first_contacts(matrix: NDArray[np.float32], rows: NDArray[np.intp], model: LoadedModel) -> list[bool] | list[None]:
+    """Whether each alert's flow is the first of its pair, where a feature tells."""
+    names = model.extractor.spec.names
+    if FIRST_CONTACT not in names:
+        return [None] * len(rows)
+    firsts: list[bool] = (matrix[rows, names.index(FIRST_CONTACT)] != 0).tolist()
+    return firsts
