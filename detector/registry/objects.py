@@ -65,12 +65,13 @@ class ObjectStorage:
     def create_folder(self, path: str, files: Mapping[str, bytes], marker: str) -> None:
         """Claim the version, write its objects, the marker last, and give up the claim."""
         claim = self._at(path, CLAIM)
+        self._refuse_published(path, marker)
         with self._reaching():
-            if self._filesystem.exists(self._at(path, marker)):
-                raise FileExistsError(errno.EEXIST, "published already", path)
             self._create(claim, uuid4().hex.encode())
         written = [claim]
         try:
+            # Another may have published between the look and the claim: its files are not ours to remove.
+            self._refuse_published(path, marker)
             for name in sorted(files, key=lambda each: each == marker):
                 written.append(self._at(path, name))
                 with self._reaching():
@@ -79,6 +80,12 @@ class ObjectStorage:
             self._remove(reversed(written))
             raise
         self._remove([claim])
+
+    def _refuse_published(self, path: str, marker: str) -> None:
+        with self._reaching():
+            self._filesystem.invalidate_cache()
+            if self._filesystem.exists(self._at(path, marker)):
+                raise FileExistsError(errno.EEXIST, "published already", path)
 
     def replace(self, path: str, data: bytes) -> None:
         """Write the object: stores replace it whole."""

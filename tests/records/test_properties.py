@@ -157,9 +157,12 @@ def test_intake_keeps_every_value_apart(values: list[bytes | None]) -> None:
 @QUICK
 @given(RECORDS)
 def test_white_space_changes_nothing(value: bytes) -> None:
-    """JSON written with line breaks and indentation gives the same flow."""
+    """JSON written with line breaks and indentation gives the same flow.
+
+    What is none, such as ``Infinity``, is taken for lines: rejected alike, but with a column for parts.
+    """
     spaced = json.dumps(json.loads(value), indent=1).encode()
     decoder = open_decoder("zeek-json")
     one, other = decoder.decode([value]), decoder.decode([spaced])
-    assert one.frame.equals(other.frame)
+    assert one.frame.drop(PART, strict=False).equals(other.frame.drop(PART, strict=False))
     assert [r.reason for r in one.rejects] == [r.reason for r in other.rejects]

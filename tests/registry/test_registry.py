@@ -20,6 +20,7 @@ import pytest
 
 from detector.errors import BundleError, RegistryError
 from detector.registry.listing import MAX_BUNDLE_BYTES, allowed_files
+from detector.registry.objects import ObjectStorage
 from detector.registry.registry import Registry, RegistryUnreachableError
 
 V1, V2, V3 = "20261124T034500Z-aaaaaa", "20261124T034600Z-bbbbbb", "20261124T034700Z-cccccc"
@@ -186,6 +187,23 @@ def test_of_many_publishers_one_succeeds(url: str) -> None:
     assert done.count(True) == 1
     found = Registry(url).fetch("flows", V1)
     assert {data for name, data in found.items() if name != "model.json"} == {bytes([done.index(True)]) * 5_000}
+
+
+def test_a_publisher_that_looked_too_early_removes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that found no version, and claims it after another has published it, is refused and leaves it whole."""
+    url = f"memory://registry-{uuid4().hex}"
+    winner, loser = Registry(url), Registry(url)
+    looked = ObjectStorage._create
+
+    def late(self: ObjectStorage, path: str, data: bytes) -> None:
+        monkeypatch.setattr(ObjectStorage, "_create", looked)
+        winner.publish("flows", V1, FILES)
+        looked(self, path, data)
+
+    monkeypatch.setattr(ObjectStorage, "_create", late)
+    with pytest.raises(RegistryError, match="already"):
+        loser.publish("flows", V1, FILES)
+    assert winner.fetch("flows", V1) == FILES
 
 
 def test_readers_see_whole_versions_alone(tmp_path: Path) -> None:
