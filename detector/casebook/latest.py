@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from detector.casebook.parts import Index, whole
 from detector.casebook.told import Told
 from detector.errors import ConfigurationError
 
@@ -23,13 +24,19 @@ alert is never closed by a document of its own."""
 
 
 class Latest:
-    """Incidents by id, the one that was told last at the end."""
+    """Incidents by id, the one that was told last at the end; those that are not asked for are no more than parts.
 
-    def __init__(self, most: int = MOST) -> None:
+    ``fits`` says which are asked for.
+    """
+
+    def __init__(self, most: int = MOST, fits: Callable[[Told], bool] = lambda _: True) -> None:
         self._most = most
+        self._fits = fits
         self._incidents: OrderedDict[str, Told] = OrderedDict()
+        self._others: OrderedDict[str, Told] = OrderedDict()
+        self._index = Index()
         self.dropped = 0
-        """How many were let go to keep the bound."""
+        """How many that fit were let go to keep the bound."""
         self.latest_seen = 0.0
         """The latest flow of all that were put, in seconds since 1970."""
 
@@ -39,24 +46,61 @@ class Latest:
     def __iter__(self) -> Iterator[Told]:
         return iter(self._incidents.values())
 
-    def put(self, told: Told, *, wanted: bool = True) -> bool:
-        """Take a document in; whether it is kept, as the latest of its incident that was not known.
-
-        One that is not wanted takes earlier revisions with it.
-        """
-        known = self._incidents.get(told.ours.id)
+    def put(self, told: Told) -> bool:
+        """Take a document in; whether it is the latest of its incident that was not known."""
+        known = self._known(told.ours.id)
         self.latest_seen = max(self.latest_seen, told.ours.last_seen)
-        if known is not None and known.ours.revision >= told.ours.revision:
-            return False
-        if not wanted:
-            self._incidents.pop(told.ours.id, None)
-            return False
-        self._incidents[told.ours.id] = told
-        self._incidents.move_to_end(told.ours.id)
-        if len(self._incidents) > self._most:
-            self._incidents.popitem(last=False)
-            self.dropped += 1
+        if known is not None:
+            if known.ours.revision >= told.ours.revision:
+                return False
+            self._forget(known)
+        kept = self._incidents if self._fits(told) else self._others
+        kept[told.ours.id] = told
+        self._index.add(told)
+        if len(kept) > self._most:
+            self._forget(next(iter(kept.values())))
+            self.dropped += kept is self._incidents
         return True
+
+    def _forget(self, told: Told) -> None:
+        for kept in (self._incidents, self._others):
+            kept.pop(told.ours.id, None)
+        self._index.remove(told)
+
+    def wholes(self) -> list[Told]:
+        """What is asked for, each once: parts of one thing are one, and what became part of another is left out.
+
+        In the order in which the first document of each was told.
+        """
+        found: dict[str, Told] = {}
+        taken: set[str] = set()
+        for told in (*self._incidents.values(), *self._others.values()):
+            if told.ours.id not in taken and not told.ours.merged_into:
+                one = self._together(told)
+                taken |= {part.ours.id for part in one.parts}
+                found[one.ours.id] = one
+        return [told for told in found.values() if self._fits(told)]
+
+    def whole(self, incident: str) -> Told | None:
+        """The incident that this one is part of, or itself; None where it is not known."""
+        told = self._known(incident)
+        for _ in range(len(self._incidents) + len(self._others)):
+            if told is None or not told.ours.merged_into:
+                break
+            told = self._known(told.ours.merged_into)
+        return None if told is None else self._together(told)
+
+    def shown(self, incident: str) -> Told | None:
+        """The same for somebody who asks for this id: what has it, be it a whole, a part, or merged into another."""
+        one = self.whole(incident)
+        return one if one is not None and one.ours.id == incident else self._known(incident)
+
+    def _known(self, incident: str) -> Told | None:
+        return self._incidents.get(incident) or self._others.get(incident)
+
+    def _together(self, told: Told) -> Told:
+        parts = self._index.together(told)
+        return told if len(parts) == 1 else whole(parts, over=all(self.state(part) == "closed" for part in parts))
 
     def state(self, told: Told) -> str:
         """``open``, ``closed``, or ``merged``: it turned out to be part of another."""

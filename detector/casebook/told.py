@@ -86,6 +86,10 @@ class Ours(msgspec.Struct, kw_only=True, frozen=True):
     tactic: str = ""
     techniques: list[str] = []
     merged_into: str = ""
+    focus: str = ""
+    unanswered_share: Figure = 0.0
+    src_bytes: Count = 0
+    dst_bytes: Count = 0
     counts: dict[str, Distinct] = {}
     sources: list[str] = []
     destinations: list[str] = []
@@ -96,7 +100,7 @@ class Ours(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Told(NamedTuple):
-    """An incident as one document tells it."""
+    """An incident as one document tells it, or several."""
 
     ours: Ours
     severity: str
@@ -105,6 +109,9 @@ class Told(NamedTuple):
     tactic: str
     """Name and id, or what of them is told; empty where the kind has none."""
     techniques: tuple[Technique, ...]
+    parts: tuple[Told, ...] = ()
+    """What several partitions told of it, that which began first at the beginning; empty where one document tells all.
+    """
 
     @property
     def level(self) -> int:
@@ -118,7 +125,7 @@ def read_told(document: bytes) -> Told:
         whole = msgspec.json.decode(document)
         if not isinstance(whole, dict):
             raise InputError("it is no JSON object")
-        ours = msgspec.convert(_clean(_ours(whole)), Ours)
+        ours = msgspec.convert(_clean(ours_of(whole)), Ours)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(printable(str(error))) from error
     severity = _severity(whole, ours)
@@ -129,7 +136,8 @@ def read_told(document: bytes) -> Told:
     return Told(ours, severity, title, tactic, techniques)
 
 
-def _ours(whole: dict[str, Any]) -> dict[str, Any]:
+def ours_of(whole: dict[str, Any]) -> dict[str, Any]:
+    """The part of a document that is ours. Raises InputError where there is none."""
     for part in (_within(whole, "unmapped"), whole):
         if ours := _within(part, "oddflow"):
             return ours

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from detector.casebook.latest import SHORT_ID, Latest
+from detector.casebook.parts import number
 from detector.casebook.told import Distinct, FlowPlace, Told
 
-_LAST_S = 253_402_300_799.0
+LAST_S = 253_402_300_799.0
 """The end of the year 9999: no later time can be written."""
 
 SHOWN = 12
@@ -55,8 +56,7 @@ def row(told: Told, latest: Latest) -> Row:
 
 def rows(latest: Latest) -> list[Row]:
     """A line for each incident but those that turned out to be part of another, the latest flow last."""
-    shown = (told for told in latest if not told.ours.merged_into)
-    return [row(told, latest) for told in sorted(shown, key=lambda told: told.ours.last_seen)]
+    return [row(told, latest) for told in sorted(latest.wholes(), key=lambda told: told.ours.last_seen)]
 
 
 def who(told: Told) -> str:
@@ -92,6 +92,7 @@ def sections(told: Told, latest: Latest) -> list[Section]:
         "sources": (_addresses(told, "sources", ours.sources),),
         "destinations": (_addresses(told, "destinations", ours.destinations),),
         "ports": (_addresses(told, "ports", ours.ports),),
+        "parts": tuple(f"{part.ours.id[:SHORT_ID]} {part.headline}: {part.ours.size}" for part in told.parts),
         "strongest alerts": tuple(f"{moment(each.ts)} {each.why} ({each.alert})" for each in ours.strongest),
         "first flows": tuple(map(_place, ours.flows)),
         "models": (", ".join(ours.model_versions),),
@@ -103,20 +104,21 @@ def sections(told: Told, latest: Latest) -> list[Section]:
 
 def moment(seconds: float) -> str:
     """Such as ``2026-11-24 08:00:00``, in UTC."""
-    return f"{datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_S), UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(min(max(seconds, 0.0), LAST_S), UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _state(told: Told, latest: Latest) -> str:
     ours = told.ours
-    into = f": part of {ours.merged_into}" if ours.merged_into else ""
+    whole = None if told.parts else latest.whole(ours.id)
+    larger = ours.merged_into or ("" if whole is None else whole.ours.id)
+    into = f": part of {larger}" if larger not in {"", ours.id} else ""
     alerts = "1 alert" if ours.alerts == 1 else f"{ours.alerts:,} alerts"
     return f"{latest.state(told)}{into}, {alerts}, told {'once' if ours.revision == 1 else f'{ours.revision:,} times'}"
 
 
 def _counted(told: Told, name: str, listed: Sequence[object]) -> str:
     """How many: counted in full where the document says so, else those that it lists."""
-    counted = told.ours.counts.get(name, Distinct(len(listed)))
-    return f"{counted.distinct:,}{' or more' if counted.or_more else ''}"
+    return number(told.ours.counts.get(name, Distinct(len(listed))))
 
 
 def _addresses(told: Told, name: str, listed: Sequence[object]) -> str:

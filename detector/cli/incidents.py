@@ -118,14 +118,14 @@ class Reading:
     def __init__(self, wanted: Wanted | None = None) -> None:
         from detector.casebook.latest import Latest  # noqa: PLC0415
 
-        self.latest: Latest = Latest()
+        self.latest: Latest = Latest() if wanted is None else Latest(fits=wanted.fits)
         self._wanted = wanted
         self._read = 0
         self._unfit = 0
         self._why = ""
 
     def take(self, documents: list[bytes | None]) -> Iterator[tuple[Told, bytes]]:
-        """Take documents in, one after the other; gives those that tell something new of an incident that is wanted."""
+        """Take documents in, one after the other; gives those that tell something new, wanted or not."""
         from detector.casebook.told import read_told  # noqa: PLC0415
 
         for document in documents:
@@ -138,8 +138,13 @@ class Reading:
                 self._unfit += 1
                 self._why = self._why or str(error)
                 continue
-            if self.latest.put(told, wanted=self._wanted is None or self._wanted.fits(told)):
+            if self.latest.put(told):
                 yield told, document
+
+    def shown(self, told: Told) -> Told | None:
+        """What is shown where this was told: what it is part of, or itself; None where that is not wanted."""
+        one = told if told.ours.merged_into else self.latest.whole(told.ours.id) or told
+        return one if self._wanted is None or self._wanted.fits(one) else None
 
     def tell(self) -> None:
         """Say on standard error what a person should know. Raises InputError where not one was an incident's."""
@@ -149,7 +154,7 @@ class Reading:
             typer.echo(f"{self._unfit:,} of {self._read:,} documents are no incident's: {self._why}", err=True)
         if self.latest.dropped:
             typer.echo(f"{self.latest.dropped:,} incidents of before are left out; ask for fewer by --since", err=True)
-        if not len(self.latest):
+        if not self.latest.wholes():
             why = f"none of {self._read:,} documents is of one that is asked for" if self._read else "none was told yet"
             typer.echo(f"no incidents: {why}", err=True)
 
@@ -237,15 +242,17 @@ def show(
       oddflow incidents show 3bc9adf7 --input incidents.jsonl --json
     """
     from detector.casebook.text_page import text_page  # noqa: PLC0415
+    from detector.casebook.whole_document import whole_document  # noqa: PLC0415
 
     place = Documents.chosen(Asked(config, inputs, topic, bootstrap_servers).over(context.obj))
     reading, documents = Reading(), dict[str, bytes]()
     for batch in place.batches():
         documents |= {told.ours.id: document for told, document in reading.take(batch)}
     reading.tell()
-    told = reading.latest.find(incident)
+    found = reading.latest.find(incident)
+    told = reading.latest.shown(found.ours.id) or found
     if as_json:
-        _give_json(documents[told.ours.id])
+        _give_json(whole_document(told, documents))
     else:
         typer.echo(text_page(told, reading.latest, shutil.get_terminal_size((100, 40)).columns))
 
@@ -257,6 +264,7 @@ def _check_alone(*flags: object) -> None:
 
 
 def _list(place: Documents, reading: Reading, *, as_json: bool) -> None:
+    from detector.casebook.whole_document import whole_document  # noqa: PLC0415
     from detector.casebook.words import rows  # noqa: PLC0415
     from detector.cli.incidents_table import print_rows  # noqa: PLC0415
 
@@ -267,15 +275,17 @@ def _list(place: Documents, reading: Reading, *, as_json: bool) -> None:
             documents |= news
     reading.tell()
     if as_json:
-        for told in sorted(reading.latest, key=lambda told: told.ours.last_seen):
-            if not told.ours.merged_into:
-                _give_json(documents[told.ours.id])
-    elif len(reading.latest):
-        print_rows(rows(reading.latest))
+        for told in sorted(reading.latest.wholes(), key=lambda told: told.ours.last_seen):
+            _give_json(whole_document(told, documents))
+    elif shown := rows(reading.latest):
+        print_rows(shown)
 
 
 def _follow(place: Documents, reading: Reading, *, as_json: bool) -> None:
-    """Show incidents as they come: a table that stays current on a terminal, else a line for each document."""
+    """Show incidents as they come: a table that stays current on a terminal, else a line for each document.
+
+    As JSON, documents are as they were told, parts of one thing each by itself.
+    """
     from detector.casebook.words import row  # noqa: PLC0415
     from detector.cli.incidents_table import LiveTable  # noqa: PLC0415
 
@@ -288,10 +298,13 @@ def _follow(place: Documents, reading: Reading, *, as_json: bool) -> None:
         return
     for batch in place.batches(follow=True):
         for told, document in reading.take(batch):
+            one = reading.shown(told)
+            if one is None:
+                continue
             if as_json:
                 _give_json(document)
             else:
-                typer.echo("  ".join(row(told, reading.latest)))
+                typer.echo("  ".join(row(one, reading.latest)))
         sys.stdout.flush()
     reading.tell()
 

@@ -53,7 +53,7 @@ ROOT = "/incidents"
 
 def html_list(latest: Latest) -> str:
     """The page of all incidents but those that became part of another, the latest flow first."""
-    shown = sorted((told for told in latest if not told.ours.merged_into), key=lambda told: -told.ours.last_seen)
+    shown = sorted(latest.wholes(), key=lambda told: -told.ours.last_seen)
     by_level = [(level, sum(told.severity == level for told in shown)) for level in reversed(LEVELS)]
     counts = ", ".join(f"{count:,} {level}" for level, count in by_level if count)
     head = "".join(

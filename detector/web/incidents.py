@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from detector.casebook.latest import Latest
 from detector.casebook.told import read_told
+from detector.casebook.whole_document import whole_document
 from detector.errors import InputError
 from detector.web.answer import TEXT, Answer
 from detector.web.html_page import HEADERS, ROOT, html_incident, html_list
@@ -26,6 +28,8 @@ class Lists(NamedTuple):
     page: bytes
     documents: bytes
     latest_seen: float
+    parts: dict[str, list[str]]
+    """By the id of each part of what several partitions told: all of its parts' ids."""
 
 
 class IncidentPages:
@@ -46,14 +50,16 @@ class IncidentPages:
             return _json(self._made().documents) if wants_json else _html(self._made().page)
         if not name.startswith(f"{ROOT}/"):
             return None
-        document = self._recent.document(unquote(name.removeprefix(f"{ROOT}/")))
-        if document is None:
+        incident = unquote(name.removeprefix(f"{ROOT}/"))
+        made = self._made()
+        latest, documents = _read(map(self._recent.document, made.parts.get(incident, [incident])))
+        latest.latest_seen = made.latest_seen
+        told = latest.shown(incident)
+        if told is None:
             return Answer(HTTPStatus.NOT_FOUND, f"no such incident here; {ROOT} lists them\n".encode(), TEXT)
         if wants_json:
-            return _json(document + b"\n")
-        latest = Latest()
-        latest.latest_seen = self._made().latest_seen
-        return _html(html_incident(read_told(document), latest).encode())
+            return _json(whole_document(told, documents) + b"\n")
+        return _html(html_incident(told, latest).encode())
 
     def _made(self) -> Lists:
         """The lists as they are now, or were a moment ago."""
@@ -64,19 +70,30 @@ class IncidentPages:
         return self._lists
 
 
-def _lists(documents: list[bytes]) -> Lists:
-    """Both lists, the latest flow first, without incidents that became part of another."""
-    latest, shown = Latest(), list[tuple[float, bytes]]()
+def _read(documents: Iterable[bytes | None]) -> tuple[Latest, dict[str, bytes]]:
+    """Incidents and their documents, by id."""
+    latest, kept = Latest(), dict[str, bytes]()
     for document in documents:
         try:
-            told = read_told(document)
+            told = read_told(document or b"")
         except InputError:  # a record held values that no reader takes: the others are shown all the same
             continue
         latest.put(told)
-        if not told.ours.merged_into:
-            shown.append((told.ours.last_seen, document))
-    ordered = [document for _, document in sorted(shown, key=lambda each: -each[0])]
-    return Lists(html_list(latest).encode(), b"[" + b",\n".join(ordered) + b"]\n", latest.latest_seen)
+        kept[told.ours.id] = document or b""
+    return latest, kept
+
+
+def _lists(documents: list[bytes]) -> Lists:
+    """Both lists, the latest flow first, without incidents that became part of another."""
+    latest, kept = _read(documents)
+    shown = sorted(latest.wholes(), key=lambda told: -told.ours.last_seen)
+    together = [[part.ours.id for part in told.parts] for told in shown if told.parts]
+    return Lists(
+        html_list(latest).encode(),
+        b"[" + b",\n".join(whole_document(told, kept) for told in shown) + b"]\n",
+        latest.latest_seen,
+        {part: parts for parts in together for part in parts},
+    )
 
 
 def _html(body: bytes) -> Answer:

@@ -124,8 +124,10 @@ def test_the_highest_revision_counts() -> None:
 
 def test_a_revision_that_is_not_wanted_takes_the_others_along() -> None:
     """An incident whose latest revision is not asked for is not shown as it was before."""
-    latest = latest_of(ocsf(revision=1))
-    assert (latest.put(read_told(ocsf(revision=2)), wanted=False), len(latest)) == (False, 0)
+    latest = Latest(fits=lambda told: told.ours.revision == 1)
+    for revision in (1, 2):
+        assert latest.put(read_told(ocsf(revision=revision)))
+    assert (len(latest), latest.wholes()) == (0, [])
 
 
 def test_incidents_are_bounded() -> None:

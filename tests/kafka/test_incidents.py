@@ -13,8 +13,8 @@ from detector.transport.base import OutRecord
 from tests.casebook.documents import ID, ecs, ocsf
 from tests.conftest import MakeTopic
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Outcome, send, simulated
-from tests.transport.arena import produce
+from tests.kafka.world import Outcome, send, simulated, wait_for
+from tests.transport.arena import consume, produce
 
 pytestmark = pytest.mark.kafka
 
@@ -77,3 +77,54 @@ def test_a_daemon_shows_what_it_told(make_daemon: MakeDaemon, kafka: str) -> Non
     assert shown
     alerts = Outcome.read(kafka, daemon.topics).alerts
     assert set(shown) <= {alert["metadata"]["correlation_uid"] for alert in alerts}
+
+
+def flood(count: int, first: int = 0, target: str = "10.0.0.5") -> list[bytes]:
+    """Connections to one service that get no answer, each from a source of its own, twenty a second."""
+    return [
+        json.dumps(
+            {
+                "ts": 1.7e9 + n / 20,
+                "uid": f"F{n}",
+                "id.orig_h": f"198.51.{n // 250 % 250}.{n % 250}",
+                "id.orig_p": 2_000,
+            }
+            | {
+                "id.orig_p": 2_000,
+                "id.resp_h": target,
+                "id.resp_p": 9_999,
+                "proto": "tcp",
+                "conn_state": "S0",
+                "duration": 0.0,
+            }
+            | {"orig_bytes": 0, "resp_bytes": 0, "orig_pkts": 1, "resp_pkts": 0}
+        ).encode()
+        for n in range(first, first + count)
+    ]
+
+
+def test_a_flood_over_partitions_is_one(make_daemon: MakeDaemon, kafka: str, topic: MakeTopic) -> None:
+    """What four partitions tell of a flood, two daemons among them, is one in the list, with every source and alert."""
+    name, settings = topic(), {"false_positive_rate": 0.5, "repeat": "all"}
+    daemon = make_daemon(partitions=4, alerts=settings, output={"incidents_topic": name})
+    send(kafka, daemon.topics.flows, flood(400), partitions=4)
+    daemon.start()
+    daemon.wait_until_handled(400)
+    other = make_daemon(beside=daemon, alerts=settings, output={"incidents_topic": name})
+    other.start()
+    wait_for(lambda: 0 < other.total("oddflow_partitions_assigned") < 4)
+    later = flood(48, 100_000, "10.0.0.6")  # enough in each partition for its clock to follow: the flood is over
+    send(kafka, daemon.topics.flows, flood(400, 400) + later, partitions=4)
+    wait_for(lambda: len(Outcome.read(kafka, daemon.topics).scores) >= 848)
+    assert (daemon.stop(), other.stop()) == (0, 0)
+    told = {json.loads(each.value or b"")["metadata"]["correlation_uid"] for each in consume(kafka, name)}
+    assert len(told) >= 4
+    (line,) = run(kafka, name, "--kind", "flood", "--json")[1].splitlines()
+    ours = json.loads(line)["unmapped"]["oddflow"]
+    assert (ours["kind"], ours["alerts"], ours["counts"]["sources"]) == (
+        *("flood", 800),
+        {"distinct": 800, "or_more": False},
+    )
+    (_, row) = run(kafka, name, "--kind", "flood")[1].splitlines()
+    assert ("800 sources → 10.0.0.5 port 9999" in row, "closed" in row) == (True, True)
+    assert "800 alerts in 40 s, from 800 sources" in run(kafka, name, "show", ours["id"])[1]

@@ -154,7 +154,8 @@ class Demo:
         for alert in outputs.read():
             self.findings.take(traffic.attack_of(alert), alert)
         for told in outputs.take_told():
-            screen.incident(told)
+            one = None if told.ours.merged_into else outputs.incidents.whole(told.ours.id)
+            screen.incident(one or told)
         self.findings.alerts_on_topic, self.findings.dead_letters_on_topic = outputs.alerts, outputs.dead_letters
 
     def _settled(self, traffic: LiveTraffic, outputs: OutputTopics) -> bool:
@@ -188,7 +189,7 @@ class Demo:
             dead_lettered=gauges.dead_lettered,
             passed_over=gauges.passed_over,
             alerts=gauges.alerts,
-            incidents=sum(not told.ours.merged_into for told in incidents),
+            incidents=len(incidents.wholes()),
             versions=findings.versions,
             balanced=gauges.balanced and gauges.in_flight == 0,
         )

@@ -73,13 +73,16 @@ class Screen:
 
         Not while it is of low severity and one alert, or no kind's: most such grow, or become part of another.
         """
-        self._incidents.pop(told.ours.id, None)
+        ids = {told.ours.id, *(part.ours.id for part in told.parts)}
+        for name in ids:
+            self._incidents.pop(name, None)
         if told.ours.merged_into:
             return
         self._incidents[told.ours.id] = told
         faint = not told.level and (told.ours.alerts == 1 or told.ours.kind == OTHER)
-        if not self._live and not faint and (told.ours.id, told.ours.kind) not in self._printed:
-            self._printed.add((told.ours.id, told.ours.kind))
+        of_kind = {(name, told.ours.kind) for name in ids}
+        if not self._live and not faint and not of_kind & self._printed:
+            self._printed |= of_kind
             self.console.print(incident_line(told), no_wrap=True, overflow="ellipsis")
 
     @property

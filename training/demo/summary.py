@@ -81,26 +81,15 @@ class Outcome(NamedTuple):
 
 def outcomes(attacks: Mapping[str, Attack], findings: Findings, incidents: Latest) -> list[Outcome]:
     """What became of each attack, in order of time."""
-    known = {told.ours.id: told for told in incidents}
     found = []
     for name, attack in sorted(attacks.items(), key=lambda item: item[1].began):
         raised = findings.raised.get(name, Raised())
         met: dict[str, Told] = {}
         for incident, _ in raised.incidents.most_common():
-            if (told := _whole(known, incident)) is not None:
+            if (told := incidents.whole(incident)) is not None:
                 met.setdefault(told.ours.id, told)
         found.append(Outcome(name, attack.flows, raised.alerts, raised.first - attack.began, tuple(met.values())))
     return found
-
-
-def _whole(known: Mapping[str, Told], incident: str) -> Told | None:
-    """The incident that one became part of, or itself."""
-    told = known.get(incident)
-    for _ in range(len(known)):
-        if told is None or not told.ours.merged_into:
-            break
-        told = known.get(told.ours.merged_into)
-    return told
 
 
 def problems(line: SummaryLine, findings: Findings) -> list[str]:

@@ -1,0 +1,89 @@
+"""The document of an incident that several partitions told: one of theirs, with what is summed up in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from detector.casebook.told import Told, ours_of
+from detector.casebook.words import LAST_S
+
+SUMMED = (
+    "id", "revision", "step", "alerts", "first_seen", "last_seen", "size", "sources", "destinations", "ports",
+    "unanswered_share", "src_bytes", "dst_bytes", "model_versions"
+)  # fmt: skip
+"""Of our own part, what the whole has in place of the part's; the rest is that of the part with most alerts."""
+
+GRAVEST = ("severity_id", "severity", "severity_why", "risk", "risk_score", "risk_level_id", "risk_level")
+"""What is taken from the most severe part, of a document and of our own part of it."""
+
+
+def whole_document(told: Told, documents: Mapping[str, bytes]) -> bytes:
+    """The whole's document, by those of its parts; that of an incident with one document is the document itself."""
+    if not told.parts:
+        return documents[told.ours.id]
+    chief = max(told.parts, key=lambda part: part.ours.alerts)
+    gravest = max(told.parts, key=lambda part: part.level)
+    whole, grave = (msgspec.json.decode(documents[part.ours.id]) for part in (chief, gravest))
+    ours = ours_of(whole)
+    ours |= {name: getattr(told.ours, name) for name in SUMMED} | {"parts": [part.ours.id for part in told.parts]}
+    ours["headline"] = told.headline
+    ours["counts"] = msgspec.to_builtins(told.ours.counts)
+    for part, gravest_part in ((whole, grave), (ours, ours_of(grave))):
+        _put(part, {name: gravest_part[name] for name in GRAVEST if name in gravest_part})
+    _put(whole, _as_ocsf(told) | _as_ecs(told))
+    for part, values in _within(told, grave).items():
+        if isinstance(whole.get(part), dict):
+            _put(whole[part], values)
+    return msgspec.json.encode(whole)
+
+
+def _put(part: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Replace what is there."""
+    part |= {name: value for name, value in values.items() if name in part}
+
+
+def _as_ocsf(told: Told) -> dict[str, Any]:
+    ours = told.ours
+    return {
+        "message": told.headline,
+        "desc": f"{told.headline}. {ours.size}",
+        "count": ours.alerts,
+        "time": _ms(ours.last_seen),
+        "start_time": _ms(ours.first_seen),
+        "end_time": _ms(ours.last_seen),
+    }
+
+
+def _as_ecs(told: Told) -> dict[str, Any]:
+    return {"@timestamp": _iso(told.ours.last_seen)}
+
+
+def _within(told: Told, grave: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is replaced within objects of OCSF or ECS."""
+    ours = told.ours
+    number = f"{ours.id}:{ours.revision}"
+    event: dict[str, Any] = grave["event"] if isinstance(grave.get("event"), dict) else {}
+    return {
+        "metadata": {"uid": number, "correlation_uid": ours.id},
+        "event": {name: event[name] for name in ("severity", "risk_score") if name in event}
+        | {
+            "id": number,
+            "start": _iso(ours.first_seen),
+            "end": _iso(ours.last_seen),
+            "reason": f"{told.headline}. {ours.size}",
+        },
+        "related": {"ip": sorted({*ours.sources, *ours.destinations})},
+    }
+
+
+def _ms(seconds: float) -> int:
+    return round(1000.0 * min(max(seconds, 0.0), LAST_S))
+
+
+def _iso(seconds: float) -> str:
+    moment = datetime.fromtimestamp(_ms(seconds) / 1000.0, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
