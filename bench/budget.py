@@ -85,7 +85,7 @@ def raised(train: pl.DataFrame, tried: pl.DataFrame, seed: int) -> Counts:
     everything, ours = np.ones(len(train), np.bool_), OURS["oddflow"]
     choice = Choice(calm=everything, chosen=everything, peaceful=everything)
     fitting = ours.fitting(ours.recipe(contaminated=False), len(train), seed)
-    _, rates = judged(fitting, train, choice, _one_partition(train), tried, _one_partition(tried))
+    rates = judged(fitting, train, choice, _one_partition(train), tried, _one_partition(tried)).rates
     if rates is None:
         raise ValueError("flows without addresses have no targets")
     return targets_a_day(tried, rates)

@@ -93,8 +93,8 @@ def of_oddflow(  # noqa: PLR0917 - one system on one set
     recipe, calm = system.recipe(contaminated=bool(attacks[chosen].any())), chosen & ~attacks
     choice = Choice(calm=calm, chosen=chosen, peaceful=chosen | ~attacks)
     fitting = system.fitting(recipe, len(rows.train), seed)
-    scores, rates = judged(fitting, flows, choice, came_by[before], tested, came_by[rows.test], spec)
-    return told(case, rows, scores, rates)
+    scored = judged(fitting, flows, choice, came_by[before], tested, came_by[rows.test], spec)
+    return told(case, rows, scored.scores, scored.rates)
 
 
 def of_rival(case: FlowCase, rows: Rows, matrix: NDArray[np.float32], system: System, seed: int) -> Told:

@@ -21,15 +21,13 @@ from sklearn.ensemble import IsolationForest as ScikitForest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from bench.quality_sets import CONTAMINATION
-from detector.decisions.assess import assess
 from detector.features.extractor import build_spec
-from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec
 from detector.features.windows import default_windows
 from detector.models.base import Model
 from detector.models.ensemble import Ensemble
 from detector.models.kinds.isolation_forest import IsolationForest
-from detector.net.directions import directions_of
+from detector.scoring.scorer import Scored, Scorer
 from training.estimators import fit_estimator
 from training.labels import TrainOn
 from training.learn import Choice, Fitting, learn
@@ -92,18 +90,15 @@ def judged(  # noqa: PLR0917 - what is learnt from, what is tried
     tried: pl.DataFrame,
     tried_by: NDArray[np.int32],
     spec: FeatureSpec | None = None,
-) -> tuple[Scores, Scores | None]:
-    """Learn from ``flows`` as ``oddflow train`` does; give scores and rates of the ``tried`` as daemons have them.
+) -> Scored:
+    """Learn from ``flows`` as ``oddflow train`` does; score the ``tried`` as daemons do.
 
     ``came_by`` and ``tried_by`` are the partitions of each; None for ``spec``: all features. There are no rates where
     flows have no addresses.
     """
     watched = Watched.of(flows["ts"].to_numpy(), ends_of(flows))
     learnt = learn(flows, choice, spec or build_spec(windows=default_windows()), learning, watched, came_by)
-    scores = learnt.judging.score(features_of(learnt.extractor, tried, learnt.windows, tried_by))
-    found = assess(tried, learnt.judging.surprises(scores), learnt.evidence, tried_by)
-    rates = None if learnt.incidents is None else learnt.incidents.rates(found, directions_of(tried))
-    return scores.overall, rates
+    return Scorer(learnt.scoring, learnt.state).score(tried, tried_by)
 
 
 OURS = {"oddflow": Ours(Ensemble.kind), "oddflow-forest": Ours(IsolationForest.kind, FOREST)}

@@ -58,6 +58,8 @@ class Daemon:
         self._listening = ""
         self._recent: Recent | None = None
         self._abandoned = Flag()
+        self._leaving_since = 0.0
+        self._deadline = Deadline(0.0)
         self._stopping = Flag()
         self._asked_at: float | None = None
 
@@ -82,6 +84,8 @@ class Daemon:
             self._judge = self._build_judge(model, watcher)
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
             sink.start()
+            parts.callback(self._tell_stopped)
+            parts.callback(lambda: sink.stop(self._deadline))
             parts.push(self._leave)
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
@@ -208,15 +212,19 @@ class Daemon:
         return keeper
 
     def _leave(self, failed: type[BaseException] | None, *_: object) -> None:
-        """Finish, flush, commit and leave, all within one deadline."""
+        """Finish, flush, commit and leave, all within one deadline; what was started before is stopped by it too."""
         if self._pipeline is None:
             return
         reason = "signal" if self._asked_at is not None else "error" if failed else "end of input"
-        seconds, started = self._settings.shutdown.deadline_s, self._asked_at or time.monotonic()
+        seconds, self._leaving_since = self._settings.shutdown.deadline_s, self._asked_at or time.monotonic()
+        self._deadline = Deadline(self._leaving_since + seconds)
         self._telemetry.tell(DaemonStopping(reason, seconds))
-        self._pipeline.stop(Deadline(started + seconds))
+        self._pipeline.stop(self._deadline)
         self._abandoned.set()
-        self._telemetry.tell(DaemonStopped(time.monotonic() - started, self._pipeline.tally.in_flight))
+
+    def _tell_stopped(self) -> None:
+        if self._pipeline is not None:
+            self._telemetry.tell(DaemonStopped(time.monotonic() - self._leaving_since, self._pipeline.tally.in_flight))
 
     def status(self) -> Status:
         """What the health endpoints tell; called from the web server's thread."""

@@ -80,7 +80,7 @@ def bundle(
         calibration=judging.calibration,
         single=judging.single,
         incidents=learnt.incidents if windows else None,
-        beginning=ended_with(learnt.windows, learnt.evidence) if windows else None,
+        beginning=ended_with(learnt.state) if windows else None,
         self_test_rows=learnt.matrix,
         training=TrainingData(rows=1_500, rows_read=1_500, sources=("conn.log",), format="zeek"),
         created=START + timedelta(minutes=number),

@@ -18,7 +18,7 @@ from detector.drift.familiarity import Raised
 from detector.printable import printable
 from detector.records.flow import LABEL
 from detector.scoring.dataset import Dataset
-from detector.scoring.kept_flows import Scored
+from detector.scoring.scorer import Scored
 from training.card import WORDS
 from training.detection_at_budget import found_figures
 from training.labels import Truth

@@ -7,6 +7,7 @@ All of the time is trained on, and all but its beginning calibrates: each stretc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,18 +15,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assess import CalibratedModel, calibrate_incidents
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
-from detector.decisions.evidence import EvidenceState
+from detector.decisions.calibrated_model import CalibratedModel, ScoringModel
 from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor
 from detector.features.replay import features_of, fresh_windows
 from detector.features.spec import FeatureSpec
-from detector.features.windows import WindowState
 from detector.features.windows_keys import hashes_of
 from detector.net.directions import directions_of
+from detector.scoring.flow_state import FlowState
 from detector.transport.kafka.partitioner import partitions_of
 from training.flow_features import training_features
 from training.incidents import Passing, unseen_assessment
@@ -77,8 +77,8 @@ class Learnt:
     """What came of it. ``rows`` are the places of those that the model was trained on."""
 
     extractor: FeatureExtractor
-    windows: WindowState | None
-    """After the last flow that is peaceful and was not left out as oddest."""
+    state: FlowState
+    """What daemons begin with: after the last flow that is peaceful and was not left out as oddest."""
     everything: Matrix
     """Features of all flows."""
     rows: NDArray[np.intp]
@@ -87,8 +87,6 @@ class Learnt:
     judged: Judged
     known: Mask
     """Which of them are peaceful, and not left out as oddest: what is usual; shape (rows,)."""
-    evidence: EvidenceState
-    """After the last flow that may become known."""
     incidents: IncidentCalibration | None
     calm: NDArray[np.intp]
     """Places of the rows that it is calibrated on."""
@@ -106,6 +104,18 @@ class Learnt:
     def judging(self) -> CalibratedModel:
         """The calibrated model."""
         return self.judged.judging
+
+    @property
+    def scoring(self) -> ScoringModel:
+        """All that flows are scored by, as a bundle has it."""
+        judging = self.judging
+        return ScoringModel(
+            model=judging.model,
+            calibration=judging.calibration,
+            single=judging.single,
+            extractor=self.extractor,
+            incidents=self.incidents,
+        )
 
 
 def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
@@ -157,13 +167,12 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
         features_of(extractor, frame.filter(pl.Series(passed)), windows, partitions[passed])
     learnt = Learnt(
         extractor=extractor,
-        windows=windows,
+        state=FlowState(windows),
         everything=matrix,
         rows=rows,
         matrix=seen,
         judged=judged,
         known=known,
-        evidence=EvidenceState(),
         incidents=None,
         calm=rows[calm],
         weighed=np.empty(0, np.intp),
@@ -219,11 +228,13 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
     directions = directions_of(held, learnt.extractor.inside)
     met = np.flatnonzero(met_anew(hashes_of(held["src_ip"]), directions, passing.stretches[calm], len(cut.ranges)))
     kept = calm[met]
-    incidents = calibrate_incidents(
-        passing.keys.targets[kept],
-        directions[met],
-        passing.ts[kept],
-        unseen.take(kept),
-        learnt.judging.calibration.seconds,
-    )
-    return replace(learnt, evidence=passing.ended_with(), weighed=rows, unseen=unseen, incidents=incidents)
+    state, incidents = FlowState(learnt.state.windows, passing.ended_with()), None
+    with suppress(InputError):  # of flows that span no time, there is no budget to hold others against
+        incidents = IncidentCalibration.fit(
+            passing.keys.targets[kept],
+            directions[met],
+            passing.ts[kept],
+            unseen.take(kept),
+            learnt.judging.calibration.seconds,
+        )
+    return replace(learnt, state=state, weighed=rows, unseen=unseen, incidents=incidents)

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.assess import CalibratedModel
+from detector.decisions.calibrated_model import CalibratedModel
 from detector.models.calibration import Calibration
 from detector.models.ensemble import SINGLE
 from detector.models.kinds.kmeans_diagonal import DiagonalKMeans

@@ -21,12 +21,11 @@ from detector.bundle.files import build_bundle
 from detector.bundle.initial_state import MAX_BYTES, InitialState
 from detector.bundle.manifest import TrainingData
 from detector.decisions.budget import IncidentCalibration
-from detector.decisions.evidence import EvidenceState
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.perflow import FAMILIES
 from detector.features.spec import FeatureSpec
-from detector.features.windows import WindowState, default_windows
+from detector.features.windows import default_windows
 from detector.models.base import Model
 from detector.models.baseline_ranges import BaselineRanges
 from detector.models.calibration import Calibration
@@ -34,6 +33,7 @@ from detector.models.ensemble import Ensemble
 from detector.models.single_flows import SingleFlows
 from detector.records.flow import LABEL
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
+from detector.scoring.flow_state import FlowState
 from training.calibration_audit import oddest
 from training.card import RATES, CardFacts, card, span
 from training.estimators import DROPPED, fit_estimator
@@ -220,7 +220,7 @@ def train_and_keep(
         calibration=learnt.judging.calibration,
         single=learnt.judging.single,
         incidents=learnt.incidents,
-        beginning=ended_with(learnt.windows, learnt.evidence, tell),
+        beginning=ended_with(learnt.state, tell),
         usual=BaselineRanges.fit(usual),
         quality=_measured(frame, learnt, truth, recipe, tell),
         watched=watched,
@@ -250,11 +250,9 @@ def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
     return build_spec(families, extra=extra, partitions=recipe.partitions)
 
 
-def ended_with(
-    windows: WindowState | None, evidence: EvidenceState, tell: TellStep = lambda _: None
-) -> InitialState | None:
+def ended_with(state: FlowState, tell: TellStep = lambda _: None) -> InitialState | None:
     """What a daemon begins with: the state after the last flow of training."""
-    parts: dict[str, WindowState | EvidenceState] = {"evidence": evidence, **({"windows": windows} if windows else {})}
+    parts = state.parts
     partitions = sorted(set[int]().union(*(part.partitions for part in parts.values())))
     kept = {n: {name: part.snapshot(n) for name, part in parts.items() if n in part.partitions} for n in partitions}
     clocks = [clock for part in parts.values() for n in kept if (clock := part.event_time_s(n)) is not None]

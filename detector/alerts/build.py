@@ -24,6 +24,7 @@ from detector.alerts.wording import Told, View, Weighed, tell
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import VIEWS
 from detector.decisions.decide import Decision
+from detector.decisions.findings import Findings
 from detector.decisions.severity import severity_of
 from detector.net.community_id import community_id, protocol_number
 from detector.net.directions import directions_of
@@ -44,28 +45,21 @@ class AlertBuilder:
         self._top_features = top_features
         self._readings: tuple[str, Readings] | None = None
 
-    def build(  # noqa: PLR0917 - a batch is its arrays, one by one
-        self,
-        raw: RawBatch,
-        flows: FlowBatch,
-        matrix: NDArray[np.float32],
-        scores: NDArray[np.float64],
-        decision: Decision,
-        model: LoadedModel,
+    def build(
+        self, raw: RawBatch, flows: FlowBatch, findings: Findings, decision: Decision, model: LoadedModel
     ) -> list[Content]:
         """Explain the alerts of a batch, in row order.
 
-        ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``.
+        ``findings`` are of all of ``flows``, which were decoded from ``raw``; ``decision`` chose among them.
         """
         if not len(decision.rows):
             return []
         return build_alerts(
             raw,
             flows,
-            matrix,
-            scores,
+            findings,
             decision,
-            explain(model, matrix, decision),
+            explain(model, findings.matrix, decision),
             model,
             self._read(model),
             top_features=self._top_features,
@@ -84,11 +78,10 @@ def readings_of(model: LoadedModel) -> Readings:
     return Readings.of(model.extractor.spec, model.usual, model.extractor.encoders)
 
 
-def build_alerts(  # noqa: PLR0917 - as above
+def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     raw: RawBatch,
     flows: FlowBatch,
-    matrix: NDArray[np.float32],
-    scores: NDArray[np.float64],
+    findings: Findings,
     decision: Decision,
     explanations: Explanations,
     model: LoadedModel,
@@ -99,17 +92,16 @@ def build_alerts(  # noqa: PLR0917 - as above
 ) -> list[Content]:
     """Gather what each alert tells, in row order; ``readings`` are the model's."""
     rows = decision.rows
-    if not len(rows):
-        return []
+    matrix, scores = findings.matrix[rows], findings.scores.overall[rows]
     places = flows.rows[rows]
     names = model.extractor.spec.names
-    values = _readable_rows(matrix[rows])
+    values = _readable_rows(matrix)
     features = explained(names, values, explanations.contributions, model.usual, top_features)
     origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
     parts = None if flows.parts is None else flows.parts[rows]
     told = flows.frame[rows]
     positions = _positions(raw, places, parts)
-    weighed = Weighed.of(readings, matrix[rows], explanations.contributions)
+    weighed = Weighed.of(readings, matrix, explanations.contributions)
 
     def say(row: int, flow: dict[str, Any], view: View, rarity: Rarity) -> Told:
         return tell(readings, weighed, row, values[row], flow, view, rarity)
@@ -120,7 +112,7 @@ def build_alerts(  # noqa: PLR0917 - as above
         raw.timestamps_ms[places].tolist(),
         told.select(pl.col(FLOW_COLUMNS)).to_dicts(),
         [DIRECTIONS[place] for place in directions_of(told, model.extractor.inside).tolist()],
-        scores[rows].tolist(),
+        scores.tolist(),
         decision.p_values.tolist(),
         decision.risks.tolist(),
         decision.thresholds.tolist(),

@@ -21,6 +21,7 @@ from detector.alerts.identity import record_ids
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
+from detector.decisions.findings import Findings
 from detector.decisions.severity import severity_of
 from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, FlowBatch
@@ -101,16 +102,15 @@ class Raised(NamedTuple):
         return position
 
 
-def raised_alerts(  # noqa: PLR0917 - a batch is its arrays, one by one
+def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     raw: RawBatch,
     flows: FlowBatch,
-    matrix: NDArray[np.float32],
-    scores: NDArray[np.float64],
+    findings: Findings,
     decision: Decision,
     model: LoadedModel,
     max_text_bytes: int = MAX_TEXT_BYTES,
 ) -> list[Raised]:
-    """The alerts of a batch, in row order; ``matrix`` and ``scores`` have a row for each flow of ``flows``."""
+    """The alerts of a batch, in row order; ``findings`` are of all of ``flows``."""
     rows = decision.rows
     if not len(rows):
         return []
@@ -128,8 +128,8 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its arrays, one by one
     columns = zip(
         *(_column(frame, name, max_text_bytes) for name in RAISED_COLUMNS),
         [DIRECTIONS[place] for place in directions_of(frame, model.extractor.inside).tolist()],
-        _first_contacts(matrix, rows, model),
-        scores[rows].tolist(),
+        _first_contacts(findings.matrix, rows, model),
+        findings.scores.overall[rows].tolist(),
         decision.p_values.tolist(),
         [severity_of(risk) for risk in risks],
         risks,

@@ -8,24 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.bundle.initial_state import InitialState
-from detector.bundle.manifest import (
-    Manifest,
-)
-from detector.decisions.assess import CalibratedModel
-from detector.decisions.budget import IncidentCalibration
-from detector.features.extractor import FeatureExtractor
+from detector.bundle.manifest import Manifest
+from detector.decisions.calibrated_model import ScoringModel
 from detector.models.baseline_ranges import BaselineRanges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedModel(CalibratedModel):
+class LoadedModel(ScoringModel):
     """A verified bundle, ready to score."""
 
     manifest: Manifest
-    extractor: FeatureExtractor
     usual: BaselineRanges
-    incidents: IncidentCalibration | None
-    """None where the flows that it was calibrated on had no times."""
     self_test_rows: NDArray[np.float32]
     beginning: InitialState | None = None
     """None where training kept no state: of flows without addresses, or more of it than a bundle holds."""

@@ -6,24 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.alerts.build import AlertBuilder
 from detector.alerts.content import Content
 from detector.alerts.raised import raised_alerts
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
+from detector.decisions.findings import Findings
 from detector.incidents.book import IncidentBook, membership
 from detector.records.flow import FlowBatch
 from detector.transport.base import RawBatch
 
 
-def put_together(  # noqa: PLR0917 - a batch is its arrays, one by one
+def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     book: IncidentBook,
     raw: RawBatch,
     flows: FlowBatch,
-    matrix: NDArray[np.float32],
-    scores: NDArray[np.float64],
+    findings: Findings,
     decision: Decision,
     model: LoadedModel,
     builder: AlertBuilder,
@@ -32,17 +31,17 @@ def put_together(  # noqa: PLR0917 - a batch is its arrays, one by one
     """Put the alerts of a batch into the incidents of ``book``; give those that are told, in row order.
 
     ``tells`` is asked of each by how many of its incident's it makes. Explained are these, and those that incidents
-    show. ``matrix`` and ``scores`` have a row for each flow of ``flows``, which were decoded from ``raw``.
+    show. ``findings`` are of all of ``flows``, which were decoded from ``raw``.
     """
     book.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
     told: dict[int, dict[str, Any]] = {}
-    alerts = raised_alerts(raw, flows, matrix, scores, decision, model, builder.max_text_bytes)
+    alerts = raised_alerts(raw, flows, findings, decision, model, builder.max_text_bytes)
     for alert, row in zip(alerts, decision.rows.tolist(), strict=True):
         incident = book.put(alert, row)
         if tells(incident.count):
             told[alert.place] = membership(incident)
     places = sorted({*told, *book.unexplained()})
-    contents = builder.build(raw, flows, matrix, scores, decision.take(np.array(places, np.intp)), model)
+    contents = builder.build(raw, flows, findings, decision.take(np.array(places, np.intp)), model)
     book.explain({content.id: content.why for content in contents})
     for place, content in zip(places, contents, strict=True):
         content.incident = told.get(place)

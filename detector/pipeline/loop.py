@@ -193,7 +193,7 @@ class Pipeline:
             self._commit(Interruptible(Deadline.after(COMMIT_SECONDS).at, self._stopping))
 
     def stop(self, deadline: Deadline) -> None:
-        """Finish what is in flight, commit it, and close, all within the deadline."""
+        """Finish what is in flight, commit it, and close, all within the deadline; the sink is left open."""
         self._drain(deadline.before(LAST_COMMIT_SECONDS))
         self._commit(deadline)
         if self._keeper and not self._in_flight:
@@ -202,7 +202,6 @@ class Pipeline:
         for stage in self._stages:
             stage.shutdown(wait=False, cancel_futures=True)
         self._source.stop(deadline)
-        self._sink.stop(deadline)
 
     @property
     def assigned(self) -> frozenset[int]:

@@ -20,8 +20,8 @@ from detector.alerts.dead_letter import dead_letters
 from detector.alerts.score_record import score_records
 from detector.alerts.writer import AlertWriter
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.assess import assess
-from detector.decisions.decide import Budget, Decision, decide
+from detector.decisions.decide import Budget, Decision
+from detector.decisions.findings import Findings
 from detector.drift.events import DriftSeen, FlowsRaised
 from detector.drift.familiarity import Familiarity
 from detector.drift.monitor import DriftMonitor
@@ -30,12 +30,12 @@ from detector.features.windows import WindowCounts
 from detector.incidents.document import write_incidents
 from detector.incidents.events import BudgetSet, IncidentsTold
 from detector.incidents.put_together import put_together
-from detector.models.single_flows import Scores
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
 from detector.scoring.batch_result import BatchResult
 from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
 from detector.scoring.partition_state import PartitionState
+from detector.scoring.scorer import Scorer
 from detector.state.events import StateBegun, StateLeft, StateUnfit
 from detector.telemetry.events import Tell
 from detector.transport.base import OutRecord, RawBatch
@@ -70,7 +70,7 @@ class Judge:
         self._familiarity = Familiarity()
         self._incoming = incoming
         self._budget = budget
-        self._rule = budget.rule(model.calibration, model.incidents, model.extractor.inside)
+        self._scorer = Scorer(model, self.memory.flows, budget)
         self._builder = builder
         self._writer = writer
         self._write_scores = write_scores
@@ -83,23 +83,22 @@ class Judge:
     def judge(self, raw: RawBatch, flows: FlowBatch) -> BatchResult:
         """Score ``flows``, decoded from ``raw``, and decide which become alerts."""
         self._swap()
-        matrix = self._features(raw, flows)
-        scores = self._score(flows, matrix)
-        decision = self._decide(raw, flows, scores)
+        findings = self._find(raw, flows)
+        decision = self._decide(findings)
         self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
-        told = self._told_alerts(raw, flows, matrix, scores.overall, decision, self._writer.tells)
-        alerts = self._writer.write(told)
+        alerts = self._writer.write(self._alerts(raw, flows, findings, decision, self._writer.tells))
         self._tell_of_rejects(flows)
+        scores = findings.scores.overall
         return BatchResult(
-            scored=len(scores.overall),
+            scored=len(scores),
             model_version=self.model.version,
             alerts=alerts,
             withheld=len(decision.rows) - len(alerts),
             incidents=self._incidents(),
             dead_letters=letters,
             dead_lettered=len(flows.rejects),
-            scores=self._scores(raw, flows, scores.overall),
+            scores=self._scores(raw, flows, scores),
             passed_over=flows.passed_over,
             severities=decision.severities(),
             alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
@@ -108,10 +107,8 @@ class Judge:
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""
         self._swap()
-        matrix = self._matrix(raw, flows)
-        scores = self.model.score(matrix)
-        decision = self._decision(raw, flows, scores)
-        self._told_alerts(raw, flows, matrix, scores.overall, decision, lambda _: False)
+        findings = self._found(raw, flows)
+        self._alerts(raw, flows, findings, self._scorer.decide(findings), lambda _: False)
         self._tell_begun()
         self.memory.incidents.pass_time()
         self.memory.incidents.take()
@@ -136,68 +133,50 @@ class Judge:
         self.memory.adopt(new)
         self._drift = DriftMonitor(new)
         self._familiarity = Familiarity()
-        self._rule = self._budget.rule(new.calibration, new.incidents, new.extractor.inside)
+        self._scorer = Scorer(new, self.memory.flows, self._budget)
         self._tell_budget()
         self._tell(ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
 
     def _tell_budget(self) -> None:
-        self._tell(BudgetSet(None if self._rule is None else self._budget.incidents_per_day))
+        self._tell(BudgetSet(self._budget.incidents_per_day if self._scorer.counts_incidents else None))
 
-    # --- features and score ---------------------------------------------------------------------------------------
+    # --- what flows are found to be -------------------------------------------------------------------------------
 
-    def _features(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
-        started = time.perf_counter()
-        matrix = self._matrix(raw, flows)
-        self._tell(BatchFeatured(rows=len(matrix), seconds=time.perf_counter() - started))
-        if windows := self.memory.windows:
+    def _find(self, raw: RawBatch, flows: FlowBatch) -> Findings:
+        findings = self._found(raw, flows)
+        rows, scores, seconds = len(findings.frame), findings.scores.overall, findings.seconds
+        self._tell(BatchFeatured(rows, seconds.features))
+        if windows := self.memory.flows.windows:
             before, self._windows = self._windows, windows.counts()
             self._tell(WindowsSeen(before, self._windows))
-        return matrix
+        self._tell(BatchScored(rows, seconds.score, scores, self.model.version))
+        if report := self._drift.look(flows.frame, findings.matrix, scores):
+            self._tell(DriftSeen(report))
+        return findings
 
-    def _matrix(self, raw: RawBatch, flows: FlowBatch) -> NDArray[np.float32]:
+    def _found(self, raw: RawBatch, flows: FlowBatch) -> Findings:
         partitions = raw.partitions[flows.rows]
         for partition, why_not in self.memory.begin(np.unique(partitions).tolist()).items():
             self._tell(StateUnfit(partition, self.model.version, why_not))
-        return self.model.extractor.transform(flows.frame, partitions, self.memory)
+        return self._scorer.find(flows.frame, partitions)
 
-    def _score(self, flows: FlowBatch, matrix: NDArray[np.float32]) -> Scores:
-        started = time.perf_counter()
-        scores = self.model.score(matrix)
-        seconds = time.perf_counter() - started
-        self._tell(BatchScored(len(matrix), seconds, scores.overall, self.model.version))
-        if report := self._drift.look(flows.frame, matrix, scores.overall):
-            self._tell(DriftSeen(report))
-        return scores
-
-    # --- decide ---------------------------------------------------------------------------------------------------
-
-    def _decide(self, raw: RawBatch, flows: FlowBatch, scores: Scores) -> Decision:
-        started = time.perf_counter()
-        decision = self._decision(raw, flows, scores)
-        self._tell(BatchDecided(len(scores.overall), len(decision.rows), time.perf_counter() - started))
-        if block := self._familiarity.look(len(scores.overall), len(decision.rows)):
+    def _decide(self, findings: Findings) -> Decision:
+        started, rows = time.perf_counter(), len(findings.frame)
+        decision = self._scorer.decide(findings)
+        seconds = findings.seconds.assess + time.perf_counter() - started
+        self._tell(BatchDecided(rows, len(decision.rows), seconds))
+        if block := self._familiarity.look(rows, len(decision.rows)):
             self._tell(FlowsRaised(block, self.model.name, self.model.version))
         return decision
 
-    def _decision(self, raw: RawBatch, flows: FlowBatch, scores: Scores) -> Decision:
-        if self._rule is None:
-            return decide(scores.overall, self.model.calibration, self._budget)
-        keys, partitions = self.memory.evidence_keys(flows.frame), raw.partitions[flows.rows]
-        assessment = assess(flows.frame, self.model.surprises(scores), self.memory.evidence, partitions, keys)
-        return self._rule.decide(flows.frame, scores.overall, assessment)
+    # --- what is told of them -------------------------------------------------------------------------------------
 
-    def _told_alerts(  # noqa: PLR0917 - a batch is its arrays, one by one
-        self,
-        raw: RawBatch,
-        flows: FlowBatch,
-        matrix: NDArray[np.float32],
-        scores: NDArray[np.float64],
-        decision: Decision,
-        tells: Callable[[int], bool],
+    def _alerts(
+        self, raw: RawBatch, flows: FlowBatch, findings: Findings, decision: Decision, tells: Callable[[int], bool]
     ) -> list[Content]:
         """The alerts that are told, after all were put into their incidents."""
         book, builder = self.memory.incidents, self._builder
-        return put_together(book, raw, flows, matrix, scores, decision, self.model, builder, tells)
+        return put_together(book, raw, flows, findings, decision, self.model, builder, tells)
 
     def _scores(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> list[OutRecord]:
         """Every flow's score, if they are asked for."""

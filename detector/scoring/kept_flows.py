@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -12,28 +10,15 @@ from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.assess import assess
 from detector.decisions.decide import Budget
-from detector.decisions.evidence import EvidenceState
 from detector.errors import BundleError, InputError
-from detector.features.replay import features_of, fresh_windows
-from detector.features.windows import WindowState
-from detector.net.directions import directions_of
 from detector.records.flow import PART
 from detector.registry.registry import Registry
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
+from detector.scoring.flow_state import FlowState
+from detector.scoring.scorer import Scored, Scorer
 from detector.settings.tree import Settings
 from detector.transport.kafka.partitioner import partitions_of
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What each flow of a frame scored; shape (rows,) each."""
-
-    scores: NDArray[np.float64]
-    p_values: NDArray[np.float64]
-    rates: NDArray[np.float64] | None
-    """False incidents per day that would raise each; None where the model is not calibrated to tell them."""
 
 
 def budget_of(settings: Settings) -> Budget:
@@ -57,19 +42,20 @@ def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = Non
     Where the first of either come after what the model was trained on, they begin with what training ended with. Raises
     BundleError where that does not fit.
     """
-    windows, evidence = fresh_windows(model.extractor), EvidenceState()
-    _begin(model, data if warm_up is None else warm_up, windows, evidence)
-    if warm_up is not None and (windows is not None or model.incidents is not None):
-        _weigh(model, warm_up, windows, evidence)
-    return _weigh(model, data, windows, evidence)
+    state = FlowState.fresh(model.extractor)
+    scorer = Scorer(model, state)
+    _begin(model, data if warm_up is None else warm_up, state)
+    if warm_up is not None:
+        scorer.score(warm_up.frame, _partitions(model, warm_up))
+    return scorer.score(data.frame, _partitions(model, data))
 
 
-def _begin(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> None:
+def _begin(model: LoadedModel, data: Dataset, state: FlowState) -> None:
     if model.beginning is None:
         return
     for partition in np.unique(_partitions(model, data)).tolist():
         try:
-            model.beginning.begin(windows, evidence, partition)
+            state.begin(model.beginning, partition)
         except InputError as error:
             raise BundleError(
                 f"model {model.name} {model.version}: {error}: the state that its training ended with is not for this"
@@ -81,17 +67,6 @@ def _partitions(model: LoadedModel, data: Dataset) -> NDArray[np.int32]:
     """Those that the flows came by, or would have."""
     came_by = data.partitions
     return partitions_of(data.frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
-
-
-def _weigh(model: LoadedModel, data: Dataset, windows: WindowState | None, evidence: EvidenceState) -> Scored:
-    frame, came_by = data.frame, data.partitions
-    scores = model.score(features_of(model.extractor, frame, windows, came_by))
-    p_values = model.calibration.p_values(scores.overall)
-    if model.incidents is None:
-        return Scored(scores.overall, p_values, None)
-    found = assess(frame, model.surprises(scores), evidence, _partitions(model, data))
-    directions = directions_of(frame, model.extractor.inside)
-    return Scored(scores.overall, p_values, model.incidents.rates(found, directions))
 
 
 def score_table(model: LoadedModel, data: Dataset, scored: Scored) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What the judge remembers of each partition: its windows, and whatever else has state by partition.
+"""What the judge remembers of each partition: its flows and its incidents.
 
 Everything in it can be frozen, restored and dropped one partition at a time, so that it can move with its partition.
 """
@@ -8,17 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
 from detector.bundle.initial_state import Beginnable, InitialState, why_not
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
 from detector.errors import InputError
 from detector.features.windows import WindowState
-from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.incidents.book import IncidentBook
+from detector.scoring.flow_state import FlowState
 from detector.state.protocol import Remembered
 
 
@@ -26,13 +21,11 @@ class PartitionState:
     """The state of every partition read here, as the model in charge needs it."""
 
     def __init__(self, model: LoadedModel) -> None:
-        self.windows: WindowState | None = None
+        self.flows = FlowState(None)
         self.incidents = IncidentBook()
-        self.evidence = EvidenceState()
         self._beginning: InitialState | None = None
         self._begun: set[int] = set()
         self._unsettled: dict[int, tuple[Beginnable, float]] = {}
-        self._latest: tuple[pl.DataFrame, Arrivals] | None = None
         self._defined_by: dict[str, Any] = {}
         self._parts: dict[str, Remembered] = {}
         self.adopt(model)
@@ -41,16 +34,14 @@ class PartitionState:
         """Serve another model: what it needs too is kept, what it defines otherwise begins anew."""
         wanted: Mapping[str, Any] = model.extractor.spec.windows
         if not wanted:
-            self.windows = None
-        elif self.windows is None or self._defined_by != dict(wanted):
-            self.windows = WindowState(wanted)
+            self.flows.windows = None
+        elif self.flows.windows is None or self._defined_by != dict(wanted):
+            self.flows.windows = WindowState(wanted)
             self._begun.clear()
             self._unsettled.clear()
         self._defined_by = dict(wanted)
         self._beginning = model.beginning
-        self._parts = {"incidents": self.incidents, "evidence": self.evidence}
-        if self.windows:
-            self._parts["windows"] = self.windows
+        self._parts = {"incidents": self.incidents, **self.flows.parts}
 
     def begin(self, partitions: Iterable[int]) -> dict[int, str]:
         """Have those partitions that nothing is known of begin with what training ended with; give why any could not.
@@ -63,7 +54,7 @@ class PartitionState:
                 continue
             self._begun.add(partition)
             try:
-                for state in self._beginning.begin(self.windows, self.evidence, partition):
+                for state in self.flows.begin(self._beginning, partition):
                     self._unsettled[partition] = state, state.event_time_s(partition) or 0.0
             except InputError as error:
                 told[partition] = str(error)
@@ -80,21 +71,6 @@ class PartitionState:
                 del self._unsettled[partition]
                 told[partition] = why_not(ended, state.event_time_s(partition) or 0.0)
         return told
-
-    def update(
-        self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None, out: NDArray[np.float32], first_column: int
-    ) -> None:
-        """Add flows to the windows and fill in their features: what ``FeatureExtractor.transform`` asks for."""
-        if self.windows is None:
-            raise ValueError("the model in charge has no windows")
-        self._latest = frame, arrivals_of(frame)
-        self.windows.update_arrays(self._latest[1], partitions, out, first_column)
-
-    def evidence_keys(self, frame: pl.DataFrame) -> EvidenceKeys:
-        """The keys of evidence; addresses that the windows have hashed already are not hashed again."""
-        if self._latest is not None and self._latest[0] is frame:
-            return keys_of_arrivals(self._latest[1])
-        return evidence_keys(frame)
 
     def freeze(self, partition: int) -> Callable[[], dict[str, bytes]]:
         """Copy the partition's state as it is now."""

@@ -12,15 +12,17 @@ import sys
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.evidence import EvidenceState, Surprises, evidence_keys
+from detector.decisions.assessment import Assessment
+from detector.decisions.budget import IncidentCalibration
+from detector.decisions.calibrated_model import ScoringModel
+from detector.decisions.findings import Findings
 from detector.features.extra import EXTRA
 from detector.features.extractor import FeatureExtractor, build_spec
-from detector.features.replay import fresh_windows
 from detector.features.windows import default_windows
 from detector.models.base import Model
+from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
 from detector.models.kinds.hbos_ecod import Ecod, Hbos, StepModel
 from detector.models.kinds.isolation_forest import IsolationForest
@@ -31,25 +33,39 @@ from detector.models.p_tables import PTables
 from detector.models.scaling import Scaling
 from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import SCHEMA, Decoder
+from detector.scoring.flow_state import FlowState
+from detector.scoring.scorer import Scorer
 
 FLOW = {"ts": 1.7e9, "src_ip": "10.0.0.1", "src_port": 50_000, "dst_ip": "192.0.2.1", "dst_port": 443, "proto": "tcp"}
 
 
 def warm_up(model: LoadedModel, decoder: Decoder) -> None:
-    """Send messages without a flow through ``decoder``, which is thrown away, and two flows through the features."""
+    """Send messages without a flow through ``decoder``, which is thrown away, and two flows through the model."""
     decoder.decode([b"{}", b"x", b"x\nx"])
     if not any(feature.family == EXTRA for feature in model.extractor.spec.features):
-        warm_flows(model.extractor, model.model)  # else there are columns that only the format's own records have
+        warm_flows(model)  # else there are columns that only the format's own records have
 
 
-def warm_flows(extractor: FeatureExtractor, model: Model) -> NDArray[np.float32]:
-    """Send two flows through features, score and evidence; give their matrix."""
-    frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
-    partitions = np.zeros(2, dtype=np.int32)
-    matrix = extractor.transform(frame, partitions, fresh_windows(extractor))
-    scores = model.score(matrix)
-    EvidenceState().update(evidence_keys(frame), frame["ts"].to_numpy(), Surprises(scores, scores), partitions)
-    return matrix
+def warm_flows(model: ScoringModel) -> Findings:
+    """Score two flows."""
+    scorer = Scorer(model, FlowState.fresh(model.extractor))
+    findings = scorer.find(pl.DataFrame([FLOW, FLOW], schema=SCHEMA), np.zeros(2, dtype=np.int32))
+    scorer.rates(findings)
+    return findings
+
+
+def smallest_model(extractor: FeatureExtractor) -> ScoringModel:
+    """The smallest ensemble, calibrated on one row."""
+    none, nowhere = np.zeros(1), np.zeros(1, dtype=np.int64)
+    return ScoringModel(
+        model=smallest_ensemble(len(extractor.spec.features)),
+        calibration=Calibration.fit(none, 1.0),
+        single=None,
+        extractor=extractor,
+        incidents=IncidentCalibration.fit(
+            nowhere.astype(np.uint64), nowhere, none, Assessment(none, none, none), seconds=1.0
+        ),
+    )
 
 
 def smallest_ensemble(n_features: int) -> Ensemble:
@@ -99,8 +115,8 @@ def precompile() -> None:
         open_decoder(name, mapping=NEEDS_MAPPING.get(name)).decode([RECORD, b"0", b"0\n0"])
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     extractor = FeatureExtractor.fit(frame, build_spec(windows=default_windows()))
-    model = smallest_ensemble(len(extractor.spec.features))
-    model.explain(warm_flows(extractor, model))
+    model = smallest_model(extractor)
+    model.model.explain(warm_flows(model).matrix)
 
 
 def main() -> int:

@@ -77,7 +77,7 @@ def test_incidents_are_small_too() -> None:
 def test_scores_are_small_too() -> None:
     """A score's id is cut as an alert's."""
     batch = judged(flows(LONG, {}))
-    cut, whole = documents(score_records(batch.raw, batch.flows, batch.scores, loaded()))
+    cut, whole = documents(score_records(batch.raw, batch.flows, batch.findings.scores.overall, loaded()))
     assert cut["uid"] == "C" * 256 + "…"
     assert whole["uid"] == flows({})["uid"][0]
 
@@ -87,7 +87,7 @@ def test_no_document_brings_a_control_to_a_terminal() -> None:
     nasty = "a\x9b31m\u202eb\x7f"
     batch = judged(flows(ODD[0] | {"uid": nasty}))
     alerts = AlertWriter().write(batch.contents())
-    scores = score_records(batch.raw, batch.flows, batch.scores, loaded())
+    scores = score_records(batch.raw, batch.flows, batch.findings.scores.overall, loaded())
     for record in (*alerts, *scores):
         assert (record.value or b"").decode().isprintable()
     assert documents(alerts)[0]["unmapped"]["oddflow"]["flow"]["uid"] == nasty

@@ -28,6 +28,7 @@ from detector.alerts.writer import AlertWriter, Repeat
 from detector.bundle.files import read_bundle
 from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.decide import Budget, Decision, continued, decide
+from detector.decisions.findings import Findings
 from detector.decisions.severity import Severity, decades_beyond, rarity_risks, severity_of
 from detector.errors import ConfigurationError
 from detector.incidents.book import IncidentBook
@@ -55,8 +56,7 @@ class Judged(NamedTuple):
 
     raw: RawBatch
     flows: FlowBatch
-    matrix: Any
-    scores: Any
+    findings: Findings
     decision: Decision
 
     def contents(self, **options: Any) -> list[Content]:
@@ -78,9 +78,9 @@ def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int 
     )
     batch = FlowBatch(frame.with_columns(pl.Series(ROW, rows)))
     matrix = model.extractor.transform(frame)
-    scores = model.model.score(matrix)
-    decision = decide(scores, model.calibration, budget or Budget(0.3))
-    return Judged(raw, batch, matrix, scores, decision)
+    findings = Findings(frame, matrix, model.score(matrix))
+    decision = decide(findings.scores.overall, model.calibration, budget or Budget(0.3))
+    return Judged(raw, batch, findings, decision)
 
 
 def written(frame: pl.DataFrame, shape: str = "ocsf", **options: Any) -> list[dict[str, Any]]:
@@ -216,7 +216,7 @@ def test_explanations_add_up() -> None:
     """Base and all contributions give the explained quantity; those shown are the largest, with their usual ranges."""
     batch = judged(flows(*ODD))
     document = odd_documents()[0]["unmapped"]["oddflow"]
-    why = explain(loaded(), batch.matrix, batch.decision)
+    why = explain(loaded(), batch.findings.matrix, batch.decision)
     total = document["explanation"]["base"] + why.contributions[0].sum()
     assert total == pytest.approx(document["explanation"]["output"])
     shown = [feature["contribution"] for feature in document["features"]]
@@ -260,7 +260,9 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )
-    contents = AlertBuilder().build(raw, FlowBatch(frame), matrix, model.score(matrix).overall, decision, model)
+    contents = AlertBuilder().build(
+        raw, FlowBatch(frame), Findings(frame, matrix, model.score(matrix)), decision, model
+    )
     for content in contents:
         assert list(broken_rules(Told(content.why, content.facts), content.flow)) == []
 
@@ -271,7 +273,7 @@ def test_severity_is_by_the_rarity_that_is_told(share: float) -> None:
     batch = judged(flows(*ODD), Budget(0.3))
     budget = Budget(share)
     calibration = loaded().calibration
-    shares = continued(batch.scores, calibration.p_values(batch.scores), calibration)
+    shares = continued(batch.findings.scores.overall, calibration.p_values(batch.findings.scores.overall), calibration)
     risks = rarity_risks(decades_beyond(shares, budget.share(calibration)))
     for grade, told in zip(map(severity_of, risks.tolist()), shares.tolist(), strict=True):
         lowest = budget.share(calibration) * 10.0 ** -(grade - Severity.LOW)
@@ -351,7 +353,7 @@ def test_as_many_features_as_asked_for() -> None:
 def test_score_records_are_compact() -> None:
     """Every record's score is one line of JSON with its id and position."""
     batch = judged(flows({}, {"uid": None}))
-    records: list[OutRecord] = score_records(batch.raw, batch.flows, batch.scores, loaded())
+    records: list[OutRecord] = score_records(batch.raw, batch.flows, batch.findings.scores.overall, loaded())
     lines = [json.loads(record.value or b"") for record in records]
     assert lines[1] == {
         "id": str(uuid5(NAMESPACE, "flows/2/102")),
@@ -359,8 +361,8 @@ def test_score_records_are_compact() -> None:
         "topic": "flows",
         "partition": 2,
         "offset": 102,
-        "score": batch.scores[1],
-        "p_value": loaded().calibration.p_values(batch.scores)[1],
+        "score": batch.findings.scores.overall[1],
+        "p_value": loaded().calibration.p_values(batch.findings.scores.overall)[1],
         "model_version": loaded().version,
     }
 
@@ -430,8 +432,8 @@ def test_a_score_record_is_the_same_whatever_is_in_its_batch() -> None:
     frame = flows({}, {"uid": ',"part":null'}, {})
     batch = judged(frame)
     parts = FlowBatch(batch.flows.frame.with_columns(pl.Series(PART, [NO_PART, NO_PART, 4], pl.Int32)))
-    alone = score_records(batch.raw, batch.flows, batch.scores, loaded())
-    among = score_records(batch.raw, parts, batch.scores, loaded())
+    alone = score_records(batch.raw, batch.flows, batch.findings.scores.overall, loaded())
+    among = score_records(batch.raw, parts, batch.findings.scores.overall, loaded())
     assert [record.value for record in among[:2]] == [record.value for record in alone[:2]]
     assert json.loads(among[2].value or b"")["part"] == 4
 

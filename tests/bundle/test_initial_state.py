@@ -17,12 +17,12 @@ from detector.bundle.files import read_bundle
 from detector.bundle.initial_state import InitialState
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Budget
-from detector.decisions.evidence import EvidenceState
 from detector.errors import BundleError
 from detector.features.replay import features_of, fresh_windows
 from detector.kernels.clock import BEFORE_END_S, FARTHEST_S, STEPS_TENTATIVE
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
+from detector.scoring.flow_state import FlowState
 from detector.scoring.judge import Judge
 from detector.scoring.kept_flows import score_flows
 from detector.scoring.partition_state import PartitionState
@@ -69,7 +69,7 @@ def remembered(model: LoadedModel, flows: pl.DataFrame, cuts: list[int]) -> NDAr
         batch = flows[start:end]
         partitions = partitions_of(batch["src_ip"], PARTITIONS)
         memory.begin(np.unique(partitions).tolist())
-        parts.append(model.extractor.transform(batch, partitions, memory))
+        parts.append(model.extractor.transform(batch, partitions, memory.flows))
     return np.concatenate(parts)
 
 
@@ -120,11 +120,11 @@ def test_known_partitions_stay_as_they_are() -> None:
     memory = PartitionState(replace(one, beginning=None))
     partitions = np.zeros(10, np.int32)
     memory.begin([0])
-    one.extractor.transform(flows, partitions, memory)
+    one.extractor.transform(flows, partitions, memory.flows)
     kept = memory.freeze(0)()
     memory.adopt(one)
     assert memory.begin([0]) == {}
-    assert memory.evidence.is_tentative(0), "evidence has not seen it, and begins"
+    assert memory.flows.evidence.is_tentative(0), "evidence has not seen it, and begins"
     assert memory.freeze(0)()["windows"] == kept["windows"]
     memory.drop([0])
     memory.restore(0, kept)
@@ -137,14 +137,14 @@ def test_trained_over_one_partition_every_partition_begins() -> None:
     one, flows = model(), later()
     windows = fresh_windows(one.extractor)
     features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows, np.zeros(1_500, np.int32))
-    memory = PartitionState(replace(one, beginning=ended_with(windows, EvidenceState())))
+    memory = PartitionState(replace(one, beginning=ended_with(FlowState(windows))))
     assert memory.begin(range(PARTITIONS)) == {}
     partitions = partitions_of(flows["src_ip"], PARTITIONS)
-    one.extractor.transform(flows, partitions, memory)
+    one.extractor.transform(flows, partitions, memory.flows)
     assert memory.settled() == dict.fromkeys(range(PARTITIONS))
     assert memory.settled() == {}, "it is told once"
-    assert memory.windows is not None
-    assert min(len(memory.windows.snapshot(partition)) for partition in range(PARTITIONS)) > 10_000
+    assert memory.flows.windows is not None
+    assert min(len(memory.flows.windows.snapshot(partition)) for partition in range(PARTITIONS)) > 10_000
 
 
 def test_files_begin_with_it_too() -> None:
@@ -234,7 +234,7 @@ def test_bytes_are_the_same_for_the_same_history() -> None:
     assert InitialState.decode(one.beginning.encode()) == one.beginning
     windows = fresh_windows(one.extractor)
     features_of(one.extractor, ordinary_flows(1_500, 0, DEFAULT_START - 1_500.0), windows)
-    again = ended_with(windows, EvidenceState())
+    again = ended_with(FlowState(windows))
     assert again is not None
     for partition, kept in again.partitions.items():
         assert kept["windows"] == one.beginning.partitions[partition]["windows"]

@@ -85,7 +85,7 @@ def model() -> LoadedModel:
         calibration=learnt.judging.calibration,
         single=learnt.judging.single,
         incidents=learnt.incidents,
-        beginning=ended_with(learnt.windows, learnt.evidence),
+        beginning=ended_with(learnt.state),
         self_test_rows=learnt.matrix,
         training=TrainingData(rows=len(frame), rows_read=len(frame), sources=("conn.log",), format="zeek"),
         created=START,

@@ -259,8 +259,8 @@ def test_an_error_that_nobody_foresaw_is_a_refusal(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(IncidentBook, "restore", fail)
     with pytest.raises(InputError, match="restoring state: ZeroDivisionError: float division by zero"):
         memory.restore(0, good())
-    assert memory.windows is not None
-    assert 0 not in memory.windows.partitions
+    assert memory.flows.windows is not None
+    assert 0 not in memory.flows.windows.partitions
 
 
 @pytest.mark.timeout(20)

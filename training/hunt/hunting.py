@@ -20,9 +20,11 @@ from detector.alerts.raised import raised_alerts
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision, IncidentRule
+from detector.decisions.findings import Findings
 from detector.errors import InputError
 from detector.incidents.book import Change, IncidentBook
 from detector.incidents.document import write_incidents
+from detector.models.single_flows import Scores
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring.dataset import Dataset
 from detector.transport.base import Envelope, RawBatch
@@ -147,10 +149,12 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
     )
     flows = FlowBatch(frame.with_columns(pl.Series(ROW, rows.astype(np.uint32))))
     weighed = np.isin(learnt.rows, learnt.weighed)
-    matrix, scores = learnt.matrix[weighed], learnt.judged.scores.overall[weighed]
+    scores = learnt.judged.scores
+    single = None if scores.single is None else scores.single[weighed]
+    findings = Findings(frame, learnt.matrix[weighed], Scores(scores.overall[weighed], single), learnt.unseen)
     book = IncidentBook()
     book.hear(frame["ts"].to_numpy(), partitions)
-    alerts = raised_alerts(raw, flows, matrix, scores, decision, model)
+    alerts = raised_alerts(raw, flows, findings, decision, model)
     names = [book.put(alert, row).id for alert, row in zip(alerts, decision.rows.tolist(), strict=True)]
     book.close_all()
     shown, changes = book.unexplained(), book.take()
@@ -158,7 +162,7 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
     rates = np.zeros(len(alerts)) if decision.rates is None else decision.rates
     oddest = {name: min(of, key=lambda place: rates[place]) for name, of in places.items()}
     few = sorted({*shown, *oddest.values()})
-    contents = AlertBuilder().build(raw, flows, matrix, scores, decision.take(np.array(few, np.intp)), model)
+    contents = AlertBuilder().build(raw, flows, findings, decision.take(np.array(few, np.intp)), model)
     book.explain({content.id: content.why for content in contents})
     why = {place: content.why for place, content in zip(few, contents, strict=True)}
     latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(changes))}

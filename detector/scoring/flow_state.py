@@ -1,0 +1,57 @@
+"""What scoring remembers of flows, by partition: their windows, and the evidence that they add up to."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.bundle.initial_state import Beginnable, InitialState
+from detector.decisions.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
+from detector.features.extractor import FeatureExtractor
+from detector.features.replay import fresh_windows
+from detector.features.windows import WindowState
+from detector.features.windows_keys import Arrivals, arrivals_of
+
+
+class FlowState:
+    """Windows (None where no feature has any) and evidence of every partition seen."""
+
+    def __init__(self, windows: WindowState | None, evidence: EvidenceState | None = None) -> None:
+        self.windows = windows
+        self.evidence = EvidenceState() if evidence is None else evidence
+        self._latest: tuple[pl.DataFrame, Arrivals] | None = None
+
+    @classmethod
+    def fresh(cls, extractor: FeatureExtractor) -> Self:
+        """What knows nothing yet, with the windows that these features need."""
+        return cls(fresh_windows(extractor))
+
+    @property
+    def parts(self) -> dict[str, EvidenceState | WindowState]:
+        """What there is, by the name that it is kept by."""
+        return {"evidence": self.evidence} | ({} if self.windows is None else {"windows": self.windows})
+
+    def begin(self, initial: InitialState, partition: int) -> list[Beginnable]:
+        """Have what knows nothing of a partition begin with what training ended with; give what did.
+
+        Raises InputError for what does not belong to its state, once the other has begun.
+        """
+        return initial.begin(self.windows, self.evidence, partition)
+
+    def update(
+        self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None, out: NDArray[np.float32], first_column: int
+    ) -> None:
+        """Add flows to the windows and fill in their features: what ``FeatureExtractor.transform`` asks for."""
+        if self.windows is None:
+            raise ValueError("the model in charge has no windows")
+        self._latest = frame, arrivals_of(frame)
+        self.windows.update_arrays(self._latest[1], partitions, out, first_column)
+
+    def evidence_keys(self, frame: pl.DataFrame) -> EvidenceKeys:
+        """The keys of evidence; addresses that the windows have hashed already are not hashed again."""
+        if self._latest is not None and self._latest[0] is frame:
+            return keys_of_arrivals(self._latest[1])
+        return evidence_keys(frame)
