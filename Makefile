@@ -38,8 +38,8 @@ demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
 test: $(STAMP) promtool  ## Run all tests: unit, Kafka, faults, slow
 	$(PYTEST)
 
-unit: $(STAMP)  ## Run the quick tests alone
-	$(PYTEST) -m '$(QUICK)'
+unit: $(STAMP)  ## Run the quick tests alone, on all cores
+	$(PYTEST) -m '$(QUICK)' -n auto --dist loadscope
 
 lint: $(STAMP)  ## Check style, types, and that generated pages are current
 	$(RUN) ruff check .

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from numpy.typing import NDArray
 
 from detector.decisions.assessment import Assessment
@@ -86,6 +87,7 @@ def test_where_nothing_stands_out_nothing_is_said() -> None:
     assert not len(calibration(np.zeros(ROWS)))
 
 
+@pytest.mark.slow
 def test_train_tells_an_attack_that_nobody_labelled(tmp_path: Path) -> None:
     """A scan in unlabelled traffic stands in what train tells, for people and for programs, and not in the bundle."""
     flows = write(tmp_path / "flows.json", 6, ("horizontal-scan",), labels=False)

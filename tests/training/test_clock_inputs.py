@@ -33,6 +33,7 @@ def incidents(name: str, registry: str, folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_wrong_clocks_change_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One training flow of 2099, or a connection days old, changes few incidents; a first record of 2099 none."""
     monkeypatch.setenv("ODDFLOW_ALERTS__FALSE_INCIDENTS_PER_DAY", BUDGET)

@@ -42,6 +42,7 @@ def test_segments_are_told_from_the_features_named(registry: Path) -> None:
     assert any(name.startswith("pair_") for name in names)
 
 
+@pytest.mark.slow
 def test_it_finds_scans(registry: Path, flows: Path) -> None:
     """It tells the scans from the rest, after a training that a few of them were in."""
     code, out, err = run("evaluate", "--data", str(flows), *FORMAT, "--registry", str(registry), "--json")
