@@ -30,7 +30,9 @@ import numpy as np
 import polars as pl
 
 from bench.quality_sets import read_zeek
-from detector.alerts.raised import FIRST_CONTACT, RAISED_COLUMNS, Origin, Raised
+from detector.alerts.grading import FIRST_CONTACT
+from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
+from detector.decisions.severity import decades_beyond
 from detector.incidents.book import Change, IncidentBook
 from detector.incidents.kinds import KINDS
 from detector.incidents.words import message
@@ -38,6 +40,7 @@ from detector.models.ensemble import Ensemble
 from detector.records.flow import BENIGN, LABEL
 from detector.scoring.kept_flows import load_model
 from detector.settings.load import load_settings
+from detector.settings.tree import Alerts
 from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import DEFAULT_START, Scenario
 
@@ -153,21 +156,21 @@ def raised(folder: Path) -> list[Raised]:
         [each["offset"] for each in positions],
         [each.get("part", -1) for each in positions],
         version,
-        lambda place: str(documents[place]["unmapped"]["oddflow"]["severity_why"]),
+        lambda place: str(documents[place]["unmapped"]["oddflow"]["severity_why"]).partition(";")[0],
     )
     return [_raised(document, place, origin, first) for place, document in enumerate(documents)]
 
 
 def _raised(document: Mapping[str, Any], place: int, origin: Origin, first_contact: int | None) -> Raised:
     ours, connection = document["unmapped"]["oddflow"], document["evidences"][0]["connection_info"]
+    rate = ours["suspicion"]["false_incidents_per_day"]
     return Raised(
         **{name: ours["flow"].get(name) for name in RAISED_COLUMNS},
         direction="internal" if connection["direction"] == "Lateral" else connection["direction"].lower(),
         first_contact=None if first_contact is None else bool(ours["vector"][first_contact]),
         score=ours["score"],
         p_value=ours["p_value"],
-        severity=document["severity_id"],
-        risk=ours["risk"],
+        decades=float(decades_beyond(np.array([rate]), Alerts().false_incidents_per_day)[0]),
         partition=ours["position"]["partition"],
         place=place,
         origin=origin,

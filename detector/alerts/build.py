@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.content import Content
 from detector.alerts.explanation import Explanations, explain, explained, readable
+from detector.alerts.grading import circumstances_of, first_contacts, told_severity
 from detector.alerts.identity import record_ids
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
@@ -25,7 +26,8 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import VIEWS
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
-from detector.decisions.severity import severity_of
+from detector.decisions.severity import risk_of, severity_of
+from detector.net.answers import is_unanswered
 from detector.net.community_id import community_id, protocol_number
 from detector.net.directions import directions_of
 from detector.records.flow import COLUMNS, DIRECTIONS, FlowBatch
@@ -114,7 +116,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         [DIRECTIONS[place] for place in directions_of(told, model.extractor.inside).tolist()],
         scores.tolist(),
         decision.p_values.tolist(),
-        decision.risks.tolist(),
+        decision.decades.tolist(),
         decision.thresholds.tolist(),
         features,
         values,
@@ -125,6 +127,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         _views(decision),
         _rarities(decision, model),
         range(len(rows)),
+        first_contacts(matrix, model),
         strict=True,
     )
     return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes) for each in columns]
@@ -151,7 +154,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     direction: str,
     score: float,
     p_value: float,
-    risk: int,
+    decades: float,
     threshold: float,
     features: list[dict[str, Any]],
     vector: list[float],
@@ -162,6 +165,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     view: View,
     rarity: Rarity,
     row: int,
+    first_contact: bool | None,
     *,
     say: Callable[[int, dict[str, Any], View, Rarity], Told],
     model: dict[str, str],
@@ -172,6 +176,16 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     ipv6 = ":" in src_ip
     told = say(row, flow, view, rarity)
     start_ms = _milliseconds(flow["ts"])
+    src_bytes, dst_bytes = flow.get("src_bytes"), flow.get("dst_bytes")
+    given = circumstances_of(
+        decades,
+        direction,
+        src_bytes,
+        dst_bytes,
+        unanswered=is_unanswered(dst_ip, flow.get("state"), flow.get("dst_packets"), dst_bytes),
+        first_contact=bool(first_contact),
+    )
+    risk = risk_of(given)
     return Content(
         id=record_id,
         time_ms=timestamp_ms if timestamp_ms >= 0 else start_ms,
@@ -179,7 +193,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         end_ms=_milliseconds(flow["ts"] + max(flow.get("duration_s", 0.0), 0.0)),
         severity=severity_of(risk),
         risk=risk,
-        severity_why=told_rarity(rarity, view.name).text,
+        severity_why=told_severity(given, told_rarity(rarity, view.name).text),
         score=score,
         p_value=p_value,
         threshold=threshold,
@@ -228,8 +242,8 @@ def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
     return [Rarity(share=share, counted=counted) for share, counted in told]
 
 
-def why_severe(decision: Decision, place: int, model: LoadedModel) -> str:
-    """What makes one of the alerts so severe, in a few words."""
+def rarity_of(decision: Decision, place: int, model: LoadedModel) -> str:
+    """How rare one of the alerts is, in words."""
     one = decision.take(np.array([place]))
     return told_rarity(_rarities(one, model)[0], _views(one)[0].name).text
 

@@ -14,21 +14,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from detector.alerts.build import why_severe
+from detector.alerts.build import rarity_of
+from detector.alerts.grading import circumstances_of, first_contacts
 from detector.alerts.identity import record_ids
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
-from detector.decisions.severity import severity_of
+from detector.decisions.severity import Circumstances, risk_of
+from detector.net.answers import is_unanswered
 from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, FlowBatch
 from detector.transport.base import RawBatch
-
-FIRST_CONTACT = "pair_first"
-"""The feature that tells whether two addresses meet for the first time."""
 
 RAISED_COLUMNS = (
     *("ts", "duration_s", "src_ip", "dst_ip", "dst_port", "proto", "service", "state"),
@@ -49,8 +47,8 @@ class Origin:
     parts: Sequence[int] | None
     """Places in messages that hold several records, negative for a message by itself; None: all are."""
     model_version: str
-    why_severe: Callable[[int], str]
-    """What makes the one at a place so severe."""
+    rarity: Callable[[int], str]
+    """How rare the one at a place is, in words."""
 
 
 class Raised(NamedTuple):
@@ -73,8 +71,8 @@ class Raised(NamedTuple):
     """Whether the flow is the first between its two addresses; None where the model has no such feature."""
     score: float
     p_value: float
-    severity: int
-    risk: int
+    decades: float
+    """By how many powers of ten it is rarer than the budget asks."""
     partition: int
     place: int
     """Among the alerts of its batch."""
@@ -88,9 +86,31 @@ class Raised(NamedTuple):
         return record_ids(origin.topic, np.array([self.partition], np.int32), np.array([origin.offsets[at]]), parts)[0]
 
     @property
-    def severity_why(self) -> str:
-        """What makes it so severe, in a few words for people."""
-        return self.origin.why_severe(self.place)
+    def rarity(self) -> str:
+        """How rare it is, in words."""
+        return self.origin.rarity(self.place)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether its flow got no answer."""
+        return is_unanswered(self.dst_ip, self.state, self.dst_packets, self.dst_bytes)
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What its risk is made of."""
+        return circumstances_of(
+            self.decades,
+            self.direction,
+            self.src_bytes,
+            self.dst_bytes,
+            unanswered=self.unanswered,
+            first_contact=bool(self.first_contact),
+        )
+
+    @property
+    def risk(self) -> int:
+        """0 to 100."""
+        return risk_of(self.circumstances)
 
     @property
     def position(self) -> dict[str, Any]:
@@ -122,17 +142,15 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         raw.offsets[places].tolist(),
         parts,
         model.version,
-        lambda place: why_severe(decision, place, model),
+        lambda place: rarity_of(decision, place, model),
     )
-    risks = decision.risks.tolist()
     columns = zip(
         *(_column(frame, name, max_text_bytes) for name in RAISED_COLUMNS),
         [DIRECTIONS[place] for place in directions_of(frame, model.extractor.inside).tolist()],
-        _first_contacts(findings.matrix, rows, model),
+        first_contacts(findings.matrix[rows], model),
         findings.scores.overall[rows].tolist(),
         decision.p_values.tolist(),
-        [severity_of(risk) for risk in risks],
-        risks,
+        decision.decades.tolist(),
         partitions,
         range(len(rows)),
         repeat(origin),
@@ -149,12 +167,3 @@ def _column(frame: pl.DataFrame, name: str, max_text_bytes: int) -> list[Any]:
     if column.dtype.is_float() and not column.is_finite().all():
         return [value if value is not None and math.isfinite(value) else None for value in column]
     return column.to_list()
-
-
-def _first_contacts(matrix: NDArray[np.float32], rows: NDArray[np.intp], model: LoadedModel) -> list[bool] | list[None]:
-    """Whether each alert's flow is the first of its pair, where a feature tells."""
-    names = model.extractor.spec.names
-    if FIRST_CONTACT not in names:
-        return [None] * len(rows)
-    firsts: list[bool] = (matrix[rows, names.index(FIRST_CONTACT)] != 0).tolist()
-    return firsts

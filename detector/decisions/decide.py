@@ -14,7 +14,6 @@ day that an alert tells are never fewer than the calibration supports, nor its r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from detector.decisions.assessment import VIEWS, Assessment
 from detector.decisions.budget import IncidentCalibration
-from detector.decisions.severity import Severity, decades_beyond, rarity_risks, severity_of
+from detector.decisions.severity import decades_beyond
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail, score_at
 from detector.net.directions import directions_of
@@ -84,11 +83,6 @@ class Decision:
     shares: NDArray[np.float64] | None = None
     """Of usual flows, that are as odd: by which rarity was graded, where the budget is one of flows."""
 
-    @property
-    def risks(self) -> NDArray[np.int64]:
-        """The risk that their rarity alone makes, 0 to 100."""
-        return rarity_risks(self.decades)
-
     def take(self, places: NDArray[np.intp]) -> Self:
         """Only the alerts at these places."""
         return replace(
@@ -106,11 +100,6 @@ class Decision:
     def by_evidence(self) -> NDArray[np.bool_]:
         """Which rows are oddest by their evidence."""
         return np.zeros(len(self.rows), np.bool_) if self.views is None else self.views == VIEWS.index("evidence")
-
-    def severities(self) -> dict[str, int]:
-        """How many alerts of each severity; those that did not occur are left out."""
-        counts = Counter(severity_of(risk) for risk in self.risks.tolist())
-        return {severity.word: counts[severity] for severity in Severity if counts[severity]}
 
 
 def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget) -> Decision:

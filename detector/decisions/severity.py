@@ -1,13 +1,18 @@
-"""How severe an alert or an incident is: by its risk, 0 to 100, which rarity begins.
+"""How severe an alert or an incident is: by its risk, 0 to 100, of which severity is nothing but the band.
 
-Severity is nothing but the band that a risk is in; :data:`BANDS` has them, and nobody else does.
+Risk begins with rarity: each power of ten beyond the budget is a band. Signs of what it may do raise or lower it, and
+then what the hosts are worth. The weights here and those of the kinds (:mod:`detector.incidents.kinds`) were chosen by
+their reasons, and then held against simulated days; half a band is 13.
+
+Pure; nobody else knows bands or weights.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from enum import IntEnum
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +37,59 @@ MOST_RISK = 100
 BANDS: Mapping[Severity, int] = {Severity.LOW: 0, Severity.MEDIUM: 22, Severity.HIGH: 48, Severity.CRITICAL: 74}
 """The least risk of each, as in Elastic's detection rules: a risk means the same beside theirs."""
 
+CRITICAL_DECADES = 2.0
+"""What is critical is rarer than the budget asks by a hundred times or more, whatever else speaks for it."""
+
 _STEPS = (10.0, *list(BANDS.values())[1:], MOST_RISK)
 """The risk of what is rarer than the budget asks by 0, 1, 2, 3, and 4 powers of ten or more."""
+
+
+class Sign(StrEnum):
+    """What raises or lowers a risk besides rarity."""
+
+    KIND = "kind"
+    BYTES_OUT = "bytes out"
+    INSIDE = "inside"
+    UNANSWERED = "unanswered"
+    FIRST_CONTACT = "first contact"
+    REPEATED = "repeated"
+
+
+OUT_FROM_BYTES = 10 << 20
+"""Bytes that left below this are what any page or picture takes."""
+
+OUT_POINTS, OUT_MOST = 13.0, 39.0
+"""For each ten times as many bytes out: what is gone cannot be had back, and much of it is worse than any rarity."""
+
+INSIDE_POINTS = 5.0
+"""A host of one's own does it: it may be in somebody else's hands. From outside, everybody is tried by everybody."""
+
+UNANSWERED_POINTS = -5.0
+"""Nothing answered: it was tried, and did not work."""
+
+FIRST_CONTACT_POINTS = 3.0
+"""The two never met before. Rarity knows that already, so it adds little."""
+
+REPEATED_POINTS, REPEATED_MOST = 5.0, 15.0
+"""For each ten times as many alerts: a chance seldom comes again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a risk is made of."""
+
+    decades: float
+    """By how many powers of ten it is rarer than the budget asks, as far as the calibration supports that."""
+    alerts: int = 1
+    kind_points: int = 0
+    """What its kind says of itself."""
+    bytes_out: int = 0
+    """What left the inside, as far as it is known to."""
+    from_inside: bool = False
+    unanswered: bool = False
+    first_contact: bool = False
+    worth: float = 1.0
+    """Of the hosts in it: 1 is usual, 2 twice as grave."""
 
 
 def severity_of(risk: int) -> Severity:
@@ -44,10 +100,48 @@ def severity_of(risk: int) -> Severity:
 _BAND_OF = tuple(max(each for each, least in BANDS.items() if risk >= least) for risk in range(MOST_RISK + 1))
 
 
-def rarity_risks(decades: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The risk (alerts,) that rarity alone makes: each power of ten beyond the budget is one band."""
-    steps = np.interp(decades, np.arange(len(_STEPS), dtype=np.float64), _STEPS)
-    return np.floor(steps + 1e-9).astype(np.int64)
+def risk_of(given: Circumstances) -> int:
+    """The risk of an alert or an incident, 0 to 100."""
+    points = _rarity_points(given.decades) + sum(signs_of(given).values())
+    risk = weighed(min(max(points, 0.0), float(MOST_RISK)), given.worth)
+    most = MOST_RISK if given.decades >= CRITICAL_DECADES else BANDS[Severity.CRITICAL] - 1
+    return min(math.floor(risk + 1e-9), most)
+
+
+def _rarity_points(decades: float) -> float:
+    """Between two steps in proportion."""
+    whole = min(int(max(decades, 0.0)), len(_STEPS) - 2)
+    return min(_STEPS[whole] + (decades - whole) * (_STEPS[whole + 1] - _STEPS[whole]), float(MOST_RISK))
+
+
+def signs_of(given: Circumstances) -> dict[Sign, float]:
+    """What raises or lowers the risk, in points; only what there is of it."""
+    out = OUT_POINTS * math.log10(max(given.bytes_out, OUT_FROM_BYTES) / OUT_FROM_BYTES)
+    again = REPEATED_POINTS * math.log10(max(given.alerts, 1))
+    points = {
+        Sign.KIND: float(given.kind_points),
+        Sign.BYTES_OUT: min(out, OUT_MOST),
+        Sign.INSIDE: INSIDE_POINTS if given.from_inside else 0.0,
+        Sign.UNANSWERED: UNANSWERED_POINTS if given.unanswered else 0.0,
+        Sign.FIRST_CONTACT: FIRST_CONTACT_POINTS if given.first_contact else 0.0,
+        Sign.REPEATED: min(again, REPEATED_MOST),
+    }
+    return {sign: value for sign, value in points.items() if value}
+
+
+def weighed(risk: float, worth: float) -> float:
+    """A risk for hosts worth so much: its odds times that, as in Elastic's asset criticality; 0 and 100 stay."""
+    return MOST_RISK * risk * worth / (risk * worth + MOST_RISK - risk)
+
+
+def bytes_out(direction: str, src_bytes: int, dst_bytes: int) -> int:
+    """How much left the inside by a flow of this direction: what was sent outward, or answered to the outside."""
+    return {"outbound": src_bytes, "inbound": dst_bytes}.get(direction, 0)
+
+
+def is_from_inside(direction: str) -> bool:
+    """Whether a flow of this direction has an inside source."""
+    return direction in {"outbound", "internal"}
 
 
 def decades_beyond(rarities: NDArray[np.float64], budget: float) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.raised import Raised
 from detector.errors import InputError
+from detector.incidents.grading import grade
 from detector.incidents.incident import Count, Focus, Incident, Name, Span, Strong, absorb, add
 from detector.incidents.joining import (
     Key,
@@ -322,9 +323,10 @@ class IncidentBook:
             self._tell("close", incident, kind)
 
     def _tell(self, step: Step, incident: Incident, kind: Kind) -> None:
+        grade(incident, kind)
         incident.revision += 1
         incident.told_count, incident.told_at = incident.count, incident.last_seen
-        incident.told_severity = incident.severity
+        incident.told_decades = incident.decades
         self._changes.append(Change(step, incident.copy(), kind))
 
 
@@ -344,10 +346,10 @@ def _off(partition: int, why: str) -> InputError:
 
 
 def _is_due(incident: Incident) -> bool:
-    """Whether the incident is to be told: new, twice as many alerts, more severe, or a minute on."""
+    """Whether the incident is to be told: new, twice as many alerts, ten times rarer, or a minute on."""
     return (
         incident.revision == 0
         or incident.count >= 2 * incident.told_count
-        or incident.severity > incident.told_severity
+        or int(incident.decades) > int(incident.told_decades)
         or incident.last_seen - incident.told_at >= UPDATE_S
     )

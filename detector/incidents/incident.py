@@ -7,9 +7,7 @@ two incidents that turn out to be one are summed up by :func:`absorb`. What kind
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from functools import lru_cache
 from statistics import median
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -17,7 +15,6 @@ import msgspec
 
 from detector.alerts.raised import Raised
 from detector.decisions.severity import MOST_RISK
-from detector.net.states import FAILED_STATES
 
 MAX_DISTINCT = 1_000
 """Distinct addresses or ports that an incident counts; a count at this bound means *or more*."""
@@ -123,8 +120,13 @@ class Incident(msgspec.Struct, kw_only=True):
     severity: Level = 0
     """The band that ``risk`` is in."""
     risk: Risk = 0
+    """As it was told last: see :mod:`detector.incidents.grading`."""
     severity_why: Sentence = ""
-    """What makes it so severe, in a few words for people."""
+    """What makes it so severe, in a few words for people, likewise."""
+    decades: Length = 0.0
+    """By how many powers of ten its rarest alert is rarer than the budget asks."""
+    rarity: Sentence = ""
+    """That in words."""
     sources: Counts = {}
     destinations: Counts = {}
     ports: Annotated[dict[Port, Count], msgspec.Meta(max_length=MAX_DISTINCT)] = {}
@@ -153,7 +155,7 @@ class Incident(msgspec.Struct, kw_only=True):
     models: Annotated[list[Name], msgspec.Meta(max_length=MODELS)] = []
     told_count: Count = 0
     told_at: Figure = 0.0
-    told_severity: Count = 0
+    told_decades: Length = 0.0
     revision: Count = 0
     """How often it was told."""
     merged_into: Name = ""
@@ -223,25 +225,6 @@ HOME_PORTS: Mapping[str, frozenset[int]] = {
 """Where an application is at home: elsewhere it is off its port."""
 
 
-@lru_cache(65_536)
-def is_shared(address: str) -> bool:
-    """Whether an address is multicast or broadcast: nobody answers there, and many send there."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return parsed.is_multicast or (parsed.version == 4 and parsed.packed[-1] == 255)
-
-
-def is_unanswered(flow: Raised) -> bool:
-    """Whether a flow got no answer or was never established; to many at once none is expected."""
-    if is_shared(flow.dst_ip):
-        return False
-    if flow.state is not None:
-        return flow.state in FAILED_STATES
-    return (flow.dst_bytes if flow.dst_packets is None else flow.dst_packets) == 0
-
-
 def target(flow: Raised) -> str:
     """Such as ``10.0.0.1 port 443/tcp``."""
     port = f" ({flow.proto})" if flow.dst_port is None else f" port {flow.dst_port}/{flow.proto}"
@@ -259,8 +242,8 @@ def add(incident: Incident, alert: Raised, span: Span) -> Strong | None:
     incident.count += 1
     incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
-    if alert.severity > incident.severity or alert.risk > incident.risk:
-        incident.severity, incident.risk, incident.severity_why = alert.severity, alert.risk, alert.severity_why
+    if alert.decades > incident.decades or not incident.rarity:
+        incident.decades, incident.rarity = alert.decades, alert.rarity
     incident.dns += alert.service == "dns"
     incident.src_bytes = _sum(incident.src_bytes, max(alert.src_bytes or 0, 0))
     incident.dst_bytes = _sum(incident.dst_bytes, max(alert.dst_bytes or 0, 0))
@@ -274,7 +257,7 @@ def add(incident: Incident, alert: Raised, span: Span) -> Strong | None:
         _tally(incident.ports, port)
         if incident.main_port is None or incident.ports.get(port, 0) > incident.ports[incident.main_port]:
             incident.main_port = port
-    if is_unanswered(alert):
+    if alert.unanswered:
         incident.unanswered += 1
     else:
         incident.off_port += _is_off_port(alert)
@@ -300,8 +283,8 @@ def absorb(incident: Incident, part: Incident) -> None:
     incident.count += part.count
     incident.peak_score = max(incident.peak_score, part.peak_score)
     incident.lowest_p = min(incident.lowest_p, part.lowest_p)
-    if part.risk > incident.risk:
-        incident.severity, incident.risk, incident.severity_why = part.severity, part.risk, part.severity_why
+    if part.decades > incident.decades:
+        incident.decades, incident.rarity = part.decades, part.rarity
     for name in ("unanswered", "off_port", "dns", "first_contacts", "contacts_known"):
         setattr(incident, name, getattr(incident, name) + getattr(part, name))
     incident.src_bytes = _sum(incident.src_bytes, part.src_bytes)

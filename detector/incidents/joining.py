@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.alerts.raised import Raised
-from detector.incidents.incident import Focus, Incident, is_unanswered
+from detector.incidents.incident import Focus, Incident
 from detector.incidents.kinds import REMOTE_PORTS, WEB_PORTS
 
 Key = tuple[str | int | None, ...]
@@ -66,7 +66,7 @@ def keys_of(incident: Incident) -> list[Key]:
 def goes_on(incident: Incident, flow: Raised) -> bool:
     """Whether a flow of the source that an incident is about does the same as its flows do."""
     port = flow.dst_port
-    if is_unanswered(flow):
+    if flow.unanswered:
         return incident.unanswered_share >= 0.5 or port in incident.ports
     if port in REMOTE_PORTS and incident.share_at(REMOTE_PORTS) >= 0.5:
         return True
@@ -77,7 +77,7 @@ def merging(
     of_source: Sequence[Incident], of_destination: Sequence[Incident], flow: Raised
 ) -> tuple[Focus, list[Incident]] | None:
     """The pairs that are one incident with this flow, and what they have in common; None where they are too few."""
-    port, unanswered = flow.dst_port, is_unanswered(flow)
+    port, unanswered = flow.dst_port, flow.unanswered
     remote = [each for each in of_source if port in REMOTE_PORTS and each.share_at(REMOTE_PORTS) >= 0.5]
     probed = [each for each in of_source if unanswered and _is_unanswered(each) and _is_probe(each, port)]
     alike = [each for each in of_source if port not in WEB_PORTS and port == each.main_port]

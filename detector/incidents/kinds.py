@@ -7,10 +7,11 @@ in the order of :data:`KINDS`, and the first that holds names the incident.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from detector.incidents.incident import MAX_DISTINCT, Incident, is_shared
+from detector.incidents.incident import MAX_DISTINCT, Incident
+from detector.net.answers import is_shared
 
 Confidence = Literal["sure", "likely", "possible", "unknown"]
 """How sure the kind is: by counts alone; by a pattern that is seldom benign; by one that often is; none was found."""
@@ -71,6 +72,10 @@ class Kind:
     tactic: Tactic | None = None
     techniques: tuple[Technique, ...] = ()
     """The chief one first."""
+    weight: int = field(kw_only=True)
+    """What it adds to an incident's risk: how much harm it does, and how sure the kind is; half a band is 13."""
+    wants_answer: bool = field(default=True, kw_only=True)
+    """Whether it did less where nothing answered."""
 
 
 def _one_target(incident: Incident) -> bool:
@@ -163,6 +168,8 @@ KINDS: tuple[Kind, ...] = (
         ),
         IMPACT,
         (Technique("T1498", "Network Denial of Service"),),
+        weight=15,
+        wants_answer=False,
     ),
     Kind(
         "scan",
@@ -175,6 +182,7 @@ KINDS: tuple[Kind, ...] = (
         ("is the source a scanner of yours", "who was logged in there", "what the ports that answered offer"),
         DISCOVERY,
         (Technique("T1046", "Network Service Discovery"),),
+        weight=5,
     ),
     Kind(
         "sweep",
@@ -191,6 +199,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         DISCOVERY,
         (Technique("T1046", "Network Service Discovery"), Technique("T1018", "Remote System Discovery")),
+        weight=5,
     ),
     Kind(
         "brute force",
@@ -212,6 +221,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         CREDENTIALS,
         (Technique("T1110", "Brute Force"),),
+        weight=10,
     ),
     Kind(
         "dns tunnel",
@@ -233,6 +243,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         CONTROL,
         (Technique("T1071.004", "Application Layer Protocol: DNS"), Technique("T1572", "Protocol Tunneling")),
+        weight=15,
     ),
     Kind(
         "exfiltration",
@@ -248,6 +259,7 @@ KINDS: tuple[Kind, ...] = (
             Technique("T1048", "Exfiltration Over Alternative Protocol"),
             Technique("T1041", "Exfiltration Over C2 Channel"),
         ),
+        weight=15,
     ),
     Kind(
         "lateral movement",
@@ -261,6 +273,7 @@ KINDS: tuple[Kind, ...] = (
         ("whose account was used", "is the source a place to administer from", "what was started on the destinations"),
         LATERAL,
         (Technique("T1021", "Remote Services"),),
+        weight=15,
     ),
     Kind(
         "beacon",
@@ -278,6 +291,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         CONTROL,
         (Technique("T1071", "Application Layer Protocol"),),
+        weight=10,
     ),
     Kind(
         "command and control",
@@ -294,6 +308,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         CONTROL,
         (Technique("T1071", "Application Layer Protocol"), Technique("T1571", "Non-Standard Port")),
+        weight=5,
     ),
     Kind(
         "policy oddity",
@@ -305,6 +320,7 @@ KINDS: tuple[Kind, ...] = (
         "possible",
         ("a service that somebody moved to another port", "a provider's database or file share"),
         ("is it meant to be so", "who set it up"),
+        weight=-5,
     ),
     Kind(
         "other",
@@ -315,6 +331,7 @@ KINDS: tuple[Kind, ...] = (
         "unknown",
         ("a new host or service", "a rare job", "a change in how hosts are used"),
         ("what is new about the two hosts", "whether it came again"),
+        weight=-10,
     ),
 )
 """In the order in which they are asked. The guide in ``docs/guides/incidents/index.md`` is made from them."""

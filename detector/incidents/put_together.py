@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from detector.alerts.build import AlertBuilder
 from detector.alerts.content import Content
+from detector.alerts.grading import severities
 from detector.alerts.raised import raised_alerts
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
@@ -16,6 +17,15 @@ from detector.decisions.findings import Findings
 from detector.incidents.book import IncidentBook, membership
 from detector.records.flow import FlowBatch
 from detector.transport.base import RawBatch
+
+
+class Together(NamedTuple):
+    """What a batch's alerts came to."""
+
+    told: list[Content]
+    """In row order."""
+    severities: dict[str, int]
+    """Of all, told or not."""
 
 
 def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
@@ -27,8 +37,8 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     model: LoadedModel,
     builder: AlertBuilder,
     tells: Callable[[int], bool],
-) -> list[Content]:
-    """Put the alerts of a batch into the incidents of ``book``; give those that are told, in row order.
+) -> Together:
+    """Put the alerts of a batch into the incidents of ``book``; give those that are told.
 
     ``tells`` is asked of each by how many of its incident's it makes. Explained are these, and those that incidents
     show. ``findings`` are of all of ``flows``, which were decoded from ``raw``.
@@ -45,4 +55,4 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     book.explain({content.id: content.why for content in contents})
     for place, content in zip(places, contents, strict=True):
         content.incident = told.get(place)
-    return [content for content in contents if content.incident]
+    return Together([content for content in contents if content.incident], severities(alert.risk for alert in alerts))

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts.build import AlertBuilder
-from detector.alerts.content import Content
 from detector.alerts.dead_letter import dead_letters
 from detector.alerts.score_record import score_records
 from detector.alerts.writer import AlertWriter
@@ -29,7 +28,7 @@ from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.incidents.document import write_incidents
 from detector.incidents.events import BudgetSet, IncidentsTold
-from detector.incidents.put_together import put_together
+from detector.incidents.put_together import Together, put_together
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
 from detector.scoring.batch_result import BatchResult
@@ -87,7 +86,8 @@ class Judge:
         decision = self._decide(findings)
         self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
-        alerts = self._writer.write(self._alerts(raw, flows, findings, decision, self._writer.tells))
+        raised = self._alerts(raw, flows, findings, decision, self._writer.tells)
+        alerts = self._writer.write(raised.told)
         self._tell_of_rejects(flows)
         scores = findings.scores.overall
         return BatchResult(
@@ -100,7 +100,7 @@ class Judge:
             dead_lettered=len(flows.rejects),
             scores=self._scores(raw, flows, scores),
             passed_over=flows.passed_over,
-            severities=decision.severities(),
+            severities=raised.severities,
             alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
         )
 
@@ -173,8 +173,8 @@ class Judge:
 
     def _alerts(
         self, raw: RawBatch, flows: FlowBatch, findings: Findings, decision: Decision, tells: Callable[[int], bool]
-    ) -> list[Content]:
-        """The alerts that are told, after all were put into their incidents."""
+    ) -> Together:
+        """The alerts, after all were put into their incidents."""
         book, builder = self.memory.incidents, self._builder
         return put_together(book, raw, flows, findings, decision, self.model, builder, tells)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
-from detector.decisions.severity import BANDS, Severity
+from detector.decisions.severity import Severity
 from tests.features.flows import ONE
 
 
@@ -27,8 +27,7 @@ def alert(
         first_contact=first_contact,
         score=score,
         p_value=0.0005,
-        severity=severity,
-        risk=list(BANDS.values())[severity - Severity.LOW],
+        decades=float(severity - Severity.LOW),
         partition=partition,
         place=0,
         origin=Origin("flows", [offset], None, "v1", lambda _: "rare"),

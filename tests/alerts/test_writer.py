@@ -27,9 +27,9 @@ from detector.alerts.wording import Told
 from detector.alerts.writer import AlertWriter, Repeat
 from detector.bundle.files import read_bundle
 from detector.decisions.assessment import VIEWS, Assessment
-from detector.decisions.decide import Budget, Decision, continued, decide
+from detector.decisions.decide import Budget, Decision, decide
 from detector.decisions.findings import Findings
-from detector.decisions.severity import Severity, decades_beyond, rarity_risks, severity_of
+from detector.decisions.severity import CRITICAL_DECADES, Severity
 from detector.errors import ConfigurationError
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
@@ -92,7 +92,7 @@ def written(frame: pl.DataFrame, shape: str = "ocsf", **options: Any) -> list[di
 def put(book: IncidentBook, frame: pl.DataFrame, repeat: Repeat = "all") -> list[Content]:
     """What the alerts among ``frame`` tell that are told, each put into its incident."""
     tells = AlertWriter(repeat=repeat).tells
-    return put_together(book, *judged(frame), loaded(), AlertBuilder(), tells)
+    return put_together(book, *judged(frame), loaded(), AlertBuilder(), tells).told
 
 
 def odd_documents(shape: str = "ocsf") -> list[dict[str, Any]]:
@@ -268,19 +268,14 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
 
 
 @pytest.mark.parametrize("share", [0.3, 1e-3, 1e-6])
-def test_severity_is_by_the_rarity_that_is_told(share: float) -> None:
-    """However severe an alert is, the rarity in its sentence is as far below the budget as that says."""
-    batch = judged(flows(*ODD), Budget(0.3))
-    budget = Budget(share)
-    calibration = loaded().calibration
-    shares = continued(batch.findings.scores.overall, calibration.p_values(batch.findings.scores.overall), calibration)
-    risks = rarity_risks(decades_beyond(shares, budget.share(calibration)))
-    for grade, told in zip(map(severity_of, risks.tolist()), shares.tolist(), strict=True):
-        lowest = budget.share(calibration) * 10.0 ** -(grade - Severity.LOW)
-        assert grade == Severity.LOW or told <= lowest * (1 + 1e-9)
-    decided = [document["severity_id"] for document in written(flows(*ODD))]
-    risks = rarity_risks(decades_beyond(shares, Budget(0.3).share(calibration)))
-    assert decided == [severity_of(risk) for risk in risks.tolist()]
+def test_what_is_critical_is_rare_by_what_is_told(share: float) -> None:
+    """An alert is critical only where it is rarer than a hundredth of the budget, and says first how rare it is."""
+    batch = judged(flows(*ODD), Budget(share))
+    contents = AlertBuilder().build(batch.raw, batch.flows, batch.findings, batch.decision, loaded())
+    assert len(contents) == len(batch.decision.rows)
+    for content, decades in zip(contents, batch.decision.decades.tolist(), strict=True):
+        assert content.severity < Severity.CRITICAL or decades >= CRITICAL_DECADES
+        assert content.why.endswith(f"{content.severity_why.partition(';')[0]}.")
 
 
 def test_ocsf_says_where_the_flow_went() -> None:

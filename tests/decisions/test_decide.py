@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import DAY_S, IncidentCalibration
 from detector.decisions.decide import Budget, IncidentRule, decide
-from detector.decisions.severity import MOST_RISK, Severity, severity_of
+from detector.decisions.severity import Circumstances, Severity, risk_of, severity_of
 from detector.errors import ConfigurationError
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail
@@ -23,6 +23,11 @@ from detector.net.directions import directions_of
 BENIGN = np.random.default_rng(1).gumbel(0.5, 0.03, 20_000)
 
 CALIBRATION = Calibration.fit(BENIGN, seconds=7_200.0)
+
+
+def severity(decades: float) -> Severity:
+    """What rarity alone makes it."""
+    return severity_of(risk_of(Circumstances(decades=decades)))
 
 
 def test_the_budget_is_kept_on_benign_rows() -> None:
@@ -44,8 +49,7 @@ def test_quiet_batches_have_no_alerts() -> None:
     """A batch without alerts, or without rows, gives empty arrays."""
     for scores in (np.zeros(5), np.empty(0)):
         decision = decide(scores, CALIBRATION, Budget())
-        assert (len(decision.rows), len(decision.p_values), len(decision.risks)) == (0, 0, 0)
-        assert decision.severities() == {}
+        assert (len(decision.rows), len(decision.p_values), len(decision.decades)) == (0, 0, 0)
 
 
 def test_severity_rises_by_decades_below_the_budget() -> None:
@@ -56,18 +60,18 @@ def test_severity_rises_by_decades_below_the_budget() -> None:
     highest = CALIBRATION.threshold(0.0)
     scores = np.array([begin, *(highest + step * decades for decades in (0.0, 1.0, 2.0, 3.0, 50.0))])
     graded = decide(scores, CALIBRATION, Budget(0.001))
-    grades = [severity_of(risk) for risk in graded.risks.tolist()]
+    grades = [severity(decades) for decades in graded.decades.tolist()]
     assert (grades[0], grades[-1]) == (Severity.LOW, Severity.CRITICAL)
     assert set(grades) >= {Severity.LOW, Severity.HIGH, Severity.CRITICAL}
-    assert sum(graded.severities().values()) == len(scores)
+    assert len(grades) == len(scores)
 
 
 @given(st.lists(st.floats(-10, 10), min_size=2, max_size=30), st.floats(1e-5, 0.5))
 def test_severity_never_falls_as_scores_rise(values: list[float], rate: float) -> None:
-    """Of two alerts the one with the higher score has at least the other's risk, and every risk is 0 to 100."""
+    """Of two alerts the one with the higher score is at least as rare, and none is commoner than the budget."""
     decision = decide(np.sort(np.array(values)), CALIBRATION, Budget(rate))
-    assert bool((np.diff(decision.risks) >= 0).all())
-    assert all(0 <= risk <= MOST_RISK for risk in decision.risks.tolist())
+    assert bool((np.diff(decision.decades) >= 0).all())
+    assert bool((decision.decades >= 0).all())
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50), st.integers(0, 50))
@@ -77,14 +81,14 @@ def test_a_row_s_verdict_does_not_depend_on_the_others(values: list[float], cut:
     whole = decide(scores, CALIBRATION, Budget(0.05))
     parts = [decide(part, CALIBRATION, Budget(0.05)) for part in (scores[:cut], scores[cut:])]
     assert [*parts[0].rows.tolist(), *(parts[1].rows + len(scores[:cut])).tolist()] == whole.rows.tolist()
-    assert np.concatenate([part.risks for part in parts]).tolist() == whole.risks.tolist()
+    assert np.concatenate([part.decades for part in parts]).tolist() == whole.decades.tolist()
 
 
 def test_constant_scores_give_no_alerts() -> None:
     """A model that scores all rows alike raises nothing, rather than everything."""
     constant = Calibration.fit(np.full(1_000, 0.5), 10.0)
     assert len(decide(np.full(100, 0.5), constant, Budget(0.001)).rows) == 0
-    assert decide(np.array([0.6]), constant, Budget(0.001)).severities() == {"low": 1}
+    assert severity(decide(np.array([0.6]), constant, Budget(0.001)).decades[0]) is Severity.LOW
 
 
 def test_a_budget_by_the_hour_needs_time() -> None:
@@ -128,8 +132,8 @@ def test_incidents_do_not_depend_on_the_batch(first: int, second: int) -> None:
     for begin, end in itertools.pairwise(cuts):
         part = rule.decide(frame[begin:end], scores[begin:end], assessment.take(np.arange(begin, end)))
         rows += (part.rows + begin).tolist()
-        grades += part.risks.tolist()
-    assert (rows, grades) == (whole.rows.tolist(), whole.risks.tolist())
+        grades += part.decades.tolist()
+    assert (rows, grades) == (whole.rows.tolist(), whole.decades.tolist())
 
 
 @pytest.mark.parametrize("place", [0, 3, 12])
@@ -157,4 +161,4 @@ def test_no_rarity_is_told_that_calibration_cannot_support() -> None:
     assert decision.rates is not None
     assert decision.rates.tolist() == [incidents.least_told] * count
     assert 0.01 < incidents.least_told < 1.0
-    assert {severity_of(risk) for risk in decision.risks.tolist()} == {Severity.HIGH}
+    assert {severity(decades) for decades in decision.decades.tolist()} == {Severity.HIGH}

@@ -530,7 +530,7 @@ def test_documents_as_ecs() -> None:
     assert document["event"]["dataset"] == "oddflow.incidents"
     assert document["related"]["ip"] == ["192.168.1.5", "93.184.216.34"]
     assert document["oddflow"] == json.loads(write_incidents(changes)[-1].value or b"")["unmapped"]["oddflow"] | {
-        "severity": "low"
+        "severity": "medium"
     }
     with pytest.raises(ConfigurationError, match=r"output\.format is 'xml'"):
         write_incidents(changes, "xml")
