@@ -75,6 +75,8 @@ class Ours(msgspec.Struct, kw_only=True, frozen=True):
     first_seen: Figure
     last_seen: Figure
     severity: str = ""
+    risk: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    severity_why: str = ""
     headline: str = ""
     size: str = ""
     worked: str = ""

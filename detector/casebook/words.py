@@ -83,6 +83,7 @@ def sections(told: Told, latest: Latest) -> list[Section]:
     how_sure = [ours.confidence] if ours.confidence else []
     parts = {
         "what": (ours.size, ours.worked, ours.first_contact),
+        "severity": (_graded(told),),
         "kind": (ours.kind, ours.rule),
         "att&ck": (", ".join([*attack, *how_sure]) if attack else "",),
         "check": _list(ours.check),
@@ -105,6 +106,13 @@ def sections(told: Told, latest: Latest) -> list[Section]:
 def moment(seconds: float) -> str:
     """Such as ``2026-11-24 08:00:00``, in UTC."""
     return f"{datetime.fromtimestamp(min(max(seconds, 0.0), LAST_S), UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _graded(told: Told) -> str:
+    """Such as ``high, risk 61 of 100: benign traffic is this odd …``; empty where nothing but the severity is known."""
+    ours = told.ours
+    risk = "" if ours.risk is None else f", risk {ours.risk} of 100"
+    return f"{told.severity}{risk}: {ours.severity_why}" if ours.severity_why else ""
 
 
 def _state(told: Told, latest: Latest) -> str:

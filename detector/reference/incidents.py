@@ -42,6 +42,7 @@ def _section(kind: Kind) -> str:
     return (
         f"\n## {kind.name.capitalize()}\n\n{kind.meaning}\n\n"
         f"Holds for: {kind.states}.\n\n"
+        f"Adds {kind.weight:+d} to the [risk](../../explanation/alerts.md#severity-is-risk).\n\n"
         f"Often it is only:\n\n{_items(kind.innocent)}\n"
         f"Look at:\n\n{_items(kind.check)}"
     )

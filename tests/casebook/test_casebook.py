@@ -256,6 +256,7 @@ def test_the_page_tells_it_all() -> None:
         for line in (
             "what 276 alerts in 15 s, 99 % unanswered",
             "answered: 10.0.10.35 port 143/tcp",
+            "severity critical, risk 91 of 100: benign traffic is this odd once in 139 days; raised by 276 alerts",
             "att&ck T1046 Network Service Discovery, tactic TA0007 Discovery, sure",
             "check is the source a scanner of yours",
             "who was logged in there",
