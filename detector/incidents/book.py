@@ -30,6 +30,7 @@ from detector.incidents.joining import (
     Key,
     destination_of,
     goes_on,
+    is_apart,
     keys_of,
     merging,
     pair_of,
@@ -249,7 +250,7 @@ class IncidentBook:
         yield from self._near(partition, pair_of(alert), span)
         of_source = self._near(partition, source_of(alert), span)
         yield from (each for each in of_source if goes_on(each, alert))
-        yield from (each for each in of_source if alert.dst_ip in each.destinations)
+        yield from (each for each in of_source if alert.dst_ip in each.destinations and not is_apart(each, alert))
         yield from self._near(partition, destination_of(alert), span)
 
     def _merged(self, partition: int, alert: Raised, span: Span) -> Incident | None:

@@ -25,6 +25,9 @@ SMALL = 3
 REMOTE_PAIRS = 2
 """So many destinations that one source administers are one incident."""
 
+SESSION_S = 120.0
+"""What was answered and lasted so long was no probe: it is not of the scan that found its destination."""
+
 PAIRS = 3
 """So many destinations that do not answer one source, or that it reaches at one port, are one; so many sources too."""
 
@@ -66,11 +69,18 @@ def keys_of(incident: Incident) -> list[Key]:
 def goes_on(incident: Incident, flow: Raised) -> bool:
     """Whether a flow of the source that an incident is about does the same as its flows do."""
     port = flow.dst_port
+    if is_apart(incident, flow):
+        return False
     if flow.unanswered:
         return incident.unanswered_share >= 0.5 or port in incident.ports
     if port in REMOTE_PORTS and incident.share_at(REMOTE_PORTS) >= 0.5:
         return True
     return port == incident.main_port or (port in incident.ports and port not in WEB_PORTS)
+
+
+def is_apart(incident: Incident, flow: Raised) -> bool:
+    """Whether a flow is a session with what a scan or a sweep found, and so what came after it."""
+    return _is_unanswered(incident) and not flow.unanswered and (flow.duration_s or 0.0) >= SESSION_S
 
 
 def merging(

@@ -111,37 +111,40 @@ def _sweep(incident: Incident) -> bool:
 def _brute_force(incident: Incident) -> bool:
     main = incident.main_port
     login = main in LOGIN_PORTS and 10 * incident.ports.get(main or 0, 0) >= 9 * incident.count
-    often = incident.count >= 5 * max(len(incident.destinations), len(incident.sources))
+    often = incident.count >= 4 * max(len(incident.destinations), len(incident.sources))
     return login and often and incident.unanswered_share < 0.5 and incident.longest_s <= 120.0
 
 
 def _dns_tunnel(incident: Incident) -> bool:
-    asked = incident.count >= 5 and 10 * incident.dns >= 9 * incident.count
+    asked = incident.count >= 5 and 10 * incident.dns >= 9 * incident.count and incident.unanswered_share < 0.5
     long = incident.src_bytes >= 100 * incident.count
     return _one_source(incident) and asked and long and not is_shared(incident.dst_ip)
 
 
 def _exfiltration(incident: Incident) -> bool:
     large = incident.src_bytes >= 10 * MEBIBYTE and incident.src_bytes >= 5 * incident.dst_bytes
-    return _one_source(incident) and _leaves(incident) and large
+    return _one_source(incident) and _leaves(incident) and large and incident.answers >= 1
 
 
 def _lateral(incident: Incident) -> bool:
-    wide = len(incident.destinations) >= 3 or len(REMOTE_PORTS.intersection(incident.ports)) >= 2
-    reach = wide and incident.share_at(REMOTE_PORTS) >= 0.5
+    ways = len(REMOTE_PORTS.intersection(incident.ports))
+    reach = len(incident.destinations) >= 3 or ways >= 2 or incident.count >= 5
     within = 2 * (incident.directions.get("internal", 0) + incident.directions.get("inbound", 0)) > incident.count
-    return _one_source(incident) and reach and within and incident.unanswered_share < 0.5
+    worked = incident.share_at(REMOTE_PORTS) >= 0.5 and incident.unanswered_share < 0.5
+    return _one_source(incident) and reach and worked and (within or ways >= 2)
 
 
 def _beacon(incident: Incident) -> bool:
     one = _one_source(incident) and _one_target(incident) and len(incident.ports) <= 1
     by_the_clock = len(incident.gaps) >= 3 and incident.gap >= 1.0 and incident.gap_variation <= 0.3
-    return one and by_the_clock and incident.seconds >= 60.0
+    return one and by_the_clock and incident.seconds >= 60.0 and not incident.dns
 
 
 def _control(incident: Incident) -> bool:
     one = _one_source(incident) and _one_target(incident) and len(incident.ports) <= 2
-    return one and _leaves(incident) and incident.count >= 4 and incident.seconds >= 60.0 and not incident.dns
+    lasts = incident.count >= 4 and incident.seconds >= 60.0
+    browsed = incident.main_port in WEB_PORTS and incident.dst_bytes > 5 * incident.src_bytes
+    return one and _leaves(incident) and lasts and not browsed and not incident.dns
 
 
 def _policy(incident: Incident) -> bool:
@@ -151,6 +154,28 @@ def _policy(incident: Incident) -> bool:
 
 
 KINDS: tuple[Kind, ...] = (
+    Kind(
+        "dns tunnel",
+        "DNS tunnel? {source} → {target}",
+        "one source, to neither multicast nor broadcast; 5 alerts or more, nine of ten of them DNS and most of them"
+        " answered; 100 bytes or more sent by each on average",
+        _dns_tunnel,
+        "DNS questions that are long and many carry data, past filters that let DNS through.",
+        "likely",
+        (
+            "anti-virus and reputation services that ask by DNS",
+            "a mail server that looks up block lists",
+            "a first transfer of a zone",
+        ),
+        (
+            "which names were asked for, by the flows' ids",
+            "is the destination a resolver of yours",
+            "which program asks",
+        ),
+        CONTROL,
+        (Technique("T1071.004", "Application Layer Protocol: DNS"), Technique("T1572", "Protocol Tunneling")),
+        weight=15,
+    ),
     Kind(
         "flood",
         "Flood of {target}",
@@ -204,7 +229,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "brute force",
         "Password guessing? {source} → {target}",
-        "nine of ten alerts at one port where people log in; 5 alerts or more for each source and destination; most of"
+        "nine of ten alerts at one port where people log in; 4 alerts or more for each source and destination; most of"
         " them answered, none longer than two minutes",
         _brute_force,
         "Many short sessions, one after the other, where people log in.",
@@ -224,31 +249,23 @@ KINDS: tuple[Kind, ...] = (
         weight=10,
     ),
     Kind(
-        "dns tunnel",
-        "DNS tunnel? {source} → {target}",
-        "one source, to neither multicast nor broadcast; 5 alerts or more, nine of ten of them DNS; 100 bytes or more"
-        " sent by each on average",
-        _dns_tunnel,
-        "DNS questions that are long and many carry data, past filters that let DNS through.",
-        "likely",
-        (
-            "anti-virus and reputation services that ask by DNS",
-            "a mail server that looks up block lists",
-            "a first transfer of a zone",
-        ),
-        (
-            "which names were asked for, by the flows' ids",
-            "is the destination a resolver of yours",
-            "which program asks",
-        ),
-        CONTROL,
-        (Technique("T1071.004", "Application Layer Protocol: DNS"), Technique("T1572", "Protocol Tunneling")),
+        "lateral movement",
+        "Lateral movement? {source} → {destination}",
+        "one source; half of the alerts or more at ports of remote administration, most of them answered; 2 such ports"
+        " or more, or to inside 3 destinations or 5 alerts or more",
+        _lateral,
+        "One host logs in to several others, or starts programs there, which it does not usually do.",
+        "possible",
+        ("an administrator at work", "a new deployment or backup server", "an inventory of yours"),
+        ("whose account was used", "is the source a place to administer from", "what was started on the destinations"),
+        LATERAL,
+        (Technique("T1021", "Remote Services"),),
         weight=15,
     ),
     Kind(
         "exfiltration",
         "Large upload {source} → {target}",
-        "one source, to outside; 10 MiB or more sent, at least five times what came back",
+        "one source, to outside, answered at least once; 10 MiB or more sent, at least five times what came back",
         _exfiltration,
         "Much more left a host for the outside than came back.",
         "possible",
@@ -262,24 +279,10 @@ KINDS: tuple[Kind, ...] = (
         weight=15,
     ),
     Kind(
-        "lateral movement",
-        "Lateral movement? {source} → {destination}",
-        "one source, to inside; 3 destinations or more, or 2 ports of remote administration or more; half of the alerts"
-        " or more at ports of remote administration; most of them answered",
-        _lateral,
-        "One host logs in to several others, or starts programs there, which it does not usually do.",
-        "possible",
-        ("an administrator at work", "a new deployment or backup server", "an inventory of yours"),
-        ("whose account was used", "is the source a place to administer from", "what was started on the destinations"),
-        LATERAL,
-        (Technique("T1021", "Remote Services"),),
-        weight=15,
-    ),
-    Kind(
         "beacon",
         "Beacon? {source} → {target}",
-        "one source, one destination, one port; 4 alerts or more over a minute or more; half of the gaps within 30 %"
-        " of the median gap, which is a second or more",
+        "one source, one destination, one port, without DNS; 4 alerts or more over a minute or more; half of the gaps"
+        " within 30 % of the median gap, which is a second or more",
         _beacon,
         "A host calls another by the clock, as malware does that waits for orders.",
         "likely",
@@ -296,7 +299,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "command and control",
         "Command and control? {source} → {target}",
-        "one source, one destination outside, one or two ports; 4 alerts or more over a minute or more, without DNS",
+        "one source, one destination outside, one or two ports; 4 alerts or more over a minute or more, without DNS;"
+        " at a web port at most five times back what was sent",
         _control,
         "A host keeps in touch with one outside that is unusual for it, though not by the clock.",
         "possible",

@@ -21,6 +21,7 @@ from detector.features.windows_keys import arrivals_of
 from detector.incidents.book import Change, IncidentBook, membership
 from detector.incidents.document import write_incidents
 from detector.incidents.kinds import KINDS, NAMES
+from detector.incidents.words import message
 from tests.alerts.contents import alert
 from tests.features.flows import flows
 
@@ -502,7 +503,8 @@ def test_documents_tell_the_whole_incident() -> None:
     ours = last["unmapped"]["oddflow"]
     assert (last["class_uid"], last["type_uid"], last["count"], last["status_id"]) == (2005, 200_502, 16, 1)
     assert (last["start_time"], last["end_time"]) == (T0 * 1000, (T0 + 15) * 1000)
-    assert (ours["kind"], ours["rule"], ours["alerts"], ours["revision"]) == ("sweep", KINDS[2].states, 16, 5)
+    sweep = KINDS[NAMES.index("sweep")]
+    assert (ours["kind"], ours["rule"], ours["alerts"], ours["revision"]) == ("sweep", sweep.states, 16, 5)
     assert (ours["sources"], len(ours["destinations"]), ours["ports"]) == (["192.168.1.5"], 16, [445])
     assert last["message"] == ours["headline"] == "Sweep of 16 hosts on port 445 by 192.168.1.5"
     assert ours["size"] == "16 alerts in 15 s, 100 % unanswered, to 16 hosts, one every 1 s; 16 kB out, 0 bytes back"
@@ -512,7 +514,7 @@ def test_documents_tell_the_whole_incident() -> None:
     )
     assert (ours["confidence"], ours["tactic"], ours["techniques"]) == ("sure", "TA0007", ["T1046", "T1018"])
     assert last["attacks"][0]["technique"] == {"uid": "T1046", "name": "Network Service Discovery"}
-    assert (ours["check"], ours["innocent"]) == (list(KINDS[2].check), list(KINDS[2].innocent))
+    assert (ours["check"], ours["innocent"]) == (list(sweep.check), list(sweep.innocent))
     assert ours["flows"][1] == {"alert": scan(2)[1].id, "topic": "flows", "partition": 0, "offset": 1, "uid": "C1"}
     assert len(ours["flows"]) == 10
     assert [finding["uid"] for finding in last["finding_info_list"]] == [each["alert"] for each in ours["strongest"]]
@@ -549,7 +551,7 @@ def test_kinds_are_the_documented_ones() -> None:
 def test_what_worked_is_told() -> None:
     """What answered is named, with the longest session and first contacts; more than a thousand are told as that."""
     book = IncidentBook()
-    answers = [alert(20 + i, ts=T0 + i, dst_ip=f"10.1.1.{i}", dst_port=445, duration_s=900.0 + i) for i in range(6)]
+    answers = [alert(20 + i, ts=T0 + i, dst_ip=f"10.1.1.{i}", dst_port=445, duration_s=113.0 + i) for i in range(6)]
     put_all(book, [*scan(1_100, first_contact=True), *answers])
     book.close_all()
     ours = json.loads(write_incidents(book.take())[-1].value or b"")["unmapped"]["oddflow"]
@@ -558,6 +560,25 @@ def test_what_worked_is_told() -> None:
     assert (len(ours["destinations"]), len(ours["answered"])) == (30, 6)
     assert ours["worked"] == (
         "answered: 10.1.1.0 port 445/tcp, 10.1.1.1 port 445/tcp, 10.1.1.2 port 445/tcp, 10.1.1.3 port 445/tcp and 2"
-        " more; longest session: 15 min with 10.1.1.5 port 445/tcp"
+        " more"
     )
     assert ours["first_contact"] == "1,100 first contacts"
+
+
+@pytest.mark.parametrize(("duration_s", "apart"), [(119.9, False), (120.0, True)])
+def test_a_session_with_what_a_scan_found_is_not_of_the_scan(duration_s: float, apart: bool) -> None:
+    """What was answered and lasted two minutes is told by itself, with its length; shorter, it was a probe."""
+    book = IncidentBook()
+    ids = put_all(book, [*scan(20), alert(20, ts=T0 + 20, dst_ip="10.1.0.7", dst_port=445, duration_s=duration_s)])
+    assert (ids[-1]["id"] != ids[0]["id"]) is apart
+    told = {change.incident.id: message(change.incident, change.kind) for change in book.take()}
+    assert ("longest session: 2 min with 10.1.0.7 port 445/tcp" in told[ids[-1]["id"]]) is apart
+
+
+def test_what_goes_on_with_a_host_found_by_a_scan_stays_with_its_session() -> None:
+    """After a session began an incident of its own, unanswered tries at the same host are of that, not of the scan."""
+    book = IncidentBook()
+    session = alert(20, ts=T0 + 20, dst_ip="10.1.0.7", dst_port=443, duration_s=7_200.0)
+    later = alert(21, ts=T0 + 25, dst_ip="10.1.0.7", dst_port=443, state="S0")
+    ids = [each["id"] for each in put_all(book, [*scan(20), session, later])]
+    assert (ids[-1] == ids[-2], ids[-1] == ids[0]) == (True, False)

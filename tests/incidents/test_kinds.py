@@ -56,6 +56,15 @@ NAMES: dict[str, Any] = {"service": "dns", "proto": "udp", "dst_port": 53, "dst_
 MOVES: dict[str, Any] = {"dst_ip": "10.1.0.{}", "dst_port": 445, "direction": "internal"}
 
 
+WEB: dict[str, Any] = {"dst_port": 443, "src_bytes": 100}
+
+
+def one_host(count: int, **changes: Any) -> list[dict[str, Any]]:
+    """One host that is administered, with a session of more than two minutes among the others."""
+    moves = MOVES | {"dst_ip": "10.1.0.9", "duration_s": 121.0} | changes
+    return [moves | {"ts": T0 + 7.0 * number**2} for number in range(count)]
+
+
 @pytest.mark.parametrize(
     ("flows", "kind"),
     [
@@ -74,19 +83,20 @@ MOVES: dict[str, Any] = {"dst_ip": "10.1.0.{}", "dst_port": 445, "direction": "i
         pytest.param(many(20, 9.0, state="S0", src_ip="198.51.100.{}"), "flood", id="twenty sources"),
         pytest.param(many(19, 9.0, state="S0", src_ip="198.51.100.{}"), "other", id="nineteen sources"),
         pytest.param(many(5, 0.0, **LOGIN, duration_s=120.0), "brute force", id="five logins of two minutes"),
-        pytest.param(many(4, 0.0, **LOGIN, duration_s=1.0), "other", id="four logins"),
+        pytest.param(many(4, 0.0, **LOGIN, duration_s=1.0), "brute force", id="four logins"),
+        pytest.param(many(3, 0.0, **LOGIN, duration_s=1.0), "other", id="three logins"),
         pytest.param(many(5, 0.0, **LOGIN | {"dst_port": 24}), "other", id="where nobody logs in"),
         pytest.param(
             many(9, 0.0, **LOGIN) + many(1, dst_port=24), "brute force", id="nine of ten where somebody logs in"
         ),
         pytest.param(many(8, 0.0, **LOGIN) + many(1, dst_port=24), "other", id="eight of nine"),
         pytest.param(
-            many(5, 0.0, **LOGIN, dst_ip="10.9.0.1") + many(5, 0.0, **LOGIN, dst_ip="10.9.0.2"),
+            many(4, 0.0, **LOGIN, dst_ip="10.9.0.1") + many(4, 0.0, **LOGIN, dst_ip="10.9.0.2"),
             "brute force",
-            id="five logins at each of two",
+            id="four logins at each of two",
         ),
         pytest.param(
-            many(5, 0.0, **LOGIN, dst_ip="10.9.0.1") + many(4, 0.0, **LOGIN, dst_ip="10.9.0.2"),
+            many(4, 0.0, **LOGIN, dst_ip="10.9.0.1") + many(3, 0.0, **LOGIN, dst_ip="10.9.0.2"),
             "other",
             id="fewer at each of two",
         ),
@@ -94,14 +104,29 @@ MOVES: dict[str, Any] = {"dst_ip": "10.1.0.{}", "dst_port": 445, "direction": "i
         pytest.param(many(1, src_bytes=10 * MEBIBYTE - 1, dst_bytes=0), "other", id="a byte less"),
         pytest.param(many(1, src_bytes=10 * MEBIBYTE, dst_bytes=2 * MEBIBYTE + 1), "other", id="less than five times"),
         pytest.param(many(1, src_bytes=10 * MEBIBYTE, dst_bytes=0, direction="internal"), "other", id="within"),
+        pytest.param(
+            many(2, src_bytes=10 * MEBIBYTE, dst_bytes=0, state="S0"), "other", id="ten MiB that nobody answered"
+        ),
         pytest.param(many(5, 0.0, **NAMES, src_bytes=100), "dns tunnel", id="five names of 100 bytes"),
+        pytest.param(many(100, 0.05, **NAMES, src_bytes=100), "dns tunnel", id="a hundred names, twenty a second"),
+        pytest.param(many(100, 0.05, **NAMES, src_bytes=100, state="S0"), "flood", id="of which none is answered"),
         pytest.param(many(4, 0.0, **NAMES, src_bytes=100), "other", id="four names"),
         pytest.param(many(5, 0.0, **NAMES, src_bytes=99), "other", id="names of 99 bytes"),
         pytest.param(many(5, 0.0, **NAMES | {"dst_ip": "224.0.0.252"}, src_bytes=100), "other", id="names to all"),
         pytest.param(many(3, **MOVES), "lateral movement", id="three hosts administered"),
         pytest.param(many(2, **MOVES), "other", id="two"),
+        pytest.param(one_host(5), "lateral movement", id="one host, five times"),
+        pytest.param(one_host(4), "other", id="one host, four times"),
+        pytest.param(one_host(5, direction="outbound"), "command and control", id="one host outside, five times"),
+        pytest.param(one_host(5, dst_port=8080), "other", id="five times at a port of another kind"),
         pytest.param(
             many(1, **MOVES) + many(1, **MOVES | {"dst_port": 135}), "lateral movement", id="one host in two ways"
+        ),
+        pytest.param(
+            many(1, **MOVES | {"direction": "outbound"})
+            + many(1, **MOVES | {"direction": "outbound", "dst_port": 135}),
+            "lateral movement",
+            id="one host outside in two ways",
         ),
         pytest.param(many(3, **MOVES | {"direction": "outbound"}), "policy oddity", id="three outside"),
         pytest.param(many(3, **MOVES | {"dst_port": 8080}), "other", id="three at a port of another kind"),
@@ -114,6 +139,14 @@ MOVES: dict[str, Any] = {"dst_ip": "10.1.0.{}", "dst_port": 445, "direction": "i
         pytest.param(many(70, 0.99), "command and control", id="less than a second apart"),
         pytest.param(uneven(5, 0.9), "command and control", id="calls without a clock"),
         pytest.param([each | {"direction": "internal"} for each in uneven(5, 0.9)], "other", id="calls within"),
+        pytest.param([each | WEB | {"dst_bytes": 500} for each in uneven(5, 0.9)], "command and control", id="web"),
+        pytest.param([each | WEB | {"dst_bytes": 501} for each in uneven(5, 0.9)], "other", id="pages that are read"),
+        pytest.param(
+            [each | WEB | {"dst_bytes": 501, "dst_port": 444} for each in uneven(5, 0.9)],
+            "command and control",
+            id="as much back elsewhere",
+        ),
+        pytest.param(many(5, 15.0, **NAMES | {"src_bytes": 99}), "other", id="names by the clock"),
         pytest.param(many(2, service="ssh", dst_port=2022), "policy oddity", id="off its port"),
         pytest.param(many(2, service="ssh", dst_port=22), "other", id="at its port"),
         pytest.param(many(1, service="ssh", dst_port=2022) + many(2), "other", id="a third off its port"),
