@@ -23,11 +23,11 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 	--no-emit-index-url --no-emit-find-links --quiet
 
 # Those for object stores are left out: no test asks for them, and they bring forty packages.
-LOCKED_EXTRAS := train demo schema-registry kafka-python-codecs
+LOCKED_EXTRAS := train demo schema-registry kafka-python-codecs docs
 
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs golden bench-speed bench-quality bench-incidents bench-budget dist lock setup promtool clean
+.PHONY: help demo test unit lint docs site golden bench-speed bench-quality bench-incidents bench-budget dist lock setup promtool clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lint: $(STAMP)  ## Check style, types, and that generated pages are current
 
 docs: $(STAMP)  ## Write the pages that are made from declarations
 	$(RUN) python -m detector.reference
+
+site: $(STAMP)  ## Build the documentation as a site into site/: open site/index.html
+	$(RUN) NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
 
 golden: $(STAMP)  ## Write anew what the golden day is to tell, where that should change (tests/golden)
 	$(RUN) python -m tests.golden.day
@@ -98,5 +101,5 @@ promtool:
 	|| echo "make: no promtool: the test that needs it says so" >&2
 
 clean:  ## Remove what was made here, .venv as well
-	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

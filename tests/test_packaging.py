@@ -133,9 +133,9 @@ NEED_AN_EXTRA = {"avro_payloads.py", "protobuf_payloads.py", "schemas"}
 """Modules, or folders of them, that are imported only where `oddflow[schema-registry]` is asked for."""
 
 
-def test_the_readme_names_every_extra() -> None:
-    """The README lists each extra that there is, and installs from what exists: no package index has oddflow."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_first_page_names_every_extra() -> None:
+    """It lists each extra that there is, and installs from what exists: no package index has oddflow."""
+    text = (ROOT / "docs" / "get-started.md").read_text(encoding="utf-8")
     table = re.search(r"\| extra \| for \|\n.*?\n\n", text, re.DOTALL)
     assert table is not None
     told = [name for row in table[0].strip().splitlines()[2:] for name in re.findall(r"`([\w-]+)`", row.split("|")[1])]

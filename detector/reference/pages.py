@@ -13,10 +13,15 @@ from prometheus_client import CollectorRegistry
 
 from detector.cli import EXIT_CODES
 from detector.every_metric import open_metrics
+from detector.reference.commands import commands_page
 from detector.reference.exporters import exporters_page
-from detector.reference.incidents import incidents_page
+from detector.reference.features import features_page
+from detector.reference.incidents import incidents_page, kind_pages
 from detector.settings.pages import example_file, reference_page
 from detector.telemetry.metrics import Declared
+
+KINDS = Path("docs/guides/incidents")
+"""Where the guides to the kinds of incident are, and nothing else."""
 
 METRICS_INTRODUCTION = """\
 # Metrics
@@ -56,18 +61,23 @@ def pages() -> dict[Path, str]:
     """Every page made from declarations, by its path under the sources' root."""
     return {
         Path("config/oddflow.toml"): example_file(),
+        Path("docs/reference/commands.md"): commands_page(),
         Path("docs/reference/configuration.md"): reference_page(EXIT_CODES),
         Path("docs/reference/exporters.md"): exporters_page(),
-        Path("docs/guides/incidents/index.md"): incidents_page(),
+        Path("docs/reference/features.md"): features_page(),
+        KINDS / "index.md": incidents_page(),
         Path("docs/reference/metrics.md"): metrics_page(),
+        **{KINDS / f"{name}.md": text for name, text in kind_pages().items()},
     }
 
 
 def stale(root: Path) -> list[Path]:
-    """The pages that are not what the declarations say."""
-    return [
+    """The pages that are not what the declarations say, and those of kinds that nobody declares any more."""
+    made = pages()
+    kinds = [path.relative_to(root) for path in sorted((root / KINDS).glob("*.md"))]
+    return [path for path in kinds if path not in made] + [
         path
-        for path, text in pages().items()
+        for path, text in made.items()
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text
     ]
 
@@ -80,7 +90,13 @@ def main(arguments: Sequence[str]) -> int:
         for path in old:
             sys.stderr.write(f"{path}: not current; run `make docs`\n")
         return 1 if old else 0
+    made = pages()
     for path in old:
-        (root / path).write_text(pages()[path], encoding="utf-8")
+        if path not in made:
+            (root / path).unlink()
+            sys.stdout.write(f"removed {path}\n")
+            continue
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(made[path], encoding="utf-8")
         sys.stdout.write(f"wrote {path}\n")
     return 0
