@@ -21,6 +21,7 @@ from detector.alerts.identity import record_ids
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
+from detector.alerts.usual import UsualOf
 from detector.alerts.wording import Told, View, Weighed, tell
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import VIEWS
@@ -67,6 +68,10 @@ class AlertBuilder:
             top_features=self._top_features,
             max_text_bytes=self.max_text_bytes,
         )
+
+    def usual(self, model: LoadedModel) -> UsualOf:
+        """What is usual by a model."""
+        return UsualOf(self._read(model))
 
     def _read(self, model: LoadedModel) -> Readings:
         """How the model's features are read: worked out once for each model."""

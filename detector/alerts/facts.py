@@ -25,6 +25,11 @@ class Fact:
     window_s: float | None = None
     """What it was counted over: such a count is an approximate one."""
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether what is usual is told with it."""
+        return self.usual_most is not None or self.usual_least is not None
+
     def document(self) -> dict[str, Any]:
         """As documents have it: what is not known is left out."""
         optional = {"usual_most": self.usual_most, "usual_least": self.usual_least, "window_s": self.window_s}

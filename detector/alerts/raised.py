@@ -156,7 +156,7 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         repeat(origin),
         strict=False,
     )
-    return [Raised(*each) for each in columns]
+    return list(map(Raised._make, columns))
 
 
 def _column(frame: pl.DataFrame, name: str, max_text_bytes: int) -> list[Any]:

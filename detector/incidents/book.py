@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -23,9 +24,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts.raised import Raised
+from detector.alerts.usual import Usual
+from detector.alerts.wording import Told
 from detector.errors import InputError
 from detector.incidents.grading import grade
-from detector.incidents.incident import Count, Focus, Incident, Name, Span, Strong, absorb, add
+from detector.incidents.incident import (
+    MEASURES,
+    Count,
+    Focus,
+    Incident,
+    Measure,
+    Name,
+    Span,
+    Strong,
+    absorb,
+    add,
+)
 from detector.incidents.joining import (
     Key,
     destination_of,
@@ -62,6 +76,8 @@ class Change(msgspec.Struct, frozen=True):
     step: Step
     incident: Incident
     kind: Kind
+    usual: Usual | None = None
+    """What stands beside its numbers."""
 
 
 class _OpenIncidents(msgspec.Struct):
@@ -144,10 +160,12 @@ class IncidentBook:
         strongest = {strong.alert for incident in shown for strong in incident.strongest}
         return sorted(place for alert, (_, place) in self._unexplained.items() if alert in strongest)
 
-    def explain(self, why: Mapping[str, str]) -> None:
+    def explain(self, told: Mapping[str, Told]) -> None:
         """Say, by alert, why those of a batch are alerts that are among the strongest of their incidents."""
         for alert, (strong, _) in self._unexplained.items():
-            strong.why = why.get(alert, "")
+            if (why := told.get(alert)) is not None:
+                strong.why = why.message
+                strong.measures = [Measure(**fact) for fact in why.facts[:MEASURES]]
         self._unexplained, self._touched = {}, {}
 
     def pass_time(self) -> None:
@@ -178,10 +196,10 @@ class IncidentBook:
             for incident in list(place.incidents.values()):
                 self._close(partition, incident)
 
-    def take(self) -> list[Change]:
-        """Give what is to be told since the last call, in order."""
+    def take(self, usual: Usual | None = None) -> list[Change]:
+        """Give what is to be told since the last call, in order; ``usual`` stands beside its numbers."""
         changes, self._changes = self._changes, []
-        return changes
+        return [msgspec.structs.replace(change, usual=usual) for change in changes]
 
     def take_ended(self) -> Counter[str]:
         """Count the incidents that ended since the last call, by final kind; those of a single alert too."""
@@ -244,14 +262,15 @@ class IncidentBook:
 
     def _matching(self, partition: int, alert: Raised, span: Span) -> Incident | None:
         """The open incident that the alert belongs to: of its pair, of its source, of its destination and port."""
-        return next(self._candidates(partition, alert, span), None)
-
-    def _candidates(self, partition: int, alert: Raised, span: Span) -> Iterator[Incident]:
-        yield from self._near(partition, pair_of(alert), span)
-        of_source = self._near(partition, source_of(alert), span)
-        yield from (each for each in of_source if goes_on(each, alert))
-        yield from (each for each in of_source if alert.dst_ip in each.destinations and not is_apart(each, alert))
-        yield from self._near(partition, destination_of(alert), span)
+        if of_pair := self._near(partition, pair_of(alert), span):
+            return of_pair[0]
+        if of_source := self._near(partition, source_of(alert), span):
+            going_on = (each for each in of_source if goes_on(each, alert))
+            reached = (each for each in of_source if alert.dst_ip in each.destinations and not is_apart(each, alert))
+            if (found := next(chain(going_on, reached), None)) is not None:
+                return found
+        of_destination = self._near(partition, destination_of(alert), span)
+        return of_destination[0] if of_destination else None
 
     def _merged(self, partition: int, alert: Raised, span: Span) -> Incident | None:
         """The incident that the alert makes of several pairs': that which began first takes the others in."""

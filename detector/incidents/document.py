@@ -17,7 +17,7 @@ from detector.errors import ConfigurationError
 from detector.incidents.book import Change, Step
 from detector.incidents.incident import LISTED, MAX_DISTINCT
 from detector.incidents.kinds import Confidence
-from detector.incidents.words import contact, headline, message, size, worked
+from detector.incidents.words import contact, facts, headline, message, size, worked
 from detector.printable import printable_json
 from detector.transport.base import OutRecord
 
@@ -84,7 +84,7 @@ def ocsf(change: Change) -> dict[str, Any]:
         "status": status_caption,
         "confidence_id": confidence,
         "confidence": confidence_caption,
-        "desc": message(incident, change.kind),
+        "desc": message(incident, change.kind, change.usual),
         "message": title,
         **_attacks(change),
         "metadata": {
@@ -117,7 +117,7 @@ def ecs(change: Change) -> dict[str, Any]:
             "severity": RISK[Severity(incident.severity)],
             "start": iso(_ms(incident.first_seen)),
             "end": iso(_ms(incident.last_seen)),
-            "reason": message(incident, change.kind),
+            "reason": message(incident, change.kind, change.usual),
         },
         "message": headline(incident, change.kind),
         "observer": {"product": "oddflow", "type": "ids"},
@@ -179,7 +179,8 @@ def ours(change: Change) -> dict[str, Any]:
         "rule": kind.states,
         "confidence": kind.confidence,
         "headline": headline(incident, kind),
-        "size": size(incident),
+        "size": size(incident, kind, change.usual),
+        "facts": facts(incident, kind, change.usual),
         "check": kind.check,
         "innocent": kind.innocent,
         "tactic": None if kind.tactic is None else kind.tactic.id,
@@ -209,7 +210,10 @@ def ours(change: Change) -> dict[str, Any]:
         "src_bytes": incident.src_bytes,
         "dst_bytes": incident.dst_bytes,
         "longest_s": incident.longest_s,
-        "strongest": [msgspec.to_builtins(strong) for strong in incident.strongest],
+        "strongest": [
+            {name: value for name, value in msgspec.to_builtins(strong).items() if name != "measures"}
+            for strong in incident.strongest
+        ],
         "flows": [msgspec.to_builtins(flow) for flow in incident.flows],
         "model_versions": incident.models,
     } | {name: value for name, value in optional.items() if value}

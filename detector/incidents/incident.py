@@ -7,14 +7,16 @@ two incidents that turn out to be one are summed up by :func:`absorb`. What kind
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from statistics import median
+from statistics import median, pstdev
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import msgspec
 
 from detector.alerts.raised import Raised
 from detector.decisions.severity import MOST_RISK
+from detector.features.meanings import SHORTEST_GAP_S
 
 MAX_DISTINCT = 1_000
 """Distinct addresses or ports that an incident counts; a count at this bound means *or more*."""
@@ -24,6 +26,9 @@ LISTED = 30
 
 STRONGEST = 5
 """Alerts that an incident shows with their reasons: those with the highest scores."""
+
+MEASURES = 24
+"""Numbers of such an alert's sentence that are kept; few have more than ten."""
 
 FIRST_FLOWS = 10
 """Flows that an incident names by id and place: the first ones."""
@@ -60,6 +65,17 @@ Counts = Annotated[dict[Name, Count], msgspec.Meta(max_length=MAX_DISTINCT)]
 """Alerts by what they have. Bounds are held against what is read back: anyone may write where state is kept."""
 
 
+class Measure(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A number of an alert's sentence: see :class:`detector.alerts.facts.Fact`."""
+
+    what: Name
+    value: Figure
+    unit: Name
+    usual_most: Figure | None = None
+    usual_least: Figure | None = None
+    window_s: Length | None = None
+
+
 class Strong(msgspec.Struct, kw_only=True):
     """One of the strongest alerts."""
 
@@ -72,6 +88,8 @@ class Strong(msgspec.Struct, kw_only=True):
     proto: Name
     why: Sentence
     """Empty until it is explained: see :meth:`detector.incidents.book.IncidentBook.explain`."""
+    measures: Annotated[list[Measure], msgspec.Meta(max_length=MEASURES)] = []
+    """The numbers of ``why``."""
 
 
 class FlowPlace(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -203,6 +221,14 @@ class Incident(msgspec.Struct, kw_only=True):
         if len(self.gaps) < 3 or middle <= 0:
             return float("inf")
         return median(abs(each - middle) for each in self.gaps) / middle
+
+    @property
+    def gap_spread(self) -> float:
+        """How far gaps are apart, as a share: of the standard deviation of their logarithms, as windows have it."""
+        if len(self.gaps) < 3:
+            return math.inf
+        logs = [math.log(each + SHORTEST_GAP_S) for each in self.gaps]
+        return math.expm1(min(pstdev(logs), 50.0))
 
     def share_at(self, ports: frozenset[int]) -> float:
         """The share of the alerts at these ports."""

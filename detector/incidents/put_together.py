@@ -11,6 +11,7 @@ from detector.alerts.build import AlertBuilder
 from detector.alerts.content import Content
 from detector.alerts.grading import severities
 from detector.alerts.raised import raised_alerts
+from detector.alerts.wording import Told
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
@@ -52,7 +53,7 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
             told[alert.place] = membership(incident)
     places = sorted({*told, *book.unexplained()})
     contents = builder.build(raw, flows, findings, decision.take(np.array(places, np.intp)), model)
-    book.explain({content.id: content.why for content in contents})
+    book.explain({content.id: Told(content.why, content.facts) for content in contents})
     for place, content in zip(places, contents, strict=True):
         content.incident = told.get(place)
     return Together([content for content in contents if content.incident], severities(alert.risk for alert in alerts))

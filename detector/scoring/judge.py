@@ -191,7 +191,7 @@ class Judge:
 
     def _told(self) -> list[OutRecord]:
         book = self.memory.incidents
-        changes, ended = book.take(), book.take_ended()
+        changes, ended = book.take(self._builder.usual(self.model)), book.take_ended()
         if (changes, book.open) == ([], self._open) and not ended:
             return []
         self._open = book.open

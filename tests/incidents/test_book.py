@@ -507,7 +507,7 @@ def test_documents_tell_the_whole_incident() -> None:
     assert (ours["kind"], ours["rule"], ours["alerts"], ours["revision"]) == ("sweep", sweep.states, 16, 5)
     assert (ours["sources"], len(ours["destinations"]), ours["ports"]) == (["192.168.1.5"], 16, [445])
     assert last["message"] == ours["headline"] == "Sweep of 16 hosts on port 445 by 192.168.1.5"
-    assert ours["size"] == "16 alerts in 15 s, 100 % unanswered, to 16 hosts, one every 1 s; 16 kB out, 0 bytes back"
+    assert ours["size"] == "tried 16 hosts at port 445 in 15 s, 100 % unanswered"
     assert (ours["counts"]["destinations"], ours["counts"]["answered"]["distinct"]) == (
         {"distinct": 16, "or_more": False},
         0,
@@ -562,7 +562,7 @@ def test_what_worked_is_told() -> None:
         "answered: 10.1.1.0 port 445/tcp, 10.1.1.1 port 445/tcp, 10.1.1.2 port 445/tcp, 10.1.1.3 port 445/tcp and 2"
         " more"
     )
-    assert ours["first_contact"] == "1,100 first contacts"
+    assert ours["first_contact"] == "first contact of 1,100 pairs"
 
 
 @pytest.mark.parametrize(("duration_s", "apart"), [(119.9, False), (120.0, True)])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.build import AlertBuilder
 from detector.alerts.raised import raised_alerts
+from detector.alerts.wording import Told
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision, IncidentRule
@@ -157,13 +158,14 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
     alerts = raised_alerts(raw, flows, findings, decision, model)
     names = [book.put(alert, row).id for alert, row in zip(alerts, decision.rows.tolist(), strict=True)]
     book.close_all()
-    shown, changes = book.unexplained(), book.take()
+    builder = AlertBuilder()
+    shown, changes = book.unexplained(), book.take(builder.usual(model))
     places = _places(names, changes)
     rates = np.zeros(len(alerts)) if decision.rates is None else decision.rates
     oddest = {name: min(of, key=lambda place: rates[place]) for name, of in places.items()}
     few = sorted({*shown, *oddest.values()})
-    contents = AlertBuilder().build(raw, flows, findings, decision.take(np.array(few, np.intp)), model)
-    book.explain({content.id: content.why for content in contents})
+    contents = builder.build(raw, flows, findings, decision.take(np.array(few, np.intp)), model)
+    book.explain({content.id: Told(content.why, content.facts) for content in contents})
     why = {place: content.why for place, content in zip(few, contents, strict=True)}
     latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(changes))}
     found = [
