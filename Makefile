@@ -59,10 +59,10 @@ golden: $(STAMP)  ## Write anew what the golden day is to tell, where that shoul
 bench-speed: $(STAMP)  ## Measure records a second, latency and memory on a real Kafka
 	$(RUN) python -m bench.speed
 
-bench-quality: $(STAMP)  ## Measure detection on labelled records
+bench-quality: $(STAMP)  ## Measure detection and incidents on labelled records
 	$(RUN) python -m bench.quality
 
-bench-incidents: $(STAMP)  ## Measure how well alerts become incidents, on simulated days with attacks
+bench-incidents: $(STAMP)  ## Measure how well alerts become incidents alone, on simulated days and captures
 	$(RUN) python -m bench.incidents
 
 bench-budget: $(STAMP)  ## Measure false incidents asked for against those raised, on benign days

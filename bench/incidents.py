@@ -1,27 +1,30 @@
-"""How well alerts become incidents: ``python -m bench.incidents``, on simulated days and labelled captures.
+"""How well alerts become incidents: ``python -m bench.incidents``, also a part of ``bench.quality``.
 
-A model is trained on a simulated day without attacks, as ``oddflow train`` does, and the daemon reads the day after,
-with attacks, from a file. Told are: the attacks that raised anything, and of those the share whose alerts are exactly
-one incident, whose chief incident (with most of its alerts) has the right kind, and the right tactic; benign incidents
-a day; and the share of those that tell a tactic, which is a wrong one. With ``--capture`` a model is trained on the
-benign flows of a labelled Zeek log and reads it whole; told are, by label, the incidents that its alerts are in, and
-how many alerts are in which kind. The last line is one JSON object. Alerts are kept in ``--folder``: another run there
-only joins them again, in seconds.
+Each day is judged by a model of another: trained and read as ``oddflow train`` and ``oddflow detect`` do, from files,
+at ten false incidents a day. Incidents are those that a reader of their documents is shown. Told are, by kind of
+attack: how many raised anything, and of those the share whose alerts are exactly one incident, whose chief incident
+(with most of its alerts) has the right kind, and the right tactic; then benign incidents a day, and the share of those
+that tell a tactic, which is a wrong one.
 
-usage: python -m bench.incidents [--seeds 111 112 113 114 115 116] [--hosts 25] [--kind KIND] [--folder FOLDER] [--list]
-       [--capture FILE …]
+* simulated: a day without attacks to learn from, and the next with attacks, once as one partition has it and once over
+  four, keyed by source (the same alerts, joined by four books, and put together by the reader);
+* inside: real attacks, of captures, in half a day of real and simulated benign hosts, by a model of the half before;
+* captures: each by a model of its own benign flows, so what is benign in them was learnt from. By label: the incidents
+  that its alerts are in, and how many alerts are in which kind.
+
+The last line is one JSON object. Alerts are kept in ``--folder``: another run there only joins them again, in seconds.
+
+usage: python -m bench.incidents [--seeds 111 112 …] [--inside-seeds 0 …] [--hosts 25] [--kind KIND] [--folder FOLDER]
+       [--data FOLDER] [--no-captures] [--list]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,206 +32,131 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bench.quality_sets import read_zeek
-from detector.alerts.grading import FIRST_CONTACT
-from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
-from detector.decisions.severity import decades_beyond
-from detector.incidents.book import Change, IncidentBook
-from detector.incidents.kinds import KINDS
-from detector.incidents.words import message
+from bench.incident_days import CAPTURES, DayOfAlerts, captured, hidden, simulated
+from bench.quality_sets import data_folder
+from detector.casebook.latest import Latest
+from detector.casebook.told import Told, read_told
+from detector.incidents.book import IncidentBook
+from detector.incidents.document import write_incidents
+from detector.incidents.kinds import KINDS, Kind
 from detector.models.ensemble import Ensemble
-from detector.records.flow import BENIGN, LABEL
-from detector.scoring.kept_flows import load_model
-from detector.settings.load import load_settings
-from detector.settings.tree import Alerts
-from training.simulator.frames import ATTACK_ID
-from training.simulator.scenario import DEFAULT_START, Scenario
+from detector.transport.kafka.partitioner import partitions_of
 
-DAY_S = 86_400.0
+PARTITIONS = 4
 
-ATTACK_SHARE = 0.03
+SEEDS = (111, 112, 113, 114, 115)
 
-RIGHT: Mapping[str, str] = {
-    "vertical-scan": "scan",
-    "horizontal-scan": "sweep",
-    "ssh-brute-force": "brute force",
-    "dns-tunnel": "dns tunnel",
-    "exfiltration": "exfiltration",
-    "beacon": "beacon",
-    "syn-flood": "flood",
-    "lateral-movement": "lateral movement",
+CALLS = ("command and control", "beacon")
+
+RIGHT: Mapping[str, Sequence[str]] = {
+    "vertical-scan": ("scan",),
+    "horizontal-scan": ("sweep",),
+    "ssh-brute-force": ("brute force",),
+    "dns-tunnel": ("dns tunnel",),
+    "exfiltration": ("exfiltration",),
+    "beacon": ("beacon",),
+    "syn-flood": ("flood",),
+    "lateral-movement": ("lateral movement",),
+    "scan": ("scan",),
+    "sweep": ("sweep",),
+    "flood": ("flood",),
+    "c&c": CALLS,
+    "njrat": CALLS,
+    "remcos": CALLS,
 }
-"""What each kind of simulated attack should be called."""
+"""What each kind of attack should be called: those that are simulated, then those inside."""
 
-TACTICS = {kind.name: kind.tactic for kind in KINDS}
+NAMED: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
+
+Row = dict[str, float]
 
 
 @dataclass(slots=True)
 class Day:
-    """What a day's alerts became: incidents as they were last told, by id, and what each alert's flow was."""
+    """What a day's alerts became."""
 
-    last: dict[str, Change] = field(default_factory=dict)
+    latest: Latest = field(default_factory=Latest)
     attacks: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """By attack: how many of its alerts each incident has."""
+    """By attack: how many of its alerts each incident has, by the id that a reader is shown."""
     days: float = 1.0
 
-    def final(self, incident: str) -> str:
-        """The incident that one was merged into, or itself."""
-        while into := self.last[incident].incident.merged_into:
-            incident = into
-        return incident
+    def chief(self, attack: str) -> Kind | None:
+        """The kind of the incident with most of an attack's alerts; None where nothing was raised."""
+        found = self.attacks.get(attack)
+        told = self.latest.whole(found.most_common(1)[0][0]) if found else None
+        return None if told is None else NAMED[told.ours.kind]
+
+    @property
+    def benign(self) -> list[Told]:
+        """Incidents without an alert of an attack."""
+        touched = {incident for found in self.attacks.values() for incident in found}
+        return [told for told in self.latest.wholes() if told.ours.id not in touched]
 
 
-def run(*arguments: str, **environment: str) -> None:
-    """Run a command of ours. Raises CalledProcessError where it fails."""
-    command = [sys.executable, "-m", "detector", *arguments]
-    subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.DEVNULL)
+def joined(of: DayOfAlerts, partitions: int = 1) -> Day:
+    """Put a day's alerts together, by the time of their flows, as a topic of so many partitions keyed by source would.
 
-
-def simulated(folder: Path, seed: int, hosts: int, kind: str) -> None:
-    """Put a day's alerts, and which of its flows are of which attack, into a folder, unless they are there."""
-    if (folder / "alerts.jsonl").exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    train, day, registry = (str(folder / name) for name in ("train.json.gz", "day.json.gz", "registry"))
-    options = ("--hosts", str(hosts), "--seed", str(seed), "--duration", "1d")
-    run("simulate", *options, "--attacks", "none", "--start", "2026-01-05T00:00", "--output", train)
-    run("simulate", *options, "--attack-share", str(ATTACK_SHARE), "--start", "2026-01-06T00:00", "--output", day)
-    run("train", "--data", train, "--format", "zeek", "--registry", registry, "--kind", kind)
-    detect(day, registry, folder)
-
-
-def detect(flows: str, registry: str, folder: Path) -> None:
-    """Have the daemon read a file; its alerts, all of them, are in the folder then."""
-    alerts = folder / "alerts.part"
-    run(
-        *("detect", "--input", flows, "--format", "zeek", "--registry", registry, "--output", str(alerts)),
-        ODDFLOW_ALERTS__REPEAT="all",
-    )
-    alerts.rename(folder / "alerts.jsonl")
-
-
-def captured(path: Path, folder: Path, kind: str) -> Day:
-    """What the alerts of a labelled capture become, by a model of its benign flows; labels are its attacks."""
-    if not (folder / "alerts.jsonl").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        registry = str(folder / "registry")
-        given = ("--data", str(path), "--format", "zeek", "--registry", registry)
-        run("train", *given, "--train-on", "normal", "--kind", kind)
-        detect(str(path), registry, folder)
-    attacks = read_zeek(path).filter(pl.col(LABEL) != BENIGN).select("uid", LABEL)
-    return joined(raised(folder), dict(attacks.iter_rows()))
-
-
-def told_of(day: Day) -> dict[str, dict[str, int]]:
-    """By label: in how many incidents its alerts are, and how many of them are in which kind."""
-    told: dict[str, dict[str, int]] = {}
-    for label, found in day.attacks.items():
-        kinds: Counter[str] = Counter()
-        for incident, count in found.items():
-            kinds[day.last[incident].kind.name] += count
-        told[label] = {"incidents": len(found), **kinds}
-    return told
-
-
-def attack_ids(folder: Path, seed: int, hosts: int) -> dict[str, str]:
-    """The attack of each flow that is of one, by the flow's id."""
-    kept = folder / "attacks.parquet"
-    if not kept.exists():
-        scenario = Scenario(
-            seed=seed, hosts=hosts, start=DEFAULT_START + DAY_S, duration_s=DAY_S, attack_share=ATTACK_SHARE
-        )
-        flows = [frame.select("uid", ATTACK_ID).drop_nulls() for frame in scenario.frames()]
-        pl.concat(flows).write_parquet(kept)
-    return dict(pl.read_parquet(kept).iter_rows())
-
-
-def raised(folder: Path) -> list[Raised]:
-    """The alerts of a folder, as incidents take them."""
-    settings = load_settings(None, {"model.registry": str(folder / "registry")}, {})
-    names = load_model(settings).extractor.spec.names
-    first = names.index(FIRST_CONTACT) if FIRST_CONTACT in names else None
-    documents = [json.loads(line) for line in (folder / "alerts.jsonl").read_bytes().splitlines()]
-    positions = [document["unmapped"]["oddflow"]["position"] for document in documents]
-    version = documents[0]["unmapped"]["oddflow"]["model"]["version"] if documents else ""
-    origin = Origin(
-        "",
-        [each["offset"] for each in positions],
-        [each.get("part", -1) for each in positions],
-        version,
-        lambda place: str(documents[place]["unmapped"]["oddflow"]["severity_why"]).partition(";")[0],
-    )
-    return [_raised(document, place, origin, first) for place, document in enumerate(documents)]
-
-
-def _raised(document: Mapping[str, Any], place: int, origin: Origin, first_contact: int | None) -> Raised:
-    ours, connection = document["unmapped"]["oddflow"], document["evidences"][0]["connection_info"]
-    rate = ours["suspicion"]["false_incidents_per_day"]
-    return Raised(
-        **{name: ours["flow"].get(name) for name in RAISED_COLUMNS},
-        direction="internal" if connection["direction"] == "Lateral" else connection["direction"].lower(),
-        first_contact=None if first_contact is None else bool(ours["vector"][first_contact]),
-        score=ours["score"],
-        p_value=ours["p_value"],
-        decades=float(decades_beyond(np.array([rate]), Alerts().false_incidents_per_day)[0]),
-        partition=ours["position"]["partition"],
-        place=place,
-        origin=origin,
-    )
-
-
-def joined(alerts: Sequence[Raised], attacks: Mapping[str, str]) -> Day:
-    """Put a day's alerts together, by the time of their flows."""
-    book, day = IncidentBook(), Day()
-    put = [(book.put(alert).id, attacks.get(alert.uid or "")) for alert in alerts]
+    The alerts are those of one partition: flows are not judged again.
+    """
+    book, day = IncidentBook(), Day(days=of.days)
+    came_by = partitions_of(pl.Series([alert.src_ip for alert in of.alerts], dtype=pl.String), partitions).tolist()
+    put = [
+        (book.put(alert._replace(partition=number)).id, of.attacks.get(alert.uid or ""))
+        for alert, number in zip(of.alerts, came_by, strict=True)
+    ]
     book.close_all()
-    for change in book.take():
-        day.last[change.incident.id] = change
+    for record in write_incidents(book.take()):
+        day.latest.put(read_told(record.value or b""))
     for incident, attack in put:
-        if attack is not None:
-            day.attacks[attack][day.final(incident)] += 1
+        shown = day.latest.whole(incident)
+        if attack is not None and shown is not None:
+            day.attacks[attack][shown.ours.id] += 1
     return day
-
-
-Row = dict[str, float]
 
 
 def figures(days: Iterable[tuple[Day, Iterable[str]]]) -> dict[str, Row]:
     """Of several days, each with the ids of all its attacks: shares by kind of attack and over all."""
     by_kind: dict[str, list[Row]] = defaultdict(list)
-    benign: list[Change] = []
+    benign: list[Told] = []
     length = 0.0
     for day, attacks in days:
         length += day.days
-        touched = {incident for found in day.attacks.values() for incident in found}
-        benign += [
-            change for name, change in day.last.items() if name not in touched and not change.incident.merged_into
-        ]
+        benign += day.benign
         for attack in attacks:
-            by_kind[attack.rsplit("-", 1)[0]].append(_figures(day, attack))
+            by_kind[_kind_of(attack)].append(_figures(day, attack))
     rows = {kind: _mean(rows) for kind, rows in sorted(by_kind.items())}
     rows["all"] = _mean([row for each in by_kind.values() for row in each])
-    rows["benign"] = {
-        "incidents_a_day": len(benign) / max(length, 1e-9),
-        "with_a_tactic": _share(change.kind.tactic is not None for change in benign),
-        "with_a_likely_tactic": _share(
-            change.kind.tactic is not None and change.kind.confidence in {"sure", "likely"} for change in benign
-        ),
-    }
+    rows["benign"] = _of_benign(benign, length)
     return rows
 
 
+def _kind_of(attack: str) -> str:
+    """The kind of an attack by its id, such as ``syn-flood-9``."""
+    return attack if attack in RIGHT else attack.rsplit("-", 1)[0]
+
+
+def _of_benign(benign: Sequence[Told], days: float) -> Row:
+    kinds = [NAMED[told.ours.kind] for told in benign]
+    return {
+        "incidents": float(len(benign)),
+        "incidents_a_day": len(benign) / max(days, 1e-9),
+        "with_a_tactic": _share(kind.tactic is not None for kind in kinds),
+        "with_a_likely_tactic": _share(
+            kind.tactic is not None and kind.confidence in {"sure", "likely"} for kind in kinds
+        ),
+    }
+
+
 def _figures(day: Day, attack: str) -> Row:
-    found = day.attacks.get(attack)
-    if not found:
+    chief = day.chief(attack)
+    if chief is None:
         return {"raised": 0.0}
-    chief = day.last[found.most_common(1)[0][0]].kind
-    right = RIGHT[attack.rsplit("-", 1)[0]]
+    right = RIGHT[_kind_of(attack)]
     return {
         "raised": 1.0,
-        "one_incident": float(len(found) == 1),
-        "right_kind": float(chief.name == right),
-        "right_tactic": float(chief.tactic == TACTICS[right]),
+        "one_incident": float(len(day.attacks[attack]) == 1),
+        "right_kind": float(chief.name in right),
+        "right_tactic": float(chief.tactic in {NAMED[name].tactic for name in right}),
     }
 
 
@@ -243,6 +171,18 @@ def _share(those: Iterable[bool]) -> float:
     return sum(each) / len(each) if each else 0.0
 
 
+def told_of(day: Day) -> dict[str, dict[str, float]]:
+    """Of a capture: by label in how many incidents its alerts are, and how many in which kind; and what is benign."""
+    told: dict[str, dict[str, float]] = {}
+    for label, found in day.attacks.items():
+        kinds: Counter[str] = Counter()
+        for incident, count in found.items():
+            if (whole := day.latest.whole(incident)) is not None:
+                kinds[whole.ours.kind] += count
+        told[label] = {"incidents": len(found), **kinds}
+    return told | {"benign": _of_benign(day.benign, day.days)}
+
+
 def table(rows: Mapping[str, Row]) -> str:
     """The figures for people."""
     lines = [f"{'':18}{'attacks':>9}{'raised':>9}{'one':>9}{'kind':>9}{'tactic':>9}"]
@@ -255,47 +195,93 @@ def table(rows: Mapping[str, Row]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", nargs="*", type=int, default=[111, 112, 113, 114, 115, 116])
-    parser.add_argument("--hosts", type=int, default=25)
-    parser.add_argument("--kind", default=Ensemble.kind, help="kind of model")
-    parser.add_argument("--folder", type=Path, help="where alerts are kept for another run")
-    parser.add_argument("--list", action="store_true", help="name each incident")
-    parser.add_argument("--capture", nargs="*", type=Path, default=[], help="labelled Zeek logs")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as passing:
-        root = asked.folder or Path(passing)
-        days = []
-        for seed in asked.seeds:
-            folder = root / str(seed)
-            simulated(folder, seed, asked.hosts, asked.kind)
-            attacks = attack_ids(folder, seed, asked.hosts)
-            day = joined(raised(folder), attacks)
-            days.append((day, sorted(set(attacks.values()))))
-            if asked.list:
-                listed(seed, day)
-        captures = {path.name: captured(path, root / path.name, asked.kind) for path in asked.capture}
-    rows = figures(days)
-    print(table(rows))
-    for name, day in captures.items():
-        print(f"{name}: {told_of(day)}")
-        if asked.list:
-            listed(name, day)
-    print(json.dumps(rows | {name: told_of(day) for name, day in captures.items()}))
-
-
-def listed(seed: int | str, day: Day) -> None:
-    """Name each incident of a day with the attacks in it."""
+def listed(name: str, day: Day) -> Iterator[str]:
+    """Each incident of a day with the attacks in it, a line each."""
     within: dict[str, list[str]] = defaultdict(list)
     for attack, found in day.attacks.items():
         for incident, count in found.items():
             within[incident].append(f"{attack} ({count})")
-    for name, change in day.last.items():
-        if not change.incident.merged_into:
-            of = ", ".join(within.get(name, ["benign"]))
-            print(f"{seed} {change.kind.name}: {message(change.incident, change.kind)} [{of}]")
+    for told in day.latest.wholes():
+        of = ", ".join(within.get(told.ours.id, ["benign"]))
+        yield f"{name} {told.ours.kind}: {told.headline}. {told.ours.size} [{of}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is measured."""
+
+    seeds: Sequence[int] = SEEDS
+    inside_seeds: Sequence[int] = (0,)
+    hosts: int = 25
+    kind: str = Ensemble.kind
+    data: Path = field(default_factory=data_folder)
+    captures: bool = True
+    lists: bool = False
+    """Whether each incident is named."""
+
+
+def measure(asked: Asked, root: Path) -> dict[str, Any]:
+    """Measure and print, with alerts kept under ``root``; gives the figures by what they are of."""
+    found: dict[str, Any] = {}
+
+    def show(title: str, days: Sequence[tuple[DayOfAlerts, str]], partitions: int = 1) -> None:
+        each = [(joined(of, partitions), sorted(set(of.attacks.values()))) for of, _ in days]
+        found[title] = figures(each)
+        print(f"\nincidents: {title}\n{table(found[title])}", flush=True)
+        if asked.lists:
+            lines = [line for (day, _), (_, name) in zip(each, days, strict=True) for line in listed(name, day)]
+            print("\n".join(lines))
+
+    days = [(simulated(root / str(seed), seed, asked.hosts, asked.kind), str(seed)) for seed in asked.seeds]
+    if days:
+        seeds = f"simulated, {asked.hosts} hosts, seeds {', '.join(map(str, asked.seeds))}"
+        show(seeds, days)
+        show(f"{seeds}, {PARTITIONS} partitions", days, PARTITIONS)
+    zeek = asked.data / "zeek"
+    if not zeek.is_dir() and (asked.captures or asked.inside_seeds):
+        print(f"{asked.data} is not there: no captures; name the folder with --data or ODDFLOW_DATA")
+        return found
+    inner = [
+        (hidden(root / f"inside-{seed}", asked.data, seed, asked.kind), f"inside {seed}") for seed in asked.inside_seeds
+    ]
+    if inner:
+        show(f"inside, seeds {', '.join(map(str, asked.inside_seeds))}", inner)
+    for name in CAPTURES if asked.captures else ():
+        path = zeek / f"{name}.conn.log.labeled.gz"
+        day = joined(captured(root / path.name, path, asked.kind))
+        found[name] = told_of(day)
+        print(f"\nincidents: {name}, by a model of its benign flows")
+        for label, told in found[name].items():
+            print(f"  {label}: " + ", ".join(f"{key} {value:.3g}" for key, value in told.items()))
+        if asked.lists:
+            print("\n".join(listed(name, day)))
+    return found
+
+
+def main() -> None:
+    """Measure, print, and end with the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
+    parser.add_argument("--inside-seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--hosts", type=int, default=25)
+    parser.add_argument("--kind", default=Ensemble.kind, help="kind of model")
+    parser.add_argument("--folder", type=Path, help="where alerts are kept for another run")
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder of the captures")
+    parser.add_argument("--no-captures", action="store_true", help="leave whole captures out")
+    parser.add_argument("--list", action="store_true", help="name each incident")
+    given = parser.parse_args()
+    asked = Asked(
+        seeds=given.seeds,
+        inside_seeds=given.inside_seeds,
+        hosts=given.hosts,
+        kind=given.kind,
+        data=given.data,
+        captures=not given.no_captures,
+        lists=given.list,
+    )
+    with tempfile.TemporaryDirectory() as passing:
+        found = measure(asked, given.folder or Path(passing))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

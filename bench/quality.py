@@ -6,7 +6,8 @@ chosen on test rows. ``oddflow`` is what ``train`` makes, forest and clusters; `
 ``oddflow-4-partitions`` and ``-16-`` have the topic keyed by source over so many, ``-4-unkeyed`` by nothing.
 ``found_at_10_false_incidents`` is the share of attack flows raised where ten benign keys (source, destination, port)
 are; ours by surprise, evidence and breadth, a rival's by its score. ``attacks_within_60_s`` is, of simulated attacks,
-the share with a flow raised within a minute of its first, at the same budget. The last line is one JSON object.
+the share with a flow raised within a minute of its first, at the same budget. The set ``incidents`` is what alerts
+become (:mod:`bench.incidents`). The last line is one JSON object.
 
 usage: python -m bench.quality [--data FOLDER] [--sets NAME …] [--seeds 5] [--no-slow]
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bench import incidents
 from bench.quality_inside import inside
 from bench.quality_sets import (
     CONTAMINATION,
@@ -296,6 +299,10 @@ def main() -> None:
     rivals |= {} if options.no_slow else installed()
     summary = summed_up(run(options.data, options.sets, options.seeds, rivals))
     show(summary)
+    if not options.sets or any("incidents".startswith(each) for each in options.sets):
+        with tempfile.TemporaryDirectory() as folder:
+            seeds = incidents.SEEDS[: options.seeds]
+            summary["incidents"] = incidents.measure(incidents.Asked(seeds=seeds, data=options.data), Path(folder))
     print(json.dumps(summary))
 
 

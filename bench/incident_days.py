@@ -1,0 +1,152 @@
+"""The days that :mod:`bench.incidents` measures: alerts of each, as the commands that users run make them.
+
+Simulated days with attacks, labelled captures, and real attacks inside a half day of real and simulated benign hosts.
+What was made once in a folder is read from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bench.quality_inside import DAY_S, inside
+from bench.quality_sets import ZEEK, read_zeek
+from detector.alerts.grading import FIRST_CONTACT
+from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
+from detector.decisions.severity import decades_beyond
+from detector.records.flow import BENIGN, LABEL
+from detector.scoring.kept_flows import load_model
+from detector.settings.load import load_settings
+from detector.settings.tree import Alerts
+from training.simulator.frames import ATTACK_ID
+from training.simulator.scenario import DEFAULT_START, Scenario
+
+ATTACK_SHARE = 0.03
+
+ATTACKS = "attacks.parquet"
+"""Of a folder: the id of each flow that is of an attack, and which."""
+
+CAPTURES = ("iot23-34-1", "iot23-20-1-torii", "iot23-21-1-torii", "stratosphere-008-mixed", "stratosphere-001-njrat")
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfAlerts:
+    """The alerts of a day, or of a part of one."""
+
+    alerts: list[Raised]
+    attacks: Mapping[str, str]
+    """The attack of each flow that is of one, by the flow's id."""
+    days: float
+
+
+def run(*arguments: str, **environment: str) -> None:
+    """Run a command of ours. Raises CalledProcessError where it fails."""
+    command = [sys.executable, "-m", "detector", *arguments]
+    subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.DEVNULL)
+
+
+def simulated(folder: Path, seed: int, hosts: int, kind: str) -> DayOfAlerts:
+    """A simulated day with attacks, by a model of the day before, which has none."""
+    if not (folder / "alerts.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        train, day = (str(folder / name) for name in ("train.json.gz", "day.json.gz"))
+        options = ("--hosts", str(hosts), "--seed", str(seed), "--duration", "1d")
+        run("simulate", *options, "--attacks", "none", "--start", "2026-01-05T00:00", "--output", train)
+        run("simulate", *options, "--attack-share", str(ATTACK_SHARE), "--start", "2026-01-06T00:00", "--output", day)
+        _judge(folder, train, day, kind)
+    if not (folder / ATTACKS).exists():
+        scenario = Scenario(
+            seed=seed, hosts=hosts, start=DEFAULT_START + DAY_S, duration_s=DAY_S, attack_share=ATTACK_SHARE
+        )
+        flows = [frame.select("uid", ATTACK_ID).drop_nulls() for frame in scenario.frames()]
+        pl.concat(flows).write_parquet(folder / ATTACKS)
+    return _read(folder, 1.0)
+
+
+def captured(folder: Path, path: Path, kind: str) -> DayOfAlerts:
+    """A labelled capture, by a model of its own benign flows; labels are its attacks."""
+    flows = read_zeek(path)
+    if not (folder / "alerts.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _judge(folder, str(path), str(path), kind, "--train-on", "normal")
+    flows.filter(pl.col(LABEL) != BENIGN).select("uid", LABEL).write_parquet(folder / ATTACKS)
+    return _read(folder, float(flows["ts"][-1] - flows["ts"][0]) / DAY_S)
+
+
+def hidden(folder: Path, data: Path, seed: int, kind: str) -> DayOfAlerts:
+    """Real attacks in the second half of a benign network's day, all of them, by a model of the first half."""
+    if not (folder / "alerts.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        cases = inside(data, seed)
+        calm = next(iter(cases.values()))
+        attacks = [case.flows.filter(pl.Series(case.attacks)) for case in cases.values()]
+        after = calm.flows.filter(pl.Series(calm.test & ~calm.attacks))
+        _write(folder / "train.json.gz", calm.flows.filter(pl.Series(calm.train)))
+        day = pl.concat([after, *attacks]).sort("ts", maintain_order=True)
+        day = day.with_columns(pl.format("F{}", pl.int_range(pl.len())).alias("uid"))
+        _write(folder / "day.json.gz", day)
+        day.filter(pl.col(LABEL) != BENIGN).select("uid", LABEL).write_parquet(folder / ATTACKS)
+        _judge(folder, str(folder / "train.json.gz"), str(folder / "day.json.gz"), kind)
+    return _read(folder, 0.5)
+
+
+def _write(path: Path, flows: pl.DataFrame) -> None:
+    """Flows as Zeek's conn log in JSON lines."""
+    named = flows.select(pl.col(ours).alias(theirs) for theirs, ours in ZEEK.items())
+    named.write_ndjson(path, compression="gzip")
+
+
+def _judge(folder: Path, train: str, day: str, kind: str, *more: str) -> None:
+    """Train, and have the daemon read a file; its alerts, all of them, are in the folder then."""
+    registry, alerts = str(folder / "registry"), folder / "alerts.part"
+    run("train", "--data", train, "--format", "zeek", "--registry", registry, "--kind", kind, *more)
+    given = ("--input", day, "--format", "zeek", "--registry", registry, "--output", str(alerts))
+    run("detect", *given, ODDFLOW_ALERTS__REPEAT="all")
+    alerts.rename(folder / "alerts.jsonl")
+
+
+def _read(folder: Path, days: float) -> DayOfAlerts:
+    return DayOfAlerts(_raised_in(folder), dict(pl.read_parquet(folder / ATTACKS).iter_rows()), days)
+
+
+def _raised_in(folder: Path) -> list[Raised]:
+    """The alerts of a folder, as incidents take them."""
+    settings = load_settings(None, {"model.registry": str(folder / "registry")}, {})
+    names = load_model(settings).extractor.spec.names
+    first = names.index(FIRST_CONTACT) if FIRST_CONTACT in names else None
+    documents = [json.loads(line) for line in (folder / "alerts.jsonl").read_bytes().splitlines()]
+    positions = [document["unmapped"]["oddflow"]["position"] for document in documents]
+    version = documents[0]["unmapped"]["oddflow"]["model"]["version"] if documents else ""
+    origin = Origin(
+        "",
+        [each["offset"] for each in positions],
+        [each.get("part", -1) for each in positions],
+        version,
+        lambda place: str(documents[place]["unmapped"]["oddflow"]["severity_why"]).partition(";")[0],
+    )
+    return [_raised(document, place, origin, first) for place, document in enumerate(documents)]
+
+
+def _raised(document: Mapping[str, Any], place: int, origin: Origin, first_contact: int | None) -> Raised:
+    ours, connection = document["unmapped"]["oddflow"], document["evidences"][0]["connection_info"]
+    rate = ours["suspicion"]["false_incidents_per_day"]
+    return Raised(
+        **{name: ours["flow"].get(name) for name in RAISED_COLUMNS},
+        direction="internal" if connection["direction"] == "Lateral" else connection["direction"].lower(),
+        first_contact=None if first_contact is None else bool(ours["vector"][first_contact]),
+        score=ours["score"],
+        p_value=ours["p_value"],
+        decades=float(decades_beyond(np.array([rate]), Alerts().false_incidents_per_day)[0]),
+        partition=ours["position"]["partition"],
+        place=place,
+        origin=origin,
+    )
