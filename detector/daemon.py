@@ -14,6 +14,7 @@ import msgspec
 
 from detector.alerts.build import AlertBuilder
 from detector.alerts.writer import AlertWriter
+from detector.assets.assets import NOTHING
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
@@ -23,6 +24,7 @@ from detector.incidents.events import IncidentsTold
 from detector.pipeline.decoding import open_format, open_kafka_decoder
 from detector.pipeline.format_fit import FitWatch
 from detector.pipeline.interpreter import tuned
+from detector.pipeline.known_assets import known_assets
 from detector.pipeline.loop import Limits, Pipeline
 from detector.pipeline.tally import Tally
 from detector.records.flow import Decoder
@@ -57,6 +59,7 @@ class Daemon:
         self._starting, self._phase_began = "beginning", time.monotonic()
         self._listening = ""
         self._recent: Recent | None = None
+        self._assets = NOTHING
         self._abandoned = Flag()
         self._leaving_since = 0.0
         self._deadline = Deadline(0.0)
@@ -73,6 +76,7 @@ class Daemon:
         settings, tell = self._settings, self._telemetry.tell
         with ExitStack() as parts:
             self._open_port(parts)
+            self._assets = known_assets(settings)
             self._phase("reading the model")
             model, watcher = self._model()
             self._phase("compiling; a first start on a machine takes a minute")
@@ -139,7 +143,7 @@ class Daemon:
             model,
             incoming=watcher,
             budget=budget_of(settings),
-            builder=AlertBuilder(settings.alerts.top_features, output.max_text_bytes),
+            builder=AlertBuilder(settings.alerts.top_features, output.max_text_bytes, self._assets),
             writer=AlertWriter(output.format, repeat=settings.alerts.repeat),
             write_scores=bool(output.scores_topic or output.scores_path),
             write_incidents=bool(output.incidents_path if to_files else output.incidents_topic),

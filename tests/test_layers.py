@@ -26,6 +26,7 @@ ORDER = (
         "web",
         "casebook",
         "settings",
+        "assets",
         "net",
         "kernels",
         "telemetry",

@@ -23,6 +23,7 @@ from detector.alerts.readings import Readings
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.usual import UsualOf
 from detector.alerts.wording import Told, View, Weighed, tell
+from detector.assets.assets import NOTHING, Assets
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import VIEWS
 from detector.decisions.decide import Decision
@@ -43,8 +44,9 @@ LATEST_MS = 253402300799999
 class AlertBuilder:
     """Gathers what alerts tell, with up to ``top_features`` each; texts are cut after ``max_text_bytes`` (0: never)."""
 
-    def __init__(self, top_features: int = 5, max_text_bytes: int = MAX_TEXT_BYTES) -> None:
+    def __init__(self, top_features: int = 5, max_text_bytes: int = MAX_TEXT_BYTES, assets: Assets = NOTHING) -> None:
         self.max_text_bytes = max_text_bytes
+        self.assets = assets
         self._top_features = top_features
         self._readings: tuple[str, Readings] | None = None
 
@@ -67,6 +69,7 @@ class AlertBuilder:
             self._read(model),
             top_features=self._top_features,
             max_text_bytes=self.max_text_bytes,
+            assets=self.assets,
         )
 
     def usual(self, model: LoadedModel) -> UsualOf:
@@ -96,6 +99,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     *,
     top_features: int = 5,
     max_text_bytes: int = MAX_TEXT_BYTES,
+    assets: Assets = NOTHING,
 ) -> list[Content]:
     """Gather what each alert tells, in row order; ``readings`` are the model's."""
     rows = decision.rows
@@ -135,7 +139,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         first_contacts(matrix, model),
         strict=True,
     )
-    return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes) for each in columns]
+    return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes, assets=assets) for each in columns]
 
 
 def _positions(raw: RawBatch, places: NDArray[np.uint32], parts: NDArray[np.int32] | None) -> list[dict[str, Any]]:
@@ -175,6 +179,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     say: Callable[[int, dict[str, Any], View, Rarity], Told],
     model: dict[str, str],
     max_text_bytes: int,
+    assets: Assets,
 ) -> Content:
     flow, cut = bound_texts({name: value for name, value in columns.items() if _is_told(value)}, max_text_bytes)
     src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
@@ -189,6 +194,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         dst_bytes,
         unanswered=is_unanswered(dst_ip, flow.get("state"), flow.get("dst_packets"), dst_bytes),
         first_contact=bool(first_contact),
+        worth=assets.worth(src_ip, dst_ip),
     )
     risk = risk_of(given)
     return Content(
@@ -203,7 +209,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         p_value=p_value,
         threshold=threshold,
         why=told.message,
-        title=f"Unusual flow: {src_ip} to {_target(flow)}",
+        title=f"Unusual flow: {assets.named(src_ip)} to {_target(flow, assets)}",
         flow=flow,
         direction=direction,
         ip_version=6 if ipv6 else 4,
@@ -216,6 +222,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         position=position,
         suspicion=suspicion,
         facts=told.facts,
+        assets=assets.labels(src_ip, dst_ip),
         cut=cut,
     )
 
@@ -264,11 +271,12 @@ def _readable_rows(matrix: NDArray[np.float32]) -> list[list[float]]:
     return [flat[start : start + width] for start in range(0, len(flat), width)]
 
 
-def _target(flow: dict[str, Any]) -> str:
+def _target(flow: dict[str, Any], assets: Assets) -> str:
     """Such as ``10.0.0.1 port 445/tcp``."""
+    destination = assets.named(flow["dst_ip"])
     if "dst_port" in flow and flow["proto"] != "icmp":
-        return f"{flow['dst_ip']} port {flow['dst_port']}/{flow['proto']}"
-    return f"{flow['dst_ip']} ({flow['proto']})"
+        return f"{destination} port {flow['dst_port']}/{flow['proto']}"
+    return f"{destination} ({flow['proto']})"
 
 
 def _milliseconds(seconds: float) -> int:

@@ -50,12 +50,22 @@ class Content:
     """Which incident it belongs to, where incidents are kept: see :mod:`detector.incidents.book`."""
     facts: list[dict[str, Any]] = field(default_factory=list)
     """The numbers of ``why``, in its order."""
+    assets: dict[str, str] = field(default_factory=dict)
+    """Names and roles of its hosts, where they are known."""
+    allowed: str = ""
+    """Why it is no risk, where the allow-list says so."""
     cut: list[dict[str, Any]] = field(default_factory=list)
     """Which texts are not whole: see :mod:`detector.alerts.texts`."""
 
     def ours(self) -> dict[str, Any]:
         """The part that neither OCSF nor ECS has fields for; the same in both."""
-        optional = {"suspicion": self.suspicion, "incident": self.incident, "cut": self.cut or None}
+        optional = {
+            "suspicion": self.suspicion,
+            "incident": self.incident,
+            "cut": self.cut or None,
+            "assets": self.assets or None,
+            "allowed": self.allowed or None,
+        }
         return {name: value for name, value in optional.items() if value is not None} | {
             "alert_version": ALERT_VERSION,
             "id": self.id,

@@ -40,6 +40,7 @@ def circumstances_of(
     *,
     unanswered: bool,
     first_contact: bool,
+    worth: float | None = None,
 ) -> Circumstances:
     """What the risk of one alert is made of."""
     return Circumstances(
@@ -48,6 +49,7 @@ def circumstances_of(
         from_inside=is_from_inside(direction),
         unanswered=unanswered,
         first_contact=first_contact,
+        worth=1.0 if worth is None else worth,
     )
 
 

@@ -19,6 +19,7 @@ from detector.alerts.build import rarity_of
 from detector.alerts.grading import circumstances_of, first_contacts
 from detector.alerts.identity import record_ids
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
+from detector.assets.assets import NOTHING, Allowed, Assets
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
@@ -49,6 +50,7 @@ class Origin:
     model_version: str
     rarity: Callable[[int], str]
     """How rare the one at a place is, in words."""
+    assets: Assets = NOTHING
 
 
 class Raised(NamedTuple):
@@ -105,7 +107,13 @@ class Raised(NamedTuple):
             self.dst_bytes,
             unanswered=self.unanswered,
             first_contact=bool(self.first_contact),
+            worth=self.origin.assets.worth(self.src_ip, self.dst_ip),
         )
+
+    @property
+    def allowed(self) -> Allowed | None:
+        """The rule of the allow-list that covers its flow."""
+        return self.origin.assets.allowed(self.src_ip, self.ts, self.dst_port)
 
     @property
     def risk(self) -> int:
@@ -129,6 +137,7 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     decision: Decision,
     model: LoadedModel,
     max_text_bytes: int = MAX_TEXT_BYTES,
+    assets: Assets = NOTHING,
 ) -> list[Raised]:
     """The alerts of a batch, in row order; ``findings`` are of all of ``flows``."""
     rows = decision.rows
@@ -143,6 +152,7 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         parts,
         model.version,
         lambda place: rarity_of(decision, place, model),
+        assets,
     )
     columns = zip(
         *(_column(frame, name, max_text_bytes) for name in RAISED_COLUMNS),

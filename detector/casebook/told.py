@@ -77,6 +77,7 @@ class Ours(msgspec.Struct, kw_only=True, frozen=True):
     severity: str = ""
     risk: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     severity_why: str = ""
+    assets: dict[str, str] = {}
     headline: str = ""
     size: str = ""
     worked: str = ""

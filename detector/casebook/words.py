@@ -64,10 +64,24 @@ def who(told: Told) -> str:
     ours = told.ours
     ports = ours.ports
     port = f" port {ports[0]}" if len(ports) == 1 else f" {_counted(told, 'ports', ports)} ports" if ports else ""
-    source = ours.sources[0] if len(ours.sources) == 1 else f"{_counted(told, 'sources', ours.sources)} sources"
+    source = (
+        _named(told, ours.sources[0])
+        if len(ours.sources) == 1
+        else f"{_counted(told, 'sources', ours.sources)} sources"
+    )
     destinations = ours.destinations
-    destination = destinations[0] if len(destinations) == 1 else f"{_counted(told, 'destinations', destinations)} hosts"
+    destination = (
+        _named(told, destinations[0])
+        if len(destinations) == 1
+        else f"{_counted(told, 'destinations', destinations)} hosts"
+    )
     return f"{source} → {destination}{port}"
+
+
+def _named(told: Told, address: str) -> str:
+    """Such as ``10.0.1.5 (db-prod, database)``, where that is known."""
+    label = told.ours.assets.get(address)
+    return f"{address} ({label})" if label else address
 
 
 def title(told: Told) -> str:
@@ -132,7 +146,7 @@ def _counted(told: Told, name: str, listed: Sequence[object]) -> str:
 def _addresses(told: Told, name: str, listed: Sequence[object]) -> str:
     if not listed:
         return ""
-    named = ", ".join(map(str, listed[:SHOWN]))
+    named = ", ".join(_named(told, str(each)) for each in listed[:SHOWN])
     return named if len(listed) <= SHOWN else f"{named}, …: {_counted(told, name, listed)}"
 
 

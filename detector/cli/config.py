@@ -26,6 +26,7 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Read the settings as the daemon would; exit 2 with one line if anything is wrong."""
     settings = load_settings(config)
     _check_input(settings)
+    _check_assets(settings)
     typer.echo(json.dumps({"valid": True}) if as_json else "settings are valid")
 
 
@@ -59,3 +60,9 @@ def _check_input(settings: Settings) -> None:
 
     open_format(settings)
     check_encoding(settings.input.format, settings.input.encoding)
+
+
+def _check_assets(settings: Settings) -> None:
+    from detector.pipeline.known_assets import known_assets  # noqa: PLC0415
+
+    known_assets(settings)

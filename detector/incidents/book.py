@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from detector.alerts.raised import Raised
 from detector.alerts.usual import Usual
 from detector.alerts.wording import Told
+from detector.assets.assets import NOTHING, Assets
 from detector.errors import InputError
 from detector.incidents.grading import grade
 from detector.incidents.incident import (
@@ -96,7 +97,8 @@ _encoder = msgspec.msgpack.Encoder()
 class IncidentBook:
     """The open incidents of every partition. ``gap_s`` and ``max_open`` are for tests and tuning."""
 
-    def __init__(self, *, gap_s: float = GAP_S, max_open: int = MAX_OPEN) -> None:
+    def __init__(self, *, gap_s: float = GAP_S, max_open: int = MAX_OPEN, assets: Assets = NOTHING) -> None:
+        self._assets = assets
         self._gap_s = gap_s
         self._max_open = max_open
         self._places: dict[int, _OpenIncidents] = {}
@@ -343,7 +345,7 @@ class IncidentBook:
             self._tell("close", incident, kind)
 
     def _tell(self, step: Step, incident: Incident, kind: Kind) -> None:
-        grade(incident, kind)
+        grade(incident, kind, self._assets)
         incident.revision += 1
         incident.told_count, incident.told_at = incident.count, incident.last_seen
         incident.told_decades = incident.decades

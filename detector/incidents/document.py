@@ -169,6 +169,8 @@ def ours(change: Change) -> dict[str, Any]:
         "merged_into": incident.merged_into,
         "worked": worked(incident),
         "first_contact": contact(incident),
+        "assets": incident.assets,
+        "allowed": incident.is_allowed,
     }
     return {
         "incident_version": INCIDENT_VERSION,

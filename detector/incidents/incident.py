@@ -39,6 +39,9 @@ MAX_ID = 256
 GAPS = 64
 """Gaps between the starts of flows that an incident keeps: the first ones."""
 
+MAX_RULES = 8
+"""Rules of the allow-list that an incident counts; alerts of others are not allowed."""
+
 MODELS = 32
 
 MOST_BYTES = 1 << 62
@@ -141,6 +144,14 @@ class Incident(msgspec.Struct, kw_only=True):
     """As it was told last: see :mod:`detector.incidents.grading`."""
     severity_why: Sentence = ""
     """What makes it so severe, in a few words for people, likewise."""
+    worth: Length = 0.0
+    """The greatest weight of its hosts; 0 where none has one."""
+    assets: Annotated[dict[Name, Sentence], msgspec.Meta(max_length=LISTED)] = {}
+    """Names and roles of its hosts, where they are known."""
+    allowed: Annotated[dict[Sentence, Count], msgspec.Meta(max_length=MAX_RULES)] = {}
+    """Alerts by the rule of the allow-list that covers them."""
+    is_allowed: bool = False
+    """Whether rules covered all of it when it was told last."""
     decades: Length = 0.0
     """By how many powers of ten its rarest alert is rarer than the budget asks."""
     rarity: Sentence = ""
@@ -236,7 +247,8 @@ class Incident(msgspec.Struct, kw_only=True):
 
 
 _COLLECTIONS = (
-    "sources", "destinations", "ports", "answered", "directions", "gaps", "strongest", "flows", "models"
+    "sources", "destinations", "ports", "answered", "directions", "gaps", "strongest", "flows", "models", "assets",
+    "allowed",
 )  # fmt: skip
 
 HOME_PORTS: Mapping[str, frozenset[int]] = {
@@ -268,6 +280,7 @@ def add(incident: Incident, alert: Raised, span: Span) -> Strong | None:
     incident.count += 1
     incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
+    _note(incident, alert)
     if alert.decades > incident.decades or not incident.rarity:
         incident.decades, incident.rarity = alert.decades, alert.rarity
     incident.dns += alert.service == "dns"
@@ -309,6 +322,10 @@ def absorb(incident: Incident, part: Incident) -> None:
     incident.count += part.count
     incident.peak_score = max(incident.peak_score, part.peak_score)
     incident.lowest_p = min(incident.lowest_p, part.lowest_p)
+    incident.worth = max(incident.worth, part.worth)
+    incident.assets = dict([*incident.assets.items(), *part.assets.items()][:LISTED])
+    for words, count in part.allowed.items():
+        _tally(incident.allowed, words, count, MAX_RULES)
     if part.decades > incident.decades:
         incident.decades, incident.rarity = part.decades, part.rarity
     for name in ("unanswered", "off_port", "dns", "first_contacts", "contacts_known"):
@@ -335,10 +352,22 @@ def _sum(so_far: int, more: int) -> int:
     return min(so_far + more, MOST_BYTES)
 
 
-def _tally(seen: dict[Any, int], value: Any, count: int = 1) -> None:
+def _note(incident: Incident, alert: Raised) -> None:
+    """What is known of its hosts beforehand."""
+    known = alert.origin.assets
+    if known.assets:
+        incident.worth = max(incident.worth, known.worth(alert.src_ip, alert.dst_ip) or 0.0)
+        for address, label in known.labels(alert.src_ip, alert.dst_ip).items():
+            if len(incident.assets) < LISTED:
+                incident.assets[address] = label
+    if (rule := alert.allowed) is not None:
+        _tally(incident.allowed, rule.words, 1, MAX_RULES)
+
+
+def _tally(seen: dict[Any, int], value: Any, count: int = 1, most: int = MAX_DISTINCT) -> None:
     if value in seen:
         seen[value] += count
-    elif len(seen) < MAX_DISTINCT:
+    elif len(seen) < most:
         seen[value] = count
 
 

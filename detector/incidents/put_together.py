@@ -15,7 +15,9 @@ from detector.alerts.wording import Told
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
+from detector.decisions.severity import Severity
 from detector.incidents.book import IncidentBook, membership
+from detector.incidents.kinds import kind_of
 from detector.records.flow import FlowBatch
 from detector.transport.base import RawBatch
 
@@ -27,6 +29,8 @@ class Together(NamedTuple):
     """In row order."""
     severities: dict[str, int]
     """Of all, told or not."""
+    allowed: int
+    """How many are no risk by the allow-list."""
 
 
 def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
@@ -46,9 +50,13 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     """
     book.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
     told: dict[int, dict[str, Any]] = {}
-    alerts = raised_alerts(raw, flows, findings, decision, model, builder.max_text_bytes)
+    allowed: dict[int, str] = {}
+    alerts = raised_alerts(raw, flows, findings, decision, model, builder.max_text_bytes, builder.assets)
     for alert, row in zip(alerts, decision.rows.tolist(), strict=True):
         incident = book.put(alert, row)
+        rule = alert.allowed
+        if rule and rule.covers(kind_of(incident).name if rule.kinds else ""):
+            allowed[alert.place] = rule.words
         if tells(incident.count):
             told[alert.place] = membership(incident)
     places = sorted({*told, *book.unexplained()})
@@ -56,4 +64,11 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     book.explain({content.id: Told(content.why, content.facts) for content in contents})
     for place, content in zip(places, contents, strict=True):
         content.incident = told.get(place)
-    return Together([content for content in contents if content.incident], severities(alert.risk for alert in alerts))
+        if place in allowed:
+            content.allowed = content.severity_why = allowed[place]
+            content.risk, content.severity = 0, Severity.LOW
+    return Together(
+        [content for content in contents if content.incident],
+        severities(0 if alert.place in allowed else alert.risk for alert in alerts),
+        len(allowed),
+    )

@@ -77,13 +77,19 @@ def _parts(incident: Incident, kind: Kind, usual: Usual | None) -> tuple[Clause,
 
 
 def _headline(incident: Incident, kind: Kind) -> Clause:
-    source = _named(incident.sources, incident.src_ip, "sources", _SOURCES)
-    destination = _named(incident.destinations, incident.dst_ip, "hosts", _HOSTS)
+    source = _named(incident.sources, named(incident, incident.src_ip), "sources", _SOURCES)
+    destination = _named(incident.destinations, named(incident, incident.dst_ip), "hosts", _HOSTS)
     port = _port(incident)
     target = Clause(_target(destination.text, port.text, len(incident.ports)))
     title = kind.title.format(source=source.text, destination=destination.text, port=port.text, target=target.text)
     told = [clause for clause in (source, destination, port) if clause.text in title]
     return Clause(title, tuple(fact for clause in told for fact in clause.facts))
+
+
+def named(incident: Incident, address: str) -> str:
+    """Such as ``10.0.1.5 (db-prod, database)``, where that is known."""
+    label = incident.assets.get(address)
+    return f"{address} ({label})" if label else address
 
 
 def _target(destination: str, port: str, ports: int) -> str:

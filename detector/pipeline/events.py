@@ -81,10 +81,13 @@ class AlertsRaised:
     counts: Mapping[str, int]
     event_to_alert_seconds: ArrayLike = field(default=())
     withheld: int = 0
+    allowed: int = 0
+    """Of all, no risk by the allow-list."""
 
     def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
         """Count them, and each delay in its bucket."""
         for severity, count in self.counts.items():
             metrics.alerts.labels(severity).inc(count)
         metrics.alerts_withheld.inc(self.withheld)
+        metrics.alerts_allowed.inc(self.allowed)
         metrics.alert_seconds.observe(np.maximum(self.event_to_alert_seconds, 0.0))  # clocks differ between machines

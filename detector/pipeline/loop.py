@@ -282,7 +282,7 @@ class Pipeline:
         for channel, records in outputs.items():
             self._tell(OutputAcknowledged(channel, len(records), time.perf_counter() - started))
         if verdict.severities:
-            self._tell(AlertsRaised(verdict.severities, self._latencies(verdict), verdict.withheld))
+            self._tell(AlertsRaised(verdict.severities, self._latencies(verdict), verdict.withheld, verdict.allowed))
         return verdict
 
     def _flush(self, outputs: dict[Channel, list[OutRecord]]) -> None:

@@ -22,6 +22,8 @@ class BatchResult:
     incidents: list[OutRecord] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)
     severities: dict[str, int] = field(default_factory=dict)
+    allowed: int = 0
+    """Alerts that are no risk by the allow-list; counted like the others."""
     withheld: int = 0
     """Alerts that are counted and in their incident, but not written: it was told lately."""
     alert_timestamps_ms: list[int] = field(default_factory=list)

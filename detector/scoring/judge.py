@@ -64,7 +64,7 @@ class Judge:
         tell: Tell,
     ) -> None:
         self.model = model
-        self.memory = PartitionState(model)
+        self.memory = PartitionState(model, builder.assets)
         self._drift = DriftMonitor(model)
         self._familiarity = Familiarity()
         self._incoming = incoming
@@ -101,6 +101,7 @@ class Judge:
             scores=self._scores(raw, flows, scores),
             passed_over=flows.passed_over,
             severities=raised.severities,
+            allowed=raised.allowed,
             alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from detector.assets.assets import NOTHING, Assets
 from detector.bundle.initial_state import Beginnable, InitialState, why_not
 from detector.bundle.loaded_model import LoadedModel
 from detector.errors import InputError
@@ -20,9 +21,9 @@ from detector.state.protocol import Remembered
 class PartitionState:
     """The state of every partition read here, as the model in charge needs it."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, assets: Assets = NOTHING) -> None:
         self.flows = FlowState(None)
-        self.incidents = IncidentBook()
+        self.incidents = IncidentBook(assets=assets)
         self._beginning: InitialState | None = None
         self._begun: set[int] = set()
         self._unsettled: dict[int, tuple[Beginnable, float]] = {}

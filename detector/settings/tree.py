@@ -349,6 +349,20 @@ class Alerts(Section):
     )
 
 
+class Assets(Section):
+    """What is known of hosts beforehand: their names, roles and worth, and who may scan until when."""
+
+    file: Path | None = Field(
+        default=None,
+        examples=["/etc/oddflow/assets.toml"],
+        description="A TOML file of `[[assets]]` (address or network, name, role, weight) and `[[allowed]]` (known"
+        " scanners, until a day); alerts.md has an example. Read at start.",
+    )
+    allow_everything: bool = Field(
+        default=False, description="Whether its `[[allowed]]` may cover every host, or every inside one."
+    )
+
+
 class State(Section):
     """What is remembered of each partition (windows, evidence, incidents), kept for restarts and rebalances."""
 
@@ -441,6 +455,7 @@ class Settings(BaseSettings):
     model: Model = Model()
     training: Training = Training()
     alerts: Alerts = Alerts()
+    assets: Assets = Assets()
     state: State = State()
     web: Web = Web()
     shutdown: Shutdown = Shutdown()

@@ -148,6 +148,10 @@ class Metrics:
             "alerts_withheld_total",
             "Of the alerts raised, those not written: repetitions within their incident (`alerts.repeat`).",
         )
+        self.alerts_allowed = self._counter(
+            "alerts_allowed_total",
+            "Of the alerts raised, those that are no risk by the allow-list (`assets.file`).",
+        )
         self.raised = self._replaced(
             "raised_ratio",
             "Share of the latest 1,000 flows or more that were raised; near 1, the model does not know this network.",

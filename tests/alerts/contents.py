@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
+from detector.assets.assets import NOTHING, Assets
 from detector.decisions.severity import Severity
 from tests.features.flows import ONE
 
@@ -17,6 +18,7 @@ def alert(
     partition: int = 0,
     direction: str = "outbound",
     first_contact: bool | None = None,
+    assets: Assets = NOTHING,
     **flow: Any,
 ) -> Raised:
     """An alert of the record at ``offset``, the first of its batch, with this much of its flow changed."""
@@ -30,5 +32,5 @@ def alert(
         decades=float(severity - Severity.LOW),
         partition=partition,
         place=0,
-        origin=Origin("flows", [offset], None, "v1", lambda _: "rare"),
+        origin=Origin("flows", [offset], None, "v1", lambda _: "rare", assets),
     )

@@ -13,7 +13,7 @@ from detector.settings.tree import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 
-EXAMPLE = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^```toml\n(?!# assets)(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 SECRET_FILE = re.compile(r'^(# )?(\w+_file) = ".*"$', re.MULTILINE)
 

@@ -1,0 +1,121 @@
+"""The file of assets: read as it is meant, and what is wrong in it named by file, line and key."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.assets.assets import Assets
+from detector.assets.read import parse_assets, read_assets
+from detector.errors import ConfigurationError
+
+KINDS = ("scan", "sweep", "other")
+
+GOOD = """\
+# hosts
+[[assets]]
+address = "10.0.1.0/24"
+name = "servers"
+weight = 1.5
+
+[[assets]]
+address = "10.0.1.5"
+name = "db-prod"
+role = "database"
+
+[[allowed]]
+address = "10.0.9.7"
+kinds = ["scan"]
+until = 2027-01-31
+reason = "the weekly scan"
+"""
+
+
+def test_a_good_file_is_read() -> None:
+    """Hosts and networks with what is told of them, and the allow-list."""
+    known = parse_assets(GOOD, "assets.toml", KINDS)
+    assert [(str(each.network), each.label, each.weight) for each in known.assets] == [
+        ("10.0.1.0/24", "servers", 1.5),
+        ("10.0.1.5/32", "db-prod, database", None),
+    ]
+    (rule,) = known.rules
+    assert (str(rule.network), rule.until, rule.reason, rule.kinds) == (
+        "10.0.9.7/32",
+        date(2027, 1, 31),
+        "the weekly scan",
+        frozenset({"scan"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "message"),
+    [
+        ('name = "servers"', "name = ", "not TOML: Invalid value (at line 4, column 8)"),
+        ("weight = 1.5", "wieght = 1.5", "line 5: assets.wieght: unknown key; the nearest known one is weight"),
+        ("weight = 1.5", "colour = 1", "line 5: assets.colour: unknown key; the keys are address, name, role, weight"),
+        (
+            "weight = 1.5",
+            "weight = 0",
+            "line 5: assets.weight: give a number from 0.1 to 10; 1 is usual, 2 twice as grave",
+        ),
+        ("weight = 1.5", "weight = true", "line 5: assets.weight: give a number from 0.1 to 10"),
+        ('"10.0.1.5"', '"10.0.1.500"', "line 8: assets.address: '10.0.1.500' does not appear to be"),
+        (
+            '"10.0.1.5"',
+            '"10.0.1.5/8"',
+            "line 8: assets.address: 10.0.1.5/8 has host bits set; give 10.0.1.5, or a network",
+        ),
+        ('name = "db-prod"\n', "", "line 7: assets.name: missing; each of [[assets]] needs address, name"),
+        ('role = "database"', "role = 7", "line 10: assets.role: give a text of 1 to 100 characters"),
+        (
+            "2027-01-31",
+            '"2027-01-31"',
+            "line 15: allowed.until: give the last day, without quotes, such as until = 2027-01-31",
+        ),
+        ("2027-01-31", "2027-01-31T10:00:00", "line 15: allowed.until: give the last day"),
+        (
+            '["scan"]',
+            '["scna"]',
+            "line 14: allowed.kinds: 'scna' is no kind of incident; the nearest known one is scan",
+        ),
+        ('["scan"]', '"scan"', "line 14: allowed.kinds: give a list of kinds"),
+        ('kinds = ["scan"]', "ports = [70000]", "line 14: allowed.ports: give a list of destination ports"),
+        ("[[allowed]]", "[[alowed]]", "line 12: alowed: unknown table; the nearest known one is [[allowed]]"),
+        ("[[allowed]]", "[allowed]", "line 12: allowed: write [[allowed]] before each entry's keys"),
+    ],
+)
+def test_what_is_wrong_is_named(was: str, now: str, message: str) -> None:
+    """The error names the file, the line, the key, and what to write."""
+    assert GOOD.count(was) == 1
+    with pytest.raises(ConfigurationError) as caught:
+        parse_assets(GOOD.replace(was, now), "assets.toml", KINDS)
+    assert str(caught.value).startswith("assets file assets.toml")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=60), st.sampled_from(["[[assets]]\n", "[[allowed]]\n", "", GOOD]))
+def test_any_text_is_read_or_refused(text: str, before: str) -> None:
+    """Whatever stands in the file, it is read, or refused as a setting is."""
+    with contextlib.suppress(ConfigurationError):
+        assert isinstance(parse_assets(before + text, "assets.toml", KINDS), Assets)
+
+
+def test_an_allow_list_that_covers_everything_is_asked_for_twice(tmp_path: Path) -> None:
+    """It is refused, unless a setting says that it is meant."""
+    path = tmp_path / "assets.toml"
+    path.write_text(GOOD.replace('"10.0.9.7"\nkinds = ["scan"]', '"0.0.0.0/0"'), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"cover every host.*assets\.allow_everything = true"):
+        read_assets(path, KINDS)
+    assert len(read_assets(path, KINDS, allow_everything=True).rules) == 1
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The error names the setting and the file."""
+    with pytest.raises(ConfigurationError, match=r"assets\.file .*no\.toml: cannot be read"):
+        read_assets(tmp_path / "no.toml", KINDS)
