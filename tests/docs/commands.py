@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,11 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-TIMEOUT_S = 280
+_ID = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{8}\b(?!-)")
+
+_SHOW = re.compile(r"(incidents show )([0-9a-f]+)")
+
+TIMEOUT_S = 600
 
 
 class Block(NamedTuple):
@@ -47,6 +52,29 @@ def run(script: str, folder: Path) -> str:
     )
     assert done.returncode == 0, f"{script}\n{done.stdout[-2000:]}"
     return done.stdout
+
+
+def follow(marked: Iterable[Block], folder: Path) -> None:
+    """Run blocks one after the other. Raises AssertionError where one fails, or prints what its page does not show.
+
+    Ids that a page shows stand for those that were printed in their place, also in scripts that come after.
+    """
+    ids = dict[str, str]()
+    for block in marked:
+        script = _with_ids(block.script, ids)
+        printed = run(script, folder)
+        if block.printed is not None:
+            assert fits(block.printed, printed), f"{script}\n{printed}"
+            shown = _ID.findall(block.printed)
+            ids |= dict(zip(shown, _ID.findall(printed), strict=False))
+
+
+def _with_ids(script: str, ids: Mapping[str, str]) -> str:
+    return _SHOW.sub(lambda each: f"{each[1]}{_meant(each[2], ids)}", script)
+
+
+def _meant(beginning: str, ids: Mapping[str, str]) -> str:
+    return next((printed for shown, printed in ids.items() if shown.startswith(beginning)), beginning)
 
 
 def fits(shown: str, printed: str) -> bool:

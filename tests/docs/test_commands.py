@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.commands import Block, blocks, fits, run
+from tests.docs.commands import Block, blocks, fits, follow, run
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -20,13 +20,6 @@ def pages() -> dict[str, list[Block]]:
     return {name: marked for name, marked in sorted(found.items()) if marked}
 
 
-def follow(marked: list[Block], folder: Path) -> None:
-    """Run blocks one after the other; each must print what its page shows."""
-    for block in marked:
-        printed = run(block.script, folder)
-        assert block.printed is None or fits(block.printed, printed), f"{block.script}\n{printed}"
-
-
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a reader has followed the first page."""
@@ -36,6 +29,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)  # trains as a reader does
 @pytest.mark.parametrize("name", pages())
 def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path, started: Path) -> None:
     """Run in order, each succeeds and prints what the page shows."""
@@ -77,3 +71,15 @@ def test_a_command_that_fails_is_told(tmp_path: Path) -> None:
     """A script that ends with an error is no success, wherever in it that is."""
     with pytest.raises(AssertionError, match="no such"):
         run("echo no such file | cat\nfalse\necho fine", tmp_path)
+
+
+def test_ids_that_are_shown_stand_for_those_that_are_printed(tmp_path: Path) -> None:
+    """A script that shows an incident by the page's id gets the id that was printed where the page has it."""
+    (tmp_path / "oddflow").write_text('#!/bin/sh\necho "got $3"\n', encoding="utf-8")
+    follow(
+        [
+            Block("echo scan 0ddf1000\n", "scan 1a2b3c4d", None),
+            Block("sh ./oddflow incidents show 1a2b\n", "got 0ddf1000", None),
+        ],
+        tmp_path,
+    )
