@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec import UnsetType
 
 from bench.quality_inside import DAY_S, inside
 from bench.quality_sets import ZEEK, read_zeek
 from detector.alerts.grading import FIRST_CONTACT
 from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
+from detector.alerts.read_alert import ReadAlert, read_alert
 from detector.decisions.severity import decades_beyond
+from detector.errors import InputError
 from detector.records.flow import BENIGN, LABEL
 from detector.scoring.kept_flows import load_model
 from detector.settings.load import load_settings
@@ -110,7 +113,7 @@ def _judge(folder: Path, train: str, day: str, kind: str, *more: str) -> None:
     registry, alerts = str(folder / "registry"), folder / "alerts.part"
     run("train", "--data", train, "--format", "zeek", "--registry", registry, "--kind", kind, *more)
     given = ("--input", day, "--format", "zeek", "--registry", registry, "--output", str(alerts))
-    run("detect", *given, ODDFLOW_ALERTS__REPEAT="all")
+    run("detect", *given, ODDFLOW_ALERTS__REPEAT="all", ODDFLOW_ALERTS__DETAIL="vector")
     alerts.rename(folder / "alerts.jsonl")
 
 
@@ -123,30 +126,34 @@ def _raised_in(folder: Path) -> list[Raised]:
     settings = load_settings(None, {"model.registry": str(folder / "registry")}, {})
     names = load_model(settings).extractor.spec.names
     first = names.index(FIRST_CONTACT) if FIRST_CONTACT in names else None
-    documents = [json.loads(line) for line in (folder / "alerts.jsonl").read_bytes().splitlines()]
-    positions = [document["unmapped"]["oddflow"]["position"] for document in documents]
-    version = documents[0]["unmapped"]["oddflow"]["model"]["version"] if documents else ""
+    alerts = [(json.loads(line), read_alert(line)) for line in (folder / "alerts.jsonl").read_bytes().splitlines()]
     origin = Origin(
         "",
-        [each["offset"] for each in positions],
-        [each.get("part", -1) for each in positions],
-        version,
-        lambda place: str(documents[place]["unmapped"]["oddflow"]["severity_why"]).partition(";")[0],
+        [alert.offset for _, alert in alerts],
+        [-1 if alert.part is None else alert.part for _, alert in alerts],
+        alerts[0][1].model_version if alerts else "",
+        lambda place: alerts[place][1].message.rpartition("; ")[2].removesuffix("."),
     )
-    return [_raised(document, place, origin, first) for place, document in enumerate(documents)]
+    return [_raised(document, alert, place, origin, first) for place, (document, alert) in enumerate(alerts)]
 
 
-def _raised(document: Mapping[str, Any], place: int, origin: Origin, first_contact: int | None) -> Raised:
-    ours, connection = document["unmapped"]["oddflow"], document["evidences"][0]["connection_info"]
-    rate = ours["suspicion"]["false_incidents_per_day"]
+def _raised(document: Mapping[str, Any], alert: ReadAlert, place: int, origin: Origin, first: int | None) -> Raised:
+    decided, vector = alert.decided, alert.vector
+    if decided is None or vector is None or isinstance(decided.false_incidents_per_day, UnsetType):
+        raise InputError("these alerts were written without their vectors and rates; make them anew")
+    columns: dict[str, Any] = {name: getattr(alert, name, None) for name in RAISED_COLUMNS} | {
+        "ts": document["start_time"] / 1000,
+        "duration_s": (document["end_time"] - document["start_time"]) / 1000,
+    }
+    rate = decided.false_incidents_per_day
     return Raised(
-        **{name: ours["flow"].get(name) for name in RAISED_COLUMNS},
-        direction="internal" if connection["direction"] == "Lateral" else connection["direction"].lower(),
-        first_contact=None if first_contact is None else bool(ours["vector"][first_contact]),
-        score=ours["score"],
-        p_value=ours["p_value"],
+        **columns,
+        direction=alert.direction,
+        first_contact=None if first is None else bool(vector[first]),
+        score=decided.score,
+        p_value=decided.p_value,
         decades=float(decades_beyond(np.array([rate]), Alerts().false_incidents_per_day)[0]),
-        partition=ours["position"]["partition"],
+        partition=alert.partition,
         place=place,
         origin=origin,
     )

@@ -38,20 +38,12 @@ OPTIONS: dict[str, type] = {
 ALERTS = "oddflow.alerts"
 
 
-class _Position(msgspec.Struct):
-    offset: int
-
-
-class _Ours(msgspec.Struct):
-    position: _Position
-
-
-class _Unmapped(msgspec.Struct):
-    oddflow: _Ours
+class _Metadata(msgspec.Struct):
+    original_event_uid: str
 
 
 class _Alert(msgspec.Struct):
-    unmapped: _Unmapped
+    metadata: _Metadata
 
 
 def send(bootstrap: str, topic: str, values: Sequence[bytes], rate: float, *, begin: float, seconds: float) -> None:
@@ -88,7 +80,7 @@ def measure(bootstrap: str, topic: str, values: Path, rate: float, seconds: floa
     while not ended or time.time() - ended < SETTLE_S:
         for message in consumer.consume(1000, 0.01):
             now = time.time()
-            due = decode(message.value() or b"").unmapped.oddflow.position.offset / rate
+            due = int(decode(message.value() or b"").metadata.original_event_uid.split("/")[1]) / rate
             if due > WARM_UP_S:
                 latencies.append((now - begin - due) * 1000)
         if not ended and sender.poll() is not None:

@@ -137,14 +137,16 @@ class Daemon:
         return model, watcher
 
     def _build_judge(self, model: LoadedModel, watcher: ModelWatcher) -> Judge:
-        settings, output = self._settings, self._settings.output
+        settings, output, alerts = self._settings, self._settings.output, self._settings.alerts
         to_files = settings.input.transport == "files"
         return Judge(
             model,
             incoming=watcher,
             budget=budget_of(settings),
-            builder=AlertBuilder(settings.alerts.top_features, output.max_text_bytes, self._assets),
-            writer=AlertWriter(output.format, repeat=settings.alerts.repeat),
+            builder=AlertBuilder(
+                alerts.top_features if alerts.detail == "features" else 0, output.max_text_bytes, self._assets
+            ),
+            writer=AlertWriter(output.format, alerts.detail, repeat=alerts.repeat),
             write_scores=bool(output.scores_topic or output.scores_path),
             write_incidents=bool(output.incidents_path if to_files else output.incidents_topic),
             tell=self._tell_of_judge,

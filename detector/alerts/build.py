@@ -42,7 +42,10 @@ LATEST_MS = 253402300799999
 
 
 class AlertBuilder:
-    """Gathers what alerts tell, with up to ``top_features`` each; texts are cut after ``max_text_bytes`` (0: never)."""
+    """Gathers what alerts tell, with the ``top_features`` that weighed most, which may be none.
+
+    Texts are cut after ``max_text_bytes`` (0: never).
+    """
 
     def __init__(self, top_features: int = 5, max_text_bytes: int = MAX_TEXT_BYTES, assets: Assets = NOTHING) -> None:
         self.max_text_bytes = max_text_bytes
@@ -108,7 +111,13 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     names = model.extractor.spec.names
     values = _readable_rows(matrix)
     features = explained(names, values, explanations.contributions, model.usual, top_features)
-    origin = {"name": model.name, "version": model.version, "digest": model.digest, "kind": model.manifest.kind}
+    origin = {
+        "name": model.name,
+        "version": model.version,
+        "digest": model.digest,
+        "kind": model.manifest.kind,
+        "features": model.manifest.features_hash,
+    }
     parts = None if flows.parts is None else flows.parts[rows]
     told = flows.frame[rows]
     positions = _positions(raw, places, parts)

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-ALERT_VERSION = 1
-"""Of the part that is ours; rises when a field changes its meaning or goes away, not when one is added."""
+Confidence = Literal["sure", "likely", "possible", "unknown"]
+"""How sure a kind of incident is: by counts alone; by a pattern that is seldom benign; by one that often is; none."""
+
+Named = tuple[str, str]
+"""Id and name of a tactic or technique of MITRE ATT&CK."""
+
+
+class Joined(NamedTuple):
+    """The incident that an alert belongs to, as far as it is known once the alert is in it."""
+
+    id: str
+    alerts: int
+    """How many it has, with this one."""
+    kind: str
+    confidence: Confidence
+    tactic: Named | None
+    techniques: tuple[Named, ...]
 
 
 @dataclass(slots=True)
@@ -38,15 +53,16 @@ class Content:
     protocol: int | None
     community_id: str | None
     features: list[dict[str, Any]]
-    """The top features, most telling first: see :func:`detector.alerts.explanation.explained`."""
+    """The top features, most telling first, as many as are asked for: see :mod:`detector.alerts.explanation`."""
     vector: list[float]
     """Every feature in the model's order, exact as float32: scoring it again gives ``score``."""
     explanation: dict[str, Any]
     model: dict[str, str]
+    """Its ``name``, ``version``, ``digest`` and ``kind``, and the hash of its ``features``."""
     position: dict[str, Any]
     suspicion: dict[str, float] | None = None
     """Surprise, evidence and rate, where false incidents are what the budget counts."""
-    incident: dict[str, Any] | None = None
+    incident: Joined | None = None
     """Which incident it belongs to, where incidents are kept: see :mod:`detector.incidents.book`."""
     facts: list[dict[str, Any]] = field(default_factory=list)
     """The numbers of ``why``, in its order."""
@@ -56,30 +72,3 @@ class Content:
     """Why it is no risk, where the allow-list says so."""
     cut: list[dict[str, Any]] = field(default_factory=list)
     """Which texts are not whole: see :mod:`detector.alerts.texts`."""
-
-    def ours(self) -> dict[str, Any]:
-        """The part that neither OCSF nor ECS has fields for; the same in both."""
-        optional = {
-            "suspicion": self.suspicion,
-            "incident": self.incident,
-            "cut": self.cut or None,
-            "assets": self.assets or None,
-            "allowed": self.allowed or None,
-        }
-        return {name: value for name, value in optional.items() if value is not None} | {
-            "alert_version": ALERT_VERSION,
-            "id": self.id,
-            "score": self.score,
-            "p_value": self.p_value,
-            "threshold": self.threshold,
-            "why": self.why,
-            "risk": self.risk,
-            "severity_why": self.severity_why,
-            "facts": self.facts,
-            "model": self.model,
-            "position": self.position,
-            "flow": self.flow,
-            "features": self.features,
-            "explanation": self.explanation,
-            "vector": self.vector,
-        }

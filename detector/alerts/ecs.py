@@ -1,75 +1,125 @@
-"""An alert in the shape of the Elastic Common Schema (8.17), for ``output.format = "ecs"``.
-
-What ECS has no field for is under ``oddflow``. Fields that would be null are left out.
-"""
+"""Lays an alert out in ECS, for ``output.format = "ecs"``: see :mod:`detector.alerts.contract`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from msgspec import UNSET, UnsetType, convert, json
+
+from detector import __version__
+from detector.alerts.attack import threat
 from detector.alerts.content import Content
-from detector.decisions.severity import Severity
-
-ECS_VERSION = "8.17.0"
+from detector.alerts.contract import (
+    DIGEST_SIGNS,
+    Detail,
+    EcsAlert,
+    EcsDecided,
+    EcsEndpoint,
+    EcsEvent,
+    EcsIncident,
+    EcsNetwork,
+    EcsRecord,
+    EcsRule,
+    EcsVersion,
+    Fact,
+    Observer,
+    Related,
+)
+from detector.alerts.decided import BANDS, decided, fitting, is_deviation, known, or_unset, why_so_severe
 
 MOST = (1 << 63) - 1024
 """The largest float that a field of type long holds."""
 
-RISK = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
-"""``event.severity`` in the numbers that Elastic's detection rules use."""
+VERSION: Final = EcsVersion()
+
+OBSERVER: Final = Observer(version=__version__)
+
+encode: Final = json.Encoder().encode
+
+AROUND: Final = len(',"facts":[]')
+
+NO_INCIDENT = "unusual flow"
+"""The rule's name where incidents are not kept."""
 
 
-def ecs(content: Content) -> dict[str, Any]:
-    """Lay out an alert's content."""
-    flow = content.flow
-    severity = Severity(content.severity)
-    event = {
-        "id": content.id,
-        "kind": "alert",
-        "category": ["network"],
-        "type": ["info"],
-        "module": "oddflow",
-        "dataset": "oddflow.alerts",
-        "severity": RISK[severity],
-        "start": iso(content.start_ms),
-        "end": iso(content.end_ms),
-        "reason": content.why,
-    }
-    if "duration_s" in flow:
-        event["duration"] = round(min(max(flow["duration_s"] * 1e9, 0.0), MOST))  # ECS wants nanoseconds
-    return {
-        "@timestamp": iso(content.time_ms),
-        "ecs": {"version": ECS_VERSION},
-        "event": event,
-        "message": content.why,
-        "observer": {"product": "oddflow", "type": "ids"},
-        "source": _endpoint(flow, "src"),
-        "destination": _endpoint(flow, "dst"),
-        "network": _network(content),
-        "oddflow": content.ours() | {"severity": severity.word},
-    }
+def ecs(content: Content, detail: Detail) -> EcsAlert:
+    """Lay out an alert's content, but for its numbers: see :func:`add_numbers`."""
+    flow, incident = content.flow, content.incident
+    return EcsAlert(
+        timestamp=iso(content.time_ms),
+        ecs=VERSION,
+        event=EcsEvent(
+            id=content.id,
+            category=["network"],
+            type=["info"],
+            severity=BANDS[content.severity].ecs,
+            risk_score=content.risk,
+            start=iso(content.start_ms),
+            end=iso(content.end_ms),
+            duration=_nanoseconds(flow),
+        ),
+        message=content.why,
+        observer=OBSERVER,
+        source=_endpoint(flow, "src"),
+        destination=_endpoint(flow, "dst"),
+        network=EcsNetwork(
+            transport=flow["proto"],
+            type="ipv6" if content.ip_version == 6 else "ipv4",
+            iana_number=UNSET if content.protocol is None else str(content.protocol),
+            protocol=known(flow, "service"),
+            direction=content.direction,
+            community_id=or_unset(content.community_id),
+        ),
+        related=Related([flow["src_ip"], flow["dst_ip"]]),
+        rule=EcsRule(
+            name=NO_INCIDENT if incident is None else incident.kind,
+            ruleset=content.model["name"],
+            version=content.model["version"],
+            uuid=content.model["digest"][:DIGEST_SIGNS],
+        ),
+        threat=UNSET if incident is None else threat(incident.tactic, incident.techniques[:1]),
+        oddflow=UNSET if detail == "standard" else _ours(content, detail),
+    )
 
 
-def _endpoint(flow: dict[str, Any], side: str) -> dict[str, Any]:
-    names = {"ip": "ip", "port": "port", "bytes": "bytes", "packets": "packets"}
-    return {name: flow[f"{side}_{ours}"] for ours, name in names.items() if f"{side}_{ours}" in flow}
+def _ours(content: Content, detail: Detail) -> EcsDecided:
+    incident, position, flow = content.incident, content.position, content.flow
+    return EcsDecided(
+        **decided(content, detail),
+        severity=BANDS[content.severity].word,
+        severity_why=why_so_severe(content),
+        confidence="unknown" if incident is None else incident.confidence,
+        assets=content.assets or UNSET,
+        incident=UNSET if incident is None else EcsIncident(id=incident.id, alerts=incident.alerts),
+        record=EcsRecord(**position, uid=known(flow, "uid"), state=known(flow, "state")),
+    )
 
 
-def _network(content: Content) -> dict[str, Any]:
-    flow = content.flow
-    network: dict[str, Any] = {
-        "transport": flow["proto"],
-        "type": f"ipv{content.ip_version}",
-        "direction": content.direction,
-    }
-    if content.protocol is not None:
-        network["iana_number"] = str(content.protocol)
-    if content.community_id is not None:
-        network["community_id"] = content.community_id
-    if "service" in flow:
-        network["protocol"] = flow["service"]
-    return network
+def add_numbers(alert: EcsAlert, content: Content, room: int | None) -> None:
+    """Add the numbers of the sentence that fit into so many bytes, those that deviate first; None: all of them."""
+    if alert.oddflow is UNSET:
+        return
+    facts = convert(content.facts, list[Fact])
+    if room is not None:
+        sizes = [len(encode(fact)) + 1 for fact in facts]
+        chosen = fitting(sizes, [is_deviation(fact) for fact in content.facts], room - AROUND)
+        facts = [fact for fact, fits in zip(facts, chosen, strict=True) if fits]
+    alert.oddflow.facts = facts or UNSET
+
+
+def _endpoint(flow: dict[str, Any], side: str) -> EcsEndpoint:
+    return EcsEndpoint(
+        ip=flow[f"{side}_ip"],
+        port=known(flow, f"{side}_port"),
+        bytes=known(flow, f"{side}_bytes"),
+        packets=known(flow, f"{side}_packets"),
+    )
+
+
+def _nanoseconds(flow: dict[str, Any]) -> int | UnsetType:
+    """How long the flow lasted, as ECS wants it."""
+    return round(min(max(flow["duration_s"] * 1e9, 0.0), MOST)) if "duration_s" in flow else UNSET
 
 
 def iso(ms: int) -> str:

@@ -88,8 +88,10 @@ def explained(
 ) -> list[list[dict[str, Any]]]:
     """For each alert its top features: ``name``, ``value``, ``contribution`` and the usual range.
 
-    ``values`` is alerts × features, readable; ``contributions`` are theirs.
+    ``values`` is alerts × features, readable; ``contributions`` are theirs. None at all for a ``count`` of 0.
     """
+    if not count:
+        return [[] for _ in values]
     tops = top_features(contributions, count)
     low, high = readable(usual.low), readable(usual.high)
     return [

@@ -10,6 +10,12 @@ from detector.features.meanings import LARGEST, Unit
 
 DAY_S = 86_400.0
 
+TIME_BETWEEN = "time between benign incidents as odd"
+ONE_OF_USUAL = "usual flows, one of which is as odd"
+
+RARITIES = frozenset({TIME_BETWEEN, ONE_OF_USUAL})
+"""What the facts are of that tell how rare an alert is."""
+
 _AS_ODD = {
     "surprise": "benign traffic is this odd",
     "evidence": "benign traffic keeps on being odd like this",
@@ -35,10 +41,10 @@ def told_rarity(rarity: Rarity, view: str) -> Clause:
     """Say it; ``view`` is one of ``suspicion.VIEWS``."""
     if rarity.per_day is not None:
         every_s = rounded(DAY_S / max(rarity.per_day, DAY_S / LARGEST), Unit.SECONDS)
-        fact = Fact("time between benign incidents as odd", every_s, Unit.SECONDS.value)
+        fact = Fact(TIME_BETWEEN, every_s, Unit.SECONDS.value)
         often = "at most" if rarity.least else "about"
         return Clause(f"{_AS_ODD[view]} {often} once in {said(every_s, Unit.SECONDS)}", (fact,))
     one_in = 1.0 / min(max(rarity.share or 0.0, 1.0 / LARGEST), 1.0)
     flows = round(one_in) if rarity.counted and one_in >= 10 else rounded(one_in, Unit.TIMES)
-    fact = Fact("usual flows, one of which is as odd", flows, Unit.FLOWS.value)
+    fact = Fact(ONE_OF_USUAL, flows, Unit.FLOWS.value)
     return Clause(f"odder than all but {'' if rarity.counted else 'about '}1 in {number(flows)} usual flows", (fact,))

@@ -152,6 +152,11 @@ def _within(part: dict[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _listed(part: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = part.get(name)
+    return [each for each in found[:MOST_LISTED] if isinstance(each, dict)] if isinstance(found, list) else []
+
+
 def _severity(whole: dict[str, Any], ours: Ours) -> str:
     number = whole.get("severity_id")
     if ours.severity or not isinstance(number, int):
@@ -163,12 +168,15 @@ def _severity(whole: dict[str, Any], ours: Ours) -> str:
 def _attack(whole: dict[str, Any], ours: Ours) -> tuple[str, tuple[Technique, ...]]:
     """The tactic and the techniques, with their names where the shape's own fields have them."""
     names: dict[str, str] = {}
-    attacks, threat = whole.get("attacks"), _within(whole, "threat")
-    for attack in attacks if isinstance(attacks, list) else ():
-        if isinstance(attack, dict):
-            for part in (_within(attack, "tactic"), _within(attack, "technique")):
-                names[_text(part.get("uid"))] = _text(part.get("name"))
-    for part in (_within(threat, "tactic"), _within(threat, "technique")):
+    threat = _within(whole, "threat")
+    for attack in (*_listed(_within(whole, "finding_info"), "attacks"), *_listed(whole, "attacks")):
+        technique, sub = _within(attack, "technique"), _within(attack, "sub_technique")
+        for part in (_within(attack, "tactic"), technique):
+            names[_text(part.get("uid"))] = _text(part.get("name"))
+        if sub:
+            names[_text(sub.get("uid"))] = f"{_text(technique.get('name'))}: {_text(sub.get('name'))}"
+    techniques = _within(threat, "technique")
+    for part in (_within(threat, "tactic"), techniques, _within(techniques, "subtechnique")):
         ids, captions = part.get("id"), part.get("name")
         if isinstance(ids, list) and isinstance(captions, list):
             names.update(zip(map(_text, ids), map(_text, captions), strict=False))

@@ -39,7 +39,9 @@ def dump(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 @app.command("schema")
 def show_schema(
-    of: Annotated[Literal["settings", "alert", "incident"], typer.Argument(help="Of what.")] = "settings",
+    of: Annotated[
+        Literal["settings", "alert", "alert-ecs", "incident", "incident-ecs"], typer.Argument(help="Of what.")
+    ] = "settings",
 ) -> None:
     """Give the JSON Schema of the settings file, for an editor; or of an alert or incident, for who reads them.
 
@@ -52,7 +54,8 @@ def show_schema(
     if of == "settings":
         typer.echo(json.dumps(schema(), indent=2))
     else:
-        typer.echo((files(f"detector.{of}s") / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
+        package = f"detector.{of.partition('-')[0]}s"
+        typer.echo((files(package) / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
 
 
 def _check_input(settings: Settings) -> None:

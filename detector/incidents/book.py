@@ -16,13 +16,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import Any, Literal
+from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.alerts.content import Joined
 from detector.alerts.raised import Raised
 from detector.alerts.usual import Usual
 from detector.alerts.wording import Told
@@ -352,15 +353,10 @@ class IncidentBook:
         self._changes.append(Change(step, incident.copy(), kind))
 
 
-def membership(incident: Incident) -> dict[str, Any]:
+def membership(incident: Incident) -> Joined:
     """What the alert that was put into an incident last tells of it."""
-    return {
-        "id": incident.id,
-        "alerts": incident.count,
-        "kind": kind_of(incident).name,
-        "first_seen": incident.first_seen,
-        "first": incident.count == 1,
-    }
+    kind = kind_of(incident)
+    return Joined(incident.id, incident.count, kind.name, kind.confidence, kind.tactic, kind.techniques)
 
 
 def _off(partition: int, why: str) -> InputError:

@@ -1,45 +1,69 @@
-"""An incident as a document: OCSF's Incident Finding (class 2005, schema 1.5.0), or ECS; keyed by its id.
-
-Each document tells the whole incident as it was then; the one with the highest ``revision`` is the latest.
-"""
+"""Lays an incident out as OCSF or ECS: see :mod:`detector.incidents.contract`; messages are keyed by its id."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import UNSET, convert
 
-from detector.alerts.ecs import ECS_VERSION, RISK, iso
-from detector.alerts.ocsf import OCSF_VERSION
-from detector.decisions.severity import Severity
+from detector.alerts.attack import attacks, threat
+from detector.alerts.content import Confidence
+from detector.alerts.contract import Endpoint, Fact, Observable, Related
+from detector.alerts.decided import BANDS, or_unset
+from detector.alerts.ecs import OBSERVER, VERSION, iso
+from detector.alerts.ocsf import CONFIDENCES, PRODUCT, analyses
 from detector.errors import ConfigurationError
 from detector.incidents.book import Change, Step
-from detector.incidents.incident import LISTED, MAX_DISTINCT
-from detector.incidents.kinds import Confidence
+from detector.incidents.contract import (
+    Analytic,
+    Counts,
+    Distinct,
+    EcsEvent,
+    EcsIncident,
+    EcsRule,
+    Evidence,
+    Finding,
+    FindingInfo,
+    Metadata,
+    Ours,
+    Place,
+    RelatedEvent,
+    Strong,
+    Unmapped,
+)
+from detector.incidents.incident import LISTED, MAX_DISTINCT, Incident
 from detector.incidents.words import contact, facts, headline, message, size, worked
 from detector.printable import printable_json
 from detector.transport.base import OutRecord
 
-INCIDENT_VERSION = 2
-"""Of the part that is ours; rises when a field changes its meaning or goes away, not when one is added."""
+SHAPES = ("ocsf", "ecs")
 
-CLASS, CATEGORY = 2005, 2
 
-ACTIVITIES: dict[Step, tuple[int, str]] = {"open": (1, "Create"), "update": (2, "Update"), "close": (3, "Close")}
+class Activity(NamedTuple):
+    """A step as OCSF has it."""
 
-STATUSES: dict[Step, tuple[int, str]] = {"open": (1, "New"), "update": (1, "New"), "close": (5, "Closed")}
+    number: Literal[1, 2, 3]
+    caption: Literal["Create", "Update", "Close"]
+    type_uid: Literal[200401, 200402, 200403]
 
-CONFIDENCES: dict[Confidence, tuple[int, str]] = {
-    "sure": (3, "High"),
-    "likely": (2, "Medium"),
-    "possible": (1, "Low"),
-    "unknown": (0, "Unknown"),
+
+ACTIVITIES: Final[dict[Step, Activity]] = {
+    "open": Activity(1, "Create", 200401),
+    "update": Activity(2, "Update", 200402),
+    "close": Activity(3, "Close", 200403),
 }
-"""OCSF's ``confidence_id`` and its caption."""
 
-ATTACK_VERSION = "18"
-"""Of MITRE ATT&CK."""
+CONFIDENCE_WORDS: Final[dict[Confidence, Literal["Unknown", "Low", "Medium", "High"]]] = {
+    "sure": "High",
+    "likely": "Medium",
+    "possible": "Low",
+    "unknown": "Unknown",
+}
+"""OCSF's caption of ``confidence_id``."""
+
+LATEST_MS = 253402300799999
+"""The end of the year 9999: readers hold no year beyond."""
 
 Value = TypeVar("Value", str, int)
 
@@ -50,130 +74,106 @@ def write_incidents(changes: list[Change], shape: str = "ocsf") -> list[OutRecor
     """Write a document for each change, in order. Raises ConfigurationError for a shape that there isn't."""
     if shape not in SHAPES:
         raise ConfigurationError(f"output.format is {shape!r}: choose one of {', '.join(SHAPES)}")
-    lay_out = SHAPES[shape]
-    return [_document(lay_out(change), change.incident.id) for change in changes]
+    return [_document(ecs(each) if shape == "ecs" else ocsf(each), each.incident.id) for each in changes]
 
 
-def _document(laid_out: dict[str, Any], key: str) -> OutRecord:
+def _document(laid_out: Finding | EcsIncident, key: str) -> OutRecord:
     return OutRecord(printable_json(_encoder.encode(laid_out)), key=key.encode())
 
 
-def ocsf(change: Change) -> dict[str, Any]:
+def ocsf(change: Change) -> Finding:
     """Lay out a change as OCSF."""
-    incident = change.incident
-    activity, caption = ACTIVITIES[change.step]
-    status, status_caption = STATUSES[change.step]
-    title, severity = headline(incident, change.kind), Severity(incident.severity)
-    confidence, confidence_caption = CONFIDENCES[change.kind.confidence]
-    return {
-        "class_uid": CLASS,
-        "class_name": "Incident Finding",
-        "category_uid": CATEGORY,
-        "category_name": "Findings",
-        "activity_id": activity,
-        "activity_name": caption,
-        "type_uid": CLASS * 100 + activity,
-        "type_name": f"Incident Finding: {caption}",
-        "time": _ms(incident.last_seen),
-        "start_time": _ms(incident.first_seen),
-        "end_time": _ms(incident.last_seen),
-        "count": incident.count,
-        "severity_id": int(severity),
-        "severity": severity.word.capitalize(),
-        "status_id": status,
-        "status": status_caption,
-        "confidence_id": confidence,
-        "confidence": confidence_caption,
-        "desc": message(incident, change.kind, change.usual),
-        "message": title,
-        **_attacks(change),
-        "metadata": {
-            "version": OCSF_VERSION,
-            "uid": f"{incident.id}:{incident.revision}",
-            "correlation_uid": incident.id,
-            "product": {"name": "oddflow", "vendor_name": "oddflow"},
-        },
-        "finding_info_list": [
-            {"uid": strong.alert, "title": f"Unusual flow: {strong.src_ip} to {strong.dst_ip}", "desc": strong.why}
-            for strong in incident.strongest
+    incident, kind = change.incident, change.kind
+    activity, band = ACTIVITIES[change.step], BANDS[incident.severity]
+    title = headline(incident, kind)
+    first, last = _ms(incident.first_seen), _ms(incident.last_seen)
+    return Finding(
+        activity_id=activity.number,
+        activity_name=activity.caption,
+        type_uid=activity.type_uid,
+        type_name=f"Detection Finding: {activity.caption}",
+        time=last,
+        start_time=first,
+        end_time=last,
+        count=incident.count,
+        severity_id=band.number,
+        severity=band.caption,
+        status_id=99 if incident.merged_into else 1,
+        status="Merged" if incident.merged_into else "New",
+        is_alert=change.step != "close",
+        message=title,
+        confidence_id=CONFIDENCES[kind.confidence],
+        confidence=CONFIDENCE_WORDS[kind.confidence],
+        risk_score=incident.risk,
+        risk_level_id=band.risk_level,
+        risk_level=band.caption,
+        risk_details=incident.severity_why,
+        metadata=Metadata(
+            profiles=["incident"],
+            uid=f"{incident.id}:{incident.revision}",
+            correlation_uid=incident.id,
+            sequence=incident.revision,
+            product=PRODUCT,
+        ),
+        finding_info=FindingInfo(
+            uid=incident.id,
+            title=title,
+            desc=message(incident, kind, change.usual),
+            types=[kind.name],
+            analytic=Analytic(name=kind.name, desc=kind.states),
+            attacks=attacks(kind.tactic, kind.techniques),
+            first_seen_time=first,
+            last_seen_time=last,
+            related_events=[
+                RelatedEvent(uid=each.alert, title=f"Unusual flow: {each.src_ip} to {each.dst_ip}", desc=each.why)
+                for each in incident.strongest
+            ],
+            related_events_count=incident.count,
+        ),
+        observables=[Observable(value=each) for each in _addresses(incident)],
+        evidences=[
+            Evidence(
+                src_endpoint=Endpoint(ip=each.src_ip),
+                dst_endpoint=Endpoint(ip=each.dst_ip, port=or_unset(each.dst_port)),
+            )
+            for each in incident.strongest
         ],
-        "unmapped": {"oddflow": ours(change)},
-    }
+        anomaly_analyses=analyses(facts(incident, kind, change.usual), headline(incident, kind)),
+        unmapped=Unmapped(Ours(**ours(change))),
+    )
 
 
-def ecs(change: Change) -> dict[str, Any]:
+def ecs(change: Change) -> EcsIncident:
     """Lay out a change as ECS."""
-    incident = change.incident
-    return {
-        "@timestamp": iso(_ms(incident.last_seen)),
-        "ecs": {"version": ECS_VERSION},
-        "event": {
-            "id": f"{incident.id}:{incident.revision}",
-            "kind": "event",
-            "category": ["network"],
-            "type": ["end" if change.step == "close" else "info"],
-            "module": "oddflow",
-            "dataset": "oddflow.incidents",
-            "severity": RISK[Severity(incident.severity)],
-            "start": iso(_ms(incident.first_seen)),
-            "end": iso(_ms(incident.last_seen)),
-            "reason": message(incident, change.kind, change.usual),
-        },
-        "message": headline(incident, change.kind),
-        "observer": {"product": "oddflow", "type": "ids"},
-        "related": {"ip": sorted({*_most(incident.sources), *_most(incident.destinations)})},
-        "rule": {"name": change.kind.name, "description": change.kind.states},
-        **_threat(change),
-        "oddflow": ours(change) | {"severity": Severity(incident.severity).word},
-    }
-
-
-SHAPES: dict[str, Callable[[Change], dict[str, Any]]] = {"ocsf": ocsf, "ecs": ecs}
-
-
-def _attacks(change: Change) -> dict[str, Any]:
-    """OCSF's ``attacks``: a technique each, with the kind's tactic; nothing for a kind without one."""
-    kind = change.kind
-    if kind.tactic is None:
-        return {}
-    tactic = {"uid": kind.tactic.id, "name": kind.tactic.name}
-    return {
-        "attacks": [
-            {"version": ATTACK_VERSION, "tactic": tactic, "technique": {"uid": each.id, "name": each.name}}
-            for each in kind.techniques
-        ]
-    }
-
-
-def _threat(change: Change) -> dict[str, Any]:
-    """ECS's ``threat``; nothing for a kind without a tactic."""
-    kind = change.kind
-    if kind.tactic is None:
-        return {}
-    return {
-        "threat": {
-            "framework": "MITRE ATT&CK",
-            "tactic": {"id": [kind.tactic.id], "name": [kind.tactic.name]},
-            "technique": {
-                "id": [each.id for each in kind.techniques],
-                "name": [each.name for each in kind.techniques],
-            },
-        }
-    }
+    incident, kind = change.incident, change.kind
+    band = BANDS[incident.severity]
+    return EcsIncident(
+        timestamp=iso(_ms(incident.last_seen)),
+        ecs=VERSION,
+        event=EcsEvent(
+            id=f"{incident.id}:{incident.revision}",
+            category=["network"],
+            type=["end" if change.step == "close" else "info"],
+            sequence=incident.revision,
+            severity=band.ecs,
+            risk_score=incident.risk,
+            start=iso(_ms(incident.first_seen)),
+            end=iso(_ms(incident.last_seen)),
+            reason=message(incident, kind, change.usual),
+        ),
+        message=headline(incident, kind),
+        observer=OBSERVER,
+        related=Related(_addresses(incident)),
+        rule=EcsRule(name=kind.name, description=kind.states),
+        threat=threat(kind.tactic, kind.techniques),
+        oddflow=Ours(**ours(change), severity=band.word),
+    )
 
 
 def ours(change: Change) -> dict[str, Any]:
-    """The part that neither OCSF nor ECS has fields for; the same in both."""
+    """The fields of :class:`~detector.incidents.contract.Ours`, the same in both shapes but for the severity."""
     incident, kind = change.incident, change.kind
-    optional = {
-        "merged_into": incident.merged_into,
-        "worked": worked(incident),
-        "first_contact": contact(incident),
-        "assets": incident.assets,
-        "allowed": incident.is_allowed,
-    }
     return {
-        "incident_version": INCIDENT_VERSION,
         "id": incident.id,
         "revision": incident.revision,
         "step": change.step,
@@ -182,22 +182,19 @@ def ours(change: Change) -> dict[str, Any]:
         "confidence": kind.confidence,
         "headline": headline(incident, kind),
         "size": size(incident, kind, change.usual),
-        "facts": facts(incident, kind, change.usual),
+        "facts": convert(facts(incident, kind, change.usual), list[Fact]),
         "check": kind.check,
         "innocent": kind.innocent,
-        "tactic": None if kind.tactic is None else kind.tactic.id,
+        "tactic": UNSET if kind.tactic is None else kind.tactic.id,
         "techniques": [each.id for each in kind.techniques],
         "focus": incident.focus,
         "alerts": incident.count,
-        "counts": {
-            name: {"distinct": len(seen), "or_more": len(seen) >= MAX_DISTINCT}
-            for name, seen in (
-                ("sources", incident.sources),
-                ("destinations", incident.destinations),
-                ("ports", incident.ports),
-                ("answered", incident.answered),
+        "counts": Counts(
+            *(
+                Distinct(len(seen), len(seen) >= MAX_DISTINCT)
+                for seen in (incident.sources, incident.destinations, incident.ports, incident.answered)
             )
-        },
+        ),
         "first_seen": incident.first_seen,
         "last_seen": incident.last_seen,
         "risk": incident.risk,
@@ -212,13 +209,44 @@ def ours(change: Change) -> dict[str, Any]:
         "src_bytes": incident.src_bytes,
         "dst_bytes": incident.dst_bytes,
         "longest_s": incident.longest_s,
-        "strongest": [
-            {name: value for name, value in msgspec.to_builtins(strong).items() if name != "measures"}
-            for strong in incident.strongest
+        "strongest": [_strong(incident, place) for place in range(len(incident.strongest))],
+        "flows": [
+            Place(
+                alert=each.alert,
+                topic=each.topic,
+                partition=each.partition,
+                offset=each.offset,
+                part=or_unset(each.part),
+                uid=or_unset(each.uid),
+            )
+            for each in incident.flows
         ],
-        "flows": [msgspec.to_builtins(flow) for flow in incident.flows],
         "model_versions": incident.models,
-    } | {name: value for name, value in optional.items() if value}
+        "merged_into": incident.merged_into or UNSET,
+        "worked": worked(incident) or UNSET,
+        "first_contact": contact(incident) or UNSET,
+        "assets": incident.assets or UNSET,
+        "allowed": True if incident.is_allowed else UNSET,
+    }
+
+
+def _strong(incident: Incident, place: int) -> Strong:
+    each = incident.strongest[place]
+    return Strong(
+        alert=each.alert,
+        score=each.score,
+        ts=each.ts,
+        src_ip=each.src_ip,
+        dst_ip=each.dst_ip,
+        dst_port=or_unset(each.dst_port),
+        proto=each.proto,
+        why=each.why,
+    )
+
+
+def _addresses(incident: Incident) -> list[str]:
+    """Its addresses, each once: those with the most alerts."""
+    return list(dict.fromkeys([*_most(incident.sources), *_most(incident.destinations)]))
 
 
 def _most(seen: dict[Value, int]) -> list[Value]:
@@ -227,4 +255,4 @@ def _most(seen: dict[Value, int]) -> list[Value]:
 
 
 def _ms(seconds: float) -> int:
-    return round(min(max(seconds * 1000.0, 0.0), 253402300799999))  # readers hold no year beyond 9999
+    return round(min(max(seconds * 1000.0, 0.0), LATEST_MS))

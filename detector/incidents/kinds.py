@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from detector.alerts.content import Confidence
 from detector.incidents.incident import MAX_DISTINCT, Incident
 from detector.net.answers import is_shared
-
-Confidence = Literal["sure", "likely", "possible", "unknown"]
-"""How sure the kind is: by counts alone; by a pattern that is seldom benign; by one that often is; none was found."""
 
 LOGIN_PORTS = frozenset({21, 22, 23, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985, 6379, 8291})
 """FTP, SSH, Telnet, SMB, LDAP, databases, remote desktops and administration: where passwords are tried."""

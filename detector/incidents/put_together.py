@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from detector.alerts.build import AlertBuilder
-from detector.alerts.content import Content
+from detector.alerts.content import Content, Joined
 from detector.alerts.grading import severities
 from detector.alerts.raised import raised_alerts
 from detector.alerts.wording import Told
@@ -49,7 +49,7 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     show. ``findings`` are of all of ``flows``, which were decoded from ``raw``.
     """
     book.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
-    told: dict[int, dict[str, Any]] = {}
+    told: dict[int, Joined] = {}
     allowed: dict[int, str] = {}
     alerts = raised_alerts(raw, flows, findings, decision, model, builder.max_text_bytes, builder.assets)
     for alert, row in zip(alerts, decision.rows.tolist(), strict=True):

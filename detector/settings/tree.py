@@ -344,8 +344,18 @@ class Alerts(Section):
         description="Which alerts of an open incident are written: the 1st, 2nd, 4th, 8th … (`doubling`), or `all`. All"
         " are counted, and are in the incident.",
     )
+    detail: Literal["standard", "numbers", "vector", "features"] = Field(
+        default="numbers",
+        description="What alerts hold beyond OCSF's or ECS's own fields: nothing (`standard`); score, p-value and how "
+        "often benign traffic is as odd (`numbers`); also the whole row of features, by which a flow can be scored "
+        "again, and all numbers of the sentence (`vector`); also what each top feature adds (`features`). With the "
+        "first two an alert is at most 2 kB, unless the record's own texts are long.",
+    )
     top_features: int = Field(
-        default=5, ge=1, le=100, description="Features to explain an alert with, most telling first."
+        default=5,
+        ge=1,
+        le=100,
+        description='With `detail = "features"`: how many are told, most telling first.',
     )
 
 

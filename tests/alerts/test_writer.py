@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -19,7 +19,8 @@ from jsonschema import Draft202012Validator
 from detector.alerts import writer as module
 from detector.alerts.build import AlertBuilder
 from detector.alerts.content import Content
-from detector.alerts.ecs import RISK
+from detector.alerts.contract import DETAILS, Detail
+from detector.alerts.decided import BANDS, unpacked
 from detector.alerts.explanation import explain, top_features
 from detector.alerts.identity import NAMESPACE, record_ids
 from detector.alerts.score_record import score_records
@@ -40,6 +41,8 @@ from detector.transport.base import Envelope, OutRecord, RawBatch
 from tests.alerts.rules import broken_rules
 from tests.bundles import bundle, loaded, ordinary_flows
 from tests.features.flows import flows, frames
+from tests.standards import ecs, ocsf
+from tests.standards.ocsf import is_address
 
 PACKAGES = Path(module.__file__).parents[1]
 
@@ -83,9 +86,11 @@ def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int 
     return Judged(raw, batch, findings, decision)
 
 
-def written(frame: pl.DataFrame, shape: str = "ocsf", **options: Any) -> list[dict[str, Any]]:
+def written(
+    frame: pl.DataFrame, shape: str = "ocsf", detail: Detail = "numbers", **options: Any
+) -> list[dict[str, Any]]:
     """The documents of the alerts among ``frame``."""
-    records = AlertWriter(shape).write(judged(frame, **options).contents())
+    records = AlertWriter(shape, detail).write(judged(frame, **options).contents())
     return [json.loads(record.value or b"") for record in records]
 
 
@@ -95,16 +100,17 @@ def put(book: IncidentBook, frame: pl.DataFrame, repeat: Repeat = "all") -> list
     return put_together(book, *judged(frame), loaded(), AlertBuilder(), tells).told
 
 
-def odd_documents(shape: str = "ocsf") -> list[dict[str, Any]]:
+def odd_documents(shape: str = "ocsf", detail: Detail = "numbers") -> list[dict[str, Any]]:
     """Alerts of odd flows of every sort; each of them is one."""
-    documents = written(flows(*ODD), shape)
+    documents = written(flows(*ODD), shape, detail)
     assert len(documents) == len(ODD)
     return documents
 
 
 def schema(name: str) -> Any:
     """A published schema."""
-    return json.loads((PACKAGES / f"{name}s" / f"{name}.schema.json").read_text(encoding="utf-8"))
+    package = f"{name.partition('-')[0]}s"
+    return json.loads((PACKAGES / package / f"{name}.schema.json").read_text(encoding="utf-8"))
 
 
 def undescribed(document: Any, described: Any, root: Any, path: str = "") -> Iterator[str]:
@@ -121,17 +127,18 @@ def undescribed(document: Any, described: Any, root: Any, path: str = "") -> Ite
             yield from undescribed(value, described.get("items", {}), root, f"{path}[]")
 
 
-@pytest.mark.parametrize("name", ["alert", "incident"])
+@pytest.mark.parametrize("name", ["alert", "alert-ecs", "incident", "incident-ecs"])
 def test_schemas_are_schemas(name: str) -> None:
     """Each published schema is valid JSON Schema 2020-12."""
     Draft202012Validator.check_schema(schema(name))
 
 
-def test_alerts_are_as_published() -> None:
+@pytest.mark.parametrize("detail", DETAILS)
+@pytest.mark.parametrize(("shape", "name"), [("ocsf", "alert"), ("ecs", "alert-ecs")])
+def test_alerts_are_as_published(shape: str, name: str, detail: Detail) -> None:
     """Real alerts fit the published schema, hold nothing that it does not describe, and reach all that it requires."""
-    published = schema("alert")
-    documents = odd_documents()
-    for document in documents:
+    published = schema(name)
+    for document in odd_documents(shape, detail):
         Draft202012Validator(published).validate(document)
         assert list(undescribed(document, published, published)) == []
 
@@ -140,10 +147,14 @@ def test_alerts_are_as_published() -> None:
 @settings(max_examples=25, deadline=None)
 def test_any_flow_s_alert_is_as_published(frame: pl.DataFrame) -> None:
     """Whatever flow is raised, its document is valid JSON of the published shape, in both shapes."""
-    validator = Draft202012Validator(schema("alert"))
-    for document in written(frame, budget=Budget(0.999)):
-        validator.validate(document)
-    assert all(document["event"]["kind"] == "alert" for document in written(frame, "ecs", budget=Budget(0.999)))
+    addresses = [is_address(one) and is_address(other) for one, other in frame.select("src_ip", "dst_ip").iter_rows()]
+    frame = frame.filter(pl.Series(addresses, dtype=pl.Boolean))  # decoders reject any other, as they do other ports
+    frame = frame.with_columns(pl.col("src_port", "dst_port").clip(0, 65_535))
+    for shape, name, wrong_with in (("ocsf", "alert", ocsf.wrong_with), ("ecs", "alert-ecs", ecs.wrong_with)):
+        validator = Draft202012Validator(schema(name))
+        for document in written(frame, shape, budget=Budget(0.999)):
+            validator.validate(document)
+            assert wrong_with(document) == []
 
 
 def test_a_schema_that_lacks_something_is_found_out() -> None:
@@ -168,7 +179,7 @@ def test_incidents_are_as_published() -> None:
         assert list(undescribed(document, published, published)) == []
     for document in documents:
         Draft202012Validator(schema("alert")).validate(document)
-        assert document["unmapped"]["oddflow"]["incident"]["id"] == document["metadata"]["correlation_uid"]
+        assert document["finding_info"]["types"] == [document["finding_info"]["title"].removeprefix("Unusual flow: ")]
 
 
 def test_the_same_record_gives_the_same_bytes() -> None:
@@ -182,8 +193,8 @@ def test_the_same_record_gives_the_same_bytes() -> None:
 def test_ids_are_of_the_position_alone() -> None:
     """The id is the UUID that anyone can compute from topic, partition and offset."""
     document = odd_documents()[1]
-    position = document["unmapped"]["oddflow"]["position"]
-    assert position == {"topic": "flows", "partition": 2, "offset": 102}
+    metadata = document["metadata"]
+    assert (metadata["log_source"], metadata["original_event_uid"]) == ("flows", "2/102")
     assert document["metadata"]["uid"] == str(uuid5(NAMESPACE, "flows/2/102")) == document["finding_info"]["uid"]
     assert UUID(document["metadata"]["uid"]).version == 5
 
@@ -203,19 +214,24 @@ def test_ids_within_a_message_have_their_place() -> None:
     assert ids == [str(uuid5(NAMESPACE, name)) for name in ("flows/2/9", "flows/2/9/0", "flows/2/9/1")]
 
 
-def test_the_vector_scores_the_same_again() -> None:
-    """The features in the document, read back, give exactly the score in the document."""
-    for document in odd_documents():
-        ours = document["unmapped"]["oddflow"]
-        assert loaded().model.score(np.array([ours["vector"]], np.float32))[0] == ours["score"]
-        assert (ours["score"] >= ours["threshold"], 0 < ours["p_value"] < 0.35) == (True, True)
-        assert (ours["model"]["version"], ours["model"]["digest"]) == (loaded().version, loaded().digest)
+@pytest.mark.parametrize("shape", ["ocsf", "ecs"])
+def test_the_vector_scores_the_same_again(shape: str) -> None:
+    """With its vector an alert gives exactly its score again; it names the model and the features that it is of."""
+    for document in odd_documents(shape, "vector"):
+        ours = document["unmapped"]["oddflow"] if shape == "ocsf" else document["oddflow"]
+        assert loaded().model.score(np.array([unpacked(ours["vector"])], np.float32))[0] == ours["score"]
+        assert (ours["score"] >= ours["threshold"] - 1e-6, 0 < ours["p_value"] < 0.35) == (True, True)
+        assert ours["features_sha256"] == loaded().extractor.spec.hash
+        assert ours["model_sha256"] == loaded().digest
+    model = odd_documents()[0]["finding_info"]["analytic"]
+    assert (model["version"], model["uid"]) == (loaded().version, loaded().digest[:16])
 
 
 def test_explanations_add_up() -> None:
     """Base and all contributions give the explained quantity; those shown are the largest, with their usual ranges."""
     batch = judged(flows(*ODD))
-    document = odd_documents()[0]["unmapped"]["oddflow"]
+    (record, *_) = AlertWriter("ocsf", "features").write(batch.contents(top_features=5))
+    document = json.loads(record.value or b"")["unmapped"]["oddflow"]
     why = explain(loaded(), batch.findings.matrix, batch.decision)
     total = document["explanation"]["base"] + why.contributions[0].sum()
     assert total == pytest.approx(document["explanation"]["output"])
@@ -236,12 +252,14 @@ def test_the_sentence_says_who_what_and_why() -> None:
 
 
 def test_every_alert_keeps_the_rules_for_sentences() -> None:
-    """Real alerts of odd flows break none of the rules, and their facts are in both shapes."""
-    for document, other in zip(odd_documents(), odd_documents("ecs"), strict=True):
-        ours = document["unmapped"]["oddflow"]
-        assert list(broken_rules(Told(ours["why"], ours["facts"]), ours["flow"])) == []
-        assert document["message"] == document["finding_info"]["desc"] == ours["why"] == other["message"]
-        assert ours["facts"] == other["oddflow"]["facts"] != []
+    """Real alerts of odd flows break none of the rules; both shapes have the sentence, and all numbers if asked for."""
+    contents = judged(flows(*ODD)).contents()
+    for content, one, other in zip(
+        contents, odd_documents("ocsf", "vector"), odd_documents("ecs", "vector"), strict=True
+    ):
+        assert list(broken_rules(Told(content.why, content.facts), content.flow)) == []
+        assert one["message"] == other["message"] == content.why
+        assert other["oddflow"]["facts"] == content.facts != []
 
 
 @pytest.mark.parametrize("kind", ["isolation-forest", "kmeans-spread", "ensemble", "ecod"])
@@ -309,14 +327,15 @@ def test_the_direction_told_is_that_which_thresholds_go_by(sensor: str | None) -
 
 
 def test_ecs_says_the_same_in_its_words() -> None:
-    """By `output.format = "ecs"` the same facts are in ECS fields, and our own part is the same."""
-    for ocsf, ecs in zip(odd_documents(), odd_documents("ecs"), strict=True):
-        ours = ocsf["unmapped"]["oddflow"]
-        assert ecs["oddflow"] == ours | {"severity": ocsf["severity"].lower()}
-        assert ecs["event"]["severity"] == RISK[ocsf["severity_id"]]
-        assert ecs["source"]["ip"] == ours["flow"]["src_ip"]
-        assert ecs["network"].get("community_id") == ocsf["evidences"][0]["connection_info"].get("community_uid")
-        assert ecs["@timestamp"] == "2025-11-24T16:00:00.123Z"
+    """By `output.format = "ecs"` the same is in ECS fields, and what it was decided by is the same."""
+    for one, other in zip(odd_documents(), odd_documents("ecs"), strict=True):
+        ours = one["unmapped"]["oddflow"]
+        assert {name: other["oddflow"][name] for name in ours} == ours
+        assert other["event"]["severity"] == BANDS[one["severity_id"]].ecs
+        assert other["event"]["risk_score"] == one["risk_score"]
+        assert other["source"]["ip"] == one["evidences"][0]["src_endpoint"]["ip"]
+        assert other["network"].get("community_id") == one["evidences"][0]["connection_info"].get("community_uid")
+        assert other["@timestamp"] == "2025-11-24T16:00:00.123Z"
     assert odd_documents("ecs")[2]["event"]["duration"] == 90_000 * 10**9
 
 
@@ -335,6 +354,8 @@ def test_an_unknown_shape_is_refused() -> None:
     """A shape that there isn't is one line with those that there are."""
     with pytest.raises(ConfigurationError, match=r"output\.format is 'cef': choose one of ocsf, ecs"):
         AlertWriter("cef")
+    with pytest.raises(ConfigurationError, match=r"alerts\.detail is 'more': choose one of standard, numbers"):
+        AlertWriter("ocsf", cast("Detail", "more"))
 
 
 def test_as_many_features_as_asked_for() -> None:
@@ -394,15 +415,12 @@ def test_what_the_past_raised_says_so(view: str, words: str) -> None:
         rates=np.full(4, 2.5),
         views=np.full(4, VIEWS.index(view)),
     )
-    records = AlertWriter().write(batch._replace(decision=decision).contents())
+    records = AlertWriter("ocsf", "vector").write(batch._replace(decision=decision).contents())
     document = json.loads(records[0].value or b"")
     Draft202012Validator(schema("alert")).validate(document)
-    assert document["unmapped"]["oddflow"]["suspicion"] == {
-        "surprise": 3.2,
-        "evidence": 31.0,
-        "breadth": 90.0,
-        "false_incidents_per_day": 2.5,
-    }
+    ours = document["unmapped"]["oddflow"]
+    told = {"surprise": 3.2, "evidence": 31.0, "breadth": 90.0, "false_incidents_per_day": 2.5}
+    assert {name: ours[name] for name in told} == told
     assert document["message"].endswith(words)
     assert (": flows of the same kind, each a little odd; " in document["message"]) == (view == "evidence")
 
@@ -450,5 +468,5 @@ def test_thinned_incidents_say_the_same() -> None:
         book.close_all()
     thin, every = (write_incidents(book.take()) for book in books)
     assert thin == every
-    strongest = [each for record in thin for each in json.loads(record.value or b"")["finding_info_list"]]
+    strongest = [each for record in thin for each in json.loads(record.value or b"")["finding_info"]["related_events"]]
     assert all(each["desc"].startswith(each["title"].split()[2]) for each in strongest)

@@ -16,7 +16,7 @@ RATE = 1_500.0
 SETTINGS: dict[str, dict[str, Any]] = {
     "batch": {"max_records": 300, "commit_interval_s": 0.3},
     "state": {"snapshot_interval_s": 1.0},
-    "alerts": {"false_incidents_per_day": 100.0},
+    "alerts": {"false_incidents_per_day": 100.0, "detail": "vector"},
 }
 
 
@@ -33,8 +33,8 @@ def alerts_by_place(outcome: Outcome) -> dict[Place, set[tuple[Any, ...]]]:
     found: dict[Place, set[tuple[Any, ...]]] = {}
     for one in outcome.alerts:
         ours = one["unmapped"]["oddflow"]
-        place = (ours["position"]["partition"], ours["position"]["offset"])
-        found.setdefault(place, set()).add((ours["score"], ours["suspicion"]["evidence"]))
+        partition, offset = map(int, one["metadata"]["original_event_uid"].split("/"))
+        found.setdefault((partition, offset), set()).add((ours["score"], ours["evidence"]))
     return found
 
 

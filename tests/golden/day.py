@@ -152,9 +152,12 @@ def summed_up(alerts: list[dict[str, Any]], documents: list[dict[str, Any]]) -> 
     }
 
 
+DIRECTIONS = {1: "Inbound", 2: "Outbound", 3: "Lateral", 99: "External"}
+
+
 def direction(alert: dict[str, Any]) -> str:
     """Where its flow went."""
-    return str(alert["evidences"][0]["connection_info"]["direction"])
+    return DIRECTIONS[alert["evidences"][0]["connection_info"]["direction_id"]]
 
 
 def described(document: dict[str, Any]) -> dict[str, Any]:

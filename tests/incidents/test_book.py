@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.alerts.content import Joined
 from detector.alerts.raised import Raised
 from detector.errors import ConfigurationError, InputError
 from detector.features.encoders import KNOWN
@@ -34,7 +35,7 @@ FAILED = {"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"}
 """Zeek's states of connections that were never established."""
 
 
-def put_all(book: IncidentBook, alerts: Iterable[Raised]) -> list[dict[str, Any]]:
+def put_all(book: IncidentBook, alerts: Iterable[Raised]) -> list[Joined]:
     """Put alerts in order; give what each is told of its incident."""
     return [membership(book.put(each)) for each in alerts]
 
@@ -57,9 +58,8 @@ def test_alerts_of_one_source_are_one_incident() -> None:
     alerts = scan(20)
     alerts[7] = alert(7, ts=T0 + 7, dst_ip="10.1.0.7", state="S0", score=0.9, severity=4)
     told = put_all(book, alerts)
-    assert {each["id"] for each in told} == {told[0]["id"]}
-    assert [each["alerts"] for each in told] == list(range(1, 21))
-    assert [each["first"] for each in told] == [True] + [False] * 19
+    assert {each.id for each in told} == {told[0].id}
+    assert [each.alerts for each in told] == list(range(1, 21))
     incident = book.take()[-1].incident
     assert (incident.focus, incident.src_ip, incident.peak_score, incident.severity) == (
         "source",
@@ -117,7 +117,7 @@ def test_ids_come_from_the_first_alert() -> None:
 def test_a_pair_is_one_incident(change: dict[str, Any], together: bool) -> None:
     """Alerts of one source and destination are one incident within the gap of its flows, whatever they do."""
     book = IncidentBook()
-    ids = [each["id"] for each in put_all(book, [alert(0, ts=T0), alert(1, **({"ts": T0} | change))])]
+    ids = [each.id for each in put_all(book, [alert(0, ts=T0), alert(1, **({"ts": T0} | change))])]
     assert (ids[0] == ids[1]) is together
 
 
@@ -140,7 +140,7 @@ def whole(told: dict[str, Change]) -> list[tuple[str, str, int]]:
 def test_a_third_target_makes_a_scan_of_pairs() -> None:
     """Hosts that do not answer one source are incidents of their own until the third; then all are one, the first."""
     book = IncidentBook()
-    ids = [each["id"] for each in put_all(book, scan(12, dst_port=8080))]
+    ids = [each.id for each in put_all(book, scan(12, dst_port=8080))]
     assert (ids[0] != ids[1], set(ids[2:])) == (True, {ids[0]})
     closed = [change for change in book.take() if change.step == "close"]
     assert [(each.incident.id, each.incident.merged_into) for each in closed] == [(ids[1], ids[0])]
@@ -360,7 +360,7 @@ def test_one_absurd_time_ends_no_incident(wrong: float) -> None:
     book, alerts = IncidentBook(), scan(20)
     alerts[7] = alert(7, ts=wrong, dst_ip="10.1.0.7", state="S0", duration_s=5.0)
     told = judged([(each.ts, each) for each in alerts], [], book)
-    assert len({each["id"] for each in told}) == book.open == 1
+    assert len({each.id for each in told}) == book.open == 1
     book.close_all()
     incident = book.take()[-1].incident
     assert (incident.first_seen, incident.last_seen) == (T0, T0 + 19)
@@ -371,7 +371,7 @@ def test_a_long_flow_closes_nothing() -> None:
     book, alerts = IncidentBook(), scan(20)
     alerts[9] = alert(9, ts=T0 + 9, src_ip="10.0.0.9", dst_ip="192.0.2.9", duration_s=4_112.0)
     told = judged([(each.ts, each) for each in alerts], [10], book)
-    assert len({each["id"] for each in told}) == book.open == 2
+    assert len({each.id for each in told}) == book.open == 2
 
 
 def test_restored_clock_is_checked() -> None:
@@ -472,19 +472,19 @@ def test_kinds_are_guessed_by_their_rules(make: Callable[[int], list[Raised]], c
 def test_calling_everyone_is_no_flood(address: str) -> None:
     """Many hosts that send to a multicast or broadcast address, which nobody answers, are not called a flood."""
     alerts = [alert(i, ts=T0 + i, src_ip=f"10.0.0.{i}", dst_ip=address, state="S0") for i in range(40)]
-    assert put_all(IncidentBook(), alerts)[-1]["kind"] == "other"
+    assert put_all(IncidentBook(), alerts)[-1].kind == "other"
 
 
 def test_a_flood_among_other_alerts_is_still_one() -> None:
     """A few alerts at other ports of the same destination do not hide a flood."""
     strays = [alert(900 + i, ts=T0, dst_port=5_000 + i, state="S0") for i in range(8)]
-    assert put_all(IncidentBook(), [*strays, *spread_flood(40)])[-1]["kind"] == "flood"
+    assert put_all(IncidentBook(), [*strays, *spread_flood(40)])[-1].kind == "flood"
 
 
 def test_an_answered_crawl_is_no_scan() -> None:
     """One source with many destinations that all answer is not called a scan."""
     told = put_all(IncidentBook(), scan(30, state="SF", dst_packets=5, dst_bytes=900))
-    assert told[-1]["kind"] != "scan"
+    assert told[-1].kind != "scan"
 
 
 # --- documents ------------------------------------------------------------------------------------------------------
@@ -501,7 +501,7 @@ def test_documents_tell_the_whole_incident() -> None:
     assert [document["activity_name"] for document in documents] == ["Create"] + ["Update"] * 4
     last = documents[-1]
     ours = last["unmapped"]["oddflow"]
-    assert (last["class_uid"], last["type_uid"], last["count"], last["status_id"]) == (2005, 200_502, 16, 1)
+    assert (last["class_uid"], last["type_uid"], last["count"], last["status_id"]) == (2004, 200_402, 16, 1)
     assert (last["start_time"], last["end_time"]) == (T0 * 1000, (T0 + 15) * 1000)
     sweep = KINDS[NAMES.index("sweep")]
     assert (ours["kind"], ours["rule"], ours["alerts"], ours["revision"]) == ("sweep", sweep.states, 16, 5)
@@ -513,11 +513,13 @@ def test_documents_tell_the_whole_incident() -> None:
         0,
     )
     assert (ours["confidence"], ours["tactic"], ours["techniques"]) == ("sure", "TA0007", ["T1046", "T1018"])
-    assert last["attacks"][0]["technique"] == {"uid": "T1046", "name": "Network Service Discovery"}
+    assert last["finding_info"]["attacks"][0]["technique"] == {"uid": "T1046", "name": "Network Service Discovery"}
     assert (ours["check"], ours["innocent"]) == (list(sweep.check), list(sweep.innocent))
     assert ours["flows"][1] == {"alert": scan(2)[1].id, "topic": "flows", "partition": 0, "offset": 1, "uid": "C1"}
     assert len(ours["flows"]) == 10
-    assert [finding["uid"] for finding in last["finding_info_list"]] == [each["alert"] for each in ours["strongest"]]
+    assert [event["uid"] for event in last["finding_info"]["related_events"]] == [
+        each["alert"] for each in ours["strongest"]
+    ]
 
 
 def test_documents_as_ecs() -> None:
@@ -570,9 +572,9 @@ def test_a_session_with_what_a_scan_found_is_not_of_the_scan(duration_s: float, 
     """What was answered and lasted two minutes is told by itself, with its length; shorter, it was a probe."""
     book = IncidentBook()
     ids = put_all(book, [*scan(20), alert(20, ts=T0 + 20, dst_ip="10.1.0.7", dst_port=445, duration_s=duration_s)])
-    assert (ids[-1]["id"] != ids[0]["id"]) is apart
+    assert (ids[-1].id != ids[0].id) is apart
     told = {change.incident.id: message(change.incident, change.kind) for change in book.take()}
-    assert ("longest session: 2 min with 10.1.0.7 port 445/tcp" in told[ids[-1]["id"]]) is apart
+    assert ("longest session: 2 min with 10.1.0.7 port 445/tcp" in told[ids[-1].id]) is apart
 
 
 def test_what_goes_on_with_a_host_found_by_a_scan_stays_with_its_session() -> None:
@@ -580,5 +582,5 @@ def test_what_goes_on_with_a_host_found_by_a_scan_stays_with_its_session() -> No
     book = IncidentBook()
     session = alert(20, ts=T0 + 20, dst_ip="10.1.0.7", dst_port=443, duration_s=7_200.0)
     later = alert(21, ts=T0 + 25, dst_ip="10.1.0.7", dst_port=443, state="S0")
-    ids = [each["id"] for each in put_all(book, [*scan(20), session, later])]
+    ids = [each.id for each in put_all(book, [*scan(20), session, later])]
     assert (ids[-1] == ids[-2], ids[-1] == ids[0]) == (True, False)

@@ -28,7 +28,7 @@ def incidents(name: str, registry: str, folder: Path) -> list[str]:
     given = ("--input", str(INPUTS / name), "--format", "zeek", "--registry", registry, "--output", str(alerts))
     code, _, err = run("detect", *given, "--log-level", "error")
     assert code == 0, err
-    found = [json.loads(line)["unmapped"]["oddflow"]["incident"]["id"] for line in alerts.read_bytes().splitlines()]
+    found = [json.loads(line)["metadata"]["correlation_uid"] for line in alerts.read_bytes().splitlines()]
     alerts.unlink()
     return found
 

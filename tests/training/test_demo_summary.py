@@ -25,7 +25,7 @@ def told(name: str, kind: str = "scan", revision: int = 1, **more: Any) -> Told:
 
 def alert(start_s: float, incident: str) -> dict[str, Any]:
     """What the demo looks at in an alert."""
-    return {"start_time": start_s * 1000, "unmapped": {"oddflow": {"incident": {"id": incident}}}}
+    return {"start_time": start_s * 1000, "metadata": {"correlation_uid": incident}}
 
 
 def book(*incidents: Told) -> Latest:

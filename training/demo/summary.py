@@ -64,7 +64,7 @@ class Findings:
         raised = self.raised.setdefault(attack, Raised())
         raised.alerts += 1
         raised.first = min(raised.first, alert["start_time"] / 1000.0)
-        raised.incidents[alert["unmapped"]["oddflow"]["incident"]["id"]] += 1
+        raised.incidents[alert["metadata"]["correlation_uid"]] += 1
 
 
 class Outcome(NamedTuple):

@@ -141,6 +141,9 @@ def _ours(document: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
             found = found.get(name) if isinstance(found, dict) else None
         if isinstance(found, dict):
             return path, found
+    if "class_uid" in document:  # OCSF has a place for what is ours, and none beside it
+        unmapped = document.setdefault("unmapped", {})
+        return _OURS[0], unmapped.setdefault("oddflow", {})
     return (), document
 
 
