@@ -39,6 +39,7 @@ from detector.casebook.told import Told, read_told
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
 from detector.incidents.kinds import KINDS, Kind
+from detector.incidents.wholes import named
 from detector.models.ensemble import Ensemble
 from detector.transport.kafka.partitioner import partitions_of
 
@@ -75,7 +76,7 @@ Row = dict[str, float]
 class Day:
     """What a day's alerts became."""
 
-    latest: Latest = field(default_factory=Latest)
+    latest: Latest = field(default_factory=lambda: Latest(named=named))
     attacks: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By attack: how many of its alerts each incident has, by the id that a reader is shown."""
     days: float = 1.0

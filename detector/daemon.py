@@ -21,6 +21,7 @@ from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.deadline import Deadline
 from detector.incidents.document import write_incidents
 from detector.incidents.events import IncidentsTold
+from detector.incidents.wholes import named
 from detector.pipeline.decoding import open_format, open_kafka_decoder
 from detector.pipeline.format_fit import FitWatch
 from detector.pipeline.interpreter import tuned
@@ -101,7 +102,7 @@ class Daemon:
         """Serve metrics and health first: whoever waits for the rest can ask what it is doing."""
         chosen = self._settings.web
         if chosen.enabled is not False:
-            self._recent = Recent() if chosen.shows_incidents else None
+            self._recent = Recent(named=named) if chosen.shows_incidents else None
             registry = self._telemetry.metrics.registry
             web = WebServer(chosen.host, chosen.port, registry, self.status, self._recent)
             web.start()

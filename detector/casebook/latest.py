@@ -23,15 +23,23 @@ QUIET_S = 1_200.0
 alert is never closed by a document of its own."""
 
 
+Named = Callable[[Told], Told]
+"""Gives a whole its kind."""
+
+
 class Latest:
     """Incidents by id, the one that was told last at the end; those that are not asked for are no more than parts.
 
-    ``fits`` says which are asked for.
+    ``fits`` says which are asked for; ``named`` gives what several partitions told the kind that it has in all, if not
+    that of its largest part.
     """
 
-    def __init__(self, most: int = MOST, fits: Callable[[Told], bool] = lambda _: True) -> None:
+    def __init__(
+        self, most: int = MOST, fits: Callable[[Told], bool] = lambda _: True, named: Named = lambda told: told
+    ) -> None:
         self._most = most
         self._fits = fits
+        self._named = named
         self._incidents: OrderedDict[str, Told] = OrderedDict()
         self._others: OrderedDict[str, Told] = OrderedDict()
         self._index = Index()
@@ -100,7 +108,9 @@ class Latest:
 
     def _together(self, told: Told) -> Told:
         parts = self._index.together(told)
-        return told if len(parts) == 1 else whole(parts, over=all(self.state(part) == "closed" for part in parts))
+        if len(parts) == 1:
+            return told
+        return self._named(whole(parts, over=all(self.state(part) == "closed" for part in parts)))
 
     def state(self, told: Told) -> str:
         """``open``, ``closed``, or ``merged``: it turned out to be part of another."""

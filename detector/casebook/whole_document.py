@@ -13,7 +13,8 @@ from detector.casebook.words import LAST_S
 
 SUMMED = (
     "id", "revision", "step", "alerts", "first_seen", "last_seen", "size", "sources", "destinations", "ports",
-    "unanswered_share", "src_bytes", "dst_bytes", "model_versions"
+    "unanswered_share", "src_bytes", "dst_bytes", "model_versions", "kind", "rule", "confidence", "check", "innocent",
+    "techniques"
 )  # fmt: skip
 """Of our own part, what the whole has in place of the part's; the rest is that of the part with most alerts."""
 
@@ -30,7 +31,10 @@ def whole_document(told: Told, documents: Mapping[str, bytes]) -> bytes:
     whole, grave = (msgspec.json.decode(documents[part.ours.id]) for part in (chief, gravest))
     ours = ours_of(whole)
     ours |= {name: getattr(told.ours, name) for name in SUMMED} | {"parts": [part.ours.id for part in told.parts]}
-    ours["headline"] = told.headline
+    ours |= {"headline": told.headline, "tactic": told.ours.tactic or None}
+    ours.pop("facts", None)  # of the part alone
+    if told.ours.kind != chief.ours.kind:
+        _rename(whole, told)
     ours["counts"] = msgspec.to_builtins(told.ours.counts)
     for part, gravest_part in ((whole, grave), (ours, ours_of(grave))):
         _put(part, {name: gravest_part[name] for name in GRAVEST if name in gravest_part})
@@ -39,6 +43,26 @@ def whole_document(told: Told, documents: Mapping[str, bytes]) -> bytes:
         if isinstance(whole.get(part), dict):
             _put(whole[part], values)
     return msgspec.json.encode(whole)
+
+
+def _rename(whole: dict[str, Any], told: Told) -> None:
+    """Give a document the technique of another kind than it had."""
+    uid, _, name = told.tactic.partition(" ")
+    if "unmapped" in whole:
+        whole["attacks"] = [
+            {"tactic": {"uid": uid, "name": name}, "technique": {"uid": each.id, "name": each.name}}
+            for each in told.techniques
+        ]
+        for name in ("confidence", "confidence_id"):
+            whole.pop(name, None)
+        return
+    ids, names = [each.id for each in told.techniques], [each.name for each in told.techniques]
+    whole["threat"] = {
+        "framework": "MITRE ATT&CK",
+        "tactic": {"id": [uid], "name": [name]},
+        "technique": {"id": ids, "name": names},
+    }
+    _put(whole, {"rule": {"name": told.ours.kind, "description": told.ours.rule}})
 
 
 def _put(part: dict[str, Any], values: Mapping[str, Any]) -> None:

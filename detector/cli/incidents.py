@@ -16,7 +16,6 @@ from detector.errors import ConfigurationError, InputError
 from detector.settings.load import load_settings
 
 if TYPE_CHECKING:
-    from detector.casebook.latest import Latest
     from detector.casebook.told import Told
     from detector.casebook.wanted import Wanted
 
@@ -117,8 +116,10 @@ class Reading:
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         from detector.casebook.latest import Latest  # noqa: PLC0415
+        from detector.casebook.wanted import Wanted  # noqa: PLC0415
+        from detector.incidents.wholes import named  # noqa: PLC0415
 
-        self.latest: Latest = Latest() if wanted is None else Latest(fits=wanted.fits)
+        self.latest = Latest(fits=(wanted or Wanted()).fits, named=named)
         self._wanted = wanted
         self._read = 0
         self._unfit = 0

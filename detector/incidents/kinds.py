@@ -25,6 +25,9 @@ LOCAL_PORTS = frozenset({21, 23, 69, 135, 137, 138, 139, 445, 1433, 3306, 3389, 
 
 WEB_PORTS = frozenset({80, 443})
 
+CALL_PORTS = frozenset({3478, 3479, 3480, 3481})
+"""STUN and TURN: sound and pictures of calls and meetings go by such relays."""
+
 MEBIBYTE = 1 << 20
 
 
@@ -89,12 +92,16 @@ def _leaves(incident: Incident) -> bool:
     return 2 * incident.directions.get("outbound", 0) > incident.count
 
 
+def is_flood(alerts: int, per_second: float, sources: int, unanswered_share: float) -> bool:
+    """Whether so many alerts at one service are a flood: by their rate, or by a crowd that gets no answer."""
+    return (alerts >= 100 and per_second >= 10.0) or (sources >= 20 and unanswered_share >= 0.5)
+
+
 def _flood(incident: Incident) -> bool:
     main = incident.main_port
     one_port = main is None or 2 * incident.ports[main] >= incident.count
-    many = incident.count >= 100 and incident.per_second >= 10.0
-    crowd = len(incident.sources) >= 20 and incident.unanswered_share >= 0.5
-    return _one_target(incident) and one_port and (many or crowd)
+    many = is_flood(incident.count, incident.per_second, len(incident.sources), incident.unanswered_share)
+    return _one_target(incident) and one_port and many
 
 
 def _scan(incident: Incident) -> bool:
@@ -120,8 +127,9 @@ def _dns_tunnel(incident: Incident) -> bool:
 
 
 def _exfiltration(incident: Incident) -> bool:
+    calls = incident.share_at(CALL_PORTS) > 0.5
     large = incident.src_bytes >= 10 * MEBIBYTE and incident.src_bytes >= 5 * incident.dst_bytes
-    return _one_source(incident) and _leaves(incident) and large and incident.answers >= 1
+    return _one_source(incident) and _leaves(incident) and large and incident.answers >= 1 and not calls
 
 
 def _lateral(incident: Incident) -> bool:
@@ -135,7 +143,8 @@ def _lateral(incident: Incident) -> bool:
 def _beacon(incident: Incident) -> bool:
     one = _one_source(incident) and _one_target(incident) and len(incident.ports) <= 1
     by_the_clock = len(incident.gaps) >= 3 and incident.gap >= 1.0 and incident.gap_variation <= 0.3
-    return one and by_the_clock and incident.seconds >= 60.0 and not incident.dns
+    within = 2 * incident.directions.get("internal", 0) > incident.count
+    return one and by_the_clock and incident.seconds >= 60.0 and not within and not incident.dns
 
 
 def _control(incident: Incident) -> bool:
@@ -263,7 +272,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "exfiltration",
         "Large upload {source} → {target}",
-        "one source, to outside, answered at least once; 10 MiB or more sent, at least five times what came back",
+        "one source, to outside, answered at least once, not mostly where calls are relayed (3478 to 3481); 10 MiB or"
+        " more sent, at least five times what came back",
         _exfiltration,
         "Much more left a host for the outside than came back.",
         "possible",
@@ -279,8 +289,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "beacon",
         "Beacon? {source} → {target}",
-        "one source, one destination, one port, without DNS; 4 alerts or more over a minute or more; half of the gaps"
-        " within 30 % of the median gap, which is a second or more",
+        "one source, one destination, not both inside, one port, without DNS; 4 alerts or more over a minute or more;"
+        " half of the gaps within 30 % of the median gap, which is a second or more",
         _beacon,
         "A host calls another by the clock, as malware does that waits for orders.",
         "likely",

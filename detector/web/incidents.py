@@ -52,7 +52,7 @@ class IncidentPages:
             return None
         incident = unquote(name.removeprefix(f"{ROOT}/"))
         made = self._made()
-        latest, documents = _read(map(self._recent.document, made.parts.get(incident, [incident])))
+        latest, documents = self._read(map(self._recent.document, made.parts.get(incident, [incident])))
         latest.latest_seen = made.latest_seen
         told = latest.shown(incident)
         if told is None:
@@ -66,26 +66,24 @@ class IncidentPages:
         version, now = self._recent.version, time.monotonic()
         if self._lists is None or (version != self._version and now - self._made_at >= self._kept_s):
             self._version, self._made_at = version, now
-            self._lists = _lists(self._recent.documents())
+            self._lists = _lists(*self._read(self._recent.documents()))
         return self._lists
 
+    def _read(self, documents: Iterable[bytes | None]) -> tuple[Latest, dict[str, bytes]]:
+        """Incidents and their documents, by id."""
+        latest, kept = Latest(named=self._recent.named), dict[str, bytes]()
+        for document in documents:
+            try:
+                told = read_told(document or b"")
+            except InputError:  # a record held values that no reader takes: the others are shown all the same
+                continue
+            latest.put(told)
+            kept[told.ours.id] = document or b""
+        return latest, kept
 
-def _read(documents: Iterable[bytes | None]) -> tuple[Latest, dict[str, bytes]]:
-    """Incidents and their documents, by id."""
-    latest, kept = Latest(), dict[str, bytes]()
-    for document in documents:
-        try:
-            told = read_told(document or b"")
-        except InputError:  # a record held values that no reader takes: the others are shown all the same
-            continue
-        latest.put(told)
-        kept[told.ours.id] = document or b""
-    return latest, kept
 
-
-def _lists(documents: list[bytes]) -> Lists:
+def _lists(latest: Latest, kept: dict[str, bytes]) -> Lists:
     """Both lists, the latest flow first, without incidents that became part of another."""
-    latest, kept = _read(documents)
     shown = sorted(latest.wholes(), key=lambda told: -told.ours.last_seen)
     together = [[part.ours.id for part in told.parts] for told in shown if told.parts]
     return Lists(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import Lock
 
+from detector.casebook.latest import Named
+
 MOST = 1_000
 """Incidents that are kept."""
 
@@ -18,7 +20,9 @@ MOST_BYTES = 8 << 20
 class Recent:
     """Documents by the incident's id, the one that was told last at the end."""
 
-    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES, named: Named = lambda told: told) -> None:
+        self.named = named
+        """What gives those that several partitions told their kind."""
         self._most = most
         self._most_bytes = most_bytes
         self._documents: OrderedDict[str, bytes] = OrderedDict()

@@ -18,6 +18,7 @@ from detector.casebook.whole_document import whole_document
 from detector.casebook.words import rows
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
+from detector.incidents.wholes import named
 from tests.alerts.contents import alert
 from tests.casebook.documents import START, ecs, ocsf
 
@@ -208,7 +209,7 @@ def flood(count: int, partition: Callable[[int], int]) -> list[Raised]:
 
 def read(alerts: Sequence[Raised], shape: str) -> tuple[Latest, dict[str, bytes]]:
     """What a daemon writes of these, read."""
-    book, latest, documents = IncidentBook(), Latest(), dict[str, bytes]()
+    book, latest, documents = IncidentBook(), Latest(named=named), dict[str, bytes]()
     for each in alerts:
         book.put(each)
     book.close_all()
@@ -229,3 +230,23 @@ def test_partitions_change_nothing_for_the_reader(partitions: int, shape: str) -
     assert [getattr(told.ours, name) for name in names] == [getattr(alone.ours, name) for name in names]
     assert told.ours.counts["sources"] == alone.ours.counts["sources"] == Distinct(100)
     assert read_told(whole_document(told, documents)).ours.alerts == 300
+
+
+def few_each(sources: int, partitions: int) -> list[Raised]:
+    """Each of some sources, over some partitions, sends five times and gets no answer."""
+    every = flood(500, lambda source: source % partitions)
+    return [each for each in every if int(each.src_ip.split(".")[2]) < sources]
+
+
+@pytest.mark.parametrize("shape", ["ocsf", "ecs"])
+@pytest.mark.parametrize(("sources", "kind"), [(20, "flood"), (19, "other")])
+def test_a_flood_is_one_though_it_is_none_in_any_partition(sources: int, kind: str, shape: str) -> None:
+    """Of twenty sources without an answer over four partitions, the reader names a flood, and its document does."""
+    latest, documents = read(few_each(sources, 4), shape)
+    (told,) = latest.wholes()
+    assert {part.ours.kind for part in told.parts} == {"other"}
+    assert (told.ours.kind, told.ours.alerts) == (kind, 5 * sources)
+    again = read_told(whole_document(told, documents))
+    assert (again.headline, again.tactic, again.techniques) == (told.headline, told.tactic, told.techniques)
+    assert (again.ours.kind, again.ours.rule, again.ours.tactic) == (kind, told.ours.rule, told.ours.tactic)
+    assert (told.headline == "Flood of 10.0.0.5 port 80", "T1498" in str(told.techniques)) == ((kind == "flood"),) * 2

@@ -107,6 +107,8 @@ def one_host(count: int, **changes: Any) -> list[dict[str, Any]]:
         pytest.param(
             many(2, src_bytes=10 * MEBIBYTE, dst_bytes=0, state="S0"), "other", id="ten MiB that nobody answered"
         ),
+        pytest.param(many(1, src_bytes=10 * MEBIBYTE, dst_bytes=0, dst_port=3478), "other", id="pictures of a call"),
+        pytest.param(many(1, src_bytes=10 * MEBIBYTE, dst_bytes=0, dst_port=3482), "exfiltration", id="no call"),
         pytest.param(many(5, 0.0, **NAMES, src_bytes=100), "dns tunnel", id="five names of 100 bytes"),
         pytest.param(many(100, 0.05, **NAMES, src_bytes=100), "dns tunnel", id="a hundred names, twenty a second"),
         pytest.param(many(100, 0.05, **NAMES, src_bytes=100, state="S0"), "flood", id="of which none is answered"),
@@ -135,6 +137,8 @@ def one_host(count: int, **changes: Any) -> list[dict[str, Any]]:
         pytest.param(many(5, 15.0), "beacon", id="for a minute"),
         pytest.param(many(5, 14.9), "other", id="for less than a minute"),
         pytest.param(many(4, 20.0), "beacon", id="four"),
+        pytest.param(many(4, 20.0, direction="internal"), "other", id="four within"),
+        pytest.param(many(4, 20.0, direction="external"), "beacon", id="four between addresses outside"),
         pytest.param(many(3, 30.0), "other", id="three"),
         pytest.param(many(70, 0.99), "command and control", id="less than a second apart"),
         pytest.param(uneven(5, 0.9), "command and control", id="calls without a clock"),

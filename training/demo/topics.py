@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from detector.casebook.latest import Latest
 from detector.casebook.told import Told, read_told
+from detector.incidents.wholes import named
 
 FLOWS, ALERTS = "flows", "oddflow.alerts"
 INCIDENTS, DEAD_LETTERS = "oddflow.incidents", "oddflow.dead-letters"
@@ -25,7 +26,7 @@ class OutputTopics:
     consumer: Consumer
     dead_letters: int = 0
     alerts: int = 0
-    incidents: Latest = field(default_factory=Latest)
+    incidents: Latest = field(default_factory=lambda: Latest(named=named))
     _told: list[Told] = field(default_factory=list)
 
     @classmethod
