@@ -119,7 +119,9 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         "features": model.manifest.features_hash,
     }
     parts = None if flows.parts is None else flows.parts[rows]
-    told = flows.frame[rows]
+    # Row by row: they are few, and to gather them would wake every thread of polars.
+    told = [flows.frame.row(row, named=True) for row in rows.tolist()]
+    ends = pl.DataFrame([(each["src_ip"], each["dst_ip"]) for each in told], ["src_ip", "dst_ip"], orient="row")
     positions = _positions(raw, places, parts)
     weighed = Weighed.of(readings, matrix, explanations.contributions)
 
@@ -130,8 +132,8 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
         positions,
         raw.timestamps_ms[places].tolist(),
-        told.select(pl.col(FLOW_COLUMNS)).to_dicts(),
-        [DIRECTIONS[place] for place in directions_of(told, model.extractor.inside).tolist()],
+        [{name: each[name] for name in FLOW_COLUMNS} for each in told],
+        [DIRECTIONS[place] for place in directions_of(ends, model.extractor.inside).tolist()],
         scores.tolist(),
         decision.p_values.tolist(),
         decision.decades.tolist(),
