@@ -31,6 +31,7 @@ from detector.models.baseline_ranges import BaselineRanges
 from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
 from detector.models.single_flows import SingleFlows
+from detector.models.training_sample import TrainingSample
 from detector.records.flow import LABEL
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
@@ -110,6 +111,7 @@ class Trained:
     beginning: InitialState | None
     """The windows and the evidence after the last flow; None where flows have no addresses, or it is too large."""
     usual: BaselineRanges
+    sample: TrainingSample
     quality: Quality
     watched: Watched
     """When flows were seen."""
@@ -147,6 +149,7 @@ class Trained:
             beginning=self.beginning,
             self_test_rows=self.self_test_rows,
             usual=self.usual,
+            sample=self.sample,
             training=training_data(data, len(self.training_rows), self.recipe, self.watched),
             parameters=dict(self.recipe.params),
             seeds={"training": self.recipe.seed},
@@ -222,6 +225,7 @@ def train_and_keep(
         incidents=learnt.incidents,
         beginning=ended_with(learnt.state, tell),
         usual=BaselineRanges.fit(usual),
+        sample=TrainingSample.fit(usual),
         quality=_measured(frame, learnt, truth, recipe, tell),
         watched=watched,
         training_rows=learnt.rows,

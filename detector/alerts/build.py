@@ -88,7 +88,7 @@ class AlertBuilder:
 
 def readings_of(model: LoadedModel) -> Readings:
     """How a model's features are read."""
-    return Readings.of(model.extractor.spec, model.usual, model.extractor.encoders)
+    return Readings.of(model.extractor.spec, model.usual, model.extractor.encoders, model.sample)
 
 
 def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
@@ -251,8 +251,11 @@ def _views(decision: Decision) -> list[View]:
     """By what each alert is oddest."""
     if decision.views is None:
         return [View()] * len(decision.rows)
-    surprises = [None] * len(decision.rows) if decision.assessment is None else decision.assessment.surprise.tolist()
-    return [View(VIEWS[place], surprise) for place, surprise in zip(decision.views.tolist(), surprises, strict=True)]
+    names = [VIEWS[place] for place in decision.views.tolist()]
+    if decision.assessment is None:
+        return [View(name) for name in names]
+    wholes = -np.log(decision.p_values)
+    return list(map(View, names, decision.assessment.surprise.tolist(), wholes.tolist()))
 
 
 def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:

@@ -22,6 +22,7 @@ from detector.features.spec import WINDOWS, FeatureSpec
 from detector.features.windows_columns import Window, every_meaning, read_windows
 from detector.features.windows_statistics import FLAGS
 from detector.models.baseline_ranges import BaselineRanges
+from detector.models.training_sample import TrainingSample
 
 LIFETIMES = 1.5
 """A damped count of half-life h is what came within h / ln 2, where it comes evenly: windows are told as 1.5 h."""
@@ -84,9 +85,13 @@ class Readings:
     """By key and statistic: half-lives, ascending, and their columns."""
     trained: Mapping[str, int]
     """How many training flows each category was counted among."""
+    sample: TrainingSample | None = None
+    """Of training's rows, where the model has one."""
 
     @classmethod
-    def of(cls, spec: FeatureSpec, usual: BaselineRanges, encoders: Encoders) -> Self:
+    def of(
+        cls, spec: FeatureSpec, usual: BaselineRanges, encoders: Encoders, sample: TrainingSample | None = None
+    ) -> Self:
         """Work them out for a model's features."""
         windowed = every_meaning(read_windows(spec.windows).half_lives_s) if spec.windows else {}
         at = {name: place for place, name in enumerate(spec.names)}
@@ -112,6 +117,7 @@ class Readings:
             tuple(at[f"{flag}_first"] for flag in FLAGS if f"{flag}_first" in at),
             _by_statistic(windowed, at),
             {name: table.total for name, table in encoders.categories.items()} | {"dst_port": encoders.ports.total},
+            sample,
         )
 
 

@@ -9,8 +9,10 @@ Pure; worked out once for a model, and called for its few alerts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,10 +24,20 @@ from detector.alerts.quantities import number, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import TOPICS, Readings
 from detector.features.meanings import COVERED, DEEDS, Topic, Unit
+from detector.models.training_sample import TrainingSample
 
 _PLACES = {topic: place for place, topic in enumerate(TOPICS)}
 
 TOLD_FAMILIES = 3
+
+PAIRED_FAMILIES = 5
+"""Of so many families that weigh most, the two that came together least often are told."""
+
+RARE_TOGETHER = 0.01
+"""Two that came together in more than this share of training's flows are no reason: one value would not be either."""
+
+LOWERED_NATS = math.log(10.0)
+"""By so much a flow must be less surprising, since its target is known, that this is worth a word: ten times."""
 
 LOWERED_SHARE = 0.25
 """What lowers a score by so much of what raises it is told."""
@@ -60,6 +72,8 @@ class View(NamedTuple):
     """One of ``suspicion.VIEWS``."""
     surprise: float | None = None
     """Of the flow, in nats, where it is known."""
+    whole: float | None = None
+    """What it would be if the two did not know each other, as far as that was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,7 @@ class _Story:
         again = self._again(view) if view.name == "evidence" else None
         reasons = self._reasons()
         anew = self._anew() if view.name == "breadth" and self._told.isdisjoint(DEEDS) else None
-        return [again, anew, *reasons, self._acquaintance(), self._lowered()]
+        return [again, anew, *reasons, self._acquaintance(), self._held(view), self._lowered()]
 
     # --- what was done ------------------------------------------------------------------------------------------
 
@@ -277,20 +291,46 @@ class _Story:
         """What weighs most, of two families, where no number is beyond its usual range."""
         odd = [place for place in beyond if self._case.word(place)]
         order = np.argsort(-self._contributions, kind="stable").tolist()
-        told: dict[Topic, Clause] = {}
+        found: dict[Topic, tuple[int, Clause]] = {}
         telling = [each for each in order if self._contributions[each] > 0 and not self._is_first(each)]
+        sample = self._readings.sample
         for place in [*odd, *telling]:
             topic = self._readings.columns[place].meaning.topic
-            if len(told) == 2 or topic in told or topic in self._told:
+            if topic in found or topic in self._told:
                 continue
             if (clause := self._case.brief(place)) is not None:
-                told[topic] = clause
-        self._told |= told.keys()
-        nouns = " together with ".join(clause.text for clause in told.values())
-        facts = tuple(fact for clause in told.values() for fact in clause.facts)
-        if odd:
-            return Clause(f"no single number is unusual; {nouns}", facts)
-        return Clause(f"no single value is unusual{'; ' if nouns else ''}{nouns}", facts)
+                found[topic] = place, clause
+            if len(found) == (2 if sample is None else PAIRED_FAMILIES):
+                break
+        no = Clause(f"no single {'number' if odd else 'value'} is unusual")
+        if sample is not None and len(found) > 1:
+            return self._rarest(sample, no, found, with_odd=bool(odd))
+        two = dict(list(found.items())[:2])
+        self._told |= two.keys()
+        return _listed(no, [clause for _, clause in two.values()])
+
+    def _rarest(
+        self, sample: TrainingSample, no: Clause, found: Mapping[Topic, tuple[int, Clause]], *, with_odd: bool
+    ) -> Clause:
+        """The two that came together least often in training; where no two are rare, that neither is the reason."""
+        first = next(iter(found))
+        pairs = [each for each in combinations(found, 2) if not with_odd or first in each]
+        places = [[found[topic][0] for topic in pair] for pair in pairs]
+        counts = [sample.together(each, [self._case.values[place] for place in each]) for each in places]
+        count, pair = min(zip(counts, pairs, strict=True), key=lambda each: each[0])
+        if count > RARE_TOGETHER * sample.rows:
+            pair = pairs[0]
+            self._told |= set(pair)
+            heavy, heavier = (found[topic][1] for topic in pair)
+            text = f"{no.text}, nor are two of them together; {heavy.text} and {heavier.text} weigh most"
+            return Clause(text, (*heavy.facts, *heavier.facts))
+        self._told |= set(pair)
+        among = Fact("flows of training looked at", sample.rows, Unit.FLOWS.value)
+        seen = Fact("flows of training in which both were as far out", count, Unit.FLOWS.value)
+        told = _listed(no, [found[topic][1] for topic in pair])
+        often = "none" if not count else number(count)
+        text = f"{told.text}: both as far out in {often} of {said(sample.rows, Unit.FLOWS)} of training"
+        return Clause(text, (*told.facts, seen, among))
 
     # --- what else matters --------------------------------------------------------------------------------------
 
@@ -307,6 +347,12 @@ class _Story:
         self._told.add(Topic.ACQUAINTANCE)
         return Clause(f"the two have known each other for {all_.since}, {said(all_.total, Unit.FLOWS)}", all_.facts)
 
+    def _held(self, view: View) -> Clause | None:
+        """Whether the flow would be far odder, were its target not known: then only what itself shows counts."""
+        if view.surprise is None or view.whole is None or view.whole - view.surprise < LOWERED_NATS:
+            return None
+        return Clause("the source has long used this port there: only what the flow itself shows counts")
+
     def _lowered(self) -> Clause | None:
         """What is as usual though it weighs much: it made the flow less odd than the rest says."""
         raised = sum(value for value in self._families if value > 0)
@@ -317,3 +363,10 @@ class _Story:
             if value < -LOWERED_SHARE * raised and topic not in unusual | self._told | {Topic.SORT}
         )[:2]
         return Clause(f"as usual: {', '.join(name for _, name in lowering)}") if lowering else None
+
+
+def _listed(no: Clause, clauses: Sequence[Clause]) -> Clause:
+    """What is not unusual, and what is so only together."""
+    nouns = " together with ".join(clause.text for clause in clauses)
+    facts = tuple(fact for clause in clauses for fact in clause.facts)
+    return Clause(f"{no.text}{'; ' if nouns else ''}{nouns}", facts)

@@ -1,7 +1,8 @@
 """The bundle: a model as a few files without code in them, checked in full before anything of it is used.
 
 ``model.json`` is the manifest (``detector.bundle.manifest``), ``arrays.safetensors`` everything that was learnt, with
-names by part (``features.``, ``model.``, ``single.``, ``calibration.``, ``usual.``, ``incidents.``, ``self_test.``),
+names by part (``features.``, ``model.``, ``single.``, ``calibration.``, ``usual.``, ``sample.``,
+``incidents.``, ``self_test.``),
 ``beginning.msgpack`` the state that training ended with (``detector.bundle.initial_state``). Other files, such as
 ``card.html``, are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
 
@@ -46,6 +47,7 @@ from detector.models.baseline_ranges import BaselineRanges
 from detector.models.calibration import Calibration
 from detector.models.every_kind import KINDS
 from detector.models.single_flows import SingleFlows, scores_by
+from detector.models.training_sample import TrainingSample
 
 ARRAYS = "arrays.safetensors"
 BEGINNING = "beginning.msgpack"
@@ -62,7 +64,7 @@ SELF_TEST_TOLERANCE = 1e-9
 
 LIBRARIES = ("oddflow", "numpy", "numba", "polars", "scikit-learn", "pyod")
 
-_PARTS = ("features", "model", "single", "calibration", "usual", "incidents", "self_test")
+_PARTS = ("features", "model", "single", "calibration", "usual", "sample", "incidents", "self_test")
 
 
 def build_bundle(
@@ -74,6 +76,7 @@ def build_bundle(
     self_test_rows: NDArray[np.float32],
     training: TrainingData,
     usual: BaselineRanges | None = None,
+    sample: TrainingSample | None = None,
     incidents: IncidentCalibration | None = None,
     single: SingleFlows | None = None,
     beginning: InitialState | None = None,
@@ -99,6 +102,7 @@ def build_bundle(
         "single": single.to_arrays(model) if single else {},
         "calibration": calibration.to_arrays(),
         "usual": (usual or BaselineRanges.fit(self_test_rows)).to_arrays(),
+        "sample": sample.to_arrays() if sample else {},
         "incidents": incidents.to_arrays() if incidents else {},
         "self_test": {"rows": rows, **_self_test_scores(model, single, rows)},
     }
@@ -170,6 +174,7 @@ def read_bundle(files: Mapping[str, bytes]) -> LoadedModel:
         model=model,
         calibration=calibration,
         usual=BaselineRanges.from_arrays(parts["usual"], width),
+        sample=TrainingSample.from_arrays(parts["sample"], width) if parts["sample"] else None,
         incidents=IncidentCalibration.from_arrays(parts["incidents"]) if parts["incidents"] else None,
         self_test_rows=_self_test_rows(parts["self_test"], width, single=bool(parts["single"])),
         single=_single_flows(manifest.features, parts["single"], model),

@@ -11,6 +11,7 @@ from detector.bundle.initial_state import InitialState
 from detector.bundle.manifest import Manifest
 from detector.decisions.calibrated_model import ScoringModel
 from detector.models.baseline_ranges import BaselineRanges
+from detector.models.training_sample import TrainingSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class LoadedModel(ScoringModel):
     manifest: Manifest
     usual: BaselineRanges
     self_test_rows: NDArray[np.float32]
+    sample: TrainingSample | None = None
+    """None in bundles of before there were any."""
     beginning: InitialState | None = None
     """None where training kept no state: of flows without addresses, or more of it than a bundle holds."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,7 @@ from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
 from detector.features.windows import WindowState, default_windows
 from detector.models.baseline_ranges import BaselineRanges
+from detector.models.training_sample import TrainingSample
 from tests.alerts.rules import broken_rules
 from tests.bundles import ordinary_flows
 from tests.features.flows import ONE, flows, frames
@@ -91,6 +93,7 @@ def say(
     contributions: dict[str, float] | None = None,
     view: View | None = None,
     rarity: Rarity | None = None,
+    read: Readings | None = None,
 ) -> Told:
     """What an alert says whose vector and flow are ordinary but for this; what changed is what contributed."""
     row = ROW | changes
@@ -98,9 +101,10 @@ def say(
     values = np.array([list(row.values())], np.float32)
     weights = np.array([[given_.get(name, 0.0) for name in SPEC.names]])
     record = {name: value for name, value in (ONE | (flow or {})).items() if value is not None}
+    read = read or readings()
     told = tell(
-        readings(),
-        Weighed.of(readings(), values, weights),
+        read,
+        Weighed.of(read, values, weights),
         0,
         readable(values[0]),
         record,
@@ -308,6 +312,45 @@ def test_values_inside_their_range_are_no_reason() -> None:
     assert all("usual_most" not in fact for fact in told.facts)
 
 
+@pytest.mark.parametrize(("whole", "held"), [(None, False), (5.2, False), (5.4, True)])
+def test_what_a_known_target_takes_off_is_told(whole: float | None, held: bool) -> None:
+    """A flow that would be ten times as rare, did the two not know each other, says that only itself counts."""
+    told = say(SCAN, SCANNER, view=View("evidence", 3.0, whole), rarity=Rarity(per_day=0.1))
+    assert (
+        "; the source has long used this port there: only what the flow itself shows counts;" in told.message
+    ) is held
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, "42 kB sent together with a duration of 50 s: both as far out in none of 4,000 flows of training; "),
+        (0.001, "42 kB sent together with a duration of 50 s: both as far out in 4 of 4,000 flows of training; "),
+        (
+            0.2,
+            "value is unusual, nor are two of them together; 42 kB sent and a duration of 50 s weigh most; ",
+        ),
+    ],
+)
+def test_what_is_odd_only_together_says_how_seldom(share: float, words: str) -> None:
+    """Of two values that are usual by themselves it is told in how many training flows both were; often, that they are
+    no reason either."""
+    rng = np.random.default_rng(3)
+    trained = np.zeros((4_000, len(SPEC.names)), np.float32)
+    sent, lasted = (SPEC.names.index(name) for name in ("src_bytes_log", "duration_log"))
+    both = np.arange(4_000) < 4_000 * share
+    trained[:, sent] = np.where(both | (rng.random(4_000) < 0.05), math.log1p(42_000), 1.0)
+    trained[:, lasted] = np.where(both | ((rng.random(4_000) < 0.05) & (trained[:, sent] == 1.0)), 11.0, 1.0)
+    row = {"src_bytes_log": math.log1p(42_000), "duration_log": math.log1p(50_000)}
+    told = say(
+        row,
+        {"src_bytes": 42_000, "duration_s": 50.0},
+        contributions={"src_bytes_log": 2.0, "duration_log": 1.0},
+        read=replace(readings(), sample=TrainingSample.fit(trained)),
+    )
+    assert words in told.message
+
+
 def test_a_bound_that_reads_alike_is_none() -> None:
     """A value that is told as the same number as its bound, or hardly more, is not called unusual."""
     for sent in (42_040, 43_000):
@@ -463,7 +506,7 @@ RARITIES = st.one_of(
     seed=st.integers(0, 2**32 - 1),
     ranges=RANGES,
     strange=st.lists(st.tuples(st.integers(0, len(SPEC.names) - 1), STRANGE), max_size=20),
-    view=st.builds(View, st.sampled_from(VIEWS), st.none() | st.floats(0, 1e3)),
+    view=st.builds(View, st.sampled_from(VIEWS), st.none() | st.floats(0, 1e3), st.none() | st.floats(0, 1e3)),
     rarity=RARITIES,
 )
 @settings(max_examples=150, deadline=None)
@@ -481,9 +524,9 @@ def test_no_vector_breaks_a_rule(  # noqa: PLR0917 - all that a sentence is made
         values[0, place] = value
     weights = rng.normal(0.0, 1.0, (1, count))
     weights[0, rng.random(count) < 0.5] = 0.0
-    learnt = readings()
-    read = Readings.of(SPEC, BaselineRanges(*ends), encoders())
-    read = read if rng.random() < 0.7 else learnt
+    sample = None if rng.random() < 0.5 else TrainingSample.fit(rng.normal(0.0, scale, (90, count)).astype(np.float32))
+    read = Readings.of(SPEC, BaselineRanges(*ends), encoders(), sample)
+    read = read if rng.random() < 0.7 else readings()
     record = {name: value for name, value in frame.row(0, named=True).items() if _is_told(value)}
     told = tell(read, Weighed.of(read, values, weights), 0, values[0].tolist(), record, view, rarity)
     assert list(broken_rules(told, record)) == []
