@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bench.quality_sets import data_folder, halves, read_zeek
 from bench.quality_systems import OURS, judged
-from detector.decisions.evidence import evidence_keys
+from detector.decisions.passed import evidence_keys
 from training.detection_at_budget import BUDGETS
 from training.learn import Choice
 from training.simulator.scenario import Scenario

@@ -43,7 +43,7 @@ from bench.quality_sets import (
     simulated_days,
 )
 from bench.quality_systems import OURS, PYOD, Ours, System, forest, installed, judged
-from detector.decisions.evidence import evidence_keys
+from detector.decisions.passed import evidence_keys
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.replay import features_of
 from detector.features.spec import FeatureSpec

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from detector.decisions.assessment import VIEWS, Assessment
+from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
@@ -35,7 +35,7 @@ def oddest(
     """
     directions = directions_of(frame, inside)
     rates = incidents.rates(assessment, directions)
-    views = np.array(VIEWS)[incidents.views(assessment, directions)]
+    views = np.array([view.name for view in incidents.views])[incidents.oddest_views(assessment, directions)]
     deepest = incidents.incidents[:DEEP][-1] / incidents.days
     target = pl.struct("src_ip", "dst_ip", "dst_port")
     raised = (

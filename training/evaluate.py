@@ -13,7 +13,7 @@ from rich.table import Table
 
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Budget
-from detector.decisions.evidence import evidence_keys
+from detector.decisions.passed import evidence_keys
 from detector.drift.familiarity import Raised
 from detector.printable import printable
 from detector.records.flow import LABEL

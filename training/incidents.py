@@ -10,14 +10,18 @@ What passes and is kept is what may become known: neither flows labelled attack 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import VIEWS, Assessment
-from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys
+from detector.decisions.assessment import Assessment, assess
+from detector.decisions.passed import Passed
+from detector.decisions.views import VIEWS, View, ViewState, fresh_states
+
+States = Mapping[str, ViewState]
+"""By the name that each is kept by."""
 
 JUNCTION_S = 60.0
 """Between the end of what was moved back in time and the first flow."""
@@ -25,45 +29,25 @@ JUNCTION_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """Flows that pass through evidence, in order of time; shape (rows,) each."""
+    """Flows that pass by the views, in order of time; shape (rows,) each."""
 
-    keys: EvidenceKeys
-    ts: NDArray[np.float64]
-    surprises: Surprises
-    """Each by models that did not see its stretch."""
-    partitions: NDArray[np.int32]
-    """That each came by."""
+    flows: Passed
+    """Their surprises are each by models that did not see its stretch."""
     known: NDArray[np.bool_]
     """Which may become known, habitual and usual; the others are weighed alone."""
     stretches: NDArray[np.intp]
     """The number of each one's stretch, from 0, ascending."""
+    views: tuple[View, ...] = VIEWS
 
-    @classmethod
-    def of(
-        cls,
-        frame: pl.DataFrame,
-        surprises: Surprises,
-        partitions: NDArray[np.int32],
-        known: NDArray[np.bool_],
-        stretches: NDArray[np.intp],
-    ) -> Passing:
-        """Of a frame of flows, with what is known of each."""
-        return cls(evidence_keys(frame), frame["ts"].to_numpy(), surprises, partitions, known, stretches)
+    def pass_through(self, states: States, rows: NDArray[np.intp], moved_s: float = 0.0) -> Assessment:
+        """Weigh these rows by ``states``, so many seconds before their time, and add them to these."""
+        return assess(self.flows.take(rows, moved_s), states, self.views)
 
-    def pass_through(self, state: EvidenceState, rows: NDArray[np.intp], moved_s: float = 0.0) -> Assessment:
-        """Weigh these rows in ``state``, so many seconds before their time, and add them to it."""
-        return state.update(
-            EvidenceKeys(*(keys[rows] for keys in self.keys)),
-            self.ts[rows] - moved_s,
-            Surprises(*(values[rows] for values in self.surprises)),
-            self.partitions[rows],
-        )
-
-    def ended_with(self) -> EvidenceState:
-        """What daemons begin with: the evidence after all that may become known."""
-        state = EvidenceState()
-        self.pass_through(state, np.flatnonzero(self.known))
-        return state
+    def ended_with(self) -> States:
+        """What daemons begin with: the views' states after all that may become known."""
+        states = fresh_states(self.views)
+        self.pass_through(states, np.flatnonzero(self.known))
+        return states
 
 
 def unseen_assessment(passing: Passing, span_s: float) -> Assessment:
@@ -71,15 +55,15 @@ def unseen_assessment(passing: Passing, span_s: float) -> Assessment:
 
     From the first flow to the last are ``span_s`` seconds; the few whose times are beyond that count as near them.
     """
-    found = Assessment(*(np.zeros(len(passing.ts)) for _ in VIEWS))
-    if not len(passing.ts):
+    found = Assessment.blank(len(passing.known), passing.views)
+    if not len(passing.known):
         return found
     moved = span_s + JUNCTION_S
     for stretch in np.unique(passing.stretches).tolist():
-        state = EvidenceState()
-        passing.pass_through(state, np.flatnonzero(passing.known & (passing.stretches > stretch)), moved)
-        passing.pass_through(state, np.flatnonzero(passing.known & (passing.stretches < stretch)))
+        states = fresh_states(passing.views)
+        passing.pass_through(states, np.flatnonzero(passing.known & (passing.stretches > stretch)), moved)
+        passing.pass_through(states, np.flatnonzero(passing.known & (passing.stretches < stretch)))
         rows = np.flatnonzero(passing.stretches == stretch)
-        for place, values in zip(found.values(), passing.pass_through(state, rows).values(), strict=True):
+        for place, values in zip(found.values, passing.pass_through(states, rows).values, strict=True):
             place[rows] = values
     return found

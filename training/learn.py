@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.calibrated_model import CalibratedModel, ScoringModel
+from detector.decisions.passed import Passed
+from detector.decisions.views import VIEWS, View, columns_of
 from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor
@@ -53,6 +55,8 @@ class Fitting:
     """The estimator's own."""
     drop: float = 0.0
     """Share of rows, the oddest, that a model of single flows of its own is trained without."""
+    views: tuple[View, ...] = VIEWS
+    """By which flows are to be raised."""
 
     @property
     def stretches(self) -> int:
@@ -180,7 +184,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     )
     if not addresses:
         return learnt
-    return _with_incidents(learnt, frame, choice, cut, partitions, watched)
+    return _with_incidents(learnt, frame, choice, cut, partitions, watched, fitting.views)
 
 
 def after_the_beginning(choice: Choice, ts: NDArray[np.float64], watched: Watched) -> tuple[Choice, float]:
@@ -213,15 +217,15 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
     cut: Stretches,
     partitions: NDArray[np.int32],
     watched: Watched,
+    views: tuple[View, ...],
 ) -> Learnt:
     """Weigh the flows, and calibrate on the calm ones of them."""
     among = np.flatnonzero(choice.peaceful[learnt.rows])
     rows = learnt.rows[among]
     scores = learnt.judged.scores
     few = type(scores)(scores.overall[among], None if scores.single is None else scores.single[among])
-    passing = Passing.of(
-        frame[rows], learnt.judging.surprises(few), partitions[rows], learnt.known[among], cut.number[among]
-    )
+    flows = Passed.of(frame[rows], learnt.judging.surprises(few), partitions[rows], columns_of(views))
+    passing = Passing(flows, learnt.known[among], cut.number[among], views)
     calm = np.flatnonzero(choice.calm[rows])
     unseen = unseen_assessment(passing, watched.end - watched.start)
     held = frame[rows[calm]]
@@ -231,9 +235,9 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
     state, incidents = FlowState(learnt.state.windows, passing.ended_with()), None
     with suppress(InputError):  # of flows that span no time, there is no budget to hold others against
         incidents = IncidentCalibration.fit(
-            passing.keys.targets[kept],
+            flows.keys.targets[kept],
             directions[met],
-            passing.ts[kept],
+            flows.ts[kept],
             unseen.take(kept),
             learnt.judging.calibration.seconds,
         )

@@ -22,13 +22,13 @@ from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.usual import UsualOf
-from detector.alerts.wording import Told, View, Weighed, tell
+from detector.alerts.wording import Raising, Told, Weighed, tell
 from detector.assets.assets import NOTHING, Assets
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.assessment import VIEWS
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
 from detector.decisions.severity import risk_of, severity_of
+from detector.decisions.views import SURPRISE
 from detector.net.answers import is_unanswered
 from detector.net.community_id import community_id, protocol_number
 from detector.net.directions import directions_of
@@ -125,8 +125,8 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     positions = _positions(raw, places, parts)
     weighed = Weighed.of(readings, matrix, explanations.contributions)
 
-    def say(row: int, flow: dict[str, Any], view: View, rarity: Rarity) -> Told:
-        return tell(readings, weighed, row, values[row], flow, view, rarity)
+    def say(row: int, flow: dict[str, Any], raising: Raising, rarity: Rarity) -> Told:
+        return tell(readings, weighed, row, values[row], flow, raising, rarity)
 
     columns = zip(
         record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
@@ -144,7 +144,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         explanations.bases,
         explanations.outputs,
         _suspicions(decision),
-        _views(decision),
+        _raisings(decision),
         _rarities(decision, model),
         range(len(rows)),
         first_contacts(matrix, model),
@@ -182,12 +182,12 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     base: float,
     output: float,
     suspicion: dict[str, float] | None,
-    view: View,
+    raising: Raising,
     rarity: Rarity,
     row: int,
     first_contact: bool | None,
     *,
-    say: Callable[[int, dict[str, Any], View, Rarity], Told],
+    say: Callable[[int, dict[str, Any], Raising, Rarity], Told],
     model: dict[str, str],
     max_text_bytes: int,
     assets: Assets,
@@ -195,7 +195,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     flow, cut = bound_texts({name: value for name, value in columns.items() if _is_told(value)}, max_text_bytes)
     src_ip, dst_ip, proto = flow["src_ip"], flow["dst_ip"], flow["proto"]
     ipv6 = ":" in src_ip
-    told = say(row, flow, view, rarity)
+    told = say(row, flow, raising, rarity)
     start_ms = _milliseconds(flow["ts"])
     src_bytes, dst_bytes = flow.get("src_bytes"), flow.get("dst_bytes")
     given = circumstances_of(
@@ -215,7 +215,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         end_ms=_milliseconds(flow["ts"] + max(flow.get("duration_s", 0.0), 0.0)),
         severity=severity_of(risk),
         risk=risk,
-        severity_why=told_severity(given, told_rarity(rarity, view.name).text),
+        severity_why=told_severity(given, told_rarity(rarity, raising.view).text),
         score=score,
         p_value=p_value,
         threshold=threshold,
@@ -242,20 +242,17 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     """Why each alert was raised, in the budget's terms."""
     if decision.assessment is None or decision.rates is None:
         return [None] * len(decision.rows)
-    names = (*VIEWS, "false_incidents_per_day")
-    values = np.stack([*decision.assessment.values(), decision.rates], axis=1).tolist()
+    names = (*(view.name for view in decision.assessment.views), "false_incidents_per_day")
+    values = np.stack([*decision.assessment.values, decision.rates], axis=1).tolist()
     return [dict(zip(names, each, strict=True)) for each in values]
 
 
-def _views(decision: Decision) -> list[View]:
+def _raisings(decision: Decision) -> list[Raising]:
     """By what each alert is oddest."""
-    if decision.views is None:
-        return [View()] * len(decision.rows)
-    names = [VIEWS[place] for place in decision.views.tolist()]
     if decision.assessment is None:
-        return [View(name) for name in names]
+        return [Raising(view) for view in decision.oddest_by]
     wholes = -np.log(decision.p_values)
-    return list(map(View, names, decision.assessment.surprise.tolist(), wholes.tolist()))
+    return list(map(Raising, decision.oddest_by, decision.assessment[SURPRISE.name].tolist(), wholes.tolist()))
 
 
 def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
@@ -271,7 +268,7 @@ def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
 def rarity_of(decision: Decision, place: int, model: LoadedModel) -> str:
     """How rare one of the alerts is, in words."""
     one = decision.take(np.array([place]))
-    return told_rarity(_rarities(one, model)[0], _views(one)[0].name).text
+    return told_rarity(_rarities(one, model)[0], _raisings(one)[0].view).text
 
 
 def _is_told(value: object) -> bool:

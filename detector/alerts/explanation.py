@@ -47,10 +47,11 @@ class Explanations:
 
 
 def explain(model: LoadedModel, matrix: NDArray[np.float32], decision: Decision) -> Explanations:
-    """Explain the alerts among the rows of ``matrix``: those that evidence raised by what it is made of."""
+    """Explain the alerts among the rows of ``matrix``, each by what the view is made of that raised it."""
     rows = matrix[decision.rows]
     found = Explanations.blank(*rows.shape)
-    by_single = np.flatnonzero(decision.by_evidence) if model.single else np.empty(0, np.intp)
+    of_single = [place for place, view in enumerate(decision.oddest_by) if view.of_single_flows and model.single]
+    by_single = np.array(of_single, np.intp)
     others = np.setdiff1d(np.arange(len(rows)), by_single)
     if len(others):
         found.put(others, model.model.explain(rows[others]))

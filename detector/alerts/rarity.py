@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, rounded, said
+from detector.decisions.views import View
 from detector.features.meanings import LARGEST, Unit
 
 DAY_S = 86_400.0
@@ -15,13 +16,6 @@ ONE_OF_USUAL = "usual flows, one of which is as odd"
 
 RARITIES = frozenset({TIME_BETWEEN, ONE_OF_USUAL})
 """What the facts are of that tell how rare an alert is."""
-
-_AS_ODD = {
-    "surprise": "benign traffic is this odd",
-    "evidence": "benign traffic keeps on being odd like this",
-    "breadth": "benign hosts begin as much that is odd",
-}
-"""By the way in which a flow is oddest."""
 
 
 class Rarity(NamedTuple):
@@ -37,13 +31,13 @@ class Rarity(NamedTuple):
     """Whether that share was counted, and not continued beyond the oddest of them."""
 
 
-def told_rarity(rarity: Rarity, view: str) -> Clause:
-    """Say it; ``view`` is one of ``suspicion.VIEWS``."""
+def told_rarity(rarity: Rarity, view: View) -> Clause:
+    """Say it of what is oddest by ``view``."""
     if rarity.per_day is not None:
         every_s = rounded(DAY_S / max(rarity.per_day, DAY_S / LARGEST), Unit.SECONDS)
         fact = Fact(TIME_BETWEEN, every_s, Unit.SECONDS.value)
         often = "at most" if rarity.least else "about"
-        return Clause(f"{_AS_ODD[view]} {often} once in {said(every_s, Unit.SECONDS)}", (fact,))
+        return Clause(f"{view.as_odd} {often} once in {said(every_s, Unit.SECONDS)}", (fact,))
     one_in = 1.0 / min(max(rarity.share or 0.0, 1.0 / LARGEST), 1.0)
     flows = round(one_in) if rarity.counted and one_in >= 10 else rounded(one_in, Unit.TIMES)
     fact = Fact(ONE_OF_USUAL, flows, Unit.FLOWS.value)

@@ -23,6 +23,8 @@ from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import TOPICS, Readings
+from detector.decisions.evidence import BREADTH_HALF_LIFE_S, HALF_LIFE_S
+from detector.decisions.views import SURPRISE, Lead, View
 from detector.features.meanings import COVERED, DEEDS, Topic, Unit
 from detector.models.training_sample import TrainingSample
 
@@ -41,9 +43,6 @@ LOWERED_NATS = math.log(10.0)
 
 LOWERED_SHARE = 0.25
 """What lowers a score by so much of what raises it is told."""
-
-EVIDENCE_HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
-"""What evidence and breadth fade with: windows near to it tell what went on meanwhile."""
 
 REGULAR = 0.45
 """The spread of log gaps below which calls are called regular; people's is about 2."""
@@ -65,11 +64,10 @@ class Told(NamedTuple):
     facts: list[dict[str, Any]]
 
 
-class View(NamedTuple):
+class Raising(NamedTuple):
     """How an alert was raised."""
 
-    name: str = "surprise"
-    """One of ``suspicion.VIEWS``."""
+    view: View = SURPRISE
     surprise: float | None = None
     """Of the flow, in nats, where it is known."""
     whole: float | None = None
@@ -105,13 +103,13 @@ def tell(  # noqa: PLR0917 - one alert is its parts
     row: int,
     values: list[float],
     flow: Mapping[str, Any],
-    view: View,
+    raising: Raising,
     rarity: Rarity,
 ) -> Told:
     """Say what the alert in ``row`` of ``weighed`` is; ``values`` are its features, ``flow`` what its record told."""
     case = Case(readings, values, flow)
     story = _Story(case, readings, weighed, row)
-    clauses = [clause for clause in (*story.parts(view), told_rarity(rarity, view.name)) if clause is not None]
+    clauses = [clause for clause in (*story.parts(raising), told_rarity(rarity, raising.view)) if clause is not None]
     text = f"{case.who}: {'; '.join(clause.text for clause in clauses)}."
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}…"
@@ -140,20 +138,20 @@ class _Story:
         self._told: set[Topic] = set()
         self._made: dict[Topic, Clause | None] = {}
 
-    def parts(self, view: View) -> list[Clause | None]:
+    def parts(self, raising: Raising) -> list[Clause | None]:
         """All but the rarity."""
-        again = self._again(view) if view.name == "evidence" else None
+        again = self._again(raising) if raising.view.lead is Lead.AGAIN else None
         reasons = self._reasons()
-        anew = self._anew() if view.name == "breadth" and self._told.isdisjoint(DEEDS) else None
-        return [again, anew, *reasons, self._acquaintance(), self._held(view), self._lowered()]
+        anew = self._anew() if raising.view.lead is Lead.ANEW and self._told.isdisjoint(DEEDS) else None
+        return [again, anew, *reasons, self._acquaintance(), self._held(raising), self._lowered()]
 
     # --- what was done ------------------------------------------------------------------------------------------
 
-    def _again(self, view: View) -> Clause:
+    def _again(self, raising: Raising) -> Clause:
         """What goes on between the two, each time a little odd."""
-        little = view.surprise is not None and view.surprise < LITTLE_ODD_NATS
+        little = raising.surprise is not None and raising.surprise < LITTLE_ODD_NATS
         odd = "each a little odd" if little else "each odd"
-        calls = self._calls() or self._all() or self._number("pair", "flows", EVIDENCE_HALF_LIFE_S, "{} in {window}")
+        calls = self._calls() or self._all() or self._number("pair", "flows", HALF_LIFE_S, "{} in {window}")
         if calls is None:
             return Clause(f"flows of the same kind, {odd}")
         parts = [Clause(f"{calls.text}, {odd}", calls.facts)]
@@ -163,7 +161,7 @@ class _Story:
     def _calls(self) -> Clause | None:
         """How regularly one calls the other, if it does."""
         case = self._case
-        gap, spread = (case.nearest("pair", each, EVIDENCE_HALF_LIFE_S) for each in ("gap", "gap_spread"))
+        gap, spread = (case.nearest("pair", each, HALF_LIFE_S) for each in ("gap", "gap_spread"))
         every, vary, all_ = case.number(gap), case.number(spread), self._so_far()
         if spread is None or every is None or vary is None or all_ is None:
             return None
@@ -177,7 +175,7 @@ class _Story:
 
     def _all(self) -> Clause | None:
         """All flows between the two, where they met only lately."""
-        place, all_ = self._case.nearest("pair", "flows", EVIDENCE_HALF_LIFE_S), self._so_far()
+        place, all_ = self._case.nearest("pair", "flows", HALF_LIFE_S), self._so_far()
         window_s = None if place is None else self._readings.columns[place].window_s
         if window_s is None or all_ is None or all_.age_s > window_s or all_.total < 2:
             return None
@@ -195,7 +193,7 @@ class _Story:
 
     def _sent_each(self) -> Clause | None:
         """How much one sends the other each time, if anything."""
-        place = self._case.nearest("pair", "out", EVIDENCE_HALF_LIFE_S)
+        place = self._case.nearest("pair", "out", HALF_LIFE_S)
         amount = self._case.amount(place)
         return self._case.lead(place, "{} sent each") if place is not None and amount and amount.value else None
 
@@ -347,9 +345,9 @@ class _Story:
         self._told.add(Topic.ACQUAINTANCE)
         return Clause(f"the two have known each other for {all_.since}, {said(all_.total, Unit.FLOWS)}", all_.facts)
 
-    def _held(self, view: View) -> Clause | None:
+    def _held(self, raising: Raising) -> Clause | None:
         """Whether the flow would be far odder, were its target not known: then only what itself shows counts."""
-        if view.surprise is None or view.whole is None or view.whole - view.surprise < LOWERED_NATS:
+        if raising.surprise is None or raising.whole is None or raising.whole - raising.surprise < LOWERED_NATS:
             return None
         return Clause("the source has long used this port there: only what the flow itself shows counts")
 

@@ -8,6 +8,7 @@ be the state's future, nor where they come months later. Addresses are in it as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, Self
 
 import msgspec
@@ -40,14 +41,13 @@ class InitialState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ended_at: float
     partitions: dict[int, dict[str, bytes]]
-    """By partition and by what keeps it, ``windows`` or ``evidence``: what its ``snapshot`` gave."""
+    """By partition and by what keeps it, such as ``windows`` or ``evidence``: what its ``snapshot`` gave."""
 
-    def begin(self, windows: Beginnable | None, evidence: Beginnable, partition: int) -> list[Beginnable]:
-        """Have whichever of them knows nothing of the partition begin with it; give those that did.
+    def begin(self, states: Mapping[str, Beginnable], partition: int) -> list[Beginnable]:
+        """Have whichever of them, by name, knows nothing of the partition begin with it; give those that did.
 
-        Raises InputError for what does not belong to its state, once the other has begun.
+        Raises InputError for what does not belong to its state, once the others have begun.
         """
-        states = {"evidence": evidence} | ({"windows": windows} if windows is not None else {})
         # Trained over one partition: every partition's sources are in it, and each begins with a copy.
         place = 0 if self.partitions.keys() == {0} else partition
         kept = self.partitions.get(place, {})

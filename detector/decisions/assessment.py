@@ -1,33 +1,50 @@
-"""How odd flows are: by themselves, by what went before at the same target, and by what else their source began."""
+"""How odd flows are, by each view: by themselves, by what went before at the same target, by what else was begun."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.decisions.passed import Passed
+from detector.decisions.views import VIEWS, View, ViewState
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """How odd flows are; shape (rows,) each, in nats."""
+    """How odd flows are; sums and surprise in nats."""
 
-    surprise: NDArray[np.float64]
-    """Of each flow by itself: −ln p; to a known target at most that of the flow alone."""
-    evidence: NDArray[np.float64]
-    """Of its target, with it: see :mod:`detector.decisions.evidence`."""
-    breadth: NDArray[np.float64]
-    """Of the new targets of its source, with it; likewise."""
+    views: tuple[View, ...]
+    values: tuple[NDArray[np.float64], ...]
+    """Of each view; shape (rows,) each."""
+
+    @classmethod
+    def of(cls, *values: NDArray[np.float64], views: tuple[View, ...] = VIEWS) -> Self:
+        """Of values (rows,), in the order of the views."""
+        if len(values) != len(views):
+            raise ValueError(f"{len(values)} arrays are not of {len(views)} views")
+        return cls(views, values)
+
+    @classmethod
+    def blank(cls, rows: int, views: tuple[View, ...] = VIEWS) -> Self:
+        """Nothing odd, of so many rows."""
+        return cls(views, tuple(np.zeros(rows) for _ in views))
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        """The values of a view, by its name."""
+        return self.values[[view.name for view in self.views].index(name)]
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """Only these rows."""
-        return type(self)(*(values[rows] for values in self.values()))
-
-    def values(self) -> tuple[NDArray[np.float64], ...]:
-        """Surprise, evidence, breadth."""
-        return tuple(getattr(self, name) for name in VIEWS)
+        return type(self)(self.views, tuple(values[rows] for values in self.values))
 
 
-VIEWS = tuple(field.name for field in fields(Assessment))
-"""The views by which flows are raised, which have equal shares of the budget."""
+def assess(flows: Passed, states: Mapping[str, ViewState], views: tuple[View, ...] = VIEWS) -> Assessment:
+    """Weigh flows in record order by ``states``, which are of these views, and add them to these."""
+    found: dict[str, NDArray[np.float64]] = {}
+    for name in dict.fromkeys(view.state[0] for view in views):
+        found |= states[name].assessed(flows)
+    return Assessment(views, tuple(found[view.name] for view in views))

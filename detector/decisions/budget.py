@@ -1,4 +1,4 @@
-"""A budget of false incidents, and how many of them each flow's surprise, evidence and breadth would cost.
+"""A budget of false incidents, and how many of them each flow would cost by each of its views.
 
 An *incident* is a distinct key (source, destination, destination port) that is raised within a day. On calibration
 time that was not trained on and is taken for benign, each key has its highest surprise, evidence and breadth, in each
@@ -20,13 +20,15 @@ Rates order flows; what is told of one is no less than what so many keys support
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import VIEWS, Assessment
+from detector.decisions.assessment import Assessment
+from detector.decisions.views import VIEWS, Tail, View
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
@@ -46,17 +48,7 @@ TAIL_KEYS = 10
 LEAST_RATE = 1e-300
 """Beyond it two flows would be equally odd."""
 
-LEAST_SCALES = {"surprise": 1.0, "evidence": 0.25, "breadth": 0.25}
-"""How steep a tail may be: for surprise in nats, where a p-value's own is 1; for sums in the logarithm, where it is one
-over the power (Hill 1975), at most the fourth. Where calibration saw hardly any, the first is not infinitely odd."""
-
-LEAST_SUM = 12.0
-"""Nats of evidence or breadth that are never beyond the highest key of calibration: what a single flow can bring."""
-
 _PART = "incident budget"
-
-_MOST = len(VIEWS) * len(DIRECTIONS)
-"""Keys that are raised per depth, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +58,10 @@ class IncidentCalibration:
     Tables: the first is of all keys, each further one of those of one direction.
     """
 
-    surprise: NDArray[np.float64]
-    """Highest surprise of the oddest keys, descending; shape (tables, keys), after a direction's last key 0."""
-    evidence: NDArray[np.float64]
-    """Highest evidence of the keys with most, likewise."""
-    breadth: NDArray[np.float64]
-    """Highest breadth of the keys with most, likewise."""
+    views: tuple[View, ...]
+    tops: tuple[NDArray[np.float64], ...]
+    """Of each view the highest values of the oddest keys, descending; shape (tables, keys), after a direction's last
+    key 0."""
     tables: NDArray[np.int64]
     """Shape (directions,): the table that flows of each direction are held against."""
     incidents: NDArray[np.int64]
@@ -106,17 +96,17 @@ class IncidentCalibration:
             if len(np.unique(number[rows])) >= LEAST_KEYS:
                 tables[place] = len(members)
                 members.append(rows)
-        tops = {
-            view: np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
-            for view, values in zip(VIEWS, assessment.values(), strict=True)
-        }
-        bare = cls(**tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
+        tops = tuple(
+            np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
+            for values in assessment.values
+        )
+        bare = cls(assessment.views, tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
         depths = np.full(len(distinct), np.inf)
         np.minimum.at(depths, number, bare._depths(assessment, directions).min(axis=0))
-        depth = np.arange(1, tops["surprise"].shape[1] + 1)
+        depth = np.arange(1, tops[0].shape[1] + 1)
         raised = np.searchsorted(np.sort(depths), depth, side="right")
         # Keys that tie, and all beyond the last that is kept, share one depth: a table has no more than d at depth d.
-        return replace(bare, incidents=np.clip(raised, depth, _MOST * depth).astype(np.int64))
+        return replace(bare, incidents=np.clip(raised, depth, most_per_depth(bare.views) * depth).astype(np.int64))
 
     @property
     def days(self) -> float:
@@ -126,7 +116,7 @@ class IncidentCalibration:
     @property
     def least_told(self) -> float:
         """The fewest false incidents per day that may be told of a flow: what the tail of so many keys supports."""
-        nats = supported_nats(min(TAIL_KEYS, self.surprise.shape[1] - 1))
+        nats = supported_nats(min(TAIL_KEYS, self.tops[0].shape[1] - 1))
         return float(self.incidents[0]) / self.days * float(np.exp(-nats))
 
     @property
@@ -141,54 +131,62 @@ class IncidentCalibration:
         rates: NDArray[np.float64] = np.maximum(np.where(depth < 1.0, depth * self.incidents[0], within), LEAST_RATE)
         return rates / self.days
 
-    def views(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.intp]:
-        """The place among WAYS of that by which each flow is oddest (rows,); the first of several."""
+    def oddest_views(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The place among the views of that by which each flow is oddest (rows,); the first of several."""
         views: NDArray[np.intp] = np.argmin(self._depths(assessment, directions), axis=0)
         return views
 
     def _depths(self, assessment: Assessment, directions: NDArray[np.int64]) -> NDArray[np.float64]:
-        """How many keys of its table reach each flow's value; shape (ways, rows)."""
+        """How many keys of its table reach each flow's value, by the view's share of the budget; (views, rows)."""
         tables = self.tables[directions]
-        depths = np.empty((len(VIEWS), len(tables)))
+        depths = np.empty((len(self.views), len(tables)))
         for table in np.unique(tables).tolist():
             rows = np.flatnonzero(tables == table)
-            for place, view in enumerate(VIEWS):
-                depths[place, rows] = _depth(view, getattr(self, view)[table], getattr(assessment, view)[rows])
+            for place, (view, tops) in enumerate(zip(self.views, self.tops, strict=True)):
+                depths[place, rows] = _depth(view.tail, tops[table], assessment[view.name][rows]) / view.share
         return depths
 
     def thresholds(self, incidents_per_day: float) -> dict[str, NDArray[np.float64]]:
-        """The surprise, evidence and breadth, by name, from which a flow of each direction is raised at this budget."""
+        """The value, by the view's name, from which a flow of each direction is raised at this budget."""
         allowed = incidents_per_day * self.days
         depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
         return {
-            view: np.array([_value(view, tops, depth) for tops in getattr(self, view)])[self.tables] for view in VIEWS
+            view.name: np.array([_value(view.tail, each, depth * view.share) for each in tops])[self.tables]
+            for view, tops in zip(self.views, self.tops, strict=True)
         }
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""
-        ranked = {view: getattr(self, view) for view in VIEWS}
+        ranked = {view.name: tops for view, tops in zip(self.views, self.tops, strict=True)}
         return {**ranked, "tables": self.tables, "incidents": self.incidents, "seconds": np.array([self.seconds])}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Self:
-        """Restore it; raises BundleError for anything off."""
-        check_names(arrays, (*VIEWS, "tables", "incidents", "seconds"), _PART)
+    def from_arrays(cls, arrays: Arrays, views: tuple[View, ...] = VIEWS) -> Self:
+        """Restore it, of those of ``views`` that it was calibrated by; raises BundleError for anything off."""
+        views = tuple(view for view in views if view.in_all or view.name in arrays)
+        check_names(arrays, (*(view.name for view in views), "tables", "incidents", "seconds"), _PART)
         high = float(np.finfo(float).max)
-        surprise = take(arrays, "surprise", _PART, dtype=np.float64, shape=(None, None), low=0.0, high=high)
-        shape, count = surprise.shape, surprise.shape[1]
+        first = take(arrays, views[0].name, _PART, dtype=np.float64, shape=(None, None), low=0.0, high=high)
+        shape, count = first.shape, first.shape[1]
         if count > KEPT:
             raise broken(_PART, f"{count} keys are more than {KEPT}")
-        evidence, breadth = (
-            take(arrays, view, _PART, dtype=np.float64, shape=shape, low=0.0, high=high) for view in VIEWS[1:]
+        ranked = tuple(
+            take(arrays, view.name, _PART, dtype=np.float64, shape=shape, low=0.0, high=high) for view in views
         )
+        most = most_per_depth(views)
         tables = take(arrays, "tables", _PART, dtype=np.int64, shape=(len(DIRECTIONS),), low=0, high=shape[0] - 1)
-        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=_MOST * count)
+        incidents = take(arrays, "incidents", _PART, dtype=np.int64, shape=(count,), low=1, high=most * count)
         seconds = take(arrays, "seconds", _PART, dtype=np.float64, shape=(1,), low=1e-6, high=1e12)
-        if any(bool(np.any(np.diff(values, axis=1) > 0)) for values in (surprise, evidence, breadth)):
+        if any(bool(np.any(np.diff(values, axis=1) > 0)) for values in ranked):
             raise broken(_PART, "its keys do not descend")
         if bool(np.any(np.diff(incidents) < 0)) or bool(np.any(incidents < np.arange(1, count + 1))):
             raise broken(_PART, "its incidents do not rise with depth")
-        return cls(surprise, evidence, breadth, tables, incidents, float(seconds[0]))
+        return cls(views, ranked, tables, incidents, float(seconds[0]))
+
+
+def most_per_depth(views: tuple[View, ...]) -> int:
+    """Keys that are raised per depth, at most."""
+    return math.ceil(sum(view.share for view in views)) * len(DIRECTIONS)
 
 
 def _highest(number: NDArray[np.intp], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -199,34 +197,28 @@ def _highest(number: NDArray[np.intp], values: NDArray[np.float64], count: int) 
     return highest
 
 
-def _tail_unit(view: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """In what a way's tail is exponential: surprise itself, the logarithm of a sum."""
-    return values if view == "surprise" else np.log(np.maximum(values, LEAST_SUM))
-
-
-def _scale(view: str, tops: NDArray[np.float64]) -> float:
+def _scale(tail: Tail, tops: NDArray[np.float64]) -> float:
     """By how much the tail's values rise, in its unit, while e times fewer keys reach them; the least scale or more."""
-    tail = _tail_unit(view, tops[: TAIL_KEYS + 1])
-    return max(float(np.mean(tail[:-1]) - tail[-1]), LEAST_SCALES[view]) if len(tail) > 1 else LEAST_SCALES[view]
+    units = tail.units(tops[: TAIL_KEYS + 1])
+    return max(float(np.mean(units[:-1]) - units[-1]), tail.least_scale) if len(units) > 1 else tail.least_scale
 
 
-def _depth(view: str, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _depth(tail: Tail, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many keys reach each value, between keys in proportion; beyond the first by the tail, below 1."""
     # The shallowest depth of a tied value is where all that tie are raised.
     last = np.append(np.flatnonzero(tops[1:] != tops[:-1]), len(tops) - 1)
     distinct, reached = -tops[last], last + 1.0
     depth = np.interp(-values, distinct, reached)
     beyond = values > tops[0]
-    above = _tail_unit(view, values[beyond]) - _tail_unit(view, tops[:1])
-    depth[beyond] = np.exp(-above / _scale(view, tops)) * min(1.0, reached[0])
+    above = tail.units(values[beyond]) - tail.units(tops[:1])
+    depth[beyond] = np.exp(-above / _scale(tail, tops)) * min(1.0, reached[0])
     return np.where(values > 0, depth, float(len(tops)))
 
 
-def _value(view: str, tops: NDArray[np.float64], depth: float) -> float:
+def _value(tail: Tail, tops: NDArray[np.float64], depth: float) -> float:
     """The lowest value that no more than ``depth`` keys reach."""
     if depth >= len(tops):
         return 0.0
     if depth >= 1.0:
         return float(np.nextafter(tops[int(depth)], np.inf))
-    far = float(_tail_unit(view, tops[:1])[0] - _scale(view, tops) * np.log(max(depth, LEAST_RATE)))
-    return far if view == "surprise" else float(np.exp(min(far, 700.0)))
+    return tail.value(float(tail.units(tops[:1])[0] - _scale(tail, tops) * np.log(max(depth, LEAST_RATE))))

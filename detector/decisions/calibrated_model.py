@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.decisions.budget import IncidentCalibration
-from detector.decisions.evidence import Surprises
+from detector.decisions.passed import Surprises
+from detector.decisions.views import VIEWS, View
 from detector.features.extractor import FeatureExtractor
 from detector.models.base import Model
 from detector.models.calibration import Calibration
@@ -44,3 +45,8 @@ class ScoringModel(CalibratedModel):
     extractor: FeatureExtractor
     incidents: IncidentCalibration | None
     """None where the flows that it was calibrated on had no times."""
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Those that its incidents are calibrated by; all where they are not: nothing is raised by them then."""
+        return VIEWS if self.incidents is None else self.incidents.views

@@ -22,9 +22,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import VIEWS, Assessment
+from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.severity import decades_beyond
+from detector.decisions.views import SURPRISE, View
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail, score_at
 from detector.net.directions import directions_of
@@ -79,7 +80,7 @@ class Decision:
     rates: NDArray[np.float64] | None = None
     """False incidents per day that raise each row, likewise; no fewer than the calibration supports."""
     views: NDArray[np.intp] | None = None
-    """The place in WAYS of that by which each row is oddest, likewise."""
+    """The place among the assessment's views of that by which each row is oddest, likewise."""
     shares: NDArray[np.float64] | None = None
     """Of usual flows, that are as odd: by which rarity was graded, where the budget is one of flows."""
 
@@ -97,9 +98,11 @@ class Decision:
         )
 
     @property
-    def by_evidence(self) -> NDArray[np.bool_]:
-        """Which rows are oddest by their evidence."""
-        return np.zeros(len(self.rows), np.bool_) if self.views is None else self.views == VIEWS.index("evidence")
+    def oddest_by(self) -> list[View]:
+        """By which view each row is oddest; by its own surprise, where incidents are not what counts."""
+        if self.views is None or self.assessment is None:
+            return [SURPRISE] * len(self.rows)
+        return [self.assessment.views[place] for place in self.views.tolist()]
 
 
 def decide(scores: NDArray[np.float64], calibration: Calibration, budget: Budget) -> Decision:
@@ -124,7 +127,7 @@ class IncidentRule:
     incidents: IncidentCalibration
     per_day: float
     least: Mapping[str, float]
-    """The surprise, evidence and breadth below which no flow is raised, whatever its direction."""
+    """By the view's name: the value below which no flow is raised, whatever its direction."""
     scores: NDArray[np.float64]
     """The score from which a flow of each direction is raised by its surprise; shape (directions,)."""
     inside: Networks
@@ -136,14 +139,14 @@ class IncidentRule:
     ) -> Self:
         """Work it out for ``per_day`` false incidents."""
         thresholds = incidents.thresholds(per_day)
-        scores = np.array([score_at(surprise, calibration) for surprise in thresholds["surprise"]])
+        scores = np.array([score_at(surprise, calibration) for surprise in thresholds[SURPRISE.name]])
         least = {view: float(of.min()) for view, of in thresholds.items()}
         return cls(calibration, incidents, per_day, least, scores, inside)
 
     def decide(self, frame: pl.DataFrame, scores: NDArray[np.float64], assessment: Assessment) -> Decision:
         """Choose the alerts among the flows of ``frame``; ``scores`` and ``assessment`` are theirs."""
         # All that can be raised, cheaply; direction and rate, which decides, are told of these alone.
-        reached = [getattr(assessment, view) >= value for view, value in self.least.items()]
+        reached = [assessment[view] >= value for view, value in self.least.items()]
         likely = np.flatnonzero(np.logical_or.reduce(reached))
         directions, few = directions_of(frame.select("src_ip", "dst_ip")[likely], self.inside), assessment.take(likely)
         rates = self.incidents.rates(few, directions)
@@ -157,7 +160,7 @@ class IncidentRule:
             self.scores[directions],
             few,
             rates,
-            self.incidents.views(few, directions),
+            self.incidents.oddest_views(few, directions),
         )
 
 

@@ -36,12 +36,10 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import VIEWS, Assessment
-from detector.features.windows_kernel import FAR, NEAR, halved, mixed
-from detector.features.windows_keys import Arrivals, hashes_of
+from detector.decisions.passed import EvidenceKeys, Passed, Surprises
+from detector.features.windows_kernel import FAR, NEAR, halved
 from detector.kernels.clock import (
     AHEAD_S,
     BY_TRAINING,
@@ -111,36 +109,15 @@ _ENVELOPE = Envelope(
 )
 
 
-class Surprises(NamedTuple):
-    """−ln p of each flow's scores; shape (rows,) each."""
+class Sums(NamedTuple):
+    """Of each flow; shape (rows,) each, in nats."""
 
-    overall: NDArray[np.float64]
-    """By all that is known of it: what breadth adds up, and a flow's own."""
-    single: NDArray[np.float64]
-    """By the flow alone: what evidence adds up, and the most of a flow's own where its target is known."""
-
-
-class EvidenceKeys(NamedTuple):
-    """Hashes of each flow; shape (rows,) each."""
-
-    targets: NDArray[np.uint64]
-    """Source, destination and destination port: what an analyst meets as one incident."""
-    ports: NDArray[np.uint64]
-    """Source and destination port."""
-    pairs: NDArray[np.uint64]
-    """Source and destination."""
-    services: NDArray[np.uint64]
-    """Destination and destination port."""
-
-
-def evidence_keys(frame: pl.DataFrame) -> EvidenceKeys:
-    """Hash who talks to whom, of each flow."""
-    return _keys(hashes_of(frame["src_ip"]), hashes_of(frame["dst_ip"]), frame["dst_port"].fill_null(-1).to_numpy())
-
-
-def keys_of_arrivals(arrivals: Arrivals) -> EvidenceKeys:
-    """The same of flows whose addresses are hashed already."""
-    return _keys(arrivals.sources, arrivals.destinations, arrivals.ports)
+    surprise: NDArray[np.float64]
+    """By itself: −ln p; to a known target at most that of the flow alone."""
+    evidence: NDArray[np.float64]
+    """Of its target, with it."""
+    breadth: NDArray[np.float64]
+    """Of the new targets of its source, or at its service, with it."""
 
 
 class EvidenceState:
@@ -177,13 +154,13 @@ class EvidenceState:
         ts: NDArray[np.float64],
         surprises: Surprises,
         partitions: NDArray[np.int32] | None = None,
-    ) -> Assessment:
+    ) -> Sums:
         """Take flows in record order; give each one's own surprise, the evidence of its target with it, its breadth.
 
         ``ts`` is in seconds since 1970, ``surprises`` are of ``surprise_of``; None for ``partitions`` means that
         all are of partition 0.
         """
-        found = Assessment(*(np.empty(len(ts)) for _ in VIEWS))
+        found = Sums(*(np.empty(len(ts)) for _ in Sums._fields))
         if not len(ts):
             return found
         times = np.clip(np.nan_to_num(ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
@@ -194,9 +171,13 @@ class EvidenceState:
             table = roomy(table, 4 * len(rows), self._limit)
             self._partitions[partition] = table, clock
             before = int(table.meta[EVICTED])
-            _accumulate(table, clock, rows, *keys, times, *surprises, *found.values())
+            _accumulate(table, clock, rows, *keys, times, *surprises, *found)
             self._evicted += int(table.meta[EVICTED]) - before
         return found
+
+    def assessed(self, flows: Passed) -> dict[str, NDArray[np.float64]]:
+        """The same by name, as views ask for it."""
+        return self.update(flows.keys, flows.ts, flows.surprises, flows.partitions)._asdict()
 
     def freeze(self, partition: int) -> Callable[[], bytes]:
         """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
@@ -247,26 +228,6 @@ class EvidenceState:
 
 def _packed(table: Table, clock: NDArray[np.float64]) -> bytes:
     return _ENVELOPE.seal([clock.astype("<f8").tobytes(), *table_parts(table)])
-
-
-def _keys(sources: Any, destinations: Any, ports: Any) -> EvidenceKeys:
-    keys = EvidenceKeys(*(np.empty(len(sources), np.uint64) for _ in EvidenceKeys._fields))
-    _fill_keys(sources, destinations, ports.astype(np.int64), *keys)
-    return keys
-
-
-@kernel
-def _fill_keys(  # noqa: PLR0917  (a kernel takes its arrays one by one)
-    sources: Any, destinations: Any, ports: Any, target_keys: Any, port_keys: Any, pair_keys: Any, service_keys: Any
-) -> None:
-    for i in range(len(sources)):
-        source = mixed(sources[i]) * np.uint64(0x9E3779B97F4A7C15)
-        port = (np.uint64(ports[i]) + np.uint64(1)) * np.uint64(0xC2B2AE3D27D4EB4F)
-        pair = mixed(source + destinations[i])
-        target_keys[i] = mixed(pair ^ port)
-        port_keys[i] = mixed(source ^ port)
-        pair_keys[i] = pair
-        service_keys[i] = mixed(mixed(destinations[i]) * np.uint64(0xD6E8FEB86659FD93) ^ port)
 
 
 @kernel

@@ -1,7 +1,8 @@
-"""What scoring remembers of flows, by partition: their windows, and the evidence that they add up to."""
+"""What scoring remembers of flows, by partition: their windows, and what each view works its values out by."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import numpy as np
@@ -9,37 +10,42 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.bundle.initial_state import Beginnable, InitialState
-from detector.decisions.evidence import EvidenceKeys, EvidenceState, evidence_keys, keys_of_arrivals
-from detector.features.extractor import FeatureExtractor
+from detector.decisions.calibrated_model import ScoringModel
+from detector.decisions.passed import EvidenceKeys, evidence_keys, keys_of_arrivals
+from detector.decisions.views import View, ViewState, fresh_states
 from detector.features.replay import fresh_windows
 from detector.features.windows import WindowState
 from detector.features.windows_keys import Arrivals, arrivals_of
 
 
 class FlowState:
-    """Windows (None where no feature has any) and evidence of every partition seen."""
+    """Windows (None where no feature has any) and the states of views, by name, of every partition seen."""
 
-    def __init__(self, windows: WindowState | None, evidence: EvidenceState | None = None) -> None:
+    def __init__(self, windows: WindowState | None, views: Mapping[str, ViewState] | None = None) -> None:
         self.windows = windows
-        self.evidence = EvidenceState() if evidence is None else evidence
+        self.views = fresh_states() if views is None else dict(views)
         self._latest: tuple[pl.DataFrame, Arrivals] | None = None
 
     @classmethod
-    def fresh(cls, extractor: FeatureExtractor) -> Self:
-        """What knows nothing yet, with the windows that these features need."""
-        return cls(fresh_windows(extractor))
+    def fresh(cls, model: ScoringModel) -> Self:
+        """What knows nothing yet, as this model needs it."""
+        return cls(fresh_windows(model.extractor), fresh_states(model.views))
+
+    def need(self, views: Iterable[View]) -> None:
+        """Have the states of these views, those that there are already as they are; the others are dropped."""
+        self.views = {name: self.views.get(name, state) for name, state in fresh_states(views).items()}
 
     @property
-    def parts(self) -> dict[str, EvidenceState | WindowState]:
+    def parts(self) -> dict[str, ViewState | WindowState]:
         """What there is, by the name that it is kept by."""
-        return {"evidence": self.evidence} | ({} if self.windows is None else {"windows": self.windows})
+        return {**self.views} | ({} if self.windows is None else {"windows": self.windows})
 
     def begin(self, initial: InitialState, partition: int) -> list[Beginnable]:
         """Have what knows nothing of a partition begin with what training ended with; give what did.
 
         Raises InputError for what does not belong to its state, once the other has begun.
         """
-        return initial.begin(self.windows, self.evidence, partition)
+        return initial.begin(self.parts, partition)
 
     def update(
         self, frame: pl.DataFrame, partitions: NDArray[np.int32] | None, out: NDArray[np.float32], first_column: int

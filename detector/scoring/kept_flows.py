@@ -42,7 +42,7 @@ def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = Non
     Where the first of either come after what the model was trained on, they begin with what training ended with. Raises
     BundleError where that does not fit.
     """
-    state = FlowState.fresh(model.extractor)
+    state = FlowState.fresh(model)
     scorer = Scorer(model, state)
     _begin(model, data if warm_up is None else warm_up, state)
     if warm_up is not None:

@@ -41,6 +41,7 @@ class PartitionState:
             self._begun.clear()
             self._unsettled.clear()
         self._defined_by = dict(wanted)
+        self.flows.need(model.views)
         self._beginning = model.beginning
         self._parts = {"incidents": self.incidents, **self.flows.parts}
 

@@ -1,9 +1,9 @@
 """From flows to what they are found to be: the one way, of the daemon, ``oddflow score``, training and measuring.
 
-Takes flows in record order, with the partition of each. Gives their features, scores, surprise, evidence and breadth;
-at a budget, which of them are alerts; and the budget that just raises each. What went before is in a state that is
-handed in, and has the flows in it afterwards. How flows are cut into batches changes no value. What becomes of findings
-is left to others.
+Takes flows in record order, with the partition of each. Gives their features, their scores, and how odd they are by
+each view; at a budget, which of them are alerts; and the budget that just raises each. What went before is in a state
+that is handed in, and has the flows in it afterwards. How flows are cut into batches changes no value. What becomes of
+findings is left to others.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import Assessment
+from detector.decisions.assessment import Assessment, assess
 from detector.decisions.calibrated_model import ScoringModel
 from detector.decisions.decide import Budget, Decision, decide
 from detector.decisions.findings import Findings, Seconds
+from detector.decisions.passed import Passed
+from detector.decisions.views import columns_of
 from detector.features.replay import CHUNK_ROWS
 from detector.models.single_flows import Scores
 from detector.net.directions import directions_of
@@ -63,8 +65,9 @@ class Scorer:
         return Findings(frame, matrix, scores, assessment, seconds)
 
     def _assess(self, frame: pl.DataFrame, scores: Scores, partitions: NDArray[np.int32]) -> Assessment:
-        keys, ts = self._state.evidence_keys(frame), frame["ts"].to_numpy()
-        return self._state.evidence.update(keys, ts, self._model.surprises(scores), partitions)
+        views, surprises = self._model.views, self._model.surprises(scores)
+        flows = Passed.of(frame, surprises, partitions, columns_of(views), self._state.evidence_keys(frame))
+        return assess(flows, self._state.views, views)
 
     def decide(self, findings: Findings) -> Decision:
         """Which of the flows are alerts. Raises ConfigurationError for a budget that cannot be kept."""

@@ -48,7 +48,7 @@ def warm_up(model: LoadedModel, decoder: Decoder) -> None:
 
 def warm_flows(model: ScoringModel) -> Findings:
     """Score two flows."""
-    scorer = Scorer(model, FlowState.fresh(model.extractor))
+    scorer = Scorer(model, FlowState.fresh(model))
     findings = scorer.find(pl.DataFrame([FLOW, FLOW], schema=SCHEMA), np.zeros(2, dtype=np.int32))
     scorer.rates(findings)
     return findings
@@ -62,9 +62,7 @@ def smallest_model(extractor: FeatureExtractor) -> ScoringModel:
         calibration=Calibration.fit(none, 1.0),
         single=None,
         extractor=extractor,
-        incidents=IncidentCalibration.fit(
-            nowhere.astype(np.uint64), nowhere, none, Assessment(none, none, none), seconds=1.0
-        ),
+        incidents=IncidentCalibration.fit(nowhere.astype(np.uint64), nowhere, none, Assessment.blank(1), seconds=1.0),
     )
 
 

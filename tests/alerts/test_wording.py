@@ -17,9 +17,9 @@ from detector.alerts.explanation import readable
 from detector.alerts.quantities import rounded, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
-from detector.alerts.wording import MOST_CHARACTERS, Told, View, Weighed, tell
-from detector.decisions.assessment import VIEWS
+from detector.alerts.wording import MOST_CHARACTERS, Raising, Told, Weighed, tell
 from detector.decisions.severity import Severity
+from detector.decisions.views import BREADTH, EVIDENCE, SURPRISE, VIEWS, View
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
@@ -91,7 +91,7 @@ def say(
     flow: dict[str, Any] | None = None,
     *,
     contributions: dict[str, float] | None = None,
-    view: View | None = None,
+    view: Raising | None = None,
     rarity: Rarity | None = None,
     read: Readings | None = None,
 ) -> Told:
@@ -108,7 +108,7 @@ def say(
         0,
         readable(values[0]),
         record,
-        view or View(),
+        view or Raising(),
         rarity or Rarity(share=1 / 227_459),
     )
     assert list(broken_rules(told, record)) == []
@@ -161,7 +161,7 @@ def test_a_beacon_is_told_as_one() -> None:
         CALLS,
         CALLER,
         contributions={"dst_port_surprise": 2.0},
-        view=View("evidence", 3.0),
+        view=Raising(EVIDENCE, 3.0),
         rarity=Rarity(per_day=1 / 30),
     )
     assert told.message == (
@@ -174,14 +174,14 @@ def test_a_beacon_is_told_as_one() -> None:
 def test_a_burst_has_no_rhythm() -> None:
     """However regular, flows a hundred times a second are told by how many came in which time."""
     burst = {"pair_gap_10m": math.log(0.012), "pair_total": math.log1p(9_226), "pair_age": math.log1p(19.0)}
-    told = say(CALLS | burst, CALLER, contributions={}, view=View("evidence", 3.0), rarity=Rarity(per_day=0.01))
+    told = say(CALLS | burst, CALLER, contributions={}, view=Raising(EVIDENCE, 3.0), rarity=Rarity(per_day=0.01))
     assert ": 9,226 flows in 19 s, each a little odd, " in told.message
 
 
 def test_evidence_without_a_rhythm_counts_flows() -> None:
     """Flows that come without a rhythm are told by how many there are, and by nothing that is not known."""
     row = {"pair_flows_10m": math.log1p(35), "pair_out_10m": math.log1p(2_000), "pair_gap_spread_10m": 2.0}
-    told = say(row, contributions={"src_bytes_log": 1.0}, view=View("evidence", 9.0), rarity=Rarity(per_day=0.01))
+    told = say(row, contributions={"src_bytes_log": 1.0}, view=Raising(EVIDENCE, 9.0), rarity=Rarity(per_day=0.01))
     assert ": about 35 flows in 15 min, each odd, about 2 kB sent each; no single value is unusual; " in told.message
     assert "no other host" not in told.message
 
@@ -202,7 +202,7 @@ def test_evidence_without_a_rhythm_counts_flows() -> None:
 )
 def test_breadth_says_of_how_many_it_is_one(row: dict[str, float], words: str) -> None:
     """Of what breadth raised: of how many new things it is the latest, as far as the windows know."""
-    told = say(row, contributions={}, view=View("breadth", 3.0), rarity=Rarity(per_day=0.5))
+    told = say(row, contributions={}, view=Raising(BREADTH, 3.0), rarity=Rarity(per_day=0.5))
     assert words in told.message
     assert told.message.endswith("; benign hosts begin as much that is odd about once in 2 days.")
 
@@ -315,7 +315,7 @@ def test_values_inside_their_range_are_no_reason() -> None:
 @pytest.mark.parametrize(("whole", "held"), [(None, False), (5.2, False), (5.4, True)])
 def test_what_a_known_target_takes_off_is_told(whole: float | None, held: bool) -> None:
     """A flow that would be ten times as rare, did the two not know each other, says that only itself counts."""
-    told = say(SCAN, SCANNER, view=View("evidence", 3.0, whole), rarity=Rarity(per_day=0.1))
+    told = say(SCAN, SCANNER, view=Raising(EVIDENCE, 3.0, whole), rarity=Rarity(per_day=0.1))
     assert (
         "; the source has long used this port there: only what the flow itself shows counts;" in told.message
     ) is held
@@ -368,7 +368,7 @@ def test_yes_and_no_are_never_told_alone() -> None:
         weights = np.array([[float(name in changes) for name in SPEC.names]])
         record = {name: value for name, value in ONE.items() if value is not None} | {"src_bytes": 10**6}
         weighed = Weighed.of(read, values, weights)
-        return tell(read, weighed, 0, readable(values[0]), record, View(), Rarity(share=0.01)).message
+        return tell(read, weighed, 0, readable(values[0]), record, Raising(), Rarity(share=0.01)).message
 
     both = told({"dst_multicast": 1.0, "src_bytes_log": math.log1p(10**6)})
     assert (
@@ -417,20 +417,20 @@ def test_a_value_that_the_record_lacks_is_not_told() -> None:
 @pytest.mark.parametrize(
     ("view", "rarity", "words"),
     [
-        ("surprise", Rarity(per_day=0.1), "benign traffic is this odd about once in 10 days"),
-        ("surprise", Rarity(per_day=8.0), "benign traffic is this odd about once in 3 h"),
+        (SURPRISE, Rarity(per_day=0.1), "benign traffic is this odd about once in 10 days"),
+        (SURPRISE, Rarity(per_day=8.0), "benign traffic is this odd about once in 3 h"),
         (
-            "evidence",
+            EVIDENCE,
             Rarity(per_day=0.0014, least=True),
             "benign traffic keeps on being odd like this at most once in 714 days",
         ),
-        ("breadth", Rarity(per_day=1.0), "benign hosts begin as much that is odd about once in 24 h"),
-        ("surprise", Rarity(share=0.04), "odder than all but 1 in 25 usual flows"),
-        ("surprise", Rarity(share=0.35), "odder than all but 1 in 2.9 usual flows"),
-        ("surprise", Rarity(share=1.23e-6, counted=False), "odder than all but about 1 in 810,000 usual flows"),
+        (BREADTH, Rarity(per_day=1.0), "benign hosts begin as much that is odd about once in 24 h"),
+        (SURPRISE, Rarity(share=0.04), "odder than all but 1 in 25 usual flows"),
+        (SURPRISE, Rarity(share=0.35), "odder than all but 1 in 2.9 usual flows"),
+        (SURPRISE, Rarity(share=1.23e-6, counted=False), "odder than all but about 1 in 810,000 usual flows"),
     ],
 )
-def test_rarity_is_told_by_the_way_that_raised_it(view: str, rarity: Rarity, words: str) -> None:
+def test_rarity_is_told_by_the_way_that_raised_it(view: View, rarity: Rarity, words: str) -> None:
     """The rarity told is that by which the alert was graded, in the words of the way that raised it."""
     clause = told_rarity(rarity, view)
     assert clause.text == words
@@ -506,12 +506,12 @@ RARITIES = st.one_of(
     seed=st.integers(0, 2**32 - 1),
     ranges=RANGES,
     strange=st.lists(st.tuples(st.integers(0, len(SPEC.names) - 1), STRANGE), max_size=20),
-    view=st.builds(View, st.sampled_from(VIEWS), st.none() | st.floats(0, 1e3), st.none() | st.floats(0, 1e3)),
+    view=st.builds(Raising, st.sampled_from(VIEWS), st.none() | st.floats(0, 1e3), st.none() | st.floats(0, 1e3)),
     rarity=RARITIES,
 )
 @settings(max_examples=150, deadline=None)
 def test_no_vector_breaks_a_rule(  # noqa: PLR0917 - all that a sentence is made of
-    frame: Any, seed: int, ranges: str, strange: Any, view: View, rarity: Rarity
+    frame: Any, seed: int, ranges: str, strange: Any, view: Raising, rarity: Rarity
 ) -> None:
     """Whatever vector, usual range, contributions, flow and way: the sentence keeps every rule, and nothing raises."""
     rng = np.random.default_rng(seed)

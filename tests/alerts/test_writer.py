@@ -27,10 +27,11 @@ from detector.alerts.score_record import score_records
 from detector.alerts.wording import Told
 from detector.alerts.writer import AlertWriter, Repeat
 from detector.bundle.files import read_bundle
-from detector.decisions.assessment import VIEWS, Assessment
+from detector.decisions.assessment import Assessment
 from detector.decisions.decide import Budget, Decision, decide
 from detector.decisions.findings import Findings
 from detector.decisions.severity import CRITICAL_DECADES, Severity
+from detector.decisions.views import EVIDENCE, VIEWS
 from detector.errors import ConfigurationError
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
@@ -43,6 +44,8 @@ from tests.bundles import bundle, loaded, ordinary_flows
 from tests.features.flows import flows, frames
 from tests.standards import ecs, ocsf
 from tests.standards.ocsf import is_address
+
+NAMES = [view.name for view in VIEWS]
 
 PACKAGES = Path(module.__file__).parents[1]
 
@@ -274,7 +277,7 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         np.full(count, 0.04),
         np.full(count, 3),
         np.full(count, 2.0),
-        assessment=Assessment(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
+        assessment=Assessment.of(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )
@@ -411,9 +414,9 @@ def test_what_the_past_raised_says_so(view: str, words: str) -> None:
         np.full(4, 0.04),
         np.full(4, 3),
         thresholds=np.full(4, 2.0),
-        assessment=Assessment(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
+        assessment=Assessment.of(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
         rates=np.full(4, 2.5),
-        views=np.full(4, VIEWS.index(view)),
+        views=np.full(4, NAMES.index(view)),
     )
     records = AlertWriter("ocsf", "vector").write(batch._replace(decision=decision).contents())
     document = json.loads(records[0].value or b"")
@@ -430,10 +433,12 @@ def test_evidence_is_explained_by_what_it_is_made_of() -> None:
     model = read_bundle(bundle(windows=True))
     assert model.single is not None
     matrix = model.self_test_rows[:4]
-    views = np.array([VIEWS.index(view) for view in ("surprise", "evidence", "breadth", "evidence")])
-    decision = Decision(np.arange(4), np.full(4, 0.04), np.full(4, 3), np.full(4, 2.0), views=views)
+    views = np.array([NAMES.index(view) for view in ("surprise", "evidence", "breadth", "evidence")])
+    decision = Decision(
+        np.arange(4), np.full(4, 0.04), np.full(4, 3), np.full(4, 2.0), assessment=Assessment.blank(4), views=views
+    )
     why, own, single = explain(model, matrix, decision), model.model.explain(matrix), model.single.explain(matrix)
-    assert why.quantities == [(single if by else own).quantity for by in decision.by_evidence]
+    assert why.quantities == [(single if view is EVIDENCE else own).quantity for view in decision.oddest_by]
     for place, part in enumerate((own, single, own, single)):
         assert np.array_equal(why.contributions[place], part.contributions[place])
         assert why.bases[place] + why.contributions[place].sum() == pytest.approx(why.outputs[place])

@@ -124,7 +124,7 @@ def test_known_partitions_stay_as_they_are() -> None:
     kept = memory.freeze(0)()
     memory.adopt(one)
     assert memory.begin([0]) == {}
-    assert memory.flows.evidence.is_tentative(0), "evidence has not seen it, and begins"
+    assert memory.flows.views["evidence"].is_tentative(0), "evidence has not seen it, and begins"
     assert memory.freeze(0)()["windows"] == kept["windows"]
     memory.drop([0])
     memory.restore(0, kept)

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import VIEWS, Assessment
+from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
+from detector.decisions.views import VIEWS
 from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
 
 
 def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0) -> Assessment:
     """Flows that are so odd."""
-    return Assessment(
+    return Assessment.of(
         *(np.array(values) for values in np.broadcast_arrays(*map(np.atleast_1d, (surprise, evidence, breadth))))
     )
 
@@ -35,7 +36,7 @@ def going(direction: int, flows: int) -> NDArray[np.int64]:
 
 def rates(learnt: IncidentCalibration, assessment: Assessment, direction: int = OUTBOUND) -> NDArray[np.float64]:
     """What flows of one direction cost."""
-    return learnt.rates(assessment, going(direction, len(assessment.surprise)))
+    return learnt.rates(assessment, going(direction, len(assessment.values[0])))
 
 
 def calm_day(seed: int = 0, keys: int = 300, flows: int = 5000) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def test_noisy_pair_hides_no_scan() -> None:
     """A benign pair with all the evidence there can be costs one step, and leaves surprise's threshold alone."""
     day, budget = calm_day(), 12.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth = day["assessment"].values()
+    surprise, evidence, breadth = day["assessment"].values
     loud = odd(surprise, np.where(day["keys"] == 7, 200.0, evidence), breadth)
     noisy = IncidentCalibration.fit(**(day | {"assessment": loud}))
     assert rates(quiet, odd(9.0))[0] <= budget
@@ -89,7 +90,7 @@ def test_noisy_direction_hides_nothing_in_another() -> None:
     """Where all that goes out is far odder than before, what is raised among inside hosts stays nearly the same."""
     day, budget = calm_day(), 10.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth = day["assessment"].values()
+    surprise, evidence, breadth = day["assessment"].values
     out = day["directions"] == OUTBOUND
     noisy = IncidentCalibration.fit(
         **(day | {"assessment": odd(np.where(out, surprise + 20.0, surprise), evidence, breadth)})
@@ -135,9 +136,9 @@ def test_way_is_that_of_least_rate() -> None:
     """A flow's way is the one by which alone it would be raised as soon."""
     learnt = IncidentCalibration.fit(**calm_day())
     for place, view in enumerate(VIEWS):
-        flow = odd(**{name: 9.0 if name == view else 0.1 for name in VIEWS})
-        assert learnt.views(flow, going(OUTBOUND, 1)).tolist() == [place]
-        assert rates(learnt, odd(**{view: 9.0})) == rates(learnt, flow)
+        flow = odd(**{each.name: 9.0 if each is view else 0.1 for each in VIEWS})
+        assert learnt.oddest_views(flow, going(OUTBOUND, 1)).tolist() == [place]
+        assert rates(learnt, odd(**{view.name: 9.0})) == rates(learnt, flow)
 
 
 def test_arrays_round_trip() -> None:

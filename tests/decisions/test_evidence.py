@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.decisions.evidence import EvidenceKeys, EvidenceState, Surprises, evidence_keys, keys_of_arrivals
+from detector.decisions.evidence import EvidenceState
+from detector.decisions.passed import EvidenceKeys, Surprises, evidence_keys, keys_of_arrivals
 from detector.errors import InputError
 from detector.features.windows_keys import arrivals_of
 from tests.features.flows import flows
@@ -84,7 +85,7 @@ def test_agrees_with_reference(seed: int, keys: int) -> None:
     """Evidence and breadth are what the definition, in plain Python, gives."""
     some = rows(500, keys=keys, seed=seed)
     found = EvidenceState().update(*some)
-    for values, expected in zip(found.values(), reference(*some), strict=True):
+    for values, expected in zip(found, reference(*some), strict=True):
         assert values.tolist() == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-3)
         assert values.max() > 0
 
@@ -102,7 +103,7 @@ def test_batches_and_restarts_change_nothing(cut: int, seed: int, bound: int) ->
     for partition in range(3):
         after.restore(partition, before.snapshot(partition))
     second = after.update(EvidenceKeys(*(k[cut:] for k in keys)), ts[cut:], late, partitions[cut:])
-    assert np.array_equal(np.concatenate([first.values(), second.values()], axis=1), expected.values())
+    assert np.array_equal(np.concatenate([first, second], axis=1), expected)
     assert [after.snapshot(p) for p in range(3)] == [whole.snapshot(p) for p in range(3)]
 
 
@@ -126,7 +127,7 @@ def test_a_silence_of_days_is_little_habit() -> None:
 def test_one_flow_adds_no_more_than_its_bound() -> None:
     """However surprising one flow is, it leaves twelve nats less the drift, of evidence and of breadth alike."""
     found = EvidenceState().update(one_target(1), np.array([1.7e9]), both([500.0]))
-    assert [values.tolist() for values in found.values()] == [[500.0], [10.5], [10.0]]
+    assert [values.tolist() for values in found] == [[500.0], [10.5], [10.0]]
 
 
 def test_quiet_and_long_outweighs_one_burst() -> None:

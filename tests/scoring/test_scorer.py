@@ -33,6 +33,8 @@ from training.learn import Choice, Fitting, Learnt, learn
 from training.train import ended_with
 from training.watched import Watched, ends_of
 
+pytestmark = pytest.mark.slow
+
 FITTING = Fitting(kind="isolation-forest", seed=1, params={"n_estimators": 10})
 
 EVERYTHING = Budget(incidents_per_day=1e12)
@@ -138,7 +140,7 @@ def test_daemon_score_and_bench_give_equal_rates(batch_records: int) -> None:
 @pytest.mark.parametrize("budget", [Budget(incidents_per_day=30.0), Budget(0.05), Budget(alerts_per_hour=20.0)])
 def test_what_is_decided_is_what_rates_or_scores_say(budget: Budget) -> None:
     """By false incidents a day those flows are alerts whose rate is within it; by another budget, the oddest scores."""
-    scorer = Scorer(model(), FlowState.fresh(model().extractor), budget)
+    scorer = Scorer(model(), FlowState.fresh(model()), budget)
     findings = scorer.find(after(), one_partition(after()))
     decision, rates = scorer.decide(findings), scorer.rates(findings)
     if scorer.counts_incidents:
@@ -153,6 +155,6 @@ def test_what_is_decided_is_what_rates_or_scores_say(budget: Budget) -> None:
 
 def test_no_flows_have_no_figures() -> None:
     """A frame without a flow is scored, to nothing."""
-    scored = Scorer(model(), FlowState.fresh(model().extractor)).score(after()[:0], one_partition(after()[:0]))
+    scored = Scorer(model(), FlowState.fresh(model())).score(after()[:0], one_partition(after()[:0]))
     assert scored.rates is not None
     assert (len(scored.scores), len(scored.p_values), len(scored.rates)) == (0, 0, 0)

@@ -19,9 +19,10 @@ from detector.alerts.contract import DETAILS, MOST_BYTES, Detail
 from detector.alerts.read_alert import read_alert
 from detector.alerts.writer import AlertWriter
 from detector.bundle.files import read_bundle
-from detector.decisions.assessment import VIEWS, Assessment
+from detector.decisions.assessment import Assessment
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
+from detector.decisions.views import VIEWS
 from detector.errors import InputError
 from detector.incidents.book import Change, IncidentBook
 from detector.incidents.document import write_incidents
@@ -162,7 +163,7 @@ def test_alerts_by_incidents_a_day_are_valid(shape: str, kind: str) -> None:
         np.full(count, 0.04),
         np.linspace(0.0, 4.0, count),
         np.full(count, 2.0),
-        assessment=Assessment(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
+        assessment=Assessment.of(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.decisions.evidence import EvidenceKeys, Surprises
+from detector.decisions.evidence import EvidenceState
+from detector.decisions.passed import EvidenceKeys, Passed, Surprises
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
 from training.incidents import Passing, unseen_assessment
@@ -90,19 +91,20 @@ def passing(known: np.ndarray) -> Passing:
     targets = np.tile(np.arange(100, dtype=np.uint64) + 7, 2)
     keys = EvidenceKeys(targets, np.full(200, 1, np.uint64), np.full(200, 2, np.uint64), targets + np.uint64(1000))
     odd = np.full(200, 5.0)
-    return Passing(keys, np.arange(200.0), Surprises(odd, odd), np.zeros(200, np.int32), known, np.repeat([0, 1], 100))
+    flows = Passed(keys, np.arange(200.0), Surprises(odd, odd), np.zeros(200, np.int32), {})
+    return Passing(flows, known, np.repeat([0, 1], 100))
 
 
 def test_the_first_stretch_is_not_all_new() -> None:
     """A target that is in another stretch is known to each, so that its flows have no breadth of a new one."""
     found = unseen_assessment(passing(np.ones(200, np.bool_)), 199.0)
     nothing_known = unseen_assessment(passing(np.zeros(200, np.bool_)), 199.0)
-    assert nothing_known.breadth[:100].max() > 100
-    assert found.breadth[:100].max() < nothing_known.breadth[:100].max()
+    assert nothing_known["breadth"][:100].max() > 100
+    assert found["breadth"][:100].max() < nothing_known["breadth"][:100].max()
 
 
 def test_what_may_not_become_known_is_not_in_what_daemons_begin_with() -> None:
     """Labelled attacks and what was left out as oddest leave no trace in the evidence that is shipped."""
     none, half = np.zeros(200, np.bool_), np.arange(200) < 50
-    assert passing(none).ended_with().keys == 0
-    assert passing(half).ended_with().keys < passing(np.ones(200, np.bool_)).ended_with().keys
+    sizes = [len(passing(known).ended_with()["evidence"].snapshot(0)) for known in (none, half, np.ones(200, np.bool_))]
+    assert sizes[0] == len(EvidenceState().snapshot(0)) < sizes[1] < sizes[2]

@@ -19,16 +19,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from detector.decisions.assessment import VIEWS, Assessment
-from detector.decisions.budget import LEAST_SUM, IncidentCalibration
-from detector.decisions.evidence import evidence_keys
+from detector.decisions.assessment import Assessment
+from detector.decisions.budget import IncidentCalibration
+from detector.decisions.passed import evidence_keys
 from detector.features.windows_keys import hashes_of
 from detector.net.directions import directions_of
 from detector.net.networks import Networks
 from detector.records.flow import DIRECTIONS
-
-ODD = {"surprise": 7.0, "evidence": LEAST_SUM, "breadth": LEAST_SUM}
-"""Nats from which a flow is odd at all: one in a thousand, or sums that no single flow can bring."""
 
 STANDS_OUT = 0.1
 """So many as odd would be expected among those who are less odd, at most."""
@@ -69,7 +66,9 @@ def who_of(frame: pl.DataFrame, assessment: Assessment) -> NDArray[np.uint64]:
     """Whom each flow counts for, as a hash (rows,): of an odd one its source or destination, else its target."""
     who = evidence_keys(frame).targets.copy()
     odd = np.flatnonzero(
-        np.logical_or.reduce([values >= least for values, least in zip(assessment.values(), ODD.values(), strict=True)])
+        np.logical_or.reduce(
+            [values >= view.odd_from for view, values in zip(assessment.views, assessment.values, strict=True)]
+        )
     )
     few, target = frame[odd], pl.struct("src_ip", "dst_ip", "dst_port")
     targets = few.select(
@@ -86,14 +85,14 @@ def standing_out(
     """Which flows (rows,) reach what stands out, by any view and in their direction's table."""
     tables = everyone.tables[directions]
     found = np.zeros(len(tables), np.bool_)
-    for view in VIEWS:
-        found |= getattr(assessment, view) >= _least_standing_out(everyone, view)[tables]
+    for place, view in enumerate(everyone.views):
+        found |= assessment[view.name] >= _least_standing_out(everyone, place)[tables]
     return found
 
 
-def _least_standing_out(everyone: IncidentCalibration, view: str) -> NDArray[np.float64]:
-    """The lowest value of a view that stands out, for each table; infinite where none does."""
-    tops: NDArray[np.float64] = getattr(everyone, view)
+def _least_standing_out(everyone: IncidentCalibration, view: int) -> NDArray[np.float64]:
+    """The lowest value of the view at a place that stands out, for each table; infinite where none does."""
+    tops = everyone.tops[view]
     least = np.full(len(tops), np.inf)
     for depth in range(min(DEEPEST, tops.shape[1] - 1)):
         values = tops[:, depth]
@@ -103,19 +102,20 @@ def _least_standing_out(everyone: IncidentCalibration, view: str) -> NDArray[np.
     return least
 
 
-def _expected(everyone: IncidentCalibration, view: str, first: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _expected(everyone: IncidentCalibration, view: int, first: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many would reach each table's value (tables,), by those of its table from place ``first`` on."""
     tables = len(values)
-    tops = {name: getattr(everyone, name)[:, first:] for name in VIEWS}
+    tops = tuple(each[:, first:] for each in everyone.tops)
     count = tops[view].shape[1]
     expected = np.empty(tables)
     for table in range(tables):
         less_odd = replace(
             everyone,
-            **tops,
+            tops=tops,
             tables=np.full(len(DIRECTIONS), table),
             incidents=np.arange(1, count + 1),
         )
-        alone = Assessment(**{name: values[table : table + 1] if name == view else np.zeros(1) for name in VIEWS})
+        alone = Assessment.blank(1, everyone.views)
+        alone.values[view][:] = values[table]
         expected[table] = less_odd.rates(alone, np.zeros(1, np.int64))[0] * less_odd.days
     return expected

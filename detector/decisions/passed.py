@@ -1,0 +1,102 @@
+"""Flows as views see them pass: who talks to whom, when, and how surprising it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.features.windows_kernel import mixed
+from detector.features.windows_keys import Arrivals, hashes_of
+from detector.kernels.hash_table import kernel
+
+
+class Surprises(NamedTuple):
+    """−ln p of each flow's scores; shape (rows,) each."""
+
+    overall: NDArray[np.float64]
+    """By all that is known of it: what breadth adds up, and a flow's own."""
+    single: NDArray[np.float64]
+    """By the flow alone: what evidence adds up, and the most of a flow's own where its target is known."""
+
+
+class EvidenceKeys(NamedTuple):
+    """Hashes of each flow; shape (rows,) each."""
+
+    targets: NDArray[np.uint64]
+    """Source, destination and destination port: what an analyst meets as one incident."""
+    ports: NDArray[np.uint64]
+    """Source and destination port."""
+    pairs: NDArray[np.uint64]
+    """Source and destination."""
+    services: NDArray[np.uint64]
+    """Destination and destination port."""
+
+
+class Passed(NamedTuple):
+    """Flows in record order; shape (rows,) each."""
+
+    keys: EvidenceKeys
+    ts: NDArray[np.float64]
+    """Seconds since 1970."""
+    surprises: Surprises
+    partitions: NDArray[np.int32]
+    columns: Mapping[str, NDArray[np.float64]]
+    """What views ask for besides, by name; NaN where a flow does not tell it."""
+
+    @classmethod
+    def of(
+        cls,
+        frame: pl.DataFrame,
+        surprises: Surprises,
+        partitions: NDArray[np.int32],
+        columns: Iterable[str] = (),
+        keys: EvidenceKeys | None = None,
+    ) -> Self:
+        """Those of a frame, with these columns; ``keys`` are their ``evidence_keys``, where they are known already."""
+        asked = {name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in columns}
+        keys = evidence_keys(frame) if keys is None else keys
+        return cls(keys, frame["ts"].to_numpy(), surprises, partitions, asked)
+
+    def take(self, rows: NDArray[np.intp], moved_s: float = 0.0) -> Self:
+        """Only these rows, so many seconds before their time."""
+        return type(self)(
+            EvidenceKeys(*(keys[rows] for keys in self.keys)),
+            self.ts[rows] - moved_s,
+            Surprises(*(values[rows] for values in self.surprises)),
+            self.partitions[rows],
+            {name: values[rows] for name, values in self.columns.items()},
+        )
+
+
+def evidence_keys(frame: pl.DataFrame) -> EvidenceKeys:
+    """Hash who talks to whom, of each flow."""
+    return _keys(hashes_of(frame["src_ip"]), hashes_of(frame["dst_ip"]), frame["dst_port"].fill_null(-1).to_numpy())
+
+
+def keys_of_arrivals(arrivals: Arrivals) -> EvidenceKeys:
+    """The same of flows whose addresses are hashed already."""
+    return _keys(arrivals.sources, arrivals.destinations, arrivals.ports)
+
+
+def _keys(sources: Any, destinations: Any, ports: Any) -> EvidenceKeys:
+    keys = EvidenceKeys(*(np.empty(len(sources), np.uint64) for _ in EvidenceKeys._fields))
+    _fill_keys(sources, destinations, ports.astype(np.int64), *keys)
+    return keys
+
+
+@kernel
+def _fill_keys(  # noqa: PLR0917  (a kernel takes its arrays one by one)
+    sources: Any, destinations: Any, ports: Any, target_keys: Any, port_keys: Any, pair_keys: Any, service_keys: Any
+) -> None:
+    for i in range(len(sources)):
+        source = mixed(sources[i]) * np.uint64(0x9E3779B97F4A7C15)
+        port = (np.uint64(ports[i]) + np.uint64(1)) * np.uint64(0xC2B2AE3D27D4EB4F)
+        pair = mixed(source + destinations[i])
+        target_keys[i] = mixed(pair ^ port)
+        port_keys[i] = mixed(source ^ port)
+        pair_keys[i] = pair
+        service_keys[i] = mixed(mixed(destinations[i]) * np.uint64(0xD6E8FEB86659FD93) ^ port)
