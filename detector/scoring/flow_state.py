@@ -31,9 +31,11 @@ class FlowState:
         """What knows nothing yet, as this model needs it."""
         return cls(fresh_windows(model.extractor), fresh_states(model.views))
 
-    def need(self, views: Iterable[View]) -> None:
-        """Have the states of these views, those that there are already as they are; the others are dropped."""
-        self.views = {name: self.views.get(name, state) for name, state in fresh_states(views).items()}
+    def need(self, views: Iterable[View]) -> bool:
+        """Have the states of these views, those that there are already as they are; tell whether any is new."""
+        before = self.views
+        self.views = {name: before.get(name, state) for name, state in fresh_states(views).items()}
+        return not self.views.keys() <= before.keys()
 
     @property
     def parts(self) -> dict[str, ViewState | WindowState]:

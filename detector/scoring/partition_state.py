@@ -41,7 +41,8 @@ class PartitionState:
             self._begun.clear()
             self._unsettled.clear()
         self._defined_by = dict(wanted)
-        self.flows.need(model.views)
+        if self.flows.need(model.views):
+            self._begun.clear()
         self._beginning = model.beginning
         self._parts = {"incidents": self.incidents, **self.flows.parts}
 

@@ -167,6 +167,9 @@ def test_a_view_is_in_bundles_and_snapshots() -> None:
     assert other.freeze(0)()["sent"] == parts["sent"] != b""
     other.adopt(model())
     assert sorted(other.freeze(0)()) == ["evidence", "incidents", "windows"]
+    other.adopt(one)
+    assert other.begin([0]) == {}
+    assert other.freeze(0)()["sent"] == parts["sent"]
 
 
 def test_a_bundle_from_before_a_view_was_added_loads() -> None:
