@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -99,6 +100,7 @@ SENT = View(
 SEEN_BY = (*VIEWS, SENT)
 
 
+@cache
 def learnt() -> Learnt:
     """Three benign hours, with the new view; of a training there is nothing else to say."""
     watched = Watched.of(before()["ts"].to_numpy(), ends_of(before()))
@@ -106,6 +108,7 @@ def learnt() -> Learnt:
     return learn(before(), chosen(), build_spec(windows=default_windows()), fitting, watched)
 
 
+@cache
 def with_view() -> LoadedModel:
     """A model of another training that is calibrated by the new view."""
     found = learnt()
