@@ -94,7 +94,7 @@ def _takes(parameter: Any) -> str:
     if parameter.is_flag:
         return "nothing"
     if parameter.metavar:
-        return f"`{parameter.metavar}`".replace("|", "\\|")
+        return " or ".join(f"`{each}`" for each in parameter.metavar.split("|"))
     kind = parameter.type_descriptor.annotation
     words = {"int": "a whole number", "float": "a number", "Path": "a path"}
     return words.get(getattr(kind, "__name__", ""), "a text")

@@ -7,6 +7,7 @@ on a line by itself for any lines; numbers, ids and the width of gaps may differ
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ def run(script: str, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607
         cwd=folder,
+        env=os.environ | {"COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
