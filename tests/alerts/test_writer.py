@@ -386,7 +386,7 @@ def test_score_records_are_compact() -> None:
     }
 
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "explanation" / "alerts.md"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "reference" / "documents.md"
 
 
 def test_documented_examples_are_as_published() -> None:
