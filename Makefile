@@ -27,7 +27,7 @@ LOCKED_EXTRAS := train demo schema-registry kafka-python-codecs docs
 
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs site golden bench-speed bench-quality bench-incidents bench-budget dist lock setup promtool clean
+.PHONY: help demo test unit lint docs site golden bench-speed bench-quality bench-incidents bench-storm bench-budget dist lock setup promtool clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-quality: $(STAMP)  ## Measure detection and incidents on labelled records
 
 bench-incidents: $(STAMP)  ## Measure how well alerts become incidents alone, on simulated days and captures
 	$(RUN) python -m bench.incidents
+
+bench-storm: $(STAMP)  ## Measure the daemon in a flood of 10,000 alerts a second
+	$(RUN) python -m bench.storm
 
 bench-budget: $(STAMP)  ## Measure false incidents asked for against those raised, on benign days
 	$(RUN) python -m bench.budget

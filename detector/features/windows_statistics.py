@@ -18,14 +18,14 @@ FEWEST_FLOWS = 5
 
 def _share(what: str, says: str) -> Meaning:
     """A share of a key's latest flows; of few it says nothing."""
-    brief = says.replace(", {value}", " {value}")
+    whole, _, _ = says.partition(", {value}")
     return Meaning(
         Topic.ANSWERS,
         f"share of flows {what}",
         Unit.PERCENT,
         percent,
         says,
-        brief=brief,
+        brief=f"{{value}} {whole} {what}",
         sides="high",
         least=("flows", FEWEST_FLOWS),
     )
