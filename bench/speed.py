@@ -35,7 +35,7 @@ HOSTS = 2_000
 DISTINCT = 500_000
 """Records that differ; the topics hold them over and over."""
 PLAIN_BATCHES = (500, 5_000, 20_000)
-OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters", "oddflow.incidents")
+OUTPUTS = ("oddflow.alerts", "oddflow.dead-letters", "oddflow.incidents", "oddflow.risk")
 WINDOWED, ENSEMBLE = "windowed", "ensemble"
 """The forest and the ensemble, with windows."""
 FOREST = ("--kind", "isolation-forest", "--param", "n_estimators=100", "--param", "max_samples=256")

@@ -60,7 +60,7 @@ SAMPLE_S = 0.25
 SENDER_START_S = 15.0
 """Until the sender has imported and read everything."""
 SETTLE_S = 5.0
-TOPIC, OUTPUTS = "flows", ("oddflow.alerts", "oddflow.dead-letters", "oddflow.incidents")
+TOPIC, OUTPUTS = "flows", ("oddflow.alerts", "oddflow.dead-letters", "oddflow.incidents", "oddflow.risk")
 MIB = 2**20
 
 

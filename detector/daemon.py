@@ -150,6 +150,7 @@ class Daemon:
             writer=AlertWriter(output.format, alerts.detail, repeat=alerts.repeat),
             write_scores=bool(output.scores_topic or output.scores_path),
             write_incidents=bool(output.incidents_path if to_files else output.incidents_topic),
+            write_risks=bool(output.risk_path if to_files else output.risk_topic),
             tell=self._tell_of_judge,
         )
 

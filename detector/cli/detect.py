@@ -25,6 +25,7 @@ OUTPUT_TOPICS = {
     "--dead-letters": "output.dead_letters_topic",
     "--scores": "output.scores_topic",
     "--incidents": "output.incidents_topic",
+    "--risk": "output.risk_topic",
 }
 """By flag: the setting that names the topic instead."""
 
@@ -46,6 +47,7 @@ def detect(
     dead_letters: Annotated[str | None, typer.Option(help="With --input: where unusable records go.")] = None,
     scores: Annotated[str | None, typer.Option(help="With --input: where every record's score goes.")] = None,
     incidents: Annotated[str | None, typer.Option(help="With --input: where incidents go.")] = None,
+    risk: Annotated[str | None, typer.Option(help="With --input: where hosts' risks go.")] = None,
     format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
     columns: ColumnsOption = None,
@@ -80,6 +82,7 @@ def detect(
       zcat eve.json.gz | oddflow detect --input - --format suricata --registry registry --output -
     """
     to_files = {"--output": output, "--dead-letters": dead_letters, "--scores": scores, "--incidents": incidents}
+    to_files["--risk"] = risk
     of_kafka = {"--bootstrap-servers": bootstrap_servers, "--topic": topic, "--group": group}
     flags: dict[str, Any] = {
         "input.transport": "files" if inputs else None,
@@ -92,6 +95,7 @@ def detect(
         "output.dead_letters_path": dead_letters,
         "output.scores_path": scores,
         "output.incidents_path": incidents,
+        "output.risk_path": risk,
         "kafka.bootstrap_servers": bootstrap_servers,
         "kafka.group": group,
         "model.registry": registry,
@@ -128,7 +132,13 @@ def _check_outputs(settings: Settings) -> None:
 
     read = {_place(path): path for path in expanded(settings.input.paths) if path != STDIN}
     output = settings.output
-    for path in (output.alerts_path, output.dead_letters_path, output.scores_path, output.incidents_path):
+    for path in (
+        output.alerts_path,
+        output.dead_letters_path,
+        output.scores_path,
+        output.incidents_path,
+        output.risk_path,
+    ):
         if path is not None and (given := read.get(_place(path))) is not None:
             raise ConfigurationError(f"{given}: it is an input and an output; give another file for one of them")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -14,8 +15,10 @@ import typer
 
 from detector.errors import ConfigurationError, InputError
 from detector.settings.load import load_settings
+from detector.settings.tree import Settings
 
 if TYPE_CHECKING:
+    from detector.casebook.hosts import HostRow
     from detector.casebook.told import Told
     from detector.casebook.wanted import Wanted
 
@@ -76,7 +79,12 @@ class Documents:
     properties: dict[str, object]
 
     @classmethod
-    def chosen(cls, asked: Asked) -> Documents:
+    def chosen(
+        cls,
+        asked: Asked,
+        named: Callable[[Settings], str] = lambda settings: settings.output.incidents_topic,
+        key: str = "output.incidents_topic",
+    ) -> Documents:
         """Hold the flags together with the settings. Raises ConfigurationError for flags that do not go together."""
         config, inputs, topic, servers = asked
         if inputs and (topic or servers):
@@ -85,11 +93,9 @@ class Documents:
         settings = load_settings(config, {"kafka.bootstrap_servers": servers})
         from detector.transport.paths import expanded  # noqa: PLC0415 - --help needs none
 
-        where = topic or settings.output.incidents_topic
+        where = topic or named(settings)
         if not inputs and not where:
-            raise ConfigurationError(
-                "output.incidents_topic is empty: name a topic with --topic, or files with --input"
-            )
+            raise ConfigurationError(f"{key} is empty: name a topic with --topic, or files with --input")
         return cls(tuple(expanded(inputs or ())), where, dict(settings.kafka.consumer()))
 
     def batches(self, *, follow: bool = False) -> Iterator[list[bytes | None]]:
@@ -256,6 +262,61 @@ def show(
         _give_json(whole_document(told, documents))
     else:
         typer.echo(text_page(told, reading.latest, shutil.get_terminal_size((100, 40)).columns))
+
+
+@app.command()
+def hosts(
+    context: typer.Context,
+    inputs: InputOption = None,
+    topic: Annotated[
+        str | None,
+        typer.Option("--topic", help="Kafka topic of hosts' risks; the settings' output.risk_topic if not given."),
+    ] = None,
+    bootstrap_servers: BootstrapOption = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="So many hosts at most.")] = 20,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each host.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the hosts with the highest risks, of all partitions together, as of the latest document.
+
+    Examples:
+
+      oddflow incidents hosts
+
+      oddflow incidents hosts --input risk.jsonl --most 5
+    """
+    from detector.casebook.hosts import HostRisks, read_host  # noqa: PLC0415
+
+    asked = Asked(config, inputs, topic, bootstrap_servers).over(context.obj)
+    place = Documents.chosen(asked, lambda settings: settings.output.risk_topic, "output.risk_topic")
+    found, read, unfit, why = HostRisks(), 0, 0, ""
+    for batch in place.batches():
+        for document in batch:
+            if not document or document.strip() in {b"", b"null"}:  # a host whose risk faded away
+                continue
+            read += 1
+            try:
+                found.put(read_host(document))
+            except InputError as error:
+                unfit, why = unfit + 1, why or str(error)
+    if read and unfit == read:
+        raise InputError(f"reading hosts' risks: none of {read:,} documents is one: {why}")
+    if unfit:
+        typer.echo(f"{unfit:,} of {read:,} documents are no host's risk: {why}", err=True)
+    _show_hosts(found.rows()[:most], as_json=as_json)
+
+
+def _show_hosts(rows: Sequence[HostRow], *, as_json: bool) -> None:
+    from detector.cli.incidents_table import print_hosts  # noqa: PLC0415
+
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row._asdict()))
+    elif rows:
+        print_hosts(rows)
+    else:
+        typer.echo("no hosts: none has a risk now", err=True)
 
 
 def _check_alone(*flags: object) -> None:

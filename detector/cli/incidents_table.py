@@ -12,8 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from detector.casebook.hosts import HostRow
 from detector.casebook.latest import Latest
-from detector.casebook.words import COLUMNS, Row, rows
+from detector.casebook.words import COLUMNS, Row, moment, rows
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
@@ -37,6 +38,23 @@ def print_rows(shown: Sequence[Row]) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, emoji=False, width=_WIDEST)
     console.print(incidents_table(shown, console.width))
+
+
+def print_hosts(shown: Sequence[HostRow]) -> None:
+    """Print hosts, the highest risk first."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=_WIDEST)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    table.add_column("risk", justify="right", no_wrap=True)
+    table.add_column("severity", no_wrap=True)
+    table.add_column("host", no_wrap=True)
+    table.add_column("last seen (UTC)", no_wrap=True)
+    table.add_column("incidents")
+    for row in shown:
+        cells = (f"{row.risk:.0f}", row.severity, row.host, moment(row.last_seen), f"{row.incidents:,}; {row.what}")
+        table.add_row(*map(Text, cells), style=STYLES.get(row.severity, ""))
+    console.print(table)
 
 
 class LiveTable:

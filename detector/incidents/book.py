@@ -30,6 +30,8 @@ from detector.alerts.wording import Told
 from detector.assets.assets import NOTHING, Assets
 from detector.errors import InputError
 from detector.incidents.grading import grade
+from detector.incidents.host_book import TOP, Hosts
+from detector.incidents.hosts import Held, HostRisk, Share, counted, held, risks
 from detector.incidents.incident import (
     MEASURES,
     Count,
@@ -55,7 +57,7 @@ from detector.incidents.joining import (
     source_of,
 )
 from detector.incidents.kinds import Kind, kind_of
-from detector.kernels.clock import CLOCK_FIELDS, MOVED, Heard, hear
+from detector.kernels.clock import CLOCK, CLOCK_FIELDS, MOVED, Heard, hear
 
 NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
 """Of incident ids: ``uuid5(NAMESPACE, id of its first alert)``."""
@@ -87,6 +89,7 @@ class _OpenIncidents(msgspec.Struct):
 
     incidents: dict[Name, Incident] = {}
     begun: Count = 0
+    hosts: Hosts = msgspec.field(default_factory=Hosts)
     clock: list[float] = []
     """As in :mod:`detector.kernels.clock`, as it was when the state was kept."""
 
@@ -154,7 +157,7 @@ class IncidentBook:
             self._touched[incident.id] = incident
         self._due[partition] = min(self._due.get(partition, -math.inf), incident.last_seen + 2 * self._gap_s)
         if _is_due(incident):
-            self._tell("open" if incident.revision == 0 else "update", incident, kind_of(incident))
+            self._tell(partition, "open" if incident.revision == 0 else "update", incident, kind_of(incident))
         return incident
 
     def unexplained(self) -> list[int]:
@@ -208,6 +211,34 @@ class IncidentBook:
         """Count the incidents that ended since the last call, by final kind; those of a single alert too."""
         ended, self._ended = self._ended, Counter()
         return ended
+
+    def take_hosts(self, *, at_once: bool = False) -> list[HostRisk]:
+        """Give the hosts whose risks are to be told, as of the last that was heard; ``at_once``: whatever is due."""
+        told: list[HostRisk] = []
+        for partition, place in self._places.items():
+            now = self._now(partition)
+            if now is not None and (at_once or place.hosts.is_due(now)):
+                told += place.hosts.look(partition, map(self._held, place.incidents.values()), now)
+        return told
+
+    def top_risks(self) -> list[float]:
+        """The highest risks of hosts, over all partitions here, descending."""
+        shares: dict[str, list[Share]] = {}
+        for partition, place in self._places.items():
+            if (now := self._now(partition)) is not None:
+                every = [*place.hosts.over, *map(self._held, place.incidents.values())]
+                for host, (_, of) in risks(every, now).items():
+                    shares.setdefault(host, []).extend(of)
+        return sorted((counted(of)[0] for of in shares.values()), reverse=True)[:TOP]
+
+    @staticmethod
+    def _held(incident: Incident) -> Held:
+        return held(incident, kind_of(incident))
+
+    def _now(self, partition: int) -> float | None:
+        """The partition's time, as of the last that was heard of it."""
+        clock = self._clocks.get(partition)
+        return None if clock is None else float(clock[CLOCK])
 
     # --- what survives ------------------------------------------------------------------------------------------
 
@@ -290,7 +321,7 @@ class IncidentBook:
             absorb(first, other)
             other.merged_into = first.id
             self._end(partition, other)
-            self._tell("close", other, kind_of(other))
+            self._tell(partition, "close", other, kind_of(other))
         self._touched[first.id] = first
         return first
 
@@ -343,14 +374,16 @@ class IncidentBook:
         kind = kind_of(incident)
         self._ended[kind.name] += 1
         if incident.count > 1:  # of a single alert its opening has told everything
-            self._tell("close", incident, kind)
+            self._tell(partition, "close", incident, kind)
+        self._places[partition].hosts.end(held(incident, kind))
 
-    def _tell(self, step: Step, incident: Incident, kind: Kind) -> None:
+    def _tell(self, partition: int, step: Step, incident: Incident, kind: Kind) -> None:
         grade(incident, kind, self._assets)
         incident.revision += 1
         incident.told_count, incident.told_at = incident.count, incident.last_seen
         incident.told_decades = incident.decades
         self._changes.append(Change(step, incident.copy(), kind))
+        self._places[partition].hosts.news = True
 
 
 def membership(incident: Incident) -> Joined:

@@ -38,6 +38,17 @@ class IncidentsTold:
 
 
 @dataclass(frozen=True, slots=True)
+class RisksTold:
+    """Hosts' risks were told; the highest of them now, descending."""
+
+    highest: Sequence[float]
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Show them by rank: an address would be a series for each host, and is in the topic."""
+        metrics.host_risk.replace({str(rank): risk for rank, risk in enumerate(self.highest, 1)})
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetSet:
     """What the model in charge is held to: false incidents a day, or None where it is a budget of another kind."""
 

@@ -20,6 +20,8 @@ class BatchResult:
     """How many records the dead letters are of."""
     scores: list[OutRecord] = field(default_factory=list)
     incidents: list[OutRecord] = field(default_factory=list)
+    risks: list[OutRecord] = field(default_factory=list)
+    """Of hosts; one without a value says that a host has none any more."""
     passed_over: dict[str, int] = field(default_factory=dict)
     severities: dict[str, int] = field(default_factory=dict)
     allowed: int = 0
@@ -34,6 +36,7 @@ class BatchResult:
         channels = {
             Channel.ALERTS: self.alerts,
             Channel.INCIDENTS: self.incidents,
+            Channel.RISKS: self.risks,
             Channel.DEAD_LETTERS: self.dead_letters,
             Channel.SCORES: self.scores,
         }

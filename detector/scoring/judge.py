@@ -27,7 +27,8 @@ from detector.drift.monitor import DriftMonitor
 from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.incidents.document import write_incidents
-from detector.incidents.events import BudgetSet, IncidentsTold
+from detector.incidents.events import BudgetSet, IncidentsTold, RisksTold
+from detector.incidents.host_document import write_risks
 from detector.incidents.put_together import Together, put_together
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
@@ -61,6 +62,7 @@ class Judge:
         writer: AlertWriter,
         write_scores: bool,
         write_incidents: bool,
+        write_risks: bool = False,
         tell: Tell,
     ) -> None:
         self.model = model
@@ -74,6 +76,7 @@ class Judge:
         self._writer = writer
         self._write_scores = write_scores
         self._write_incidents = write_incidents
+        self._write_risks = write_risks
         self._tell = tell
         self._windows = WindowCounts()
         self._open = -1
@@ -96,6 +99,7 @@ class Judge:
             alerts=alerts,
             withheld=len(decision.rows) - len(alerts),
             incidents=self._incidents(),
+            risks=self._risks(),
             dead_letters=letters,
             dead_lettered=len(flows.rejects),
             scores=self._scores(raw, flows, scores),
@@ -114,6 +118,7 @@ class Judge:
         self.memory.incidents.pass_time()
         self.memory.incidents.take()
         self.memory.incidents.take_ended()
+        self.memory.incidents.take_hosts()
 
     def rest(self) -> None:
         """Take a new model over while no records come."""
@@ -122,7 +127,9 @@ class Judge:
     def conclude(self) -> BatchResult:
         """Give what is left to tell once the input has ended: open incidents are closed."""
         self.memory.incidents.close_all()
-        return BatchResult(scored=0, model_version=self.model.version, incidents=self._told())
+        return BatchResult(
+            scored=0, model_version=self.model.version, incidents=self._told(), risks=self._risks(at_once=True)
+        )
 
     # --- models ---------------------------------------------------------------------------------------------------
 
@@ -198,6 +205,15 @@ class Judge:
         self._open = book.open
         self._tell(IncidentsTold(changes, book.open, ended))
         return write_incidents(changes, self._writer.shape) if self._write_incidents else []
+
+    def _risks(self, *, at_once: bool = False) -> list[OutRecord]:
+        """What is to be told of hosts' risks."""
+        book = self.memory.incidents
+        hosts = book.take_hosts(at_once=at_once)
+        if not hosts:
+            return []
+        self._tell(RisksTold(book.top_risks()))
+        return write_risks(hosts, self._builder.assets) if self._write_risks else []
 
     def _tell_begun(self) -> None:
         version = self.model.version

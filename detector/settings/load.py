@@ -54,6 +54,7 @@ FLAGS = {
     "output.dead_letters_path": "--dead-letters",
     "output.scores_path": "--scores",
     "output.incidents_path": "--incidents",
+    "output.risk_path": "--risk",
     "kafka.bootstrap_servers": "--bootstrap-servers",
     "kafka.group": "--group",
     "model.registry": "--registry",

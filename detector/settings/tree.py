@@ -263,6 +263,11 @@ class Output(Section):
         description="Kafka topic for incidents: alerts that belong together, one document a step. Empty: not written;"
         " alerts only name their incident.",
     )
+    risk_topic: str = Field(
+        default="oddflow.risk",
+        description="Kafka topic for hosts' risks: the latest of each host and partition, so compacted. Empty: not"
+        " written.",
+    )
     alerts_path: str = Field(
         default="-", min_length=1, description="With `files`: where alerts go; `-` is standard output."
     )
@@ -283,6 +288,12 @@ class Output(Section):
         examples=["incidents.jsonl"],
         min_length=1,
         description="With `files`: where incidents go. Unset: not written.",
+    )
+    risk_path: str | None = Field(
+        default=None,
+        examples=["risk.jsonl"],
+        min_length=1,
+        description="With `files`: where hosts' risks go. Unset: not written.",
     )
     oversized: Literal["cut", "parts"] = Field(
         default="cut",

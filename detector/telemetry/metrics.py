@@ -274,6 +274,12 @@ class Metrics:
             "False incidents a day that the settings allow; absent where the budget is of another kind.",
         )
 
+        self.host_risk = self._replaced(
+            "host_risk",
+            "Risk of the ten hosts with the highest, by rank, as last told; `oddflow.risk` says which hosts they are.",
+            "rank",
+        )
+
     def _declare_drift(self) -> None:
         self.drift_rows = self._known("drift_rows", "Sampled rows behind the drift figures, fading with the hours.")
         self.drift_index = self._known(

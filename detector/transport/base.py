@@ -81,6 +81,7 @@ class Channel(StrEnum):
     DEAD_LETTERS = "dead_letters"
     SCORES = "scores"
     INCIDENTS = "incidents"
+    RISKS = "risks"
 
 
 class OutRecord(NamedTuple):

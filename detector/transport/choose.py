@@ -59,7 +59,11 @@ def _whole(settings: Settings) -> bool:
 def _topics(settings: Settings) -> dict[Channel, str]:
     output = settings.output
     topics = {Channel.ALERTS: output.alerts_topic, Channel.DEAD_LETTERS: output.dead_letters_topic}
-    wanted = {Channel.SCORES: output.scores_topic, Channel.INCIDENTS: output.incidents_topic}
+    wanted = {
+        Channel.SCORES: output.scores_topic,
+        Channel.INCIDENTS: output.incidents_topic,
+        Channel.RISKS: output.risk_topic,
+    }
     return topics | {channel: topic for channel, topic in wanted.items() if topic}
 
 
@@ -71,5 +75,6 @@ def _paths(settings: Settings) -> dict[Channel, str | Path]:
         or os.devnull,  # the input keeps them; they are counted all the same
         Channel.SCORES: output.scores_path,
         Channel.INCIDENTS: output.incidents_path,
+        Channel.RISKS: output.risk_path,
     }
     return {channel: path for channel, path in paths.items() if path is not None}

@@ -151,6 +151,7 @@ class Daemon:
                 "dead_letters_topic": topics.dead_letters,
                 "scores_topic": topics.scores,
                 "incidents_topic": "",
+                "risk_topic": "",
             },
             "model": {"registry": str(self.registry), "name": MODEL, "poll_interval_s": 0.2},
             "alerts": {"false_positive_rate": 0.01, "repeat": "all"},

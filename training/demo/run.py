@@ -24,7 +24,7 @@ from training.demo.processes import NICENESS, TICK_S, DemoError, daemon, start, 
 from training.demo.scrape import scrape
 from training.demo.screen import Screen
 from training.demo.summary import Findings, SummaryLine, outcomes, problems, show
-from training.demo.topics import ALERTS, DEAD_LETTERS, FLOWS, INCIDENTS, PARTITIONS, OutputTopics
+from training.demo.topics import ALERTS, DEAD_LETTERS, FLOWS, INCIDENTS, PARTITIONS, RISK, OutputTopics
 from training.demo.traffic import HOUR_S, LiveTraffic, live_hour, write_day
 
 LIVE_S = 60.0
@@ -71,7 +71,7 @@ class Demo:
             screen.step("starting a real Apache Kafka of its own")
             kafka = parts.enter_context(EmbeddedKafka(self.folder / "kafka"))
             servers = kafka.bootstrap_servers
-            topics = [Topic(FLOWS, PARTITIONS), Topic(ALERTS), Topic(INCIDENTS), Topic(DEAD_LETTERS)]
+            topics = [Topic(FLOWS, PARTITIONS), Topic(ALERTS), Topic(INCIDENTS), Topic(RISK), Topic(DEAD_LETTERS)]
             ensure_topics({"bootstrap.servers": servers}, topics)
             self._train_first(screen)
             screen.step("starting the daemon: oddflow detect")

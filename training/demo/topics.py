@@ -14,7 +14,7 @@ from detector.casebook.told import Told, read_told
 from detector.incidents.wholes import named
 
 FLOWS, ALERTS = "flows", "oddflow.alerts"
-INCIDENTS, DEAD_LETTERS = "oddflow.incidents", "oddflow.dead-letters"
+INCIDENTS, RISK, DEAD_LETTERS = "oddflow.incidents", "oddflow.risk", "oddflow.dead-letters"
 PARTITIONS = 4
 WAIT_S = 0.05
 

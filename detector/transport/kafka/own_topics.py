@@ -17,6 +17,9 @@ DEAD_LETTER_SETTINGS = {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": 
 
 INCIDENT_SETTINGS = ALERT_SETTINGS
 
+RISK_SETTINGS = {"cleanup.policy": "compact", "delete.retention.ms": str(_DAY_MS)}
+"""The latest of each host; a deletion is kept for a day, for readers that were away."""
+
 SCORE_SETTINGS = {"retention.ms": str(3 * _DAY_MS)}
 
 
@@ -32,6 +35,8 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         topics.append(Topic(output.scores_topic, settings=SCORE_SETTINGS))
     if output.incidents_topic:
         topics.append(Topic(output.incidents_topic, settings=INCIDENT_SETTINGS))
+    if output.risk_topic:
+        topics.append(Topic(output.risk_topic, settings=RISK_SETTINGS))
     return topics
 
 
