@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,22 +58,34 @@ def run(*arguments: str, **environment: str) -> None:
     subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.DEVNULL)
 
 
-def simulated(folder: Path, seed: int, hosts: int, kind: str) -> DayOfAlerts:
-    """A simulated day with attacks, by a model of the day before, which has none."""
+def simulated(
+    folder: Path, seed: int, hosts: int, kind: str, *, begins_s: float = 0.0, lasts_s: float = DAY_S
+) -> DayOfAlerts:
+    """A simulated day with attacks, or so much of it, by a model of the day before, which has none."""
     if not (folder / "alerts.jsonl").exists():
         folder.mkdir(parents=True, exist_ok=True)
         train, day = (str(folder / name) for name in ("train.json.gz", "day.json.gz"))
-        options = ("--hosts", str(hosts), "--seed", str(seed), "--duration", "1d")
-        run("simulate", *options, "--attacks", "none", "--start", "2026-01-05T00:00", "--output", train)
-        run("simulate", *options, "--attack-share", str(ATTACK_SHARE), "--start", "2026-01-06T00:00", "--output", day)
+        options = ("--hosts", str(hosts), "--seed", str(seed), "--duration", f"{lasts_s / 3600.0:g}h")
+        first, second = (_moment(DEFAULT_START + day * DAY_S + begins_s) for day in (0, 1))
+        run("simulate", *options, "--attacks", "none", "--start", first, "--output", train)
+        run("simulate", *options, "--attack-share", str(ATTACK_SHARE), "--start", second, "--output", day)
         _judge(folder, train, day, kind)
     if not (folder / ATTACKS).exists():
         scenario = Scenario(
-            seed=seed, hosts=hosts, start=DEFAULT_START + DAY_S, duration_s=DAY_S, attack_share=ATTACK_SHARE
+            seed=seed,
+            hosts=hosts,
+            start=DEFAULT_START + DAY_S + begins_s,
+            duration_s=lasts_s,
+            attack_share=ATTACK_SHARE,
         )
-        flows = [frame.select("uid", ATTACK_ID).drop_nulls() for frame in scenario.frames()]
+        columns = ("uid", ATTACK_ID, "ts", "src_ip", "dst_ip")
+        flows = [frame.select(columns).drop_nulls(ATTACK_ID) for frame in scenario.frames()]
         pl.concat(flows).write_parquet(folder / ATTACKS)
-    return _read(folder, 1.0)
+    return _read(folder, lasts_s / DAY_S)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M")
 
 
 def captured(folder: Path, path: Path, kind: str) -> DayOfAlerts:
@@ -118,7 +131,9 @@ def _judge(folder: Path, train: str, day: str, kind: str, *more: str) -> None:
 
 
 def _read(folder: Path, days: float) -> DayOfAlerts:
-    return DayOfAlerts(_raised_in(folder), dict(pl.read_parquet(folder / ATTACKS).iter_rows()), days)
+    attacks = pl.read_parquet(folder / ATTACKS)
+    attacks = attacks.select("uid", LABEL if LABEL in attacks.columns else ATTACK_ID)
+    return DayOfAlerts(_raised_in(folder), dict(attacks.iter_rows()), days)
 
 
 def _raised_in(folder: Path) -> list[Raised]:

@@ -270,7 +270,7 @@ def hosts(
     inputs: InputOption = None,
     topic: Annotated[
         str | None,
-        typer.Option("--topic", help="Kafka topic of hosts' risks; the settings' output.risk_topic if not given."),
+        typer.Option("--topic", help="Kafka topic of risks; the settings' output.risk_topic if not given."),
     ] = None,
     bootstrap_servers: BootstrapOption = None,
     most: Annotated[int, typer.Option("--most", min=1, help="So many hosts at most.")] = 20,

@@ -223,13 +223,17 @@ class IncidentBook:
 
     def top_risks(self) -> list[float]:
         """The highest risks of hosts, over all partitions here, descending."""
+        return sorted(self.host_risks().values(), reverse=True)[:TOP]
+
+    def host_risks(self) -> dict[str, float]:
+        """The risk of every host that has one now, over all partitions here."""
         shares: dict[str, list[Share]] = {}
         for partition, place in self._places.items():
             if (now := self._now(partition)) is not None:
                 every = [*place.hosts.over, *map(self._held, place.incidents.values())]
                 for host, (_, of) in risks(every, now).items():
                     shares.setdefault(host, []).extend(of)
-        return sorted((counted(of)[0] for of in shares.values()), reverse=True)[:TOP]
+        return {host: counted(of)[0] for host, of in shares.items()}
 
     @staticmethod
     def _held(incident: Incident) -> Held:

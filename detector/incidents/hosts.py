@@ -101,7 +101,7 @@ def risks(incidents: Iterable[Held], now: float) -> dict[str, tuple[float, tuple
     """By host: its risk now and what it is made of; those with the highest, of which something is told."""
     shares: dict[str, list[Share]] = {}
     for each in incidents:
-        fade = 0.5 ** (max(now - each.last_seen, 0.0) / HALF_LIFE_S)
+        fade = fading(each, now)
         sides: tuple[tuple[Role, Mapping[str, float]], ...] = ("attacker", each.attackers), ("attacked", each.attacked)
         for role, side in sides:
             for address, points in side.items():
@@ -119,7 +119,12 @@ def counted(shares: Iterable[Share]) -> tuple[float, tuple[Share, ...]]:
     return sum(share.points / 2**place for place, share in enumerate(highest)), highest
 
 
+def fading(each: Held, now: float) -> float:
+    """The share of its points that is left."""
+    return float(0.5 ** (max(now - each.last_seen, 0.0) / HALF_LIFE_S))
+
+
 def has_faded(each: Held, now: float) -> bool:
     """Whether no host has a point of it any more."""
     most = max([*each.attackers.values(), *each.attacked.values()], default=0.0)
-    return most * 0.5 ** (max(now - each.last_seen, 0.0) / HALF_LIFE_S) < LEAST
+    return most * fading(each, now) < LEAST
