@@ -214,7 +214,8 @@ def _hours(root: Path, seeds: Sequence[int], hosts: int, kind: str) -> dict[str,
         day = simulated(folder, seed, hosts, kind, begins_s=BEGINS_S, lasts_s=LASTS_S)
         of_hours, of_attacks = hours(day, attacks_of(folder))
         print(
-            f"seed {seed}: hours {sum(of_hours)} of {len(of_hours)}, raised attacks {sum(of_attacks)} of {len(of_attacks)}"
+            f"seed {seed}: hours {sum(of_hours)} of {len(of_hours)},"
+            f" raised attacks {sum(of_attacks)} of {len(of_attacks)}"
         )
         by_hour += of_hours
         by_attack += of_attacks

@@ -149,7 +149,7 @@ def test_a_topic_with_a_wrong_setting_is_refused(kafka: str, topic: MakeTopic) -
 def test_the_daemons_own_topics_are_created(kafka: str, topic: MakeTopic) -> None:
     """The topics that the settings name are created and told; of the input, a topic of nearly its name as well."""
     stem = topic()
-    kinds = ("alerts", "incidents", "dead_letters", "scores")
+    kinds = ("alerts", "incidents", "risk", "dead_letters", "scores")
     names = {f"{kind}_topic": f"{stem}-{kind[0]}" for kind in kinds}
     settings = Settings.model_validate(
         {"input": {"topic": f"{stem}-f", "partitions": 2}, "kafka": {"bootstrap_servers": kafka}, "output": names}
