@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.test_layers import ORDER
+
 ROOT = Path(__file__).resolve().parents[2]
 
 DOCS = ROOT / "docs"
@@ -91,3 +93,13 @@ def test_what_is_told_of_pages_elsewhere_is_so() -> None:
     }
     assert len(named) >= 10
     assert [each for each in sorted(named) if not (ROOT / each).is_file() and "NAME" not in each] == []
+
+
+def test_the_layers_are_told_in_their_order() -> None:
+    """The table of layers has every package that the order of imports has, from top to bottom."""
+    page = (DOCS / "explanation" / "design.md").read_text(encoding="utf-8")
+    table = page.partition("| package | what is in it |")[2].partition("\n\n")[0]
+    told = [name for row in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    packages = {path.parent.name for path in (ROOT / "detector").glob("*/__init__.py")}
+    assert [name for name in ORDER if name in told] == told
+    assert packages <= set(told)
