@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from detector.alerts.quantities import size
 from detector.bundle.loaded_model import LoadedModel
-from detector.decisions.severity import Circumstances, Severity, Sign, bytes_out, is_from_inside, severity_of, signs_of
+from detector.decisions.severity import (
+    OUT_FROM_BYTES,
+    Circumstances,
+    Severity,
+    Sign,
+    bytes_out,
+    is_from_inside,
+    severity_of,
+    signs_of,
+)
 
 FIRST_CONTACT = "pair_first"
 """The feature that tells whether two addresses meet for the first time."""
@@ -42,10 +51,11 @@ def circumstances_of(
     first_contact: bool,
     worth: float | None = None,
 ) -> Circumstances:
-    """What the risk of one alert is made of."""
+    """What the risk of one alert is made of: rarity as far as it matters, and bytes where they do."""
+    out = bytes_out(direction, src_bytes or 0, dst_bytes or 0)
     return Circumstances(
-        decades=decades,
-        bytes_out=bytes_out(direction, src_bytes or 0, dst_bytes or 0),
+        decades=round(decades, 2),
+        bytes_out=out if out > OUT_FROM_BYTES else 0,
         from_inside=is_from_inside(direction),
         unanswered=unanswered,
         first_contact=first_contact,

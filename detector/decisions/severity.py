@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +75,7 @@ REPEATED_POINTS, REPEATED_MOST = 5.0, 15.0
 """For each ten times as many alerts: a chance seldom comes again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What a risk is made of."""
 
     decades: float
@@ -100,6 +100,7 @@ def severity_of(risk: int) -> Severity:
 _BAND_OF = tuple(max(each for each, least in BANDS.items() if risk >= least) for risk in range(MOST_RISK + 1))
 
 
+@lru_cache(65_536)  # in a storm most alerts are alike
 def risk_of(given: Circumstances) -> int:
     """The risk of an alert or an incident, 0 to 100."""
     points = _rarity_points(given.decades) + sum(signs_of(given).values())
@@ -136,7 +137,7 @@ def weighed(risk: float, worth: float) -> float:
 
 def bytes_out(direction: str, src_bytes: int, dst_bytes: int) -> int:
     """How much left the inside by a flow of this direction: what was sent outward, or answered to the outside."""
-    return {"outbound": src_bytes, "inbound": dst_bytes}.get(direction, 0)
+    return src_bytes if direction == "outbound" else dst_bytes if direction == "inbound" else 0
 
 
 def is_from_inside(direction: str) -> bool:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from detector.cli import app
 from tests.casebook.documents import EVIL, ID, ecs, ocsf
+from tests.casebook.test_hosts import document
 
 OTHER = "e0" + ID[2:]
 
@@ -180,3 +181,25 @@ def test_nothing_reaches_the_terminal_unescaped(tmp_path: Path) -> None:
         code, out, err = run("--input", str(path), *arguments)
         assert (code, err, out.replace("\n", "").isprintable()) == (0, "", True), arguments
         assert "red" in out
+
+
+def test_hosts_are_listed_by_risk(tmp_path: Path) -> None:
+    """``hosts`` lists them, the highest risk first, over partitions; a deletion and what is no risk are passed over."""
+    path = tmp_path / "risk.jsonl"
+    lines = [document(), document(partition=1), document("10.0.0.6", name="db-prod, database"), b"null", b"{}"]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    code, out, err = run("hosts", "--input", str(path))
+    rows = [line.split() for line in out.splitlines()]
+    assert [row[:3] for row in rows[1:]] == [["90", "critical", "10.0.0.5"], ["60", "high", "10.0.0.6"]]
+    assert "10.0.0.6 (db-prod, database)" in out
+    assert (code, err.startswith("1 of 4 documents are no host's risk: ")) == (0, True)
+    code, out, _ = run("hosts", "--input", str(path), "--json", "--most", "1")
+    assert [json.loads(line)["host"] for line in out.splitlines()] == ["10.0.0.5"]
+
+
+def test_hosts_of_another_file_are_refused(file: str, tmp_path: Path) -> None:
+    """A file of incidents has no hosts' risks, which is said; an empty one has none, which is said too."""
+    assert run("hosts", "--input", file)[0] == 3
+    empty = tmp_path / "empty.jsonl"
+    empty.write_bytes(b"")
+    assert run("hosts", "--input", str(empty)) == (0, "", "no hosts: none has a risk now\n")

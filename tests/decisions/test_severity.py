@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -73,14 +72,14 @@ def test_what_is_graver_never_lowers_a_risk(case: Circumstances, rarer: float, m
     """Rarer, more bytes out, more alerts, a graver kind, an inside source, an answer, a first contact or a worthier
     host: none of them lowers the risk."""
     graver = (
-        replace(case, decades=case.decades + rarer),
-        replace(case, bytes_out=case.bytes_out + more),
-        replace(case, alerts=case.alerts + more),
-        replace(case, kind_points=case.kind_points + 1),
-        replace(case, from_inside=True),
-        replace(case, unanswered=False),
-        replace(case, first_contact=True),
-        replace(case, worth=case.worth * worth),
+        case._replace(decades=case.decades + rarer),
+        case._replace(bytes_out=case.bytes_out + more),
+        case._replace(alerts=case.alerts + more),
+        case._replace(kind_points=case.kind_points + 1),
+        case._replace(from_inside=True),
+        case._replace(unanswered=False),
+        case._replace(first_contact=True),
+        case._replace(worth=case.worth * worth),
     )
     assert min(map(risk_of, graver)) >= risk_of(case)
 
@@ -88,10 +87,10 @@ def test_what_is_graver_never_lowers_a_risk(case: Circumstances, rarer: float, m
 def test_much_that_leaves_is_grave_however_rare() -> None:
     """747 MB sent out by an upload at the very edge of the budget are High; 10 MiB change nothing."""
     upload = Circumstances(decades=0.0, kind_points=15, from_inside=True)
-    assert severity_of(risk_of(replace(upload, bytes_out=747_000_000))) is Severity.HIGH
-    assert risk_of(replace(upload, bytes_out=10 * MEBIBYTE)) == risk_of(upload)
-    assert risk_of(replace(upload, bytes_out=100 * MEBIBYTE)) == risk_of(upload) + 13
-    assert risk_of(replace(upload, bytes_out=1 << 62)) == risk_of(upload) + 39
+    assert severity_of(risk_of(upload._replace(bytes_out=747_000_000))) is Severity.HIGH
+    assert risk_of(upload._replace(bytes_out=10 * MEBIBYTE)) == risk_of(upload)
+    assert risk_of(upload._replace(bytes_out=100 * MEBIBYTE)) == risk_of(upload) + 13
+    assert risk_of(upload._replace(bytes_out=1 << 62)) == risk_of(upload) + 39
 
 
 def test_what_left_is_told_by_the_direction() -> None:
