@@ -18,7 +18,10 @@ SUMMED = (
 )  # fmt: skip
 """Of our own part, what the whole has in place of the part's; the rest is that of the part with most alerts."""
 
-GRAVEST = ("severity_id", "severity", "severity_why", "risk", "risk_score", "risk_level_id", "risk_level")
+GRAVEST = (
+    "severity_id", "severity", "severity_why", "risk", "risk_score", "risk_level_id", "risk_level",
+    "risk_details"
+)  # fmt: skip
 """What is taken from the most severe part, of a document and of our own part of it."""
 
 
@@ -32,7 +35,8 @@ def whole_document(told: Told, documents: Mapping[str, bytes]) -> bytes:
     ours = ours_of(whole)
     ours |= {name: getattr(told.ours, name) for name in SUMMED} | {"parts": [part.ours.id for part in told.parts]}
     ours |= {"headline": told.headline, "tactic": told.ours.tactic or None}
-    ours.pop("facts", None)  # of the part alone
+    ours.pop("facts", None)  # of the part alone, as OCSF's analyses are
+    whole.pop("anomaly_analyses", None)
     if told.ours.kind != chief.ours.kind:
         _rename(whole, told)
     ours["counts"] = msgspec.to_builtins(told.ours.counts)
@@ -49,10 +53,14 @@ def _rename(whole: dict[str, Any], told: Told) -> None:
     """Give a document the technique of another kind than it had."""
     uid, _, name = told.tactic.partition(" ")
     if "unmapped" in whole:
-        whole["attacks"] = [
+        finding = whole["finding_info"] if isinstance(whole.get("finding_info"), dict) else whole
+        finding["attacks"] = [
             {"tactic": {"uid": uid, "name": name}, "technique": {"uid": each.id, "name": each.name}}
             for each in told.techniques
         ]
+        _put(finding, {"types": [told.ours.kind]})
+        if isinstance(finding.get("analytic"), dict):
+            _put(finding["analytic"], {"name": told.ours.kind, "desc": told.ours.rule})
         for name in ("confidence", "confidence_id"):
             whole.pop(name, None)
         return
@@ -92,10 +100,19 @@ def _within(told: Told, grave: dict[str, Any]) -> dict[str, dict[str, Any]]:
     number = f"{ours.id}:{ours.revision}"
     event: dict[str, Any] = grave["event"] if isinstance(grave.get("event"), dict) else {}
     return {
-        "metadata": {"uid": number, "correlation_uid": ours.id},
+        "metadata": {"uid": number, "correlation_uid": ours.id, "sequence": ours.revision},
+        "finding_info": {
+            "uid": ours.id,
+            "title": told.headline,
+            "desc": f"{told.headline}. {ours.size}",
+            "first_seen_time": _ms(ours.first_seen),
+            "last_seen_time": _ms(ours.last_seen),
+            "related_events_count": ours.alerts,
+        },
         "event": {name: event[name] for name in ("severity", "risk_score") if name in event}
         | {
             "id": number,
+            "sequence": ours.revision,
             "start": _iso(ours.first_seen),
             "end": _iso(ours.last_seen),
             "reason": f"{told.headline}. {ours.size}",

@@ -21,6 +21,8 @@ from detector.incidents.document import write_incidents
 from detector.incidents.wholes import named
 from tests.alerts.contents import alert
 from tests.casebook.documents import START, ecs, ocsf
+from tests.standards import ecs as standards_ecs
+from tests.standards import ocsf as standards_ocsf
 
 T0 = 1.7e9
 
@@ -241,12 +243,15 @@ def few_each(sources: int, partitions: int) -> list[Raised]:
 @pytest.mark.parametrize("shape", ["ocsf", "ecs"])
 @pytest.mark.parametrize(("sources", "kind"), [(20, "flood"), (19, "other")])
 def test_a_flood_is_one_though_it_is_none_in_any_partition(sources: int, kind: str, shape: str) -> None:
-    """Of twenty sources without an answer over four partitions, the reader names a flood, and its document does."""
+    """Of twenty sources over four partitions the reader names a flood; so does its document, which is valid."""
     latest, documents = read(few_each(sources, 4), shape)
     (told,) = latest.wholes()
     assert {part.ours.kind for part in told.parts} == {"other"}
     assert (told.ours.kind, told.ours.alerts) == (kind, 5 * sources)
-    again = read_told(whole_document(told, documents))
+    document = whole_document(told, documents)
+    wrong_with = standards_ocsf.wrong_with if shape == "ocsf" else standards_ecs.wrong_with
+    assert wrong_with(json.loads(document)) == []
+    again = read_told(document)
     assert (again.headline, again.tactic, again.techniques) == (told.headline, told.tactic, told.techniques)
     assert (again.ours.kind, again.ours.rule, again.ours.tactic) == (kind, told.ours.rule, told.ours.tactic)
     assert (told.headline == "Flood of 10.0.0.5 port 80", "T1498" in str(told.techniques)) == ((kind == "flood"),) * 2
