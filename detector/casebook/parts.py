@@ -135,7 +135,9 @@ def whole(parts: Sequence[Told], *, over: bool) -> Told:
         first_seen=begun,
         last_seen=ended,
         severity=max(parts, key=lambda each: each.level).severity,
-        size=_size(alerts, ended - begun, counts["sources"], len(parts)),
+        size=_size(
+            alerts, ended - begun, counts["sources"], len({each for part in parts for each in _partitions(part)})
+        ),
         counts=chief.ours.counts | counts,
         sources=_listed(each.sources for each in every),
         destinations=_listed(each.destinations for each in every),
@@ -171,9 +173,9 @@ def _listed(lists: Iterable[Sequence[Value]]) -> list[Value]:
     return list(dict.fromkeys(listed[at] for at in places for listed in each if at < len(listed)))[:MOST_LISTED]
 
 
-def _size(alerts: int, seconds: float, sources: Distinct, parts: int) -> str:
+def _size(alerts: int, seconds: float, sources: Distinct, partitions: int) -> str:
     within = f" in {seconds:,.0f} s" if seconds >= 1 else ""
-    return f"{alerts:,} alerts{within}, from {number(sources)} sources, told by {parts} partitions"
+    return f"{alerts:,} alerts{within}, from {number(sources)} sources, told by {partitions} partitions"
 
 
 def number(distinct: Distinct) -> str:

@@ -94,8 +94,10 @@ def merging(
     for pairs, enough in ((remote, REMOTE_PAIRS), (probed, PAIRS), (alike, PAIRS)):
         if pairs and len(pairs) + 1 >= enough:
             return "source", pairs
-    crowd = [each for each in of_destination if port == each.main_port and _is_unanswered(each) == unanswered]
-    return ("destination", crowd) if len(crowd) + 1 >= PAIRS else None
+    there = [each for each in of_destination if port == each.main_port]
+    crowd = sum(_is_unanswered(each) == unanswered for each in there)
+    # With the crowd come those that fared otherwise, as they would if they came later.
+    return ("destination", there) if crowd + 1 >= PAIRS else None
 
 
 def _is_unanswered(incident: Incident) -> bool:

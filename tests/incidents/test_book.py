@@ -584,3 +584,14 @@ def test_what_goes_on_with_a_host_found_by_a_scan_stays_with_its_session() -> No
     later = alert(21, ts=T0 + 25, dst_ip="10.1.0.7", dst_port=443, state="S0")
     ids = [each.id for each in put_all(book, [*scan(20), session, later])]
     assert (ids[-1] == ids[-2], ids[-1] == ids[0]) == (True, False)
+
+
+def test_a_crowd_takes_in_those_that_fared_otherwise() -> None:
+    """Once three sources make one incident of a destination and port, a fourth, answered before, is of it too."""
+    book = IncidentBook()
+    crowd = [alert(n, ts=T0 + n, src_ip=f"198.51.100.{n}", dst_port=80, state="S0" if n else "SF") for n in range(4)]
+    put_all(book, crowd)
+    book.close_all()
+    last = {change.incident.id: change.incident for change in book.take()}
+    whole = [incident for incident in last.values() if not incident.merged_into]
+    assert [(incident.focus, incident.count, len(incident.sources)) for incident in whole] == [("destination", 4, 4)]
