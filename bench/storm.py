@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from numpy.typing import NDArray
 
 from bench.daemon_run import Run, running
@@ -161,14 +161,22 @@ def watch(run: Run, servers: str, begin: float, end: float) -> Watched:
     client = Consumer({"bootstrap.servers": servers, "group.id": "storm-watch"})
     time.sleep(max(begin - time.time(), 0.0))
     while time.time() < end:
-        _, high = client.get_watermark_offsets(TopicPartition(TOPIC, 0), timeout=10)
-        if seen := run.scrape():
+        high = end_of(client)
+        if high is not None and (seen := run.scrape()):
             watched.look(seen, high, at=time.time())
         elif run.process.poll() is not None:
             raise RuntimeError(f"the daemon ended: {run.log.read_text()[-2000:]}")
         time.sleep(SAMPLE_S)
     client.close()
     return watched
+
+
+def end_of(client: Consumer) -> int | None:
+    """How many records the topic holds; None while the broker does not tell."""
+    try:
+        return int(client.get_watermark_offsets(TopicPartition(TOPIC, 0), timeout=10)[1])
+    except KafkaException:
+        return None
 
 
 def stormed(folder: Path, name: str, seconds: float, registry: Path) -> dict[str, float]:
@@ -183,9 +191,12 @@ def stormed(folder: Path, name: str, seconds: float, registry: Path) -> dict[str
             words = ["--send", servers, "--begin", str(begin), "--storm", name, "--folder", str(folder)]
             sender = subprocess.Popen([sys.executable, "-m", "bench.storm", *words])
             flooded = begin + QUIET_S
-            watched = watch(run, servers, flooded, flooded + seconds)
-            if sender.wait(seconds + SENDER_START_S):
-                raise RuntimeError(f"the sender ended with exit code {sender.returncode}")
+            try:
+                watched = watch(run, servers, flooded, flooded + seconds)
+                if sender.wait(seconds + SENDER_START_S):
+                    raise RuntimeError(f"the sender ended with exit code {sender.returncode}")
+            finally:
+                sender.kill()
     return watched.figures()
 
 
