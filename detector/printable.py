@@ -6,10 +6,17 @@ run backwards (Unicode Technical Report 36), separators, and code points that no
 
 from __future__ import annotations
 
+from html import escape
+
 
 def printable(text: str) -> str:
     """The text on one line: ``\\x1b``, ``\\u202e`` and so on in the place of what is not printable."""
     return text if text.isprintable() else "".join(map(_spelt, text))
+
+
+def html_text(text: str) -> str:
+    """The same for a page: no part of it is markup."""
+    return escape(printable(text))
 
 
 def printable_json(document: bytes) -> bytes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 
 from detector.bundle.manifest import Figure, Manifest
+from detector.printable import html_text
 from training.weaknesses import weaknesses
 
 STYLE = """
@@ -61,16 +61,16 @@ def card(manifest: Manifest, facts: CardFacts) -> str:
     """Write the page."""
     title = f"{manifest.name} {manifest.version}"
     body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(_about(manifest))}</p>",
+        f"<h1>{html_text(title)}</h1>",
+        f"<p>{html_text(_about(manifest))}</p>",
         *_section("Trained on", _trained_on(manifest, facts)),
         *_section("How good it is", _quality(manifest, facts)),
         *_section("Calibration", _calibration(manifest, facts)),
         *_section("Where it is weak", _list(weaknesses(manifest, facts.found, facts.constant))),
         *_section("How it was made", _made(manifest, facts)),
-        *_section("Features", f"<p>{escape(', '.join(manifest.features.names))}</p>"),
+        *_section("Features", f"<p>{html_text(', '.join(manifest.features.names))}</p>"),
     ]
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>{html_text(title)}</title><style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(body) + "\n</body></html>\n"
 
 
@@ -158,7 +158,7 @@ def _calibration(manifest: Manifest, facts: CardFacts) -> str:
     if facts.directions:
         budget = (
             "<p>Where false incidents are counted, flows have thresholds of their own by where they go"
-            f" ({escape(', '.join(facts.directions))}); any others are held against those of all.</p>"
+            f" ({html_text(', '.join(facts.directions))}); any others are held against those of all.</p>"
         )
     return text + _table(("Alert budget", "Alerts from score"), rows) + budget
 
@@ -180,12 +180,12 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _section(title: str, content: str) -> tuple[str, str]:
-    return f"<h2>{escape(title)}</h2>", content
+    return f"<h2>{html_text(title)}</h2>", content
 
 
 def _pairs(rows: Mapping[str, str]) -> str:
     cells = "".join(
-        f"<tr><td class=quiet>{escape(k)}</td><td><code>{escape(v)}</code></td></tr>" for k, v in rows.items()
+        f"<tr><td class=quiet>{html_text(k)}</td><td><code>{html_text(v)}</code></td></tr>" for k, v in rows.items()
     )
     return f"<table>{cells}</table>"
 
@@ -204,11 +204,11 @@ def _spread(figure: Figure) -> tuple[float, float, float]:
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     def line(cells: tuple[str, ...], tag: str) -> str:
         kinds = ["", *[" class=number"] * (len(cells) - 1)]
-        inner = "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
+        inner = "".join(f"<{tag}{kind}>{html_text(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
         return f"<tr>{inner}</tr>"
 
     return f"<table>{line(heads, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
 
 
 def _list(items: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+    return f"<ul>{''.join(f'<li>{html_text(item)}</li>' for item in items)}</ul>"

@@ -85,9 +85,21 @@ def test_finds_a_scan_that_it_learnt_from(hunted: tuple[dict[str, Any], str], lo
 
 @pytest.mark.slow
 def test_gravest_come_first(hunted: tuple[dict[str, Any], str]) -> None:
-    """Incidents are sorted by severity, and those of one severity by how rare they are."""
-    order = [(-each["document"]["severity_id"], each["false_incidents_per_day"]) for each in hunted[0]["incidents"]]
-    assert order == sorted(order)
+    """Incidents are sorted by risk, and those of one risk by how rare they are; a host's further ones likewise."""
+    incidents = hunted[0]["incidents"]
+    for each in (incidents, *([first, *first["further"]] for first in incidents)):
+        order = [(-of["document"]["unmapped"]["oddflow"]["risk"], of["false_incidents_per_day"]) for of in each]
+        assert order == sorted(order)
+
+
+@pytest.mark.slow
+def test_a_scan_has_its_whole_size(hunted: tuple[dict[str, Any], str], logs: Path) -> None:
+    """Most flows of a scan are in its incident, which is called a scan, though fewer are odd enough to be raised."""
+    records = [json.loads(line) for log in sorted(logs.iterdir()) for line in log.read_text().splitlines()]
+    scan = sum(each["label"] == "Malicious" for each in records)
+    told = max((each for each in hunted[0]["incidents"]), key=lambda each: each["flows"])
+    assert told["document"]["unmapped"]["oddflow"]["kind"] == "scan"
+    assert 0.8 * scan <= told["flows"] <= 1.05 * scan
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ class Host:
     address: str
     gravest: str
     """Severity of the gravest of them."""
+    risk: int
+    """The highest of theirs."""
     incidents: int = 0
     began: int = 0
     """In which it is a source."""
@@ -23,7 +25,7 @@ class Host:
 
 
 def hosts_of(incidents: Sequence[Found]) -> list[Host]:
-    """The hosts of incidents that are sorted, the gravest first: those of the first incident come first.
+    """The hosts of incidents that are sorted, the gravest first: by risk, then by in how many they are.
 
     Of an incident of many addresses those that it lists.
     """
@@ -31,10 +33,10 @@ def hosts_of(incidents: Sequence[Found]) -> list[Host]:
     for each in incidents:
         sources, destinations = set(each.ours["sources"]), set(each.ours["destinations"])
         for address in (*each.ours["sources"], *each.ours["destinations"]):
-            hosts.setdefault(address, Host(address, each.document["severity"]))
+            hosts.setdefault(address, Host(address, each.document["severity"], each.ours["risk"]))
         for address in sources | destinations:
             host = hosts[address]
             host.incidents += 1
             host.began += address in sources
             host.suffered += address in destinations
-    return list(hosts.values())
+    return sorted(hosts.values(), key=lambda host: (-host.risk, -host.incidents))

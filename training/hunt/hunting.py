@@ -1,5 +1,8 @@
 """From flows to the incidents among them: each flow judged by what learnt from other stretches of time.
 
+Listed are more hosts than the budget raises (:data:`LISTED`), the gravest first: a person reads from the top and stops.
+Flows that are odd at a laxer level and of the same edge are put into their incidents, which so have their whole size.
+
 No daemon and no second way to judge: scores and assessment are those that training computes to calibrate
 (:mod:`training.learn`), alerts and incidents are written as a daemon writes them.
 """
@@ -22,14 +25,17 @@ from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision, IncidentRule
 from detector.decisions.findings import Findings
+from detector.decisions.severity import decades_beyond
 from detector.errors import InputError
 from detector.incidents.book import Change, IncidentBook
 from detector.incidents.document import write_incidents
 from detector.models.single_flows import Scores
+from detector.net.directions import directions_of
 from detector.records.flow import ROW, FlowBatch
 from detector.scoring.dataset import Dataset
 from detector.transport.base import Envelope, RawBatch
-from training.hunt.who import ByWho
+from training.hunt.ranking import ranked
+from training.hunt.who import ALONG, ByWho, along_with, odd, who_of
 from training.learn import Learnt
 from training.train import Recipe, Trained, train_and_keep
 from training.watched import Watched
@@ -37,8 +43,11 @@ from training.watched import Watched
 NAME = "hunt"
 """Of the model, which nobody keeps, and of the topic that alerts name."""
 
-MOST_RAISED = 20_000
-"""So many flows are explained and put into incidents at most, the oddest: about a minute, and 200 MB."""
+LISTED = 6.0
+"""So many times the hosts that the budget raises are listed: chosen on simulated days, of 1, 3, 6, 12 and 24."""
+
+MOST_TOLD = 60_000
+"""So many flows are put into incidents at most, the oddest: some seconds, and 200 MB."""
 
 Tell = Callable[[str], None]
 
@@ -55,6 +64,8 @@ class Found:
     """False incidents a day of those who are as odd as its oddest flow: the lower, the odder."""
     why: str
     """What is told of its oddest flow."""
+    further: tuple[Found, ...] = ()
+    """Less grave incidents of the same host."""
 
     @property
     def ours(self) -> dict[str, Any]:
@@ -71,20 +82,30 @@ class Hunted:
     trained: Trained
     model: LoadedModel
     incidents: list[Found]
-    """The gravest first, of equals the oddest."""
+    """One for each host that is listed, the gravest first, of equals the oddest."""
     budget: float
     """False incidents a day that were asked for."""
     used: float
-    """Those that are: more, where what was asked for would raise nobody in the time."""
+    """Those that are: more, where what was asked for would raise nobody in the time. By these, severity is graded."""
     raised: int
-    """Flows that are odd enough at this budget."""
+    """Flows that are odd enough to be listed."""
     told: int
-    """Of these, in incidents: fewer where they are more than are explained."""
+    """Flows in incidents: these, and those along with them; no more than :data:`MOST_TOLD`."""
 
     @property
     def hosts(self) -> float:
-        """How many are raised in the time that was watched, by the budget."""
-        return self.used * self.trained.watched.days
+        """How many are listed, attacks or not."""
+        return LISTED * self.used * self.trained.watched.days
+
+    @property
+    def every(self) -> list[Found]:
+        """The incidents of all hosts, also where a host has several; the gravest first."""
+        return sorted((each for first in self.incidents for each in (first, *first.further)), key=order)
+
+
+def order(found: Found) -> tuple[float, ...]:
+    """Sort by risk, then by how odd, then by time."""
+    return -found.ours["risk"], found.per_day, int(found.rows[0])
 
 
 def hunt(read: Dataset, recipe: Recipe, budget: float, tell: Tell = lambda _: None) -> Hunted:
@@ -95,25 +116,41 @@ def hunt(read: Dataset, recipe: Recipe, budget: float, tell: Tell = lambda _: No
     trained, learnt = train_and_keep(read.frame, recipe, tell, np.zeros(len(read.frame), np.int32))
     tell("deciding")
     model = read_bundle(replace(trained, beginning=None).bundle(NAME, read))
-    frame, decision, used = decided(read.frame, learnt, model, trained.watched, budget)
-    kept = oddest_of(decision, MOST_RAISED)
-    tell(f"explaining {len(kept.rows):,} of {len(frame):,} flows")
+    frame, chosen = decided(read.frame, learnt, model, trained.watched, budget)
+    kept = oddest_of(chosen.decision, MOST_TOLD)
+    tell(f"putting {len(kept.rows):,} of {len(frame):,} flows into incidents")
+    found = incidents_of(frame, learnt, kept, model)
+    found = [each for each in found if chosen.raised[each.rows].any()]
     return Hunted(
         read=replace(read, frame=frame),
         trained=trained,
         model=model,
-        incidents=incidents_of(frame, learnt, kept, model),
+        incidents=ranked(sorted(found, key=order), chosen.who),
         budget=budget,
-        used=used,
-        raised=len(decision.rows),
-        told=len(kept.rows),
+        used=chosen.used,
+        raised=int(chosen.raised.sum()),
+        told=sum(len(each.rows) for each in found),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which flows are put into incidents."""
+
+    decision: Decision
+    """Those that are raised, and those along with them."""
+    raised: NDArray[np.bool_]
+    """Which flows are odd enough to be listed, of all (rows,)."""
+    who: NDArray[np.uint64]
+    """Whom each flow counts for (rows,): see :func:`training.hunt.who.who_of`."""
+    used: float
+    """The budget, in hosts a day, that severity is graded by."""
 
 
 def decided(
     frame: pl.DataFrame, learnt: Learnt, model: LoadedModel, watched: Watched, budget: float
-) -> tuple[pl.DataFrame, Decision, float]:
-    """Which flows are raised, at which budget; the frame is that of the flows that were weighed.
+) -> tuple[pl.DataFrame, Chosen]:
+    """Which flows are put into incidents; the frame is that of the flows that were weighed.
 
     Raises InputError for flows without addresses, or all of one time.
     """
@@ -124,11 +161,27 @@ def decided(
     inside = model.extractor.inside
     by_who = ByWho.of(frame, learnt.unseen, watched.seconds, inside)
     used = by_who.budget(budget)
-    raised, graded = (
-        IncidentRule.of(model.calibration, each, used, inside).decide(frame, scores, learnt.unseen)
-        for each in (by_who.everyone, by_who.rest)
+    within, beyond = (
+        IncidentRule.of(model.calibration, by_who.everyone, each, inside).decide(frame, scores, learnt.unseen).rows
+        for each in (used, LISTED * used)
     )
-    return frame, graded.take(np.flatnonzero(np.isin(graded.rows, raised.rows))), used
+    raised = np.union1d(within, np.intersect1d(beyond, odd(learnt.unseen, ALONG)))
+    rows = along_with(frame, learnt.unseen, raised)
+    few, directions = learnt.unseen.take(rows), directions_of(frame.select("src_ip", "dst_ip")[rows], inside)
+    rule = IncidentRule.of(model.calibration, by_who.rest, used, inside)
+    rates = np.maximum(by_who.rest.rates(few, directions), min(by_who.rest.least_told, used))
+    decision = Decision(
+        rows,
+        model.calibration.p_values(scores[rows]),
+        decades_beyond(rates, used),
+        rule.scores[directions],
+        few,
+        rates,
+        by_who.rest.oddest_views(few, directions),
+    )
+    among = np.zeros(len(frame), np.bool_)
+    among[raised] = True
+    return frame, Chosen(decision=decision, raised=among, who=who_of(frame, learnt.unseen), used=used)
 
 
 def oddest_of(decision: Decision, most: int) -> Decision:
@@ -141,7 +194,7 @@ def oddest_of(decision: Decision, most: int) -> Decision:
 
 
 def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model: LoadedModel) -> list[Found]:
-    """Put the raised flows into incidents; they are sorted as :class:`Hunted` has them."""
+    """Put flows into incidents, which are in no order."""
     count = len(frame)
     partitions = np.zeros(count, np.int32)
     rows = np.arange(count)
@@ -168,7 +221,7 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
     book.explain({content.id: Told(content.why, content.facts) for content in contents})
     why = {place: content.why for place, content in zip(few, contents, strict=True)}
     latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(changes))}
-    found = [
+    return [
         Found(
             document=latest[name],
             rows=decision.rows[of],
@@ -177,7 +230,6 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
         )
         for name, of in places.items()
     ]
-    return _sorted(found)
 
 
 def _documents(records: list[Any]) -> list[dict[str, Any]]:
@@ -194,7 +246,3 @@ def _places(names: list[str], changes: list[Change]) -> dict[str, list[int]]:
             name = into[name]
         places.setdefault(name, []).append(place)
     return places
-
-
-def _sorted(found: list[Found]) -> list[Found]:
-    return sorted(found, key=lambda each: (-each.document["severity_id"], each.per_day, each.rows[0]))

@@ -6,13 +6,13 @@ Whatever came from the network or from flags is escaped, and what a browser woul
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.printable import printable
+from detector.printable import html_text
 from training.card import moment, span
 from training.hunt.hosts import hosts_of
 from training.hunt.hunting import Found, Hunted
@@ -21,7 +21,13 @@ from training.hunt.timeline import Axis, bars
 from training.hunt.weak import weak
 
 SHOWN = 100
-"""Incidents that the page shows, the gravest; all are in the output of ``--json``."""
+"""Hosts that the page shows in full, the gravest; all are in the output of ``--json``."""
+
+LEAST_SHOWN = 10
+"""So many in full at least, also where they are of low severity."""
+
+FURTHER = 20
+"""Further incidents of a host that are named, and hosts that are less odd ten times so many."""
 
 OVERVIEW = 20
 """Incidents in the picture at the top."""
@@ -36,15 +42,15 @@ def page(hunted: Hunted) -> str:
     """Write the page."""
     ts = hunted.read.frame["ts"].to_numpy()
     axis = Axis(hunted.trained.watched.start, hunted.trained.watched.end)
-    title = f"{_count(len(hunted.incidents), 'incident')} in {_count(len(ts), 'flow')}"
+    title = f"{_count(len(hunted.every), 'incident')} of {_count(len(hunted.incidents), 'host')}"
     body = [
         f"<header><h1>{title}</h1>",
-        f"<p class=quiet>{_moment(axis.start)} to {_moment(axis.end)}</p></header>",
-        f"<p>{_text(_lead(hunted))}</p>",
+        f"<p class=quiet>in {_count(len(ts), 'flow')}, {_moment(axis.start)} to {_moment(axis.end)}</p></header>",
+        f"<p>{html_text(_lead(hunted))}</p>",
         _overview(hunted, axis, ts),
         '<section id="incidents"><h2>Incidents</h2>',
-        *(_incident(number, each, axis, ts) for number, each in enumerate(hunted.incidents[:SHOWN], 1)),
-        _beyond(hunted),
+        *(_incident(number, each, axis, ts) for number, each in enumerate(hunted.incidents[: _full(hunted)], 1)),
+        _less_odd(hunted),
         "</section>",
         _section("hosts", "Hosts", _hosts(hunted)),
         _section("learnt", "What it learnt from", _learnt(hunted)),
@@ -61,14 +67,17 @@ def page(hunted: Hunted) -> str:
 
 
 def _lead(hunted: Hunted) -> str:
-    text = (
-        "Each flow was judged by what was learnt from other stretches of the same logs. Raised are the oddest hosts,"
-        f" about {hunted.hosts:.0f} at {hunted.used:.3g} a day, with {hunted.raised:,} flows. What is odd need not be"
-        " an attack. Start at the top."
+    return (
+        "Each flow was judged by what was learnt from other stretches of the same logs. The oddest hosts are listed,"
+        f" each with its gravest incident: some {hunted.hosts:.0f}, attacks or not. What is odd need not be an attack,"
+        " and further down it seldom is. Start at the top."
     )
-    if hunted.told < hunted.raised:
-        text += f" The oddest {hunted.told:,} of them are told."
-    return text
+
+
+def _full(hunted: Hunted) -> int:
+    """How many incidents are shown in full: those of more than low severity."""
+    grave = sum(_css(each) != "low" for each in hunted.incidents)
+    return min(max(grave, LEAST_SHOWN), SHOWN)
 
 
 def _overview(hunted: Hunted, axis: Axis, ts: NDArray[np.float64]) -> str:
@@ -76,7 +85,7 @@ def _overview(hunted: Hunted, axis: Axis, ts: NDArray[np.float64]) -> str:
     lanes = [
         f'<li><a href="#i{number}">{number}</a>{bars(axis, ts[each.rows], _title(each), _css(each))}'
         f"<span>{_title(each)}</span></li>"
-        for number, each in enumerate(hunted.incidents[:OVERVIEW], 1)
+        for number, each in enumerate(hunted.incidents[: min(OVERVIEW, _full(hunted))], 1)
     ]
     every = f"<li><span class=quiet>all</span>{bars(axis, ts, 'all flows')}<span class=quiet>all flows</span></li>"
     return f"<figure><ol class=lanes>{every}{''.join(lanes)}</ol>{_scale(axis)}</figure>"
@@ -84,13 +93,14 @@ def _overview(hunted: Hunted, axis: Axis, ts: NDArray[np.float64]) -> str:
 
 def _scale(axis: Axis) -> str:
     shown = slice(5, 10) if axis.end - axis.start > 2 * 86_400 else slice(11, 16)  # month and day, or the time
-    ticks = "".join(f"<span>{_text(moment(each)[shown])}</span>" for each in axis.ticks(5))
+    ticks = "".join(f"<span>{html_text(moment(each)[shown])}</span>" for each in axis.ticks(5))
     return f"<div class=scale>{ticks}</div>"
 
 
 def _incident(number: int, found: Found, axis: Axis, ts: NDArray[np.float64]) -> str:
     ours, rows = found.ours, found.rows
     told = {
+        "Risk": _risk(ours),
         "When": f"{moment(ours['first_seen'])}, {_lasting(ours['last_seen'] - ours['first_seen'])}",
         "Flows": f"{len(rows):,}",
         "From": _some(ours["sources"]),
@@ -104,29 +114,59 @@ def _incident(number: int, found: Found, axis: Axis, ts: NDArray[np.float64]) ->
     strongest = [(moment(each["ts"]), each["why"]) for each in ours["strongest"]]
     return (
         f'<article id="i{number}" class="{_css(found)}"><h3><span class=number>{number}</span>'
-        f"<span class=badge>{_text(found.document['severity'])}</span> {_title(found)}</h3>"
-        f"<p>{_text(found.why)}</p>"
+        f"<span class=badge>{html_text(found.document['severity'])}</span> {_title(found)}</h3>"
+        f"<p>{html_text(found.why)}</p>"
         f"{bars(axis, ts[rows], 'its flows over the whole time')}"
         f"{_pairs({name: text for name, text in told.items() if text})}"
-        f"<details><summary>its oddest flows</summary>{_table(('time', 'what is odd'), strongest)}</details></article>"
+        f"<details><summary>its oddest flows</summary>{_table(('time', 'what is odd'), strongest)}</details>"
+        f"{_further(found)}</article>"
     )
 
 
-def _beyond(hunted: Hunted) -> str:
+def _further(found: Found) -> str:
+    """Less grave incidents of the same host."""
+    if not found.further:
+        return ""
+    more = len(found.further) - FURTHER
+    rest = f"<p class=quiet>and {more:,} more</p>" if more > 0 else ""
+    summary = f"{_count(len(found.further), 'further incident')} of this host"
+    return f"<details><summary>{summary}</summary>{_lines(found.further[:FURTHER])}{rest}</details>"
+
+
+def _lines(incidents: Iterable[Found], first: int | None = None) -> str:
+    """Incidents a line each; with their numbers, where the first one's is given."""
+    rows = [
+        (str(each.ours["risk"]), moment(each.ours["first_seen"])[:16], each.document["message"]) for each in incidents
+    ]
+    if first is None:
+        return _table(("risk", "began", "what"), rows)
+    return _table(("", "risk", "began", "what"), [(str(number), *row) for number, row in enumerate(rows, first)])
+
+
+def _less_odd(hunted: Hunted) -> str:
+    """Those that are not shown in full, a line each, folded."""
     if not hunted.incidents:
         return "<p>No flow is odd enough at this budget.</p>"
-    more = len(hunted.incidents) - SHOWN
-    return f"<p>{_count(more, 'further incident')}, less grave, not shown.</p>" if more > 0 else ""
+    full = _full(hunted)
+    rest, most = hunted.incidents[full:], 10 * FURTHER
+    if not rest:
+        return ""
+    more = f"<p class=quiet>and {len(rest) - most:,} more</p>" if len(rest) > most else ""
+    return (
+        f"<details id=less-odd><summary>{_count(len(rest), 'host')}, less odd</summary>"
+        "<p>Expect nearly all of these to be no attacks.</p>"
+        f"{_lines(rest[:most], full + 1)}{more}</details>"
+    )
 
 
 def _hosts(hunted: Hunted) -> str:
-    hosts = hosts_of(hunted.incidents)
+    hosts = hosts_of(hunted.every)
     rows = [
-        (each.address, each.gravest, f"{each.incidents:,}", f"{each.began:,}", f"{each.suffered:,}")
+        (each.address, str(each.risk), each.gravest, f"{each.incidents:,}", f"{each.began:,}", f"{each.suffered:,}")
         for each in hosts[:HOSTS]
     ]
     more = f"<p class=quiet>and {len(hosts) - HOSTS:,} more</p>" if len(hosts) > HOSTS else ""
-    return _table(("host", "gravest", "incidents", "from it", "to it"), rows) + more
+    return _table(("host", "risk", "gravest", "incidents", "from it", "to it"), rows) + more
 
 
 def _learnt(hunted: Hunted) -> str:
@@ -157,12 +197,18 @@ def _unread(hunted: Hunted) -> str:
         parts.append(_table(("reason", "records", "such as"), rows))
     if read.passed_over:
         passed = ", ".join(f"{count:,} {name}" for name, count in read.passed_over.items())
-        parts.append(f"<p>Passed over, as no flows: {_text(passed)}.</p>")
+        parts.append(f"<p>Passed over, as no flows: {html_text(passed)}.</p>")
     return "".join(parts) or "<p>Nothing: each record is a flow.</p>"
 
 
+def _risk(ours: dict[str, Any]) -> str:
+    """Of 100, and what makes it so."""
+    why = ours.get("severity_why")
+    return f"{ours['risk']} of 100" + (f": {why}" if why else "")
+
+
 def _title(found: Found) -> str:
-    return _text(found.document["message"])
+    return html_text(found.document["message"])
 
 
 def _sentences(told: str | list[str] | None) -> str:
@@ -188,12 +234,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
-
-
 def _moment(seconds: float) -> str:
-    return _text(moment(seconds))
+    return html_text(moment(seconds))
 
 
 def _section(name: str, title: str, content: str) -> str:
@@ -201,16 +243,18 @@ def _section(name: str, title: str, content: str) -> str:
 
 
 def _pairs(rows: dict[str, str]) -> str:
-    return f"<dl>{''.join(f'<dt>{_text(name)}</dt><dd>{_text(value)}</dd>' for name, value in rows.items())}</dl>"
+    return (
+        f"<dl>{''.join(f'<dt>{html_text(name)}</dt><dd>{html_text(value)}</dd>' for name, value in rows.items())}</dl>"
+    )
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     def line(cells: tuple[str, ...], tag: str) -> str:
-        return f"<tr>{''.join(f'<{tag}>{_text(cell)}</{tag}>' for cell in cells)}</tr>"
+        return f"<tr>{''.join(f'<{tag}>{html_text(cell)}</{tag}>' for cell in cells)}</tr>"
 
     body = "".join(line(row, "td") for row in rows)
     return f"<div class=wide><table><thead>{line(heads, 'th')}</thead><tbody>{body}</tbody></table></div>"
 
 
 def _list(items: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
+    return f"<ul>{''.join(f'<li>{html_text(item)}</li>' for item in items)}</ul>"

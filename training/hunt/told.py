@@ -14,13 +14,14 @@ LINES = 10
 
 
 def as_text(hunted: Hunted, output: Path) -> str:
-    """Some lines for a person: the gravest, and where the page is."""
+    """Some lines for a person: the gravest of each host, and where the page is."""
     lines = [_line(number, each) for number, each in enumerate(hunted.incidents[:LINES], 1)]
     more = len(hunted.incidents) - LINES
     if more > 0:
         lines.append(f"     and {more:,} more")
-    count = len(hunted.incidents)
-    lines.append(f"{count:,} incident{'' if count == 1 else 's'} in {len(hunted.read.frame):,} flows: see {output}")
+    count, hosts = len(hunted.every), len(hunted.incidents)
+    what = f"{count:,} incident{'' if count == 1 else 's'} of {hosts:,} host{'' if hosts == 1 else 's'}"
+    lines.append(f"{what} in {len(hunted.read.frame):,} flows: see {output}")
     return "\n".join(map(printable, lines))
 
 
@@ -47,7 +48,9 @@ def as_json(hunted: Hunted, output: Path) -> dict[str, Any]:
         "calibration_s": trained.calibration.seconds,
         "rejected_by_reason": dict(read.rejected),
         "passed_over": dict(read.passed_over),
-        "incidents": [_incident(each) for each in hunted.incidents],
+        "incidents": [
+            _incident(each) | {"further": [_incident(more) for more in each.further]} for each in hunted.incidents
+        ],
     }
 
 

@@ -24,8 +24,8 @@ def short(hunted: Hunted) -> Iterator[str]:
         )
     if hunted.used > hunted.budget:
         yield (
-            f"{hunted.budget:g} a day would raise nobody in the {span(watched)} watched: the oddest by each view and in"
-            f" each direction are shown, {hunted.hosts:.0f} hosts."
+            f"{hunted.budget:g} a day would raise nobody in the {span(watched)} watched: {hunted.used:.3g} a day are"
+            " raised, the oddest by each view and in each direction."
         )
 
 
@@ -41,8 +41,8 @@ def _sentences(hunted: Hunted) -> Iterator[str]:
         " looks usual, and many attacks at once hide each other."
     )
     yield (
-        f"It was calibrated on {held.rows:,} flows of {span(held.seconds)}, attacks among them: about"
-        f" {hunted.hosts:.0f} hosts are raised whether there are attacks or not."
+        f"It was calibrated on {held.rows:,} flows of {span(held.seconds)}, attacks among them: some"
+        f" {hunted.hosts:.0f} hosts are listed whether there are attacks or not."
     )
     if not hunted.trained.extractor.spec.windows:
         yield "It looked at single flows: what shows only in many flows together is mostly out of its sight."

@@ -27,6 +27,9 @@ from detector.net.directions import directions_of
 from detector.net.networks import Networks
 from detector.records.flow import DIRECTIONS
 
+ALONG = 0.7
+"""Share of what makes a flow odd at all, by any view, from which it is put into an incident of its edge."""
+
 STANDS_OUT = 0.1
 """So many as odd would be expected among those who are less odd, at most."""
 
@@ -65,18 +68,33 @@ class ByWho:
 def who_of(frame: pl.DataFrame, assessment: Assessment) -> NDArray[np.uint64]:
     """Whom each flow counts for, as a hash (rows,): of an odd one its source or destination, else its target."""
     who = evidence_keys(frame).targets.copy()
-    odd = np.flatnonzero(
-        np.logical_or.reduce(
-            [values >= view.odd_from for view, values in zip(assessment.views, assessment.values, strict=True)]
-        )
-    )
-    few, target = frame[odd], pl.struct("src_ip", "dst_ip", "dst_port")
+    rows = odd(assessment)
+    few, target = frame[rows], pl.struct("src_ip", "dst_ip", "dst_port")
     targets = few.select(
         target.n_unique().over("src_ip").alias("of_source"), target.n_unique().over("dst_ip").alias("of_destination")
     )
     by_source = (targets["of_source"] >= targets["of_destination"]).to_numpy()
-    who[odd] = np.where(by_source, hashes_of(few["src_ip"]), hashes_of(few["dst_ip"]))
+    who[rows] = np.where(by_source, hashes_of(few["src_ip"]), hashes_of(few["dst_ip"]))
     return who
+
+
+def along_with(frame: pl.DataFrame, assessment: Assessment, raised: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The rows ``raised`` and, ascending, those of their edges that are odd at a laxer level.
+
+    An edge is a pair of addresses, a source and a port, or a destination and a port: so a scan, a sweep and a flood
+    have all their flows.
+    """
+    lax, keys = odd(assessment, ALONG), evidence_keys(frame)
+    shared = [np.isin(edges[lax], edges[raised]) for edges in (keys.pairs, keys.ports, keys.services)]
+    return np.union1d(raised, lax[np.logical_or.reduce(shared)])
+
+
+def odd(assessment: Assessment, share: float = 1.0) -> NDArray[np.intp]:
+    """The rows that are odd at all by any view, or reach a share of it."""
+    reached = [
+        values >= share * view.odd_from for view, values in zip(assessment.views, assessment.values, strict=True)
+    ]
+    return np.flatnonzero(np.logical_or.reduce(reached))
 
 
 def standing_out(
