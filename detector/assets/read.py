@@ -148,6 +148,7 @@ def _allowed(entry: _Entry, kinds: Collection[str]) -> Allowed:
         raise entry.wrong("ports", "give a list of destination ports, such as ports = [22, 443]")
     if not isinstance(named, list):
         raise entry.wrong("kinds", 'give a list of kinds, such as kinds = ["scan", "sweep"]')
+    named = [each.replace("-", " ") if isinstance(each, str) else each for each in named]
     for kind in named:
         if kind not in kinds:
             near = get_close_matches(str(kind), list(kinds), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network
@@ -78,6 +79,10 @@ def parse_hosts(texts: list[str] | None) -> tuple[IPv4Network | IPv6Network, ...
         raise ConfigurationError(f"--host: {error}; give an address such as 10.0.0.7, or a network") from None
 
 
-def parse_kinds(texts: list[str] | None) -> frozenset[str]:
-    """Names of kinds; ``dns-tunnel`` is ``dns tunnel``."""
-    return frozenset(" ".join(re.split(r"[-_\s]+", text.strip().lower())) for text in texts or ())
+def parse_kinds(texts: list[str] | None, names: Collection[str]) -> frozenset[str]:
+    """Those of ``names`` that are asked for; ``dns-tunnel`` is ``dns tunnel``. Raises ConfigurationError."""
+    kinds = {text: " ".join(re.split(r"[-_\s]+", text.strip().lower())) for text in texts or ()}
+    for text, kind in kinds.items():
+        if kind not in names:
+            raise ConfigurationError(f"--kind {text}: choose one of {', '.join(names)}")
+    return frozenset(kinds.values())

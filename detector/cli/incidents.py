@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
-app = typer.Typer(help="Read incidents: a list, live, or one in full.", add_completion=False)
+app = typer.Typer(add_completion=False)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Settings file (TOML). Default: the one ODDFLOW_CONFIG names.")
@@ -130,6 +130,7 @@ class Reading:
         self._read = 0
         self._unfit = 0
         self._why = ""
+        self._last_seen = 0.0
 
     def take(self, documents: list[bytes | None]) -> Iterator[tuple[Told, bytes]]:
         """Take documents in, one after the other; gives those that tell something new, wanted or not."""
@@ -145,6 +146,7 @@ class Reading:
                 self._unfit += 1
                 self._why = self._why or str(error)
                 continue
+            self._last_seen = max(self._last_seen, told.ours.last_seen)
             if self.latest.put(told):
                 yield told, document
 
@@ -162,7 +164,14 @@ class Reading:
         if self.latest.dropped:
             typer.echo(f"{self.latest.dropped:,} incidents of before are left out; ask for fewer by --since", err=True)
         if not self.latest.wholes():
-            why = f"none of {self._read:,} documents is of one that is asked for" if self._read else "none was told yet"
+            from detector.casebook.words import moment  # noqa: PLC0415
+
+            why = (
+                f"none of {self._read:,} documents is what the flags ask for;"
+                f" the latest is of {moment(self._last_seen)} UTC"
+                if self._read
+                else "none was told yet"
+            )
             typer.echo(f"no incidents: {why}", err=True)
 
 
@@ -190,9 +199,10 @@ def incidents(  # noqa: PLR0917 - of the command line
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the latest of each incident, the newest last; with --follow, live.
+    """Read incidents: a list, live, or one in full.
 
-    What turned out to be part of another incident is left out; `show` has it.
+    The list has the latest of each, the newest last; with --follow it is live. What turned out to be part of another
+    incident is left out; `show` has it.
 
     Examples:
 
@@ -215,8 +225,11 @@ def incidents(  # noqa: PLR0917 - of the command line
         parse_level,
         parse_since,
     )
+    from detector.incidents.kinds import NAMES  # noqa: PLC0415
 
-    wanted = Wanted(parse_since(since, time.time()), parse_level(severity), parse_hosts(hosts), parse_kinds(kinds))
+    wanted = Wanted(
+        parse_since(since, time.time()), parse_level(severity), parse_hosts(hosts), parse_kinds(kinds, NAMES)
+    )
     place = Documents.chosen(Asked(config, inputs, topic, bootstrap_servers))
     if follow and any(path != STDIN for path in place.paths):
         raise ConfigurationError(

@@ -39,6 +39,9 @@ EXAMPLE = {
 }
 """What headlines are shown with; what else a title asks for is told as it stands."""
 
+OUTSIDE = {"dns tunnel": 53, "exfiltration": 443, "beacon": 443, "command and control": 8443}
+"""Kinds whose destination is outside, and the port that they are shown with."""
+
 
 class _Shown(dict[str, str]):
     def __missing__(self, key: str) -> str:
@@ -87,8 +90,16 @@ def _linked(kind: Kind) -> str:
     )
 
 
+def _example(kind: Kind) -> dict[str, str]:
+    """What its headline is shown with: something that its own rule could name."""
+    if kind.name not in OUTSIDE:
+        return EXAMPLE
+    there, port = "198.51.100.7", f"port {OUTSIDE[kind.name]}"
+    return EXAMPLE | {"destination": there, "port": port, "target": f"{there} {port}"}
+
+
 def _page(kind: Kind) -> str:
-    headline = kind.title.format_map(_Shown(EXAMPLE))
+    headline = kind.title.format_map(_Shown(_example(kind)))
     return f"""\
 # {title(kind)}
 

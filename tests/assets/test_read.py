@@ -99,6 +99,12 @@ def test_what_is_wrong_is_named(was: str, now: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_kinds_are_written_with_blanks_or_without() -> None:
+    """``dns-tunnel`` is the kind ``dns tunnel``, as after ``--kind``."""
+    known = parse_assets(GOOD.replace('["scan"]', '["dns-tunnel", "scan"]'), "assets.toml", (*KINDS, "dns tunnel"))
+    assert known.rules[0].kinds == {"dns tunnel", "scan"}
+
+
 @given(st.text(max_size=60), st.sampled_from(["[[assets]]\n", "[[allowed]]\n", "", GOOD]))
 def test_any_text_is_read_or_refused(text: str, before: str) -> None:
     """Whatever stands in the file, it is read, or refused as a setting is."""

@@ -17,6 +17,7 @@ from detector.casebook.wanted import Wanted, parse_hosts, parse_kinds, parse_lev
 from detector.casebook.words import rows
 from detector.decisions.severity import Severity
 from detector.errors import ConfigurationError, InputError
+from detector.incidents.kinds import NAMES
 from tests.casebook.documents import EVIL, ID, START, ecs, ocsf, ours, plain
 
 OTHER = "e0" + ID[2:]
@@ -203,8 +204,8 @@ def test_an_id_s_beginning_suffices() -> None:
         (Wanted(hosts=parse_hosts(["10.0.10.35"])), True),
         (Wanted(hosts=parse_hosts(["192.0.2.1", "10.0.10.16/30"])), True),
         (Wanted(hosts=parse_hosts(["2001:db8::/32"])), False),
-        (Wanted(kinds=parse_kinds(["Scan"])), True),
-        (Wanted(kinds=parse_kinds(["dns-tunnel"])), False),
+        (Wanted(kinds=parse_kinds(["Scan"], NAMES)), True),
+        (Wanted(kinds=parse_kinds(["dns-tunnel"], NAMES)), False),
         (Wanted(least=2, kinds=frozenset({"flood"})), False),
     ],
 )
@@ -215,7 +216,13 @@ def test_what_is_asked_for(wanted: Wanted, fits: bool) -> None:
 
 def test_kinds_are_written_with_blanks_or_without() -> None:
     """``dns-tunnel`` is the kind ``dns tunnel``."""
-    assert parse_kinds(["dns-tunnel", "C_2"]) == {"dns tunnel", "c 2"}
+    assert parse_kinds(["dns-tunnel", "Brute_Force"], NAMES) == {"dns tunnel", "brute force"}
+
+
+def test_a_kind_that_there_is_not_is_refused() -> None:
+    """The error says which kinds there are; an empty list would look like peace."""
+    with pytest.raises(ConfigurationError, match=r"--kind tunnel: choose one of dns tunnel, flood, "):
+        parse_kinds(["tunnel"], NAMES)
 
 
 @pytest.mark.parametrize(

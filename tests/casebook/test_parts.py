@@ -18,6 +18,7 @@ from detector.casebook.whole_document import whole_document
 from detector.casebook.words import rows
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
+from detector.incidents.kinds import NAMES
 from detector.incidents.wholes import named
 from tests.alerts.contents import alert
 from tests.casebook.documents import START, ecs, ocsf
@@ -171,8 +172,8 @@ def test_a_whole_is_over_when_all_parts_are() -> None:
 def test_what_is_asked_for_is_asked_of_the_whole() -> None:
     """A part that alone is not asked for is counted where the whole is, and no part is shown where it is not."""
     parts = [part(0), part(1, kind="other", alerts=5)]
-    assert [told.ours.alerts for told in wholes(*parts, fits=Wanted(kinds=parse_kinds(["flood"])).fits)] == [405]
-    assert wholes(*parts, fits=Wanted(kinds=parse_kinds(["other"])).fits) == []
+    assert [told.ours.alerts for told in wholes(*parts, fits=Wanted(kinds=parse_kinds(["flood"], NAMES)).fits)] == [405]
+    assert wholes(*parts, fits=Wanted(kinds=parse_kinds(["other"], NAMES)).fits) == []
 
 
 @pytest.mark.parametrize("shape", [ocsf, ecs])

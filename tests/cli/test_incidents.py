@@ -67,7 +67,8 @@ def test_flags_choose(file: str, flags: tuple[str, ...], ids: list[str]) -> None
     code, out, err = run("--input", file, "--json", *flags)
     found = [json.loads(line) for line in out.splitlines()]
     assert [(each.get("unmapped") or each)["oddflow"]["id"] for each in found] == ids
-    assert (code, err) == (0, "" if ids else "no incidents: none of 4 documents is of one that is asked for\n")
+    none = "no incidents: none of 4 documents is what the flags ask for; the latest is of 2025-11-25 19:46:40 UTC\n"
+    assert (code, err) == (0, "" if ids else none)
 
 
 def test_json_is_the_document(file: str) -> None:
@@ -203,3 +204,10 @@ def test_hosts_of_another_file_are_refused(file: str, tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_bytes(b"")
     assert run("hosts", "--input", str(empty)) == (0, "", "no hosts: none has a risk now\n")
+
+
+def test_help_tells_what_is_left_out_and_shows_examples() -> None:
+    """The list's own help is told: what it leaves out, and examples."""
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "oddflow incidents --follow" in out

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from detector.incidents.kinds import KINDS, Kind
-from detector.reference.incidents import incidents_page, kind_pages, slug, title
+from detector.reference.incidents import OUTSIDE, incidents_page, kind_pages, slug, title
 from detector.reference.pages import KINDS as FOLDER
 from detector.reference.pages import main, pages, stale
 
@@ -24,6 +24,12 @@ def test_a_kind_s_page_says_what_it_declares(kind: Kind) -> None:
     headline = page.partition("| its headline | ")[2].partition(" |\n")[0]
     assert headline
     assert not set("{}…") & set(headline)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_goes_out_is_shown_with_a_destination_outside(name: str) -> None:
+    """A tunnel or beacon from inside to inside would be none, by the rule on the same page."""
+    assert f" 198.51.100.7 port {OUTSIDE[name]} |" in kind_pages()[name.replace(" ", "-")]
 
 
 def test_the_list_leads_to_every_page() -> None:
