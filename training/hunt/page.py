@@ -69,7 +69,7 @@ def page(hunted: Hunted) -> str:
 def _lead(hunted: Hunted) -> str:
     return (
         "Each flow was judged by what was learnt from other stretches of the same logs. The oddest hosts are listed,"
-        f" each with its gravest incident: some {hunted.hosts:.0f}, attacks or not. What is odd need not be an attack,"
+        f" each with its gravest incident: up to {hunted.hosts:.0f}, attacks or not. What is odd need not be an attack,"
         " and further down it seldom is. Start at the top."
     )
 

@@ -41,7 +41,7 @@ def _sentences(hunted: Hunted) -> Iterator[str]:
         " looks usual, and many attacks at once hide each other."
     )
     yield (
-        f"It was calibrated on {held.rows:,} flows of {span(held.seconds)}, attacks among them: some"
+        f"It was calibrated on {held.rows:,} flows of {span(held.seconds)}, attacks among them: up to"
         f" {hunted.hosts:.0f} hosts are listed whether there are attacks or not."
     )
     if not hunted.trained.extractor.spec.windows:
