@@ -93,16 +93,6 @@ def test_gravest_come_first(hunted: tuple[dict[str, Any], str]) -> None:
 
 
 @pytest.mark.slow
-def test_a_scan_has_its_whole_size(hunted: tuple[dict[str, Any], str], logs: Path) -> None:
-    """Most flows of a scan are in its incident, which is called a scan, though fewer are odd enough to be raised."""
-    records = [json.loads(line) for log in sorted(logs.iterdir()) for line in log.read_text().splitlines()]
-    scan = sum(each["label"] == "Malicious" for each in records)
-    told = max((each for each in hunted[0]["incidents"]), key=lambda each: each["flows"])
-    assert told["document"]["unmapped"]["oddflow"]["kind"] == "scan"
-    assert 0.8 * scan <= told["flows"] <= 1.05 * scan
-
-
-@pytest.mark.slow
 def test_page_needs_nothing_else(hunted: tuple[dict[str, Any], str]) -> None:
     """The page has no script and refers to nothing but its own parts."""
     parts = Parts(hunted[1])
