@@ -128,3 +128,24 @@ def test_a_flood_over_partitions_is_one(make_daemon: MakeDaemon, kafka: str, top
     (_, row) = run(kafka, name, "--host", "10.0.0.5")[1].splitlines()
     assert ("800 sources → 10.0.0.5 port 9999" in row, "closed" in row) == (True, True)
     assert "800 alerts in 40 s, from 800 sources" in run(kafka, name, "show", ours["id"])[1]
+
+
+def test_risks_of_hosts_are_told_until_they_fade(make_daemon: MakeDaemon, kafka: str, topic: MakeTopic) -> None:
+    """A flooded host stands first on the compacted topic, over all partitions; days later it is deleted from it."""
+    name = topic(cleanup_policy="compact")
+    daemon = make_daemon(partitions=4, alerts={"false_positive_rate": 0.5}, output={"risk_topic": name})
+    send(kafka, daemon.topics.flows, flood(400), partitions=4)
+    daemon.start()
+    daemon.wait_until_handled(400)
+    wait_for(lambda: len(consume(kafka, name)) >= 4)
+    assert daemon.total("oddflow_host_risk", rank="1") > 0
+    code, out, err = run(kafka, name, "hosts", "--json")
+    first = json.loads(out.splitlines()[0])
+    assert (code, err, first["host"], "attacked: flood" in first["what"]) == (0, "", "10.0.0.5", True)
+    days = 20 * 86_400 * 2
+    send(kafka, daemon.topics.flows, flood(400, days, "10.0.0.6"), partitions=4)
+    daemon.wait_until_handled(800)
+    assert daemon.stop() == 0
+    latest = {each.key: each.value for each in consume(kafka, name)}
+    flooded = [value for key, value in latest.items() if key is not None and key.startswith(b"10.0.0.5 ")]
+    assert flooded == [None] * 4
