@@ -17,6 +17,7 @@ import msgspec
 from detector.alerts.raised import Raised
 from detector.decisions.severity import MOST_RISK
 from detector.features.meanings import SHORTEST_GAP_S
+from detector.net.answers import is_shared
 
 MAX_DISTINCT = 1_000
 """Distinct addresses or ports that an incident counts; a count at this bound means *or more*."""
@@ -300,7 +301,9 @@ def add(incident: Incident, alert: Raised, span: Span) -> Strong | None:
         incident.unanswered += 1
     else:
         incident.off_port += _is_off_port(alert)
-        _tally(incident.answered, to := target(alert))
+        to = target(alert)
+        if alert.dst_bytes or not is_shared(alert.dst_ip):  # to many at once no answer is expected, nor told
+            _tally(incident.answered, to)
         if (lasted := alert.duration_s or 0.0) > incident.longest_s:
             incident.longest_s, incident.longest = lasted, to
     version = alert.origin.model_version

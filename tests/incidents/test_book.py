@@ -567,6 +567,14 @@ def test_what_worked_is_told() -> None:
     assert ours["first_contact"] == "first contact of 1,100 pairs"
 
 
+def test_a_broadcast_is_not_told_to_have_answered() -> None:
+    """To many at once no answer is expected: the flows count as none that failed, and none answered."""
+    book = IncidentBook()
+    put_all(book, [alert(i, ts=T0 + 30.0 * i, dst_ip="255.255.255.255", dst_bytes=0) for i in range(4)])
+    incident = book.take()[-1].incident
+    assert (incident.unanswered, incident.answered) == (0, {})
+
+
 @pytest.mark.parametrize(("duration_s", "apart"), [(119.9, False), (120.0, True)])
 def test_a_session_with_what_a_scan_found_is_not_of_the_scan(duration_s: float, apart: bool) -> None:
     """What was answered and lasted two minutes is told by itself, with its length; shorter, it was a probe."""
