@@ -280,7 +280,15 @@ def show(
 @app.command()
 def hosts(
     context: typer.Context,
-    inputs: InputOption = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="Read this file of risks, as `detect --risk` writes it, instead of Kafka, a folder or glob of them;"
+            " `-` is standard input. May be repeated.",
+        ),
+    ] = None,
     topic: Annotated[
         str | None,
         typer.Option("--topic", help="Kafka topic of risks; the settings' output.risk_topic if not given."),
@@ -314,7 +322,9 @@ def hosts(
             except InputError as error:
                 unfit, why = unfit + 1, why or str(error)
     if read and unfit == read:
-        raise InputError(f"reading hosts' risks: none of {read:,} documents is one: {why}")
+        raise InputError(
+            f"reading hosts' risks: none of {read:,} documents is one, as `detect --risk` writes them: {why}"
+        )
     if unfit:
         typer.echo(f"{unfit:,} of {read:,} documents are no host's risk: {why}", err=True)
     _show_hosts(found.rows()[:most], as_json=as_json)
