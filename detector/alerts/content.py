@@ -12,6 +12,10 @@ Named = tuple[str, str]
 """Id and name of a tactic or technique of MITRE ATT&CK."""
 
 
+NO_PATTERN = "other"
+"""The kind of incident that is no pattern: nobody is helped by its name in a title."""
+
+
 class Joined(NamedTuple):
     """The incident that an alert belongs to, as far as it is known once the alert is in it."""
 
@@ -22,6 +26,11 @@ class Joined(NamedTuple):
     confidence: Confidence
     tactic: Named | None
     techniques: tuple[Named, ...]
+
+    @property
+    def pattern(self) -> str:
+        """The kind, where it is a pattern that has a name; else empty."""
+        return "" if self.kind == NO_PATTERN else self.kind
 
 
 @dataclass(slots=True)

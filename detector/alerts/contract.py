@@ -152,7 +152,7 @@ class FindingInfo(Struct, kw_only=True, gc=False):
     """What was found."""
 
     uid: Annotated[Id, said("The alert's id.")]
-    title: Annotated[str, said("With the kind of its incident, as far as that was known.")]
+    title: Annotated[str, said("With the kind of its incident, as far as that was known and is not `other`.")]
     types: Annotated[list[str] | UnsetType, said("The kind of its incident, as far as that was known.")] = UNSET
     attacks: Annotated[list[Attack] | UnsetType, said("What that kind is known by first of all, MITRE ATT&CK.")] = UNSET
     analytic: Annotated[Analytic, said("The model that found it.")]
@@ -359,7 +359,7 @@ class Related(Struct, frozen=True, gc=False):
 class EcsRule(Struct, frozen=True, kw_only=True, gc=False):
     """What raised it."""
 
-    name: Annotated[str, said("The kind of its incident as far as that was known, or `unusual flow`.")]
+    name: Annotated[str, said("The kind of its incident as far as that was known; `unusual flow` for none or `other`.")]
     ruleset: Annotated[str, said("The model's name.")]
     version: Annotated[str, said("The model's version.")]
     uuid: Annotated[str, said("The first 16 digits of its bundle's digest, SHA-256.")]

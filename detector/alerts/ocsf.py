@@ -85,7 +85,7 @@ def ocsf(content: Content, detail: Detail) -> Alert:
         ),
         finding_info=FindingInfo(
             uid=content.id,
-            title=TITLE if incident is None else f"{TITLE}: {incident.kind}",
+            title=TITLE if incident is None or not incident.pattern else f"{TITLE}: {incident.pattern}",
             types=UNSET if incident is None else [incident.kind],
             attacks=UNSET if incident is None else attacks(incident.tactic, incident.techniques[:1]),
             analytic=Analytic(

@@ -72,7 +72,7 @@ FIRST_CONTACT_POINTS = 3.0
 """The two never met before. Rarity knows that already, so it adds little."""
 
 REPEATED_POINTS, REPEATED_MOST = 5.0, 15.0
-"""For each ten times as many alerts: a chance seldom comes again."""
+"""For each ten times as many alerts: a chance seldom comes again. Some kinds give it less."""
 
 
 class Circumstances(NamedTuple):
@@ -81,6 +81,8 @@ class Circumstances(NamedTuple):
     decades: float
     """By how many powers of ten it is rarer than the budget asks, as far as the calibration supports that."""
     alerts: int = 1
+    repeated_most: float = REPEATED_MOST
+    """The points that their number may add."""
     kind_points: int = 0
     """What its kind says of itself."""
     bytes_out: int = 0
@@ -125,7 +127,7 @@ def signs_of(given: Circumstances) -> dict[Sign, float]:
         Sign.INSIDE: INSIDE_POINTS if given.from_inside else 0.0,
         Sign.UNANSWERED: UNANSWERED_POINTS if given.unanswered else 0.0,
         Sign.FIRST_CONTACT: FIRST_CONTACT_POINTS if given.first_contact else 0.0,
-        Sign.REPEATED: min(again, REPEATED_MOST),
+        Sign.REPEATED: min(again, given.repeated_most),
     }
     return {sign: value for sign, value in points.items() if value}
 

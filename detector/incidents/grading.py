@@ -7,6 +7,7 @@ from detector.assets.assets import NOTHING, Assets
 from detector.decisions.severity import Circumstances, Severity, bytes_out, is_from_inside, risk_of, severity_of
 from detector.incidents.incident import Incident
 from detector.incidents.kinds import Kind
+from detector.net.answers import is_shared
 
 NOTHING_ANSWERED = 0.95
 """A share of unanswered flows from which on nothing worked."""
@@ -40,6 +41,7 @@ def circumstances(incident: Incident, kind: Kind) -> Circumstances:
     return Circumstances(
         decades=incident.decades,
         alerts=incident.count,
+        repeated_most=0.0 if all(map(is_shared, incident.destinations)) else kind.repeated_most,
         kind_points=kind.weight,
         bytes_out=bytes_out(mostly, incident.src_bytes, incident.dst_bytes),
         from_inside=is_from_inside(mostly),

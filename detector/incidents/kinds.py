@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from detector.alerts.content import Confidence
+from detector.decisions.severity import REPEATED_MOST, REPEATED_POINTS
 from detector.incidents.incident import MAX_DISTINCT, Incident
 from detector.net.answers import is_shared
 
@@ -77,6 +78,8 @@ class Kind:
     """What it adds to an incident's risk: how much harm it does, and how sure the kind is; half a band is 13."""
     wants_answer: bool = field(default=True, kw_only=True)
     """Whether it did less where nothing answered."""
+    repeated_most: float = field(default=REPEATED_MOST, kw_only=True)
+    """What the number of its alerts may add to the risk."""
 
 
 def _one_target(incident: Incident) -> bool:
@@ -344,6 +347,7 @@ KINDS: tuple[Kind, ...] = (
         ("a new host or service", "a rare job", "a change in how hosts are used"),
         ("what is new about the two hosts", "whether it came again"),
         weight=-10,
+        repeated_most=REPEATED_POINTS,  # what is done without harm is done again and again
     ),
 )
 """In the order in which they are asked. The guide in ``docs/guides/incidents/index.md`` is made from them."""

@@ -182,7 +182,18 @@ def test_incidents_are_as_published() -> None:
         assert list(undescribed(document, published, published)) == []
     for document in documents:
         Draft202012Validator(schema("alert")).validate(document)
-        assert document["finding_info"]["types"] == [document["finding_info"]["title"].removeprefix("Unusual flow: ")]
+
+
+@pytest.mark.parametrize(
+    ("odd", "title", "name"),
+    [(1, "Unusual flow", "unusual flow"), (20, "Unusual flow: sweep", "sweep")],
+)
+def test_a_title_names_a_pattern_alone(odd: int, title: str, name: str) -> None:
+    """A flow in an incident that has no pattern is an unusual one, and no «other»; what has a pattern names it."""
+    contents = put(IncidentBook(), flows(*[{"dst_ip": f"192.0.2.{n}"} | ODD[0] for n in range(odd)]))
+    ocsf, ecs = (json.loads(AlertWriter(shape=shape).write(contents)[-1].value or b"") for shape in ("ocsf", "ecs"))
+    assert (ocsf["finding_info"]["title"], ecs["rule"]["name"]) == (title, name)
+    assert ocsf["finding_info"]["types"] == ["sweep" if odd > 1 else "other"]
 
 
 def test_the_same_record_gives_the_same_bytes() -> None:

@@ -13,7 +13,7 @@ from detector.casebook.hosts import BANDS, HostRisks, read_host
 from detector.decisions.severity import BANDS as SEVERITY_BANDS
 from detector.errors import InputError
 from detector.incidents.host_document import write_risks
-from detector.incidents.hosts import COUNTED, HostRisk, Share
+from detector.incidents.hosts import COUNTED, HostRisk, Share, counted
 from tests.casebook.documents import EVIL
 
 T0 = 1_764_000_000.0
@@ -37,6 +37,16 @@ def rows(*documents: bytes) -> list[tuple[str, float, str]]:
 def test_the_bands_are_those_of_severities() -> None:
     """A reader has the same bands as the daemon."""
     assert tuple(SEVERITY_BANDS.values()) == BANDS
+
+
+@given(st.lists(st.floats(1.0, 100.0), min_size=1, max_size=20))
+def test_incidents_count_as_the_daemon_counts_them(risks: list[float]) -> None:
+    """A reader sums a host's incidents as the daemon does: as many of them, with the same weights."""
+    incidents = [{"id": f"i{place}", "risk": risk} for place, risk in enumerate(risks)]
+    found = HostRisks()
+    found.put(read_host(document(incidents=incidents)))
+    ours, _ = counted(Share(risk, f"i{place}", "", "attacker", T0) for place, risk in enumerate(risks))
+    assert [row.risk for row in found.rows()] == [pytest.approx(ours)]
 
 
 def test_parts_of_partitions_are_one_host() -> None:

@@ -38,6 +38,19 @@ def test_what_has_no_pattern_is_never_critical_for_its_rarity() -> None:
     assert "lowered by its kind (other)" in change.incident.severity_why
 
 
+@pytest.mark.parametrize(
+    ("dst_ip", "kind", "added"),
+    [("255.255.255.255", "other", 0), ("239.255.255.250", "other", 0), ("192.168.1.9", "other", 5)],
+)
+def test_repetition_alone_lifts_nothing_without_a_pattern(dst_ip: str, kind: str, added: int) -> None:
+    """Discovery to all, again and again, counts as once; what else has no pattern counts as ten times at most."""
+    flow = {"dst_ip": dst_ip, "dst_port": 17_500, "proto": "udp", "dst_bytes": 0, "state": "S0", "service": None}
+    once, often = (last(*[flow] * count, severity=3, direction="internal") for count in (1, 350))
+    assert (once.kind.name, often.kind.name, often.incident.count) == (kind, kind, 350)
+    assert often.incident.risk - once.incident.risk == added
+    assert often.incident.severity < 4
+
+
 def test_an_unanswered_flood_is_no_less_for_that() -> None:
     """A scan that nothing answered weighs less, a flood does not: nobody floods to be answered."""
     kinds = {kind.name: kind for kind in KINDS}
