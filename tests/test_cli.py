@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import ModuleType
@@ -109,7 +110,29 @@ def test_check_accepts_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ODDFLOW_CONFIG", raising=False)
     assert run("config", "check") == (0, "settings are valid\n", "")
     code, out, _ = run("config", "check", "--json")
-    assert (code, json.loads(out)) == (0, {"valid": True})
+    assert (code, json.loads(out)) == (0, {"valid": True, "notes": []})
+
+
+def test_check_notes_rules_that_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``config check`` notes rules of the allow-list that have ended or soon will; none is an error."""
+    assets, settings = tmp_path / "assets.toml", tmp_path / "oddflow.toml"
+    today = datetime.now(UTC).date()
+    rules = [("10.0.9.6", -1), ("10.0.9.7", 5), ("10.0.9.8", 400)]
+    assets.write_text(
+        "".join(
+            f'[[allowed]]\naddress = "{who}"\nuntil = {today + timedelta(days=days)}\nreason = "the scan"\n'
+            for who, days in rules
+        ),
+        encoding="utf-8",
+    )
+    settings.write_text(f'[assets]\nfile = "{assets}"\n', encoding="utf-8")
+    monkeypatch.setenv("ODDFLOW_CONFIG", str(settings))
+    code, out, _ = run("config", "check")
+    lines = out.splitlines()
+    assert (code, len(lines), lines[0]) == (0, 3, "settings are valid")
+    assert f"note: assets file {assets}: allowed: 10.0.9.6 (the scan) ended on " in lines[1]
+    assert "allowed: 10.0.9.7 (the scan) ends on " in lines[2]
+    assert len(json.loads(run("config", "check", "--json")[1])["notes"]) == 2
 
 
 def test_check_knows_the_formats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,9 @@ INSIDE = (
 )
 """Private networks (RFC 1918, RFC 4193): whoever allows all of a family allows every inside host."""
 
+SOON_DAYS = 14
+"""Before its end a rule is told, so that there is time to ask whether it is meant to go on."""
+
 _REMEMBERED = 65_536
 """Addresses whose asset is not looked up again."""
 
@@ -67,6 +70,20 @@ class Allowed:
     def ends_s(self) -> float:
         """When the day after begins, in seconds since 1970."""
         return (datetime(self.until.year, self.until.month, self.until.day, tzinfo=UTC) + timedelta(days=1)).timestamp()
+
+    @property
+    def who(self) -> str:
+        """Its source: an address or a network."""
+        return str(self.network[0] if self.network.num_addresses == 1 else self.network)
+
+    def ends_soon(self, today: date) -> str:
+        """What to know of its last day: whether it is over, or :data:`SOON_DAYS` away at most; else empty."""
+        left = (self.until - today).days
+        if left < 0:
+            return f"ended on {self.until}: it allows nothing any more; give a later until, or delete the rule"
+        if left > SOON_DAYS:
+            return ""
+        return f"ends on {self.until}, {f'in {left} day' + 's' * (left > 1) if left else 'today'}"
 
     def holds(self, ts: float, dst_port: int | None) -> bool:
         """Whether it covers a flow of its source, by the flow's own time."""
@@ -155,15 +172,30 @@ NOTHING = Assets()
 """Where nothing is known of any host."""
 
 
-def covers_everything(rules: Iterable[Allowed], kinds: Iterable[str]) -> str:
-    """Which networks the rules without a limit allow, if these are all hosts or all inside ones; else empty."""
+def covers_everything(rules: Iterable[Allowed], kinds: Iterable[str]) -> list[Allowed]:
+    """Which rules without a limit together allow all hosts or all inside ones, in their order; else none.
+
+    Those within another of them are left out.
+    """
     every = frozenset(kinds)
     bare = [rule for rule in rules if not rule.ports and (not rule.kinds or every - {UNNAMED_KIND} <= rule.kinds)]
     for family, version in zip(INSIDE, (4, 6), strict=True):
-        union = list(ipaddress.collapse_addresses(rule.network for rule in bare if rule.network.version == version))  # type: ignore[type-var]
+        widest = _widest([rule for rule in bare if rule.network.version == version])
+        union = list(ipaddress.collapse_addresses(rule.network for rule in widest))  # type: ignore[type-var]
         if all(any(_within(inside, each) for each in union) for inside in family):
-            return ", ".join(map(str, union))
-    return ""
+            return widest
+    return []
+
+
+def _widest(rules: Sequence[Allowed]) -> list[Allowed]:
+    """Those of one family that are within no other, in their order; of equal ones the first."""
+    kept: dict[int, Allowed] = {}
+    last: Network | None = None
+    for place in sorted(range(len(rules)), key=lambda at: (int(rules[at].network[0]), rules[at].network.prefixlen)):
+        network = rules[place].network
+        if last is None or not _within(network, last):
+            kept[place], last = rules[place], network
+    return [kept[place] for place in sorted(kept)]
 
 
 def _within(inner: Network, outer: Network) -> bool:

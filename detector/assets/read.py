@@ -31,6 +31,9 @@ LEAST_WEIGHT, MOST_WEIGHT = 0.1, 10.0
 
 MOST_ENTRIES = 100_000
 
+MOST_NAMED = 5
+"""Rules that one error names."""
+
 LONGEST = 100
 """Characters of a name, role or reason."""
 
@@ -46,11 +49,17 @@ def read_assets(path: Path, kinds: Collection[str], *, allow_everything: bool = 
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"assets.file {path}: cannot be read: {error}") from None
     assets = parse_assets(text, str(path), kinds)
-    if not allow_everything and (all_of := covers_everything(assets.rules, kinds)):
+    if not allow_everything and (covering := covers_everything(assets.rules, kinds)):
+        places = {id(rule): number for number, rule in enumerate(assets.rules)}
+        named = [
+            f"{rule.who}{_at(_line(text, 'allowed', places[id(rule)], 'address'))}" for rule in covering[:MOST_NAMED]
+        ]
+        if len(covering) > MOST_NAMED:
+            named.append(f"and {len(covering) - MOST_NAMED:,} more")
         raise ConfigurationError(
-            f"assets file {path}: allowed: together these cover every host, or every inside one ({all_of}):"
-            " nothing that they do would be a risk; name the scanners, or give ports or kinds; if it is meant, set"
-            " assets.allow_everything = true as well"
+            f"assets file {path}: allowed: {'; '.join(named)}: {'it covers' if len(covering) == 1 else 'they cover'}"
+            " every host, or every inside one; nothing that these do would be a risk; name the scanners, or give ports"
+            " or kinds; if it is meant, set assets.allow_everything = true as well"
         )
     return assets
 
@@ -121,9 +130,7 @@ class _Entry:
         try:
             return ipaddress.ip_network(str(self.values["address"]))
         except ValueError as error:
-            raise self.wrong(
-                "address", f"{printable(str(error))}; give 10.0.1.5, or a network such as 10.0.1.0/24"
-            ) from None
+            raise self.wrong("address", f"{printable(str(error))}; {_instead(str(self.values['address']))}") from None
 
 
 def _asset(entry: _Entry) -> Asset:
@@ -155,6 +162,15 @@ def _allowed(entry: _Entry, kinds: Collection[str]) -> Allowed:
             hint = f"the nearest known one is {near[0]}" if near else f"the kinds are {', '.join(kinds)}"
             raise entry.wrong("kinds", f"{printable(str(kind))!r} is no kind of incident; {hint}")
     return Allowed(entry.network(), until, entry.words("reason"), frozenset(ports), frozenset(named))
+
+
+def _instead(address: str) -> str:
+    """What to write instead of an address that is none."""
+    try:
+        meant = ipaddress.ip_interface(address)
+    except ValueError:
+        return "give an address such as 10.0.1.5, or a network such as 10.0.1.0/24"
+    return f"give the network {meant.network}, or the host {meant.ip}/{meant.max_prefixlen}"
 
 
 def _line(text: str, table: str, number: int = 0, key: str = "") -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,16 +24,35 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.
 
 @app.command()
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """Read the settings as the daemon would; exit 2 with one line if anything is wrong."""
+    """Read the settings as the daemon would; exit 2 with one line if anything is wrong.
+
+    A rule of the allow-list that has ended, or ends within two weeks, is a note.
+
+    Examples:
+
+      oddflow config check
+
+      oddflow config check --config oddflow.toml --json
+    """
     settings = load_settings(config)
     _check_input(settings)
-    _check_assets(settings)
-    typer.echo(json.dumps({"valid": True}) if as_json else "settings are valid")
+    notes = _check_assets(settings)
+    if as_json:
+        typer.echo(json.dumps({"valid": True, "notes": notes}))
+    else:
+        typer.echo("\n".join(["settings are valid", *(f"note: {note}" for note in notes)]))
 
 
 @app.command()
 def dump(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """Show every setting in force, from file, environment and defaults; secrets stay hidden."""
+    """Show every setting in force, from file, environment and defaults; secrets stay hidden.
+
+    Examples:
+
+      oddflow config dump
+
+      oddflow config dump --config oddflow.toml --json
+    """
     settings = load_settings(config)
     typer.echo(json.dumps(plain(settings), indent=2) if as_json else dumped(settings), nl=as_json)
 
@@ -65,7 +85,13 @@ def _check_input(settings: Settings) -> None:
     check_encoding(settings.input.format, settings.input.encoding)
 
 
-def _check_assets(settings: Settings) -> None:
+def _check_assets(settings: Settings) -> list[str]:
+    """Notes on rules of the allow-list that have ended or end soon, in their order."""
     from detector.pipeline.known_assets import known_assets  # noqa: PLC0415
 
-    known_assets(settings)
+    today = datetime.now(UTC).date()
+    return [
+        f"assets file {settings.assets.file}: allowed: {rule.who} ({rule.reason}) {told}"
+        for rule in known_assets(settings).rules
+        if (told := rule.ends_soon(today))
+    ]

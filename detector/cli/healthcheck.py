@@ -26,7 +26,16 @@ def healthcheck(
     host: Annotated[str | None, typer.Option(help="Where it listens; otherwise web.host.", show_default=False)] = None,
     port: Annotated[int | None, typer.Option(help="Its port; otherwise web.port.", show_default=False)] = None,
 ) -> None:
-    """Exit 0 if the daemon answers that it is well, 1 if it does not or cannot be reached."""
+    """Exit 0 if the daemon answers that it is well, 1 if it does not or cannot be reached.
+
+    Examples:
+
+      oddflow healthcheck
+
+      oddflow healthcheck --ready --config oddflow.toml
+
+      oddflow healthcheck --host 10.0.1.5 --port 9464
+    """
     web = load_settings(config, {"web.host": host, "web.port": port}).web
     status, text = ask(web.host, web.port, "/readyz" if ready else "/healthz")
     typer.echo(text, err=status != 200)

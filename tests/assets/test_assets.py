@@ -81,20 +81,40 @@ def test_a_rule_may_be_for_ports_or_kinds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("networks", "all_of"),
+    ("networks", "named"),
     [
-        (["0.0.0.0/0"], "0.0.0.0/0"),
-        (["0.0.0.0/1", "128.0.0.0/1"], "0.0.0.0/0"),
-        (["::/0"], "::/0"),
-        (["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"),
-        (["fc00::/7"], "fc00::/7"),
-        (["10.0.0.0/8", "172.16.0.0/12"], ""),
-        (["fd00::/8"], ""),
+        (["0.0.0.0/0"], [0]),
+        (["128.0.0.0/1", "10.0.9.7/32", "0.0.0.0/1", "0.0.0.0/1"], [0, 2]),
+        (["::/0"], [0]),
+        (["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], [0, 1, 2]),
+        (["fd00::/8", "10.0.0.0/8", "fc00::/7"], [2]),
+        (["10.0.0.0/8", "172.16.0.0/12"], []),
+        (["fd00::/8"], []),
     ],
 )
-def test_rules_that_cover_everything_are_found(networks: list[str], all_of: str) -> None:
+def test_rules_that_cover_everything_are_found(networks: list[str], named: list[int]) -> None:
     """Rules that together allow every host, or every inside one, are named; those of some ports or kinds are not."""
-    assert covers_everything(map(rule, networks), KINDS) == all_of
+    bare = [rule(each) for each in networks]
+    assert list(map(id, covers_everything(bare, KINDS))) == [id(bare[place]) for place in named]
     assert not covers_everything([rule(each, ports=frozenset({22})) for each in networks], KINDS)
     assert not covers_everything([rule(each, kinds=frozenset({"scan"})) for each in networks], KINDS)
-    assert covers_everything([rule(each, kinds=frozenset({"scan", "sweep"})) for each in networks], KINDS) == all_of
+    all_kinds = [rule(each, kinds=frozenset({"scan", "sweep"})) for each in networks]
+    assert list(map(id, covers_everything(all_kinds, KINDS))) == [id(all_kinds[place]) for place in named]
+
+
+@pytest.mark.parametrize(
+    ("today", "told"),
+    [
+        (date(2027, 1, 16), ""),
+        (date(2027, 1, 17), "ends on 2027-01-31, in 14 days"),
+        (date(2027, 1, 30), "ends on 2027-01-31, in 1 day"),
+        (date(2027, 1, 31), "ends on 2027-01-31, today"),
+        (
+            date(2027, 2, 1),
+            "ended on 2027-01-31: it allows nothing any more; give a later until, or delete the rule",
+        ),
+    ],
+)
+def test_a_rule_near_its_end_is_told(today: date, told: str) -> None:
+    """From two weeks before its last day, and for good after it."""
+    assert rule("10.0.9.7/32").ends_soon(today) == told

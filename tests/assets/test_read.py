@@ -67,8 +67,8 @@ def test_a_good_file_is_read() -> None:
         ('"10.0.1.5"', '"10.0.1.500"', "line 8: assets.address: '10.0.1.500' does not appear to be"),
         (
             '"10.0.1.5"',
-            '"10.0.1.5/8"',
-            "line 8: assets.address: 10.0.1.5/8 has host bits set; give 10.0.1.5, or a network",
+            '"10.0.1.5/24"',
+            "10.0.1.5/24 has host bits set; give the network 10.0.1.0/24, or the host 10.0.1.5/32",
         ),
         ('name = "db-prod"\n', "", "line 7: assets.name: missing; each of [[assets]] needs address, name"),
         ('role = "database"', "role = 7", "line 10: assets.role: give a text of 1 to 100 characters"),
@@ -116,9 +116,24 @@ def test_an_allow_list_that_covers_everything_is_asked_for_twice(tmp_path: Path)
     """It is refused, unless a setting says that it is meant."""
     path = tmp_path / "assets.toml"
     path.write_text(GOOD.replace('"10.0.9.7"\nkinds = ["scan"]', '"0.0.0.0/0"'), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"cover every host.*assets\.allow_everything = true"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"allowed: 0\.0\.0\.0/0, line 13: it covers every host.*assets\.allow_everything = true",
+    ):
         read_assets(path, KINDS)
     assert len(read_assets(path, KINDS, allow_everything=True).rules) == 1
+
+
+def test_the_rules_that_cover_everything_are_named_as_they_stand_there(tmp_path: Path) -> None:
+    """Two halves are named by their own networks and lines, not by the whole that they make; many are counted."""
+    path = tmp_path / "assets.toml"
+    rule = '[[allowed]]\naddress = "{}"\nuntil = 2027-01-31\nreason = "all"\n'
+    path.write_text("".join(map(rule.format, ("0.0.0.0/1", "128.0.0.0/1"))), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"allowed: 0\.0\.0\.0/1, line 2; 128\.0\.0\.0/1, line 6: they cover"):
+        read_assets(path, KINDS)
+    path.write_text("".join(rule.format(f"{each * 32}.0.0.0/3") for each in range(8)), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"128\.0\.0\.0/3, line 18; and 3 more: they cover"):
+        read_assets(path, KINDS)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
