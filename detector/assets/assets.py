@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Generic, TypeVar
@@ -28,6 +28,8 @@ INSIDE = (
 
 SOON_DAYS = 14
 """Before its end a rule is told, so that there is time to ask whether it is meant to go on."""
+
+_DAYS_UNTIL_1970 = date(1970, 1, 1).toordinal()
 
 _REMEMBERED = 65_536
 """Addresses whose asset is not looked up again."""
@@ -69,7 +71,7 @@ class Allowed:
     @property
     def ends_s(self) -> float:
         """When the day after begins, in seconds since 1970."""
-        return (datetime(self.until.year, self.until.month, self.until.day, tzinfo=UTC) + timedelta(days=1)).timestamp()
+        return (self.until.toordinal() + 1 - _DAYS_UNTIL_1970) * 86_400.0
 
     @property
     def who(self) -> str:

@@ -37,6 +37,9 @@ MOST_NAMED = 5
 LONGEST = 100
 """Characters of a name, role or reason."""
 
+_MAPPED_BITS = 96
+"""Before an IPv4 address in its IPv6 form."""
+
 
 def read_assets(path: Path, kinds: Collection[str], *, allow_everything: bool = False) -> Assets:
     """Read the file. ``kinds`` are the names of all kinds of incident.
@@ -45,7 +48,7 @@ def read_assets(path: Path, kinds: Collection[str], *, allow_everything: bool = 
     one, unless ``allow_everything`` says that it is meant.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"assets.file {path}: cannot be read: {error}") from None
     assets = parse_assets(text, str(path), kinds)
@@ -68,7 +71,7 @@ def parse_assets(text: str, name: str, kinds: Collection[str]) -> Assets:
     """Read the text of the file of that name. Raises ConfigurationError as :func:`read_assets` does."""
     try:
         whole = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number or a nesting that Python refuses
         raise ConfigurationError(f"assets file {name}: not TOML: {error}") from None
     for table, entries in whole.items():
         if table not in KEYS:
@@ -128,9 +131,17 @@ class _Entry:
     def network(self) -> Network:
         """The address, which may be a network."""
         try:
-            return ipaddress.ip_network(str(self.values["address"]))
+            return _plain(ipaddress.ip_network(str(self.values["address"])))
         except ValueError as error:
             raise self.wrong("address", f"{printable(str(error))}; {_instead(str(self.values['address']))}") from None
+
+
+def _plain(network: Network) -> Network:
+    """An IPv4 network in its IPv6 form as what it is: addresses are looked up so."""
+    host = network.network_address
+    if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is not None and network.prefixlen >= _MAPPED_BITS:
+        return ipaddress.ip_network((int(host.ipv4_mapped), network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 def _asset(entry: _Entry) -> Asset:

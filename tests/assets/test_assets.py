@@ -71,6 +71,13 @@ def test_a_rule_ends_with_its_day() -> None:
     assert known.rules[0].words == "allowed until 2027-01-31: the weekly scan"
 
 
+def test_a_rule_may_hold_for_good() -> None:
+    """The last day that there is ends like any other."""
+    known = Assets(rules=[rule("10.0.9.7/32", date.max)])
+    assert known.allowed("10.0.9.7", 253_402_300_799.0, 22) is known.rules[0]
+    assert known.allowed("10.0.9.7", 253_402_300_800.0, 22) is None
+
+
 def test_a_rule_may_be_for_ports_or_kinds() -> None:
     """Only its ports are covered, and its kinds, and what has no name yet."""
     known = Assets(rules=[rule("10.0.9.0/24", ports=frozenset({22}), kinds=frozenset({"scan"}))])

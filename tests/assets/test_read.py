@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -85,6 +86,8 @@ def test_a_good_file_is_read() -> None:
         ),
         ('["scan"]', '"scan"', "line 14: allowed.kinds: give a list of kinds"),
         ('kinds = ["scan"]', "ports = [70000]", "line 14: allowed.ports: give a list of destination ports"),
+        ("weight = 1.5", f"weight = {'9' * 5_000}", "not TOML: Exceeds the limit"),
+        ("weight = 1.5", f"weight = {'[' * 100_000}", "not TOML: maximum recursion depth exceeded"),
         ("[[allowed]]", "[[alowed]]", "line 12: alowed: unknown table; the nearest known one is [[allowed]]"),
         ("[[allowed]]", "[allowed]", "line 12: allowed: write [[allowed]] before each entry's keys"),
     ],
@@ -97,6 +100,21 @@ def test_what_is_wrong_is_named(was: str, now: str, message: str) -> None:
     assert str(caught.value).startswith("assets file assets.toml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["::ffff:10.0.9.0/120", "::ffff:a00:900/120"])
+def test_networks_in_their_other_form_are_the_same(written: str) -> None:
+    """An IPv4 network that is written as IPv6 holds the addresses that it names, in both forms."""
+    known = parse_assets(GOOD.replace('"10.0.9.7"', f'"{written}"'), "assets.toml", KINDS)
+    assert known.allowed("10.0.9.7", 0.0, 22) is known.allowed("::ffff:10.0.9.7", 0.0, 22) is known.rules[0]
+
+
+@pytest.mark.parametrize("change", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
+def test_a_file_of_windows_is_read(tmp_path: Path, change: Callable[[str], str]) -> None:
+    """A mark at its beginning, or other ends of lines, change nothing."""
+    path = tmp_path / "assets.toml"
+    path.write_bytes(change(GOOD).encode())
+    assert read_assets(path, KINDS).assets == parse_assets(GOOD, "assets.toml", KINDS).assets
 
 
 def test_kinds_are_written_with_blanks_or_without() -> None:
