@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from detector.casebook.latest import SHORT_ID, Latest
 from detector.casebook.parts import number
@@ -17,12 +17,18 @@ SHOWN = 12
 """Addresses or ports that a page names."""
 
 
+Order = Literal["time", "risk"]
+"""How a list is sorted."""
+
+
 class Row(NamedTuple):
     """A line of the list."""
 
     when: str
     """Its last flow, UTC."""
     severity: str
+    risk: str
+    """0 to 100; empty where it is not told."""
     kind: str
     who: str
     alerts: str
@@ -30,7 +36,7 @@ class Row(NamedTuple):
     id: str
 
 
-COLUMNS = Row("last seen (UTC)", "severity", "kind", "who → whom", "alerts", "state", "id")
+COLUMNS = Row("last seen (UTC)", "severity", "risk", "kind", "who → whom", "alerts", "state", "id")
 
 
 class Section(NamedTuple):
@@ -46,6 +52,7 @@ def row(told: Told, latest: Latest) -> Row:
     return Row(
         moment(ours.last_seen),
         told.severity,
+        "" if ours.risk is None else f"{ours.risk}",
         ours.kind,
         who(told),
         f"{ours.alerts:,}",
@@ -54,9 +61,21 @@ def row(told: Told, latest: Latest) -> Row:
     )
 
 
-def rows(latest: Latest) -> list[Row]:
-    """A line for each incident but those that turned out to be part of another, the latest flow last."""
-    return [row(told, latest) for told in sorted(latest.wholes(), key=lambda told: told.ours.last_seen)]
+def ordered(incidents: Iterable[Told], by: Order = "time") -> list[Told]:
+    """By ``time``: the latest flow last; by ``risk``: the gravest first, and of two alike the later."""
+    if by == "time":
+        return sorted(incidents, key=lambda told: told.ours.last_seen)
+    return sorted(incidents, key=lambda told: (-_risk(told), -told.level, -told.ours.last_seen))
+
+
+def _risk(told: Told) -> int:
+    """Its risk; the least of all where it is not told."""
+    return -1 if told.ours.risk is None else told.ours.risk
+
+
+def rows(latest: Latest, by: Order = "time") -> list[Row]:
+    """A line for each incident but those that turned out to be part of another, in this order."""
+    return [row(told, latest) for told in ordered(latest.wholes(), by)]
 
 
 def who(told: Told) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detector.casebook.hosts import HostRow
     from detector.casebook.told import Told
     from detector.casebook.wanted import Wanted
+    from detector.casebook.words import Order
 
 STDIN = "-"
 
@@ -194,6 +195,10 @@ def incidents(  # noqa: PLR0917 - of the command line
     kinds: Annotated[
         list[str] | None, typer.Option("--kind", help="Only this kind, such as scan. May be repeated.")
     ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", help="By `time`, the newest last, or by `risk`, the gravest first; time if not given."),
+    ] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that come, until Ctrl-C.")] = False,
     as_json: JsonOption = False,
@@ -201,12 +206,14 @@ def incidents(  # noqa: PLR0917 - of the command line
 ) -> None:
     """Read incidents: a list, live, or one in full.
 
-    The list has the latest of each, the newest last; with --follow it is live. What turned out to be part of another
-    incident is left out; `show` has it.
+    The list has the latest of each, the newest last unless --sort says otherwise; with --follow it is live. What
+    turned out to be part of another incident is left out; `show` has it.
 
     Examples:
 
       oddflow incidents --bootstrap-servers kafka:9092 --severity high
+
+      oddflow incidents --since 7d --sort risk
 
       oddflow incidents --follow
 
@@ -215,7 +222,7 @@ def incidents(  # noqa: PLR0917 - of the command line
       oddflow incidents show 3bc9 --input incidents.jsonl
     """
     if context.invoked_subcommand is not None:
-        _check_alone(since, severity, hosts, kinds, follow, as_json)
+        _check_alone(since, severity, hosts, kinds, sort, follow, as_json)
         context.obj = Asked(config, inputs, topic, bootstrap_servers)
         return
     from detector.casebook.wanted import (  # noqa: PLC0415 - --help needs none of these
@@ -235,11 +242,14 @@ def incidents(  # noqa: PLR0917 - of the command line
         raise ConfigurationError(
             "--follow: a file has an end; use `tail -n +1 -f FILE | oddflow incidents --input - -f`"
         )
+    by = _order(sort)
+    if follow and by != "time":
+        raise ConfigurationError("--sort: --follow shows incidents as they come; leave one of the two out")
     reading = Reading(wanted)
     if follow:
         _follow(place, reading, as_json=as_json)
     else:
-        _list(place, reading, as_json=as_json)
+        _list(place, reading, by, as_json=as_json)
 
 
 @app.command()
@@ -345,12 +355,24 @@ def _show_hosts(rows: Sequence[HostRow], *, as_json: bool) -> None:
 def _check_alone(*flags: object) -> None:
     """Raise ConfigurationError for flags of the list where one incident is shown."""
     if any(flags):
-        raise ConfigurationError("show: --since, --severity, --host, --kind, --follow are for the list; leave them out")
+        raise ConfigurationError(
+            "show: --since, --severity, --host, --kind, --sort, --follow are for the list; leave them out"
+        )
 
 
-def _list(place: Documents, reading: Reading, *, as_json: bool) -> None:
+def _order(sort: str | None) -> Order:
+    """Raises ConfigurationError for another order than there is."""
+    match sort:
+        case None | "time":
+            return "time"
+        case "risk":
+            return "risk"
+    raise ConfigurationError(f"--sort {sort!r}: choose time or risk")
+
+
+def _list(place: Documents, reading: Reading, by: Order, *, as_json: bool) -> None:
     from detector.casebook.whole_document import whole_document  # noqa: PLC0415
-    from detector.casebook.words import rows  # noqa: PLC0415
+    from detector.casebook.words import ordered, rows  # noqa: PLC0415
     from detector.cli.incidents_table import print_rows  # noqa: PLC0415
 
     documents: dict[str, bytes] = {}
@@ -360,9 +382,9 @@ def _list(place: Documents, reading: Reading, *, as_json: bool) -> None:
             documents |= news
     reading.tell()
     if as_json:
-        for told in sorted(reading.latest.wholes(), key=lambda told: told.ours.last_seen):
+        for told in ordered(reading.latest.wholes(), by):
             _give_json(whole_document(told, documents))
-    elif shown := rows(reading.latest):
+    elif shown := rows(reading.latest, by):
         print_rows(shown)
 
 

@@ -91,7 +91,7 @@ def incidents_table(shown: Sequence[Row], width: int) -> Table:
     widths[_WHO] = max(min(widths[_WHO], width - others), _LEAST_WHO)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), caption_justify="left")
     for name, wide in zip(COLUMNS, widths, strict=True):
-        justify: Literal["left", "right"] = "right" if name == COLUMNS.alerts else "left"
+        justify: Literal["left", "right"] = "right" if name in {COLUMNS.risk, COLUMNS.alerts} else "left"
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=wide, max_width=wide, justify=justify)
     for row in shown:
         table.add_row(*map(Text, row), style=STYLES.get(row.severity, ""))

@@ -45,7 +45,7 @@ def test_the_list_has_a_line_for_each(file: str) -> None:
     assert (code, err) == (0, "")
     cells = [line.split() for line in out.splitlines()]
     assert cells[1] == [
-        *("2025-11-24", "16:00:15", "critical", "scan"),
+        *("2025-11-24", "16:00:15", "critical", "91", "scan"),
         *("10.0.10.17", "→", "10.0.10.35", "276", "ports", "276", "open", ID[:8]),
     ]
     assert (len(cells), cells[2][-1]) == (3, OTHER[:8])
@@ -69,6 +69,19 @@ def test_flags_choose(file: str, flags: tuple[str, ...], ids: list[str]) -> None
     assert [(each.get("unmapped") or each)["oddflow"]["id"] for each in found] == ids
     none = "no incidents: none of 4 documents is what the flags ask for; the latest is of 2025-11-25 19:46:40 UTC\n"
     assert (code, err) == (0, "" if ids else none)
+
+
+def test_the_list_is_sorted_by_time_or_risk(tmp_path: Path) -> None:
+    """By time the newest is last, by risk the gravest first, and last what tells none; lines and documents alike."""
+    path = tmp_path / "incidents.jsonl"
+    risks = {"a": 30, "b": 80, "c": None, "d": 55}
+    told = [ocsf(id=name, risk=risk, last_seen=1e9 + place) for place, (name, risk) in enumerate(risks.items())]
+    path.write_bytes(b"\n".join(told))
+    for flags, ids in (((), "abcd"), (("--sort", "time"), "abcd"), (("--sort", "risk"), "bdac")):
+        _, lines, _ = run("--input", str(path), *flags)
+        _, documents, _ = run("--input", str(path), "--json", *flags)
+        assert [line.split()[-1] for line in lines.splitlines()[1:]] == list(ids)
+        assert [json.loads(line)["unmapped"]["oddflow"]["id"] for line in documents.splitlines()] == list(ids)
 
 
 def test_json_is_the_document(file: str) -> None:
@@ -149,6 +162,8 @@ def test_show_of_an_unknown_id_names_the_nearest(file: str) -> None:
         (("--topic", "t"), "--topic t: it is for Kafka"),
         (("--bootstrap-servers", "kafka:9092"), "--bootstrap-servers kafka:9092: it is for Kafka"),
         (("--follow",), "--follow: a file has an end"),
+        (("--sort", "size"), "--sort 'size': choose time or risk"),
+        (("--sort", "risk", "show", "3bc9"), "show: --since, --severity, --host, --kind, --sort"),
         (("--since", "soon"), "--since soon: give how long ago"),
         (("--severity", "bad"), "--severity bad: choose one of low, medium"),
         (("--host", "printer"), "--host: 'printer'"),
