@@ -183,7 +183,7 @@ def ours(change: Change) -> dict[str, Any]:
         "headline": headline(incident, kind),
         "size": size(incident, kind, change.usual),
         "facts": convert(facts(incident, kind, change.usual), list[Fact]),
-        "check": kind.check,
+        "check": kind.checks(incident),
         "innocent": kind.innocent,
         "tactic": UNSET if kind.tactic is None else kind.tactic.id,
         "techniques": [each.id for each in kind.techniques],

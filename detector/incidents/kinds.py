@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from detector.alerts.content import Confidence
 from detector.decisions.severity import REPEATED_MOST, REPEATED_POINTS
+from detector.incidents.checks import LOGGED_IN, NEW, Check, by_source
 from detector.incidents.incident import MAX_DISTINCT, Incident
 from detector.net.answers import is_shared
 
@@ -69,8 +70,8 @@ class Kind:
     confidence: Confidence
     innocent: tuple[str, ...]
     """Usual causes that are no attack."""
-    check: tuple[str, ...]
-    """What to look at, in this order."""
+    check: tuple[str | Check, ...]
+    """What to look at, in this order; see :meth:`checks`."""
     tactic: Tactic | None = None
     techniques: tuple[Technique, ...] = ()
     """The chief one first."""
@@ -80,6 +81,14 @@ class Kind:
     """Whether it did less where nothing answered."""
     repeated_most: float = field(default=REPEATED_MOST, kw_only=True)
     """What the number of its alerts may add to the risk."""
+
+    def checks(self, incident: Incident) -> list[str]:
+        """What to look at in this incident, in this order."""
+        return [each.of(incident) if isinstance(each, Check) else each for each in self.check]
+
+    def checks_in_general(self) -> list[str]:
+        """The same for any incident of this kind."""
+        return [each.in_general() if isinstance(each, Check) else each for each in self.check]
 
 
 def _one_target(incident: Incident) -> bool:
@@ -180,7 +189,7 @@ KINDS: tuple[Kind, ...] = (
         (
             "which names were asked for, by the flows' ids",
             "is the destination a resolver of yours",
-            "which program asks",
+            by_source("which program asks", "who asks"),
         ),
         CONTROL,
         (Technique("T1071.004", "Application Layer Protocol: DNS"), Technique("T1572", "Protocol Tunneling")),
@@ -214,7 +223,7 @@ KINDS: tuple[Kind, ...] = (
         "One host tries which services another offers.",
         "sure",
         ("a vulnerability scanner or an inventory of yours", "an administrator who looks for a service"),
-        ("is the source a scanner of yours", "who was logged in there", "what the ports that answered offer"),
+        ("is the source a scanner of yours", LOGGED_IN, "what the ports that answered offer"),
         DISCOVERY,
         (Technique("T1046", "Network Service Discovery"),),
         weight=5,
@@ -229,7 +238,7 @@ KINDS: tuple[Kind, ...] = (
         ("a vulnerability scanner or an inventory of yours", "a client whose list of servers is out of date"),
         (
             "is the source a scanner of yours",
-            "who was logged in there",
+            LOGGED_IN,
             "what it did next with the hosts that answered",
         ),
         DISCOVERY,
@@ -299,8 +308,8 @@ KINDS: tuple[Kind, ...] = (
         "likely",
         ("a program that looks for updates or messages", "monitoring", "a device that reports to its maker"),
         (
-            "whose the destination is, and how many hosts use it",
-            "which program calls",
+            by_source("whose the destination is, and how many hosts use it", "whose the source is"),
+            by_source("which program calls", "which program of yours answers it"),
             "when it began, and what came before",
         ),
         CONTROL,
@@ -345,7 +354,7 @@ KINDS: tuple[Kind, ...] = (
         "Unusual for this network, without a pattern that has a name.",
         "unknown",
         ("a new host or service", "a rare job", "a change in how hosts are used"),
-        ("what is new about the two hosts", "whether it came again"),
+        (NEW, "whether it came again"),
         weight=-10,
         repeated_most=REPEATED_POINTS,  # what is done without harm is done again and again
     ),

@@ -27,7 +27,7 @@ def named(told: Told) -> Told:
             kind=FLOOD.name,
             rule=FLOOD.states,
             confidence=FLOOD.confidence,
-            check=list(FLOOD.check),
+            check=FLOOD.checks_in_general(),
             innocent=list(FLOOD.innocent),
             tactic=tactic.id if tactic else "",
             techniques=[each.id for each in FLOOD.techniques],

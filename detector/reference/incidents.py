@@ -125,7 +125,7 @@ Earlier kinds in [the list](index.md) were asked first, and did not hold.
 {_items(kind.innocent)}
 ## Look at
 
-{_items(kind.check, "1.")}
+{_items(kind.checks_in_general(), "1.")}
 The incident's own page has the numbers for these: `oddflow incidents show ID` ([Read an alert](../read-an-alert.md)).
 Where it turns out harmless and comes again, see [Fewer alerts](../fewer-alerts.md).
 """

@@ -514,7 +514,14 @@ def test_documents_tell_the_whole_incident() -> None:
     )
     assert (ours["confidence"], ours["tactic"], ours["techniques"]) == ("sure", "TA0007", ["T1046", "T1018"])
     assert last["finding_info"]["attacks"][0]["technique"] == {"uid": "T1046", "name": "Network Service Discovery"}
-    assert (ours["check"], ours["innocent"]) == (list(sweep.check), list(sweep.innocent))
+    assert (ours["check"], ours["innocent"]) == (
+        [
+            "is the source a scanner of yours",
+            "who was logged in there",
+            "what it did next with the hosts that answered",
+        ],
+        list(sweep.innocent),
+    )
     assert ours["flows"][1] == {"alert": scan(2)[1].id, "topic": "flows", "partition": 0, "offset": 1, "uid": "C1"}
     assert len(ours["flows"]) == 10
     assert [event["uid"] for event in last["finding_info"]["related_events"]] == [

@@ -168,3 +168,46 @@ def test_a_long_login_is_no_brute_force() -> None:
     flows = many(9, 7.0, dst_port=22, state="SF")
     assert kind_of(flows) == "brute force"
     assert kind_of([*flows, {"ts": T0 + 100, "dst_port": 22, "state": "SF", "duration_s": 120.5}]) != "brute force"
+
+
+@pytest.mark.parametrize(
+    ("flow", "hosts", "direction", "looked_at", "not_looked_at"),
+    [
+        ({"state": "S0", "dst_port": 445}, 12, "internal", "who was logged in there", "who can block it"),
+        ({"state": "S0", "dst_port": 445}, 12, "inbound", "who can block it", "logged in"),
+        ({"state": "S0", "dst_port": 445}, 12, "external", "who can block it", "logged in"),
+        (
+            {"dst_bytes": 9, "dst_port": 17_500, "service": None},
+            1,
+            "internal",
+            "what is new about the two hosts",
+            "these hosts",
+        ),
+        (
+            {"dst_bytes": 9, "dst_port": 17_500, "service": None},
+            12,
+            "internal",
+            "what is new about these hosts",
+            "the two hosts",
+        ),
+        (
+            {"dst_bytes": 0, "dst_port": 17_500, "service": None},
+            0,
+            "internal",
+            "what is new about the source",
+            "the two hosts",
+        ),
+    ],
+)
+def test_checks_fit_who_is_in_it(
+    flow: dict[str, Any], hosts: int, direction: str, looked_at: str, not_looked_at: str
+) -> None:
+    """Nobody is sent to log in to an outside scanner, nor told of two hosts where there are twelve."""
+    book = IncidentBook()
+    reached = [f"10.0.7.{n}" for n in range(1, hosts + 1)] or ["255.255.255.255"]
+    for number, there in enumerate(reached):
+        book.put(alert(number, ts=1.7e9 + number, dst_ip=there, direction=direction, **flow))
+    book.close_all()
+    (*_, last) = book.take()
+    told = "\n".join(last.kind.checks(last.incident))
+    assert (looked_at in told, not_looked_at in told) == (True, False)
