@@ -25,6 +25,9 @@ COUNTED = 8
 
 MOST_HOSTS = 100_000
 
+LONGEST_NAME, LONGEST_WORD = 256, 64
+"""Characters that are shown of a host or its name, and of a kind or a role."""
+
 Points = Annotated[float, msgspec.Meta(ge=0, le=100)]
 
 
@@ -106,8 +109,9 @@ def _row(host: str, name: str, shares: list[ToldShare]) -> HostRow:
     risk = sum(each.risk / 2**place for place, each in enumerate(highest))
     by_role: dict[str, dict[str, None]] = {}
     for each in highest:
-        by_role.setdefault(printable(each.role), {})[printable(each.kind)] = None
+        by_role.setdefault(printable(each.role[:LONGEST_WORD]), {})[printable(each.kind[:LONGEST_WORD])] = None
     what = "; ".join(f"{role}: {', '.join(kinds)}" for role, kinds in by_role.items())
-    shown = printable(f"{host} ({name})" if name else host)
+    host = host[:LONGEST_NAME]
+    shown = printable(f"{host} ({name[:LONGEST_NAME]})" if name else host)
     level = LEVELS[sum(risk >= least for least in BANDS) - 1]
     return HostRow(shown, risk, level, len(shares), what, max((each.last_seen for each in shares), default=0.0))

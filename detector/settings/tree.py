@@ -501,6 +501,25 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _topics_are_apart(self) -> Settings:
+        """No topic is read and written at once, for ever; deletions of risks delete nothing else."""
+        if self.input.transport == "files":
+            return self
+        keys = ("alerts_topic", "dead_letters_topic", "scores_topic", "incidents_topic", "risk_topic")
+        topics = {f"output.{key}": topic for key in keys if (topic := getattr(self.output, key))}
+        risks = topics.pop("output.risk_topic", None)
+        for key, topic in topics.items():
+            if topic == risks:
+                raise ValueError(
+                    f"output.risk_topic and {key} are both {topic!r}: risks are compacted; give them a topic of"
+                    " their own"
+                )
+        for key, topic in (*topics.items(), ("output.risk_topic", risks)):
+            if topic == self.input.topic:
+                raise ValueError(f"{key} is {topic!r}, as input.topic is: what is written would be read as flows")
+        return self
+
+    @model_validator(mode="after")
     def _registry_is_named(self) -> Settings:
         if self.input.encoding != "plain" and self.input.transport != "files" and self.schema_registry.url is None:
             raise ValueError(

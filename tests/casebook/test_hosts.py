@@ -87,6 +87,15 @@ def test_texts_are_printable() -> None:
     assert "\x1b" not in row.host + row.what
 
 
+def test_texts_are_bounded() -> None:
+    """Megabytes of a document that somebody else wrote don't push everything else out of a list."""
+    long = "x" * 1_000_000
+    found = HostRisks()
+    found.put(read_host(document(name=long, incidents=[{"id": long, "kind": long, "role": long, "risk": 50.0}])))
+    (row,) = found.rows()
+    assert len(row.host) + len(row.what) < 1_000
+
+
 @pytest.mark.parametrize(
     "bad", [b"", b"{}", b"null", b"\xff", document(half_life_s=0), document(incidents=[{"id": "i", "risk": 1e9}])]
 )

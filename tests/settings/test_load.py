@@ -105,6 +105,22 @@ def test_encoded_values_need_a_registry() -> None:
     load_settings(None, {"input.encoding": "avro", "input.transport": "files", "input.paths": ["-"]})
 
 
+@pytest.mark.parametrize("key", ["alerts", "dead_letters", "scores", "incidents", "risk"])
+def test_no_output_is_read_as_flows(key: str) -> None:
+    """A topic that is read and written would go round for ever: it is refused; where files are read, topics are not."""
+    given = {f"output.{key}_topic": "conn", "input.topic": "conn"}
+    with pytest.raises(ConfigurationError, match=rf"output\.{key}_topic is 'conn', as input\.topic is"):
+        load_settings(None, given)
+    load_settings(None, given | {"input.transport": "files", "input.paths": ["-"]})
+
+
+def test_risks_have_a_topic_of_their_own() -> None:
+    """Risks are compacted and deleted by key, so that whatever else was on their topic would be, too."""
+    said = "settings: output.risk_topic and output.incidents_topic are both 'oddflow.incidents': risks are compacted"
+    assert complaint(output__risk_topic="oddflow.incidents").startswith(said)
+    load_settings(None, {"output.risk_topic": "", "output.incidents_topic": ""})
+
+
 UNKNOWN = "unknown key; the nearest known one is"
 
 BAD_FILES = {
