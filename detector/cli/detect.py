@@ -193,5 +193,15 @@ def _summary(tally: Tally) -> str:
     others = ", ".join(f"{count:,} {kind}" for kind, count in tally.passed_over_kinds.items() if kind != "header")
     return (
         f"read {tally.read - headers:,}{besides}: scored {tally.scored:,}, dead-lettered {tally.dead_lettered:,},"
-        f" passed over {tally.passed_over - headers:,}{f' ({others})' if others else ''}; alerts {tally.alerts:,}"
+        f" passed over {tally.passed_over - headers:,}{f' ({others})' if others else ''}; {_alerts(tally)}"
     )
+
+
+def _alerts(tally: Tally) -> str:
+    """Such as ``148 alerts in 7 incidents, 18 of them written``."""
+    if not tally.alerts:
+        return "no alerts"
+    alerts = "1 alert" if tally.alerts == 1 else f"{tally.alerts:,} alerts"
+    incidents = "1 incident" if tally.incidents == 1 else f"{tally.incidents:,} incidents"
+    written = "" if tally.written == tally.alerts else f", {tally.written:,} of them written"
+    return f"{alerts} in {incidents}{written}"

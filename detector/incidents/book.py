@@ -116,6 +116,8 @@ class IncidentBook:
         self._due: dict[int, float] = {}
         """By partition: until then none of its incidents is over."""
         self._ended: Counter[str] = Counter()
+        self._closed = 0
+        """How many were closed here, without those that became part of another."""
         self._unexplained: dict[str, tuple[Strong, int]] = {}
         """By alert: those that were among the strongest of an incident since :meth:`explain`, with their places."""
         self._touched: dict[str, Incident] = {}
@@ -125,6 +127,11 @@ class IncidentBook:
     def open(self) -> int:
         """How many incidents are open."""
         return sum(len(place.incidents) for place in self._places.values())
+
+    @property
+    def met(self) -> int:
+        """How many incidents there have been, open and closed; those that became part of another are not counted."""
+        return self._closed + self.open
 
     def hear(self, ts: NDArray[np.float64], partitions: NDArray[np.int32]) -> None:
         """Take the times of a batch's flows, in record order, before any alert of theirs is put."""
@@ -377,6 +384,7 @@ class IncidentBook:
         self._end(partition, incident)
         kind = kind_of(incident)
         self._ended[kind.name] += 1
+        self._closed += 1
         if incident.count > 1:  # of a single alert its opening has told everything
             self._tell(partition, "close", incident, kind)
         self._places[partition].hosts.end(held(incident, kind))

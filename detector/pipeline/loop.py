@@ -342,7 +342,9 @@ class Pipeline:
         if more := verdict.scored + verdict.dead_lettered + passed_over - len(work.raw):
             tally.read += more
             self._tell(RecordsFound(more))
-        tally.alerts += len(verdict.alerts)
+        tally.alerts += len(verdict.alerts) + verdict.withheld
+        tally.written += len(verdict.alerts)
+        tally.incidents = verdict.incidents_met
         if verdict.model_version not in tally.versions:
             tally.versions.append(verdict.model_version)
 

@@ -16,6 +16,11 @@ class Tally:
     passed_over: int = 0
     in_flight: int = 0
     alerts: int = 0
+    """All of them, written or not."""
+    written: int = 0
+    """Alerts that were written."""
+    incidents: int = 0
+    """That they are in, as far as is known."""
     passed_over_kinds: Counter[str] = field(default_factory=Counter)
     versions: list[str] = field(default_factory=list)
 

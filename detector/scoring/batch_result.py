@@ -28,6 +28,8 @@ class BatchResult:
     """Alerts that are no risk by the allow-list; counted like the others."""
     withheld: int = 0
     """Alerts that are counted and in their incident, but not written: it was told lately."""
+    incidents_met: int = 0
+    """How many incidents there have been until now, open and closed."""
     alert_timestamps_ms: list[int] = field(default_factory=list)
     """The broker's timestamps of the records behind the alerts."""
 

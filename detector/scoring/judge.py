@@ -99,6 +99,7 @@ class Judge:
             alerts=alerts,
             withheld=len(decision.rows) - len(alerts),
             incidents=self._incidents(),
+            incidents_met=self.memory.incidents.met,
             risks=self._risks(),
             dead_letters=letters,
             dead_lettered=len(flows.rejects),

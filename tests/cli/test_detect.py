@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from detector.cli import app
+from detector.cli.detect import _summary
+from detector.pipeline.tally import Tally
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -84,3 +86,18 @@ def test_an_explicit_setting_wins_over_what_input_implies(tmp_path: Path, monkey
         assert "cannot listen" in run(*given)[1]
         monkeypatch.setenv("ODDFLOW_WEB__ENABLED", "false")
         assert "cannot listen" not in run(*given, "--config", str(tmp_path / "on.toml"))[1]
+
+
+@pytest.mark.parametrize(
+    ("alerts", "written", "incidents", "told"),
+    [
+        (0, 0, 0, "no alerts"),
+        (1, 1, 1, "1 alert in 1 incident"),
+        (7, 7, 2, "7 alerts in 2 incidents"),
+        (1_480, 18, 7, "1,480 alerts in 7 incidents, 18 of them written"),
+    ],
+)
+def test_the_summary_counts_all_alerts(alerts: int, written: int, incidents: int, told: str) -> None:
+    """It ends with all alerts, their incidents, and how many alerts were written where that is fewer."""
+    tally = Tally(read=2_000, scored=2_000, alerts=alerts, written=written, incidents=incidents)
+    assert _summary(tally) == f"read 2,000: scored 2,000, dead-lettered 0, passed over 0; {told}"

@@ -141,10 +141,11 @@ def test_a_third_target_makes_a_scan_of_pairs() -> None:
     """Hosts that do not answer one source are incidents of their own until the third; then all are one, the first."""
     book = IncidentBook()
     ids = [each.id for each in put_all(book, scan(12, dst_port=8080))]
-    assert (ids[0] != ids[1], set(ids[2:])) == (True, {ids[0]})
+    assert (ids[0] != ids[1], set(ids[2:]), book.met) == (True, {ids[0]}, 1)
     closed = [change for change in book.take() if change.step == "close"]
     assert [(each.incident.id, each.incident.merged_into) for each in closed] == [(ids[1], ids[0])]
     assert whole(ended(book, [])) == [("sweep", "source", 12)]
+    assert (book.open, book.met) == (0, 1)
 
 
 def test_a_third_source_makes_a_crowd_of_pairs() -> None:

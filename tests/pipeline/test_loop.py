@@ -58,7 +58,10 @@ class Several(Words):
 
 @dataclass
 class Echo:
-    """A judge for tests: writes every flow as a score, flows that begin with ``odd`` as alerts."""
+    """A judge for tests: writes every flow as a score, flows that begin with ``odd`` as alerts.
+
+    Flows that begin with ``again`` are alerts that are not written; all are one incident.
+    """
 
     seen: list[str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
@@ -76,6 +79,8 @@ class Echo:
             scored=len(uids),
             model_version="v1",
             alerts=alerts,
+            withheld=sum(uid.startswith("again") for uid in uids),
+            incidents_met=1,
             dead_letters=[OutRecord(raw.values[reject.row]) for reject in flows.rejects],
             dead_lettered=len(flows.rejects),
             scores=[OutRecord(uid.encode()) for uid in uids],
@@ -143,6 +148,14 @@ def test_a_message_of_several_counts_as_so_many_records() -> None:
     assert counted == tally.read
     pipeline.stop(Deadline.after(10))
     assert topic.committed == {0: 3}
+
+
+def test_alerts_are_counted_whether_written_or_not(parts: Parts) -> None:
+    """The tally has all alerts, those written, and how many incidents there were, once the input has ended too."""
+    parts.topic.extend([b"a", b"odd-1", b"again-1", b"again-2", b"odd-2"])
+    run(parts)
+    tally = parts.pipeline.tally
+    assert (tally.alerts, tally.written, tally.incidents) == (4, 2, 1)
 
 
 def test_every_record_is_accounted_for(parts: Parts) -> None:

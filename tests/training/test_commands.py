@@ -177,7 +177,7 @@ def test_another_network_is_told(registry: Path, flows: Path, tmp_path: Path, mo
         code, _, err = run("detect", "--input", *given, "--output", str(tmp_path / "alerts"), "--log-level", "error")
         assert (code, "does not know this network; unless an attack floods it, train one" in err) == (0, unknown), err
         assert err.count('"event": "model.network_unknown"') == unknown
-        assert f"read {len(lines):,}: scored {len(lines):,}, dead-lettered 0, passed over 0; alerts " in err
+        assert f"read {len(lines):,}: scored {len(lines):,}, dead-lettered 0, passed over 0; " in err
         code, out, err = run("evaluate", "--data", *given, "--json", "--strict")
         assert (code, json.loads(out)["network_known"]) == (int(unknown), not unknown), err
         assert ("does not know this network" in err) is unknown

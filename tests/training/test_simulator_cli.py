@@ -108,8 +108,8 @@ def test_standard_output_is_a_file_too(capfdbinary: pytest.CaptureFixture[bytes]
         (("--output", "x", "--duration", "5q"), 2, "--duration"),
         (("--output", "x", "--start", "tomorrow"), 2, "--start"),
         (("--output", "x", "--hosts", "1"), 2, "--hosts"),
-        (("--output", "nowhere/x"), 7, "nowhere/x"),
-        (("--output", "x", "--truth", "nowhere/x"), 7, "nowhere/x"),
+        (("--output", "nowhere/x"), 7, "to nowhere/x: there is no folder nowhere; make it first, or give another file"),
+        (("--output", "x", "--truth", "nowhere/x"), 7, "to nowhere/x: there is no folder nowhere; make it first"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(  # noqa: PLR0917 - the fixtures that it takes

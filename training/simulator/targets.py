@@ -76,6 +76,11 @@ class FileTarget:
         in_place = path == STDOUT or (self._path.exists() and not self._path.is_file())
         self._aside = None if in_place else self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         self._raw: IO[bytes]
+        if not in_place and not self._path.absolute().parent.is_dir():
+            raise OutputError(
+                f"writing simulated records to {path}: there is no folder {self._path.parent}; make it first, or give"
+                " another file"
+            )
         if path == STDOUT:
             self._raw = sys.stdout.buffer
         else:
