@@ -126,6 +126,7 @@ def whole(parts: Sequence[Told], *, over: bool) -> Told:
     counts = {name: _distinct(every, name) for name in ("sources", "destinations", "ports")}
     begun, ended = min(each.first_seen for each in every), max(each.last_seen for each in every)
     strongest = sorted((one for each in every for one in each.strongest), key=lambda one: -one.score)
+    gravest = max(parts, key=lambda each: (each.level, each.ours.risk or 0))
     ours = msgspec.structs.replace(
         chief.ours,
         id=first.ours.id,
@@ -134,7 +135,9 @@ def whole(parts: Sequence[Told], *, over: bool) -> Told:
         alerts=alerts,
         first_seen=begun,
         last_seen=ended,
-        severity=max(parts, key=lambda each: each.level).severity,
+        severity=gravest.severity,
+        risk=gravest.ours.risk,
+        severity_why=gravest.ours.severity_why,
         size=_size(
             alerts, ended - begun, counts["sources"], len({each for part in parts for each in _partitions(part)})
         ),
@@ -150,8 +153,7 @@ def whole(parts: Sequence[Told], *, over: bool) -> Told:
         model_versions=_listed(each.model_versions for each in every),
     )
     headline = _headline(chief, counts["sources"])
-    severity = max(parts, key=lambda each: each.level).severity
-    return chief._replace(ours=ours, severity=severity, headline=headline, parts=tuple(parts))
+    return chief._replace(ours=ours, severity=gravest.severity, headline=headline, parts=tuple(parts))
 
 
 def _distinct(every: Sequence[Ours], name: str) -> Distinct:

@@ -25,7 +25,7 @@ MOST_LISTED = 100
 _LARGEST = 1e15
 """A time, count or size beyond this is none."""
 
-_FIRST_LEVEL_ID = 2
+FIRST_LEVEL_ID = 2
 """OCSF's ``severity_id`` of the first of :data:`LEVELS`."""
 
 Figure = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
@@ -161,7 +161,7 @@ def _severity(whole: dict[str, Any], ours: Ours) -> str:
     number = whole.get("severity_id")
     if ours.severity or not isinstance(number, int):
         return ours.severity
-    at = number - _FIRST_LEVEL_ID
+    at = number - FIRST_LEVEL_ID
     return LEVELS[at] if 0 <= at < len(LEVELS) else ""
 
 

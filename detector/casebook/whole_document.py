@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from detector.casebook.told import Told, ours_of
+from detector.casebook.told import FIRST_LEVEL_ID, Told, ours_of
 from detector.casebook.words import LAST_S
 
 SUMMED = (
@@ -18,11 +18,8 @@ SUMMED = (
 )  # fmt: skip
 """Of our own part, what the whole has in place of the part's; the rest is that of the part with most alerts."""
 
-GRAVEST = (
-    "severity_id", "severity", "severity_why", "risk", "risk_score", "risk_level_id", "risk_level",
-    "risk_details"
-)  # fmt: skip
-"""What is taken from the most severe part, of a document and of our own part of it."""
+ECS_LEVELS = (21, 47, 73, 99)
+"""ECS's ``event.severity`` of each of :data:`~detector.casebook.told.LEVELS`."""
 
 
 def whole_document(told: Told, documents: Mapping[str, bytes]) -> bytes:
@@ -30,8 +27,7 @@ def whole_document(told: Told, documents: Mapping[str, bytes]) -> bytes:
     if not told.parts:
         return documents[told.ours.id]
     chief = max(told.parts, key=lambda part: part.ours.alerts)
-    gravest = max(told.parts, key=lambda part: part.level)
-    whole, grave = (msgspec.json.decode(documents[part.ours.id]) for part in (chief, gravest))
+    whole = msgspec.json.decode(documents[chief.ours.id])
     ours = ours_of(whole)
     ours |= {name: getattr(told.ours, name) for name in SUMMED} | {"parts": [part.ours.id for part in told.parts]}
     ours |= {"headline": told.headline, "tactic": told.ours.tactic or None}
@@ -40,10 +36,9 @@ def whole_document(told: Told, documents: Mapping[str, bytes]) -> bytes:
     if told.ours.kind != chief.ours.kind:
         _rename(whole, told)
     ours["counts"] = msgspec.to_builtins(told.ours.counts)
-    for part, gravest_part in ((whole, grave), (ours, ours_of(grave))):
-        _put(part, {name: gravest_part[name] for name in GRAVEST if name in gravest_part})
+    _put(ours, {"severity": told.severity, "severity_why": told.ours.severity_why} | _risk("risk", told))
     _put(whole, _as_ocsf(told) | _as_ecs(told))
-    for part, values in _within(told, grave).items():
+    for part, values in _within(told).items():
         if isinstance(whole.get(part), dict):
             _put(whole[part], values)
     return msgspec.json.encode(whole)
@@ -78,6 +73,10 @@ def _put(part: dict[str, Any], values: Mapping[str, Any]) -> None:
     part |= {name: value for name, value in values.items() if name in part}
 
 
+def _risk(name: str, told: Told) -> dict[str, Any]:
+    return {} if told.ours.risk is None else {name: told.ours.risk}
+
+
 def _as_ocsf(told: Told) -> dict[str, Any]:
     ours = told.ours
     return {
@@ -87,18 +86,22 @@ def _as_ocsf(told: Told) -> dict[str, Any]:
         "time": _ms(ours.last_seen),
         "start_time": _ms(ours.first_seen),
         "end_time": _ms(ours.last_seen),
-    }
+        "severity_id": told.level + FIRST_LEVEL_ID,
+        "severity": told.severity.capitalize(),
+        "risk_level_id": told.level + 1,
+        "risk_level": told.severity.capitalize(),
+        "risk_details": ours.severity_why,
+    } | _risk("risk_score", told)
 
 
 def _as_ecs(told: Told) -> dict[str, Any]:
     return {"@timestamp": _iso(told.ours.last_seen)}
 
 
-def _within(told: Told, grave: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _within(told: Told) -> dict[str, dict[str, Any]]:
     """What is replaced within objects of OCSF or ECS."""
     ours = told.ours
     number = f"{ours.id}:{ours.revision}"
-    event: dict[str, Any] = grave["event"] if isinstance(grave.get("event"), dict) else {}
     return {
         "metadata": {"uid": number, "correlation_uid": ours.id, "sequence": ours.revision},
         "finding_info": {
@@ -109,8 +112,9 @@ def _within(told: Told, grave: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "last_seen_time": _ms(ours.last_seen),
             "related_events_count": ours.alerts,
         },
-        "event": {name: event[name] for name in ("severity", "risk_score") if name in event}
-        | {
+        "event": {
+            "severity": ECS_LEVELS[told.level],
+            **_risk("risk_score", told),
             "id": number,
             "sequence": ours.revision,
             "start": _iso(ours.first_seen),

@@ -111,6 +111,17 @@ def risk_of(given: Circumstances) -> int:
     return min(math.floor(risk + 1e-9), most)
 
 
+def regraded(risk: int, before: Circumstances, after: Circumstances) -> int:
+    """The risk in other circumstances, of which only those that are signs differ; rarity and worth stay.
+
+    For who reads a risk and not what it was made of. What was no risk stays none, and nothing becomes critical so:
+    nobody knows then whether it is rare enough.
+    """
+    points = risk + sum(signs_of(after).values()) - sum(signs_of(before).values())
+    most = MOST_RISK if severity_of(risk) == Severity.CRITICAL else BANDS[Severity.CRITICAL] - 1
+    return math.floor(min(max(points, 0.0), most) + 1e-9) if risk else 0
+
+
 def _rarity_points(decades: float) -> float:
     """Between two steps in proportion."""
     whole = min(int(max(decades, 0.0)), len(_STEPS) - 2)

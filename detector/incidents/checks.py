@@ -31,7 +31,7 @@ class Check(NamedTuple):
 
     def in_general(self) -> str:
         """For any incident, with each of its cases."""
-        return "; ".join([self.words, *(f"{case.when}: {case.words}" for case in self.cases)])
+        return ". ".join([self.words, *(f"{case.when}: {case.words}" for case in self.cases)])
 
 
 def from_outside(incident: Incident) -> bool:
@@ -52,7 +52,7 @@ def of_many(incident: Incident) -> bool:
 
 def by_source(inside: str, outside: str) -> Check:
     """One that is another where the source is outside."""
-    return Check(inside, (Case("a source outside", from_outside, outside),))
+    return Check(inside, (Case("Where the source is outside", from_outside, outside),))
 
 
 LOGGED_IN = by_source("who was logged in there", "do others know the source as a scanner, and who can block it")
@@ -60,7 +60,7 @@ LOGGED_IN = by_source("who was logged in there", "do others know the source as a
 NEW = Check(
     "what is new about the two hosts",
     (
-        Case("to all by broadcast or multicast", to_all, "what is new about the source"),
-        Case("many hosts", of_many, "what is new about these hosts, and what they have in common"),
+        Case("Where it went to all, by broadcast or multicast", to_all, "what is new about the source"),
+        Case("Where there are more hosts", of_many, "what is new about these hosts, and what they have in common"),
     ),
 )

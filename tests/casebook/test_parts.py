@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from detector.alerts.decided import BANDS
 from detector.alerts.raised import Raised
 from detector.casebook.latest import Latest
 from detector.casebook.text_page import text_page
-from detector.casebook.told import Distinct, Told, read_told
+from detector.casebook.told import FIRST_LEVEL_ID, LEVELS, Distinct, Told, read_told
 from detector.casebook.wanted import Wanted, parse_kinds
-from detector.casebook.whole_document import whole_document
+from detector.casebook.whole_document import ECS_LEVELS, whole_document
 from detector.casebook.words import rows
+from detector.decisions.severity import Severity
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
 from detector.incidents.kinds import NAMES
@@ -232,7 +234,28 @@ def test_partitions_change_nothing_for_the_reader(partitions: int, shape: str) -
     names = ("alerts", "first_seen", "last_seen", "src_bytes", "dst_bytes", "unanswered_share", "ports", "step")
     assert [getattr(told.ours, name) for name in names] == [getattr(alone.ours, name) for name in names]
     assert told.ours.counts["sources"] == alone.ours.counts["sources"] == Distinct(100)
-    assert read_told(whole_document(told, documents)).ours.alerts == 300
+    again = read_told(whole_document(told, documents))
+    assert (again.ours.alerts, again.ours.risk, again.severity) == (300, told.ours.risk, told.severity)
+    assert told.severity == alone.severity == "medium"
+    assert told.ours.risk == pytest.approx(alone.ours.risk, abs=1)  # of parts with rounded risks
+
+
+def test_the_reader_has_the_daemon_s_levels() -> None:
+    """Documents of wholes have the numbers of severities that the daemon writes."""
+    bands = [BANDS[severity] for severity in Severity]
+    assert [band.word for band in bands] == list(LEVELS)
+    assert [band.ecs for band in bands] == list(ECS_LEVELS)
+    assert [(band.number, band.risk_level) for band in bands] == [(FIRST_LEVEL_ID + at, 1 + at) for at in range(4)]
+
+
+@pytest.mark.parametrize(("risk", "whole"), [(0, 0), (30, 65), (70, 73), (80, 100)])
+def test_a_whole_is_graded_by_its_kind(risk: int, whole: int) -> None:
+    """Parts without a pattern weigh as the flood that they are; none becomes critical so, and what is allowed stays."""
+    of_part = {"kind": "other", "risk": risk, "alerts": 100, "unanswered_share": 0.0}
+    latest = Latest(named=named)
+    for number in range(10):
+        latest.put(read_told(ocsf(severity_id=5 if risk > 73 else 3, **part(number, **of_part))))
+    assert [(told.ours.kind, told.ours.risk) for told in latest.wholes()] == [("flood", whole)]
 
 
 def few_each(sources: int, partitions: int) -> list[Raised]:
@@ -255,4 +278,11 @@ def test_a_flood_is_one_though_it_is_none_in_any_partition(sources: int, kind: s
     again = read_told(document)
     assert (again.headline, again.tactic, again.techniques) == (told.headline, told.tactic, told.techniques)
     assert (again.ours.kind, again.ours.rule, again.ours.tactic) == (kind, told.ours.rule, told.ours.tactic)
+    risks = [part.ours.risk or 0 for part in told.parts]
+    assert told.ours.risk is not None
+    assert (told.severity, told.ours.risk > max(risks)) == (("medium", True) if kind == "flood" else ("low", False))
+    assert (again.severity, again.ours.risk, again.ours.severity_why) == (
+        *(told.severity, told.ours.risk, told.ours.severity_why),
+    )
+    assert ("all parts together: flood, 100 alerts" in told.ours.severity_why) == (kind == "flood")
     assert (told.headline == "Flood of 10.0.0.5 port 80", "T1498" in str(told.techniques)) == ((kind == "flood"),) * 2
