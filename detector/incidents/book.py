@@ -200,6 +200,8 @@ class IncidentBook:
             # Twice the gap: a flow that comes up to a gap late finds its incident.
             if moved or now - incident.last_seen > 2 * self._gap_s:
                 self._close(partition, incident)
+        if moved:
+            place.hosts.go_back(now)
         ends = (incident.last_seen for incident in place.incidents.values())
         self._due[partition] = min(ends, default=math.inf) + 2 * self._gap_s
 

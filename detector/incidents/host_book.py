@@ -46,6 +46,10 @@ class Hosts(msgspec.Struct):
         self.over.append(incident)
         del self.over[:-MAX_HELD]
 
+    def go_back(self, now: float) -> None:
+        """The clock moved far: what seems to be after it would not fade until it came there again."""
+        self.over = [each for each in self.over if each.last_seen <= now]
+
     def is_due(self, now: float) -> bool:
         """Whether to look at risks again; clocks that went back are looked at too."""
         passed = now - self.looked_at

@@ -204,3 +204,13 @@ def test_documents_are_keyed_by_host_and_partition() -> None:
         "half_life_s": 3600.0,
         "incidents": [{"id": "i1", "kind": "scan", "role": "attacker", "risk": 74.2, "last_seen": T0}],
     }
+
+
+def test_of_a_time_that_was_wrong_no_risk_stays() -> None:
+    """Where a clock was days ahead and went back, a host's risk of then is deleted, and does not wait for that time."""
+    book, ahead = IncidentBook(), 10 * 86_400.0
+    put(book, {"ts": T0 + ahead}, {"ts": T0 + ahead + 1.0})
+    assert [each.risk > 0 for each in book.take_hosts()] == [True]
+    passing(book, *map(float, range(100)))
+    assert [each.risk for each in book.take_hosts()] == [0.0]
+    assert book.top_risks() == []
