@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from detector.casebook.alike import distinct
 from detector.casebook.latest import SHORT_ID, Latest
 from detector.casebook.parts import number
-from detector.casebook.told import Distinct, FlowPlace, Told
+from detector.casebook.told import Distinct, FlowPlace, Strong, Told
 
 LAST_S = 253_402_300_799.0
 """The end of the year 9999: no later time can be written."""
@@ -127,13 +128,19 @@ def sections(told: Told, latest: Latest) -> list[Section]:
         "destinations": (_addresses(told, "destinations", ours.destinations),),
         "ports": (_addresses(told, "ports", ours.ports),),
         "parts": tuple(f"{part.ours.id[:SHORT_ID]} {part.headline}: {part.ours.size}" for part in told.parts),
-        "strongest alerts": tuple(f"{moment(each.ts)} {each.why} ({each.alert})" for each in ours.strongest),
+        "strongest alerts": _strongest(ours.strongest),
         "first flows": tuple(map(_place, ours.flows)),
         "models": (", ".join(ours.model_versions),),
         "id": (ours.id,),
     }
     told_of = {name: tuple(filter(None, items)) for name, items in parts.items()}
     return [Section(name, items) for name, items in told_of.items() if items]
+
+
+def _strongest(alerts: Sequence[Strong]) -> tuple[str, ...]:
+    """A sentence for each that says something else than those before."""
+    told = ((each, alerts[each.place]) for each in distinct([alert.why for alert in alerts]))
+    return tuple(each.words(f"{moment(alert.ts)} {alert.why} ({alert.alert})") for each, alert in told)
 
 
 def moment(seconds: float) -> str:

@@ -14,7 +14,7 @@ from detector.casebook.latest import Latest
 from detector.casebook.text_page import text_page
 from detector.casebook.told import LEVELS, MOST_LISTED, Technique, read_told
 from detector.casebook.wanted import Wanted, parse_hosts, parse_kinds, parse_level, parse_since
-from detector.casebook.words import rows
+from detector.casebook.words import rows, sections
 from detector.decisions.severity import Severity
 from detector.errors import ConfigurationError, InputError
 from detector.incidents.kinds import NAMES
@@ -275,6 +275,28 @@ def test_the_page_tells_it_all() -> None:
         )
         if line not in lines
     ] == []
+
+
+def test_strongest_alerts_that_say_the_same_are_one() -> None:
+    """Of a burst one sentence is told and how many are like it; another sentence, and one untold, stay apart."""
+    why = [
+        "10.0.0.{n} → 10.0.0.9 {n}/tcp: tried about {n} ports in 1{n} s",
+        "10.0.0.{n} sent 2.{n} kB",
+        "tried {n}",
+        "",
+    ]
+    told = [
+        {"alert": f"a{n}", "why": why[at].format(n=n), "ts": START} for n, at in enumerate([0, 0, 1, 0, 3, 2, 3], 1)
+    ]
+    (strongest,) = (
+        section.items
+        for section in sections(read_told(ocsf(strongest=told)), latest_of(ocsf()))
+        if section.name == "strongest alerts"
+    )
+    assert [line.partition("UTC")[0].removeprefix("2025-11-24 16:00:00 ") for line in strongest] == [
+        "10.0.0.1 → 10.0.0.9 1/tcp: tried about 1 ports in 11 s (a1) – and 2 like it",
+        *("10.0.0.3 sent 2.3 kB (a3)", " (a5)", "tried 6 (a6)", " (a7)"),
+    ]
 
 
 def test_the_page_fits_the_terminal() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.casebook.alike import distinct
 from detector.printable import html_text
 from training.card import moment, span
 from training.hunt.hosts import hosts_of
@@ -111,7 +112,11 @@ def _incident(number: int, found: Found, axis: Axis, ts: NDArray[np.float64]) ->
         "Innocent where": _sentences(ours.get("innocent")),
         "Technique": ", ".join(ours.get("techniques") or ()),
     }
-    strongest = [(moment(each["ts"]), each["why"]) for each in ours["strongest"]]
+    alerts = ours["strongest"]
+    strongest = [
+        (moment(alerts[each.place]["ts"]), each.words(alerts[each.place]["why"]))
+        for each in distinct([alert["why"] for alert in alerts])
+    ]
     return (
         f'<article id="i{number}" class="{_css(found)}"><h3><span class=number>{number}</span>'
         f"<span class=badge>{html_text(found.document['severity'])}</span> {_title(found)}</h3>"
