@@ -30,8 +30,9 @@ def oddest(
     """Who stands out among calibration flows (rows in order of time), by whichever of source or destination is in more.
 
     One row for each, :data:`MOST` at most: ``src_ip`` and ``dst_ip``, null where there are several; ``dst_port``
-    and ``proto`` likewise; ``targets`` and ``flows`` raised; ``first``, seconds since 1970; ``view`` of the oddest flow
-    and its ``false_incidents_per_day``, the budget that just raises it.
+    and ``proto`` likewise; how many ``sources``, ``destinations``, ``ports`` and ``targets`` these are, and ``flows``
+    raised; ``first``, seconds since 1970; ``view`` of the oddest flow and its ``false_incidents_per_day``, the budget
+    that just raises it.
     """
     directions = directions_of(frame, inside)
     rates = incidents.rates(assessment, directions)
@@ -53,6 +54,9 @@ def oddest(
         raised.group_by("by_source", "who")
         .agg(
             *(_only(name) for name in ("src_ip", "dst_ip", "dst_port", "proto")),
+            pl.col("src_ip").n_unique().alias("sources"),
+            pl.col("dst_ip").n_unique().alias("destinations"),
+            pl.col("dst_port").n_unique().alias("ports"),
             target.n_unique().alias("targets"),
             pl.len().alias("flows"),
             pl.col("ts").min().alias("first"),
@@ -85,10 +89,10 @@ def _only(name: str) -> pl.Expr:
 
 
 def _who(row: dict[str, Any]) -> str:
-    source, destination = row["src_ip"] or "several", row["dst_ip"] or "several"
-    count = f" ({row['targets']:,} targets)" if row["targets"] > 1 else ""
+    source = row["src_ip"] or f"{row['sources']:,} hosts"
+    destination = row["dst_ip"] or f"{row['destinations']:,} hosts"
     flows = "1 flow" if row["flows"] == 1 else f"{row['flows']:,} flows"
-    return f"{source} to {destination}, {_port(row)}{count}: {flows}"
+    return f"{source} to {destination}, {_port(row)}: {flows}"
 
 
 def _port(row: dict[str, Any]) -> str:
@@ -97,7 +101,7 @@ def _port(row: dict[str, Any]) -> str:
         return "icmp"
     if row["dst_port"] is not None:
         return f"port {row['dst_port']}" + (f"/{row['proto']}" if row["proto"] else "")
-    return "several ports" if row["targets"] > 1 else "no port"
+    return f"{row['ports']:,} ports" if row["ports"] > 1 else "no port"
 
 
 def _at(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,9 @@ def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:
         "dst_ip": "203.0.1.149",
         "dst_port": 443,
         "proto": "tcp",
+        "sources": 1,
+        "destinations": 1,
+        "ports": 1,
         "targets": 1,
         "flows": 1,
         "first": DAY_S,
@@ -82,6 +86,18 @@ def test_ports_are_told_with_their_protocol_and_icmp_without() -> None:
     ]
 
 
+def test_several_are_told_by_their_number() -> None:
+    """Where hosts or ports are several, the line says how many of each; those are the numbers of the flows raised."""
+    surprise = np.where(np.arange(ROWS) < DEEP, 9.0, 1.0)
+    hosts = [f"10.0.{n // 250}.{n % 250}" for n in range(ROWS)]
+    scan = calibration(surprise, src_ip=["10.9.9.9"] * DEEP + hosts[DEEP:])
+    crowd = calibration(
+        surprise, dst_ip=["10.9.9.9"] * DEEP + hosts[DEEP:], dst_port=[80, *[22] * (DEEP - 1), *[443] * (ROWS - DEEP)]
+    )
+    assert "10.9.9.9 to 3 hosts, port 443/tcp: 3 flows," in as_text(scan)
+    assert "3 hosts to 10.9.9.9, 2 ports: 3 flows," in as_text(crowd)
+
+
 def test_where_nothing_stands_out_nothing_is_said() -> None:
     """Of flows that are all alike none is told."""
     assert not len(calibration(np.zeros(ROWS)))
@@ -96,7 +112,7 @@ def test_train_tells_an_attack_that_nobody_labelled(tmp_path: Path) -> None:
     small = ("--param", "clusters_n_clusters=16", "single_n_clusters=16", "n_estimators=50")
     code, out, err = run(*given, *small)
     assert code == 0, err
-    assert f"  {scanner} to several, port " in out
+    assert re.search(rf"  {re.escape(scanner)} to \d+ hosts, port ", out)
     assert "--attacker ADDRESS" in out
     told = json.loads(run(*given, *small, "--json")[1])["oddest_of_calibration"]
     assert scanner in [row["src_ip"] for row in told]

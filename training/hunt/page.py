@@ -102,7 +102,7 @@ def _incident(number: int, found: Found, axis: Axis, ts: NDArray[np.float64]) ->
     ours, rows = found.ours, found.rows
     told = {
         "Risk": _risk(ours),
-        "When": f"{moment(ours['first_seen'])}, {_lasting(ours['last_seen'] - ours['first_seen'])}",
+        "When": f"{moment(ours['first_seen'])}, {_lasting(ours['last_seen'] - ours['first_seen'], axis)}",
         "Flows": f"{len(rows):,}",
         "From": _some(ours["sources"]),
         "To": _some(ours["destinations"]),
@@ -225,8 +225,10 @@ def _css(found: Found) -> str:
     return str(found.document["severity"]).lower()
 
 
-def _lasting(seconds: float) -> str:
-    return f"for {span(seconds)}" if seconds >= 1 else "at once"
+def _lasting(seconds: float, axis: Axis) -> str:
+    """How long; flows that began in the logs may end after them."""
+    longer = "; it lasted longer than the logs" if seconds > axis.end - axis.start else ""
+    return f"for {span(seconds)}{longer}" if seconds >= 1 else "at once"
 
 
 def _some(values: Iterable[object]) -> str:

@@ -16,17 +16,20 @@ def weak(hunted: Hunted) -> list[str]:
 
 def short(hunted: Hunted) -> Iterator[str]:
     """Where the time is too short for the budget."""
-    watched = hunted.trained.watched.seconds
-    if hunted.budget * watched / DAY_S < 1:
-        yield (
-            f"{hunted.budget:g} false incidents a day are fewer than one in the {span(watched)} watched. Hunt in"
-            f" {span(DAY_S / hunted.budget)} of logs or more, or with a larger --budget."
-        )
-    if hunted.used > hunted.budget:
-        yield (
-            f"{hunted.budget:g} a day would raise nobody in the {span(watched)} watched: {hunted.used:.3g} a day are"
-            " raised, the oddest by each view and in each direction."
-        )
+    if told := short_of(hunted.budget, hunted.used, hunted.trained.watched.seconds):
+        yield told
+
+
+def short_of(budget: float, used: float, seconds: float) -> str:
+    """What it means that so many false incidents a day are asked and used, in the seconds watched; empty if nothing."""
+    few = budget * seconds / DAY_S < 1
+    instead = f"{used:.3g} a day are raised, the oddest by each view and in each direction." if used > budget else ""
+    more = f"Hunt in {span(DAY_S / budget)} of logs or more, or with a larger --budget." if few else ""
+    if not few and not instead:
+        return ""
+    why = "are fewer than one" if few else "would raise nobody"
+    begin = f"{budget:g} false incidents a day {why} in the {span(seconds)} watched"
+    return " ".join(part for part in (f"{begin}: {instead}" if instead else f"{begin}.", more) if part)
 
 
 def _sentences(hunted: Hunted) -> Iterator[str]:
