@@ -8,8 +8,7 @@ from training.hunt.page import _lasting
 from training.hunt.timeline import Axis
 from training.hunt.weak import short_of
 
-
-ONE = "10 false incidents a day are fewer than one in the 120.0 minutes watched"
+ONE = "10 false incidents a day are fewer than one in the 2.0 hours watched"
 NOBODY = "10 false incidents a day would raise nobody in the 20.0 hours watched"
 RAISED = "a day are raised, the oddest by each view and in each direction."
 MORE = "Hunt in 2.4 hours of logs or more, or with a larger --budget."
