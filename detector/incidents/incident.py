@@ -199,7 +199,8 @@ class Incident(msgspec.Struct, kw_only=True):
     def is_sound(self) -> bool:
         """Whether its figures fit each other, as those of an open incident do."""
         main = self.main_port in self.ports if self.ports else self.main_port is None
-        return main and not self.merged_into and 0 < sum(self.sources.values()) <= self.count
+        counted = 0 < sum(self.sources.values()) <= self.count >= sum(self.destinations.values())
+        return main and not self.merged_into and counted
 
     @property
     def answers(self) -> int:

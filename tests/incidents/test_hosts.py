@@ -185,6 +185,17 @@ def test_state_that_could_not_be_is_refused() -> None:
         IncidentBook().restore(0, msgspec.msgpack.encode(whole))
 
 
+def test_alerts_are_not_more_by_destination_than_there_are() -> None:
+    """Kept state that counts a destination more often than alerts is refused: its risk would have no bounds."""
+    book = IncidentBook()
+    put(book, {"ts": T0, "src_ip": INSIDE, "dst_ip": OUTSIDE})
+    whole = msgspec.msgpack.decode(book.snapshot(0))
+    (incident,) = whole["incidents"].values()
+    incident["destinations"][OUTSIDE] = 10**18
+    with pytest.raises(InputError, match="contradicts itself"):
+        IncidentBook().restore(0, msgspec.msgpack.encode(whole))
+
+
 def test_documents_are_keyed_by_host_and_partition() -> None:
     """One document for a host and partition, with what it is made of; a deletion where nothing is left."""
     told, gone = write_risks(
