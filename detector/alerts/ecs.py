@@ -39,7 +39,7 @@ encode: Final = json.Encoder().encode
 
 AROUND: Final = len(',"facts":[]')
 
-NO_PATTERN = "unusual flow"
+UNUSUAL = "unusual flow"
 """The rule's name where incidents are not kept, and where its kind is no pattern that has a name."""
 
 
@@ -73,7 +73,7 @@ def ecs(content: Content, detail: Detail) -> EcsAlert:
         ),
         related=Related([flow["src_ip"], flow["dst_ip"]]),
         rule=EcsRule(
-            name=NO_PATTERN if incident is None else incident.pattern or NO_PATTERN,
+            name=UNUSUAL if incident is None else incident.pattern or UNUSUAL,
             ruleset=content.model["name"],
             version=content.model["version"],
             uuid=content.model["digest"][:DIGEST_SIGNS],

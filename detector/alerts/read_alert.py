@@ -7,8 +7,10 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from detector.alerts.content import NO_PATTERN
 from detector.alerts.contract import Alert, Anomaly, Baseline, Decided, EcsAlert, Fact
 from detector.alerts.decided import BANDS, unpacked
+from detector.alerts.ecs import UNUSUAL
 from detector.alerts.ocsf import DIRECTIONS, HIGHEST, LOWEST
 from detector.errors import InputError
 from detector.printable import printable
@@ -150,7 +152,7 @@ def _of_ecs(alert: EcsAlert) -> ReadAlert:
         id=alert.event.id,
         incident=None if isinstance(ours.incident, UnsetType) else ours.incident.id,
         alerts=None if isinstance(ours.incident, UnsetType) else ours.incident.alerts,
-        kind=None if isinstance(ours.incident, UnsetType) else alert.rule.name,
+        kind=None if isinstance(ours.incident, UnsetType) else _kind(alert.rule.name),
         severity=_SEVERITIES[ours.severity],
         risk=alert.event.risk_score,
         message=alert.message,
@@ -177,6 +179,11 @@ def _of_ecs(alert: EcsAlert) -> ReadAlert:
         offset=record.offset,
         part=_known(record.part),
     )
+
+
+def _kind(rule: str) -> str:
+    """The kind of an incident by ECS's name of the rule, which names none that is no pattern."""
+    return NO_PATTERN if rule == UNUSUAL else rule
 
 
 def _known(value: Value | UnsetType) -> Value | None:

@@ -122,7 +122,10 @@ class Ours(Struct, kw_only=True, gc=False):
     src_bytes: Annotated[Count, said("Sent by the sources of its flows.", "bytes")]
     dst_bytes: Annotated[Count, said("Sent back.", "bytes")]
     longest_s: Annotated[float, said("The longest flow that was answered.", "s")]
-    strongest: Annotated[list[Strong], said(f"The alerts with the highest scores, at most {STRONGEST}.")]
+    strongest: Annotated[
+        list[Strong],
+        said(f"The alerts with the highest scores, one of each destination and port, at most {STRONGEST}."),
+    ]
     flows: Annotated[list[Place], said(f"Where the records of its first flows are, at most {FIRST_FLOWS}.")]
     model_versions: Annotated[list[str], said("That raised its alerts.")]
     merged_into: Annotated[

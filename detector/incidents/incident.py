@@ -26,7 +26,7 @@ LISTED = 30
 """Addresses or ports that a document lists: those with the most alerts."""
 
 STRONGEST = 5
-"""Alerts that an incident shows with their reasons: those with the highest scores."""
+"""Alerts that an incident shows with their reasons: the highest score of each destination and port."""
 
 MEASURES = 24
 """Numbers of such an alert's sentence that are kept; few have more than ten."""
@@ -345,7 +345,10 @@ def absorb(incident: Incident, part: Incident) -> None:
         incident.longest_s, incident.longest = part.longest_s, part.longest
     incident.gaps = [*incident.gaps, *part.gaps][:GAPS]
     incident.flows, incident.models = flows, models
-    incident.strongest = sorted([*incident.strongest, *part.strongest], key=lambda each: -each.score)[:STRONGEST]
+    by_target: dict[tuple[str, int | None], Strong] = {}
+    for each in sorted([*incident.strongest, *part.strongest], key=lambda each: -each.score):
+        by_target.setdefault((each.dst_ip, each.dst_port), each)
+    incident.strongest = list(by_target.values())[:STRONGEST]
 
 
 def _short(text: str | None) -> str | None:
@@ -381,9 +384,18 @@ def _is_off_port(flow: Raised) -> bool:
 
 
 def _rank(strongest: list[Strong], alert: Raised) -> Strong | None:
-    """Keep the highest scores, the earlier of two alike; give what this made, if anything."""
+    """Keep the highest score of each destination and port, the earlier of two alike; give what this made, if anything.
+
+    A burst at one service is one of them, so that what else there was is shown beside it.
+    """
     if len(strongest) >= STRONGEST and alert.score <= strongest[-1].score:
         return None
+    for place, each in enumerate(strongest):
+        if each.dst_port == alert.dst_port and each.dst_ip == alert.dst_ip:
+            if alert.score <= each.score:
+                return None
+            del strongest[place]
+            break
     strong = Strong(
         alert=alert.id,
         score=alert.score,

@@ -71,6 +71,19 @@ def test_alerts_of_one_source_are_one_incident() -> None:
     assert book.open == 1
 
 
+def test_a_burst_leaves_room_for_what_else_was_strong() -> None:
+    """Of one destination and port the strongest alert alone is shown, also once two incidents are one."""
+    book = IncidentBook()
+    burst = [alert(n, ts=T0 + n, dst_ip="10.1.0.1", dst_port=445, score=0.8 + n / 100, state="S0") for n in range(9)]
+    others = [
+        alert(9 + n, ts=T0 + 9 + n, dst_ip=f"10.1.0.{2 + n}", dst_port=445, score=0.5, state="S0") for n in range(3)
+    ]
+    put_all(book, [*burst, *others])
+    book.close_all()
+    (incident,) = {each.incident.id: each.incident for each in book.take() if not each.incident.merged_into}.values()
+    assert [each.alert for each in incident.strongest] == [burst[-1].id, *(each.id for each in others)]
+
+
 @pytest.mark.parametrize("state", [None, *KNOWN["state"]])
 def test_a_failed_connection_is_one_wherever_it_is_counted(state: str | None) -> None:
     """By its state alone, a connection failed for its own feature, for windows and for its incident, or for none."""
