@@ -156,7 +156,7 @@ def test_dump_and_schema_are_for_programs_too(monkeypatch: pytest.MonkeyPatch) -
 def test_schemas_of_outputs_are_given(name: str) -> None:
     """``config schema alert`` and ``incident`` give the published schemas."""
     code, out, _ = run("config", "schema", name)
-    assert (code, json.loads(out)["title"]) == (0, f"oddflow {name}")
+    assert (code, json.loads(out)["title"]) == (0, f"{name.capitalize()}, OCSF 1.8.0")
 
 
 def test_plugins_bring_commands(plugin: Callable[[Callable[[typer.Typer], None]], None]) -> None:
