@@ -94,6 +94,7 @@ class Tour:
             Channel.DEAD_LETTERS: "--dead-letters",
             Channel.SCORES: "--scores",
             Channel.INCIDENTS: "--incidents",
+            Channel.RISKS: "--risk",
         }
         outputs = [word for channel, flag in flags.items() for word in (flag, str(names[channel.value]))]
         given = ("--input", str(self.logs), *GIVEN, "--registry", self.registry, "--log-format", logs)
@@ -110,6 +111,12 @@ class Tour:
         before, after = (flags[:1], flags[1:]) if flags[:1] == ("show",) else ((), flags)
         path = self.folder / f"ocsf.{Channel.INCIDENTS.value}.jsonl"
         return self.run("incidents", *before, *after, "--input", str(path))
+
+    def hosts(self, *flags: str) -> str:
+        """The reader's view of hosts."""
+        self.detected()
+        path = self.folder / f"ocsf.{Channel.RISKS.value}.jsonl"
+        return _both(self.run("incidents", "hosts", *flags, "--input", str(path)))
 
     def an_id(self) -> str:
         """Of the incident with the most alerts."""
@@ -197,7 +204,7 @@ OUTLETS: Mapping[str, Outlet] = {
         f"detect: {channel.value} as {shape}": Outlet(
             lambda tour, shape=shape, channel=channel: tour.detected(shape)[channel.value],  # type: ignore[misc]
             "json",
-            carries=channel is not Channel.SCORES or shape == "ocsf",
+            carries=channel not in {Channel.SCORES, Channel.RISKS} or (shape, channel) == ("ocsf", Channel.SCORES),
         )
         for shape in SHAPES
         for channel in Channel
@@ -206,6 +213,8 @@ OUTLETS: Mapping[str, Outlet] = {
     "incidents: list --json": Outlet(lambda tour: tour.incidents("--json").out, "json"),
     "incidents show: terminal": Outlet(lambda tour: _both(tour.incidents("show", tour.an_id())), "terminal"),
     "incidents show: --json": Outlet(lambda tour: tour.incidents("show", tour.an_id(), "--json").out, "json"),
+    "incidents hosts: terminal": Outlet(lambda tour: tour.hosts(), "terminal", carries=False),
+    "incidents hosts: --json": Outlet(lambda tour: tour.hosts("--json"), "json", carries=False),
     "/incidents": Outlet(lambda tour: tour.web("/incidents"), "html", carries=False),
     "/incidents.json": Outlet(lambda tour: tour.web("/incidents.json"), "json"),
     "/incidents/ID": Outlet(lambda tour: tour.web(f"/incidents/{tour.an_id()}"), "html"),

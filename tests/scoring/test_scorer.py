@@ -12,21 +12,24 @@ from numpy.typing import NDArray
 
 from bench.quality_systems import judged
 from detector.alerts.build import AlertBuilder
+from detector.alerts.content import Content
 from detector.alerts.writer import AlertWriter
 from detector.bundle.files import build_bundle, read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.manifest import TrainingData
-from detector.decisions.decide import Budget
+from detector.decisions.decide import Budget, Decision
+from detector.decisions.findings import Findings
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.records.every_format import open_decoder
-from detector.records.flow import SCHEMA
+from detector.records.flow import SCHEMA, FlowBatch
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
 from detector.scoring.judge import Judge
 from detector.scoring.kept_flows import score_flows
 from detector.scoring.scorer import Scored, Scorer
 from detector.telemetry.events import silent
+from detector.transport.base import RawBatch
 from tests.bundles import START
 from tests.golden.day import LEARNT, NoOther, batch, records
 from training.learn import Choice, Fitting, Learnt, learn
@@ -101,14 +104,31 @@ def by_score() -> Scored:
     return score_flows(model(), Dataset(after().with_columns(*columns), "zeek", ("conn.log",), "", {}, {}))
 
 
+class Noting(AlertBuilder):
+    """Keeps the rates of the alerts that it builds: documents round them."""
+
+    def __init__(self) -> None:
+        super().__init__(top_features=1)
+        self.rates: list[float] = []
+
+    def build(
+        self, raw: RawBatch, flows: FlowBatch, findings: Findings, decision: Decision, model: LoadedModel
+    ) -> list[Content]:
+        """Build them."""
+        assert decision.rates is not None
+        self.rates += decision.rates.tolist()
+        return super().build(raw, flows, findings, decision, model)
+
+
 def by_daemon(batch_records: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores and rates of the daemon's alerts, where each flow is one, in the order of the records."""
+    builder = Noting()
     judge = Judge(
         model(),
         incoming=NoOther(),
         budget=EVERYTHING,
-        builder=AlertBuilder(top_features=1),
-        writer=AlertWriter(),
+        builder=builder,
+        writer=AlertWriter(detail="vector"),
         write_scores=False,
         write_incidents=False,
         tell=silent,
@@ -117,10 +137,10 @@ def by_daemon(batch_records: int) -> tuple[NDArray[np.float64], NDArray[np.float
     for first in range(0, len(values), batch_records):
         raw = batch(values[first : first + batch_records], first)
         alerts += judge.judge(raw, decoder.decode(raw.values)).alerts
-    ours = [json.loads(each.value or b"")["unmapped"]["oddflow"] for each in alerts]
-    assert [each["position"]["offset"] for each in ours] == list(range(len(values)))
-    rates = [each["suspicion"]["false_incidents_per_day"] for each in ours]
-    return np.array([each["score"] for each in ours]), np.array(rates)
+    documents = [json.loads(each.value or b"") for each in alerts]
+    places = [each["metadata"]["original_event_uid"] for each in documents]
+    assert places == [f"0/{offset}" for offset in range(len(values))]
+    return np.array([each["unmapped"]["oddflow"]["score"] for each in documents]), np.array(builder.rates)
 
 
 @pytest.mark.parametrize("batch_records", [97, 700, 1_000_000])
