@@ -21,6 +21,7 @@ def test_a_day_is_told_as_before(judged: dict[str, Any]) -> None:
     assert judged == json.loads(day.FILE.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_a_day_is_told_alike_however_it_is_cut(judged: dict[str, Any]) -> None:
     """Batches of other sizes, their edges within attacks, tell the same."""
     assert day.judged(2_111) == judged

@@ -52,6 +52,7 @@ def test_parts_of_any_members_add_up(members: str, sharpness: float) -> None:
 
 
 @pytest.mark.parametrize("sharpness", [0.0, 1.0])
+@pytest.mark.slow
 def test_single_flows_are_a_member_of_their_own(sharpness: float) -> None:
     """Told which columns a flow alone tells, an ensemble has clusters of these, at the weight that they are given."""
     rows, asked = training_rows(600), training_rows(200, seed=4)
@@ -184,6 +185,7 @@ def test_members_have_their_own_parameters() -> None:
     assert model.members["kmeans-spread"].to_arrays()["centres"].shape == (8, 5)
 
 
+@pytest.mark.slow
 def test_drop_leaves_the_oddest_out() -> None:
     """Trained without the oddest rows, a few wild ones are odder than if they had taken part."""
     rows = training_rows(1_000)

@@ -108,6 +108,7 @@ def of_kind(kind: str) -> tuple[LoadedModel, Arrays]:
     return read_bundle(files), load(files[ARRAYS])
 
 
+@pytest.mark.slow
 def test_an_ensemble_holds_it() -> None:
     """An ensemble's own member is what evidence is made of: it is in the bundle once, and scores once."""
     model, arrays = of_kind("ensemble")

@@ -37,6 +37,8 @@ from detector.transport.base import Envelope, RawBatch
 from tests.bundles import bundle, ordinary_flows
 from training.simulator.scenario import DEFAULT_START
 
+pytestmark = pytest.mark.slow
+
 HOSTILE: list[Any] = [
     *(None, True, -1, 0, 1, 2**31, 2**62, 2**63, 2**64 - 1, math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324),
     *("", "x" * 300, "\0", "source", b"\xff\xfe", [], {}, [[]], {"a": 1}, ["x"] * 2_000),

@@ -23,6 +23,8 @@ from training.parameters import NAMES
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
 
+pytestmark = pytest.mark.slow
+
 FORMAT = ("--format", "zeek-json")
 
 FOREST = ("--kind", "isolation-forest", "--folds", "0", "--param", "n_estimators=10")
@@ -164,7 +166,6 @@ def another_network(line: bytes) -> bytes:
     return json.dumps(record | extra | {"duration": 40_000.0, "service": "odd"}).encode()
 
 
-@pytest.mark.slow
 def test_another_network_is_told(registry: Path, flows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nearly all flows are raised, `detect` and `evaluate` say that the model does not know the network."""
     monkeypatch.setenv("ODDFLOW_ALERTS__FALSE_INCIDENTS_PER_DAY", "0")  # by score alone, so that nothing grows usual
@@ -263,7 +264,6 @@ def test_same_seed_same_model(some: Path, tmp_path: Path) -> None:
     assert arrays[0] == arrays[1] != arrays[2]
 
 
-@pytest.mark.slow
 def test_public_addresses_can_be_inside(flows: Path, tmp_path: Path) -> None:
     """Where the inside has public addresses, directions are told apart if it is named, in the bundle and its card."""
     public = tmp_path / "public.json"
@@ -298,7 +298,6 @@ def test_no_promote(some: Path, tmp_path: Path) -> None:
     assert (len(shelf.versions("flows")), shelf.aliases("flows")) == (1, {})
 
 
-@pytest.mark.slow
 def test_a_format_that_fits_nothing_is_guessed(registry: Path, flows: Path, tmp_path: Path) -> None:
     """`detect` and `train` end with 3 and say what the records look like, also in an envelope, or beside good files."""
     packed = tmp_path / "packed.json"

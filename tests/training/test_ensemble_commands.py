@@ -10,6 +10,8 @@ import pytest
 from detector.models.ensemble import Ensemble
 from tests.training.test_commands import FORMAT, loaded, run, write
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("n_estimators=50", "clusters_n_clusters=32", "single_n_clusters=32")
 
 SEGMENTS = ("--param", "segments=failed,is_udp", "segment_rows=200", *SMALL)
@@ -42,7 +44,6 @@ def test_segments_are_told_from_the_features_named(registry: Path) -> None:
     assert any(name.startswith("pair_") for name in names)
 
 
-@pytest.mark.slow
 def test_it_finds_scans(registry: Path, flows: Path) -> None:
     """It tells the scans from the rest, after a training that a few of them were in."""
     code, out, err = run("evaluate", "--data", str(flows), *FORMAT, "--registry", str(registry), "--json")

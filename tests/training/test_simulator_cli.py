@@ -155,6 +155,7 @@ def test_what_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("flows.json", b"old\n")]
 
 
+@pytest.mark.slow
 def test_being_told_to_stop_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM ends a run with 128 + 15 and no file."""
     command = [*ODDFLOW, "simulate", "--rate", "50", "--output", str(tmp_path / "x")]

@@ -70,6 +70,7 @@ def test_a_member_that_is_damaged_or_cut_off_is_an_error_wherever_it_is(tmp_path
     ],
     ids=["bzip2", "xz", "zstd"],
 )
+@pytest.mark.slow
 def test_what_is_far_larger_than_it_looks_is_read_piece_by_piece(
     compressor: Callable[[], bz2.BZ2Compressor], opened: Callable[[io.BytesIO], Members]
 ) -> None:
