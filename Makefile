@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 	--no-emit-index-url --no-emit-find-links --quiet
 
 # Those for object stores are left out: no test asks for them, and they bring forty packages.
-LOCKED_EXTRAS := train demo schema-registry kafka-python-codecs docs
+LOCKED_EXTRAS := train demo search compare signing onnx notebooks schema-registry kafka-python-codecs docs
 
 QUICK := not kafka and not faults and not slow and not browser
 

@@ -86,12 +86,13 @@ def build_bundle(
     parent: str | None = None,
     created: datetime | None = None,
     card: Callable[[Manifest], bytes] | None = None,
+    others: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Give the files of a bundle; its version is the time and the first digits of the arrays' digest.
 
     ``self_test_rows`` are rows of the matrix, of which the first :data:`SELF_TEST_ROWS` are kept with their scores.
     ``usual`` is learnt from all of those rows where it is not given. ``card`` is given the manifest, as yet without the
-    card and digest, and gives ``card.html``.
+    card and digest, and gives ``card.html``. ``others`` are further files that go along, by name.
     """
     if not is_plain_name(name):
         raise ConfigurationError(f"model name {name!r}: use letters, digits, dots, dashes and underscores")
@@ -127,7 +128,7 @@ def build_bundle(
         calibration=CalibrationInfo(calibration.rows, calibration.seconds),
         files={ARRAYS: _entry(arrays)},
     )
-    files = {ARRAYS: arrays}
+    files = {**(others or {}), ARRAYS: arrays}
     if beginning is not None:
         files[BEGINNING] = beginning.encode()
     if card is not None:

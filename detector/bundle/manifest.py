@@ -15,9 +15,12 @@ import msgspec
 from detector.errors import BundleError
 from detector.features.spec import FeatureSpec
 
-FORMAT_VERSION = 5
-"""5: time is what was watched; 4: clusters have a remoteness; 3: the alert budget is shared by direction; 2: evidence
-is made of single flows."""
+FORMAT_VERSION = 6
+"""6: it names the data set; 5: time is what was watched; 4: clusters have a remoteness; 3: the alert budget is shared
+by direction; 2: evidence is made of single flows."""
+
+READABLE = (5, FORMAT_VERSION)
+"""Those of before that say all that is needed; what they lack is unset, so that their bytes stay what they were."""
 
 MANIFEST = "model.json"
 """The file that makes a version one; on object stores it is written last."""
@@ -47,6 +50,11 @@ class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Seconds between, less the pauses in which no flow was seen."""
     sha256: str = ""
     """Over the data as read."""
+    dataset: str | msgspec.UnsetType = msgspec.UNSET
+    """Name and version of the data set, such as ``office@20261129T053000Z-1f3a9c``; unset where files or a topic were
+    read."""
+    dataset_sha256: str | msgspec.UnsetType = msgspec.UNSET
+    """Digest of that set's manifest."""
 
 
 class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,7 +120,7 @@ def decode_manifest(data: bytes) -> Manifest:
         whole = manifest.sealed() == manifest and manifest.encode() == data
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _broken(str(error).splitlines()[0]) from error
-    if manifest.format_version != FORMAT_VERSION:
+    if manifest.format_version not in READABLE:
         raise _broken(f"format version {manifest.format_version} is not {FORMAT_VERSION}: it needs another oddflow")
     if not whole:
         raise _broken("it is not what its digest says")

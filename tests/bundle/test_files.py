@@ -247,3 +247,19 @@ def test_name_that_is_a_path_cannot_be_built() -> None:
             self_test_rows=matrix,
             training=TrainingData(rows=300),
         )
+
+
+def test_bundle_of_the_format_before_is_read_as_it_is() -> None:
+    """A bundle of format 5, which names no data set, keeps its bytes and is read."""
+    before = replace(decode_manifest(bundle()[MANIFEST]), format_version=5)
+    files = seal_bundle(before, {ARRAYS: bundle()[ARRAYS]})
+    assert b"dataset" not in files[MANIFEST]
+    assert read_bundle(files).manifest.format_version == 5
+
+
+def test_bundle_names_the_data_set_that_it_was_trained_on() -> None:
+    """What the manifest says of a data set is read back."""
+    made = decode_manifest(bundle()[MANIFEST])
+    named = replace(made, training=replace(made.training, dataset="office@1", dataset_sha256="0" * 64))
+    files = seal_bundle(named, {ARRAYS: bundle()[ARRAYS]})
+    assert read_bundle(files).manifest.training.dataset == "office@1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -212,7 +213,7 @@ def test_beyond_what_calibration_saw_rates_fall_no_steeper_than_supported() -> N
     day = calm_day()
     nearly_none = np.where(day["keys"] < 3, 1.0, 0.0)
     learnt = IncidentCalibration.fit(**(day | {"assessment": odd(nearly_none, nearly_none, nearly_none)}))
-    assert rates(learnt, odd(2.0))[0] / rates(learnt, odd(3.0))[0] == pytest.approx(np.e)
+    assert rates(learnt, odd(2.0))[0] / rates(learnt, odd(3.0))[0] == pytest.approx(math.e)
     for view in ("evidence", "breadth"):
         single, most, twice = rates(learnt, odd(**{view: [1.5, 12.0, 24.0]}))
         assert single == most == pytest.approx(16 * twice)

@@ -1,0 +1,166 @@
+"""What an evaluation found, as one document: ``evaluation.json`` of a bundle, and what gate, card and tables read.
+
+Every figure is a :class:`Spread` over runs, never one lucky number. Shares are 0 to 1, times seconds, rates per day of
+watched time. Nothing in it names an address of a host outside; segments name subnets of inside ones.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from detector.errors import InputError
+
+REPORT_VERSION = 1
+
+REPORT = "evaluation.json"
+"""The file of a bundle that holds it."""
+
+
+class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A figure over runs: what to expect, and within which range."""
+
+    mean: float
+    least: float
+    most: float
+    interval: tuple[float, float]
+    """In which the mean lies with 95 %; both ends are the mean where there was one run."""
+    runs: tuple[float, ...]
+
+
+class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How it was measured."""
+
+    folds: int
+    repeats: int
+    """Random splits: ``folds`` × ``repeats`` runs."""
+    time_splits: int
+    """Runs on flows later than all that were trained on."""
+    block_s: float
+    """Flows of one source within so many seconds are never on both sides of a random split."""
+    prevalence: float
+    """Share of attacks that precision and recall are told at, by resampling."""
+    resamples: int
+    attacks: Literal["labelled", "transplanted", "none"]
+    """Where attacks come from: labels of the data, or the simulator's, put on the data's own hosts."""
+    incidents_per_day: float
+    """The budget that flows were raised at."""
+    seed: int
+    most_rows: int
+    """More rows are not trained on in one run; a sample of whole blocks is."""
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What it was measured on."""
+
+    rows: int
+    attack_rows: int
+    start: float
+    end: float
+    watched_s: float
+    hosts: int
+    """Inside hosts seen."""
+
+
+class AttackFound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How well one kind of attack is found at the budget, over the runs by time."""
+
+    kind: str
+    """The label, or the simulator's name of the kind."""
+    attacks: int
+    """How many such attacks there were, over all runs."""
+    flows: int
+    found: Spread
+    """Share of the attacks with at least one flow raised."""
+    flows_found: Spread
+    seconds: float | None
+    """Median time from an attack's first flow to the first that is raised; None if none is."""
+
+
+class BudgetObtained(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """False incidents a day asked for, and those raised on days that were not trained on."""
+
+    asked: float
+    obtained: Spread
+    days: float
+    """Watched, over all runs."""
+
+
+class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the traffic, by which a bias or a blind spot shows."""
+
+    by: Literal["service", "subnet", "direction", "hour"]
+    value: str
+    benign: int
+    attacks: int
+    benign_raised: float
+    """Share of its benign flows that is raised at the budget."""
+    incidents_per_day: float
+    """False incidents in it."""
+    recall: float | None
+    """Share of its attack flows that is raised; None where there are none."""
+
+
+class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A curve over the runs: at each ``x``, the mean, the least and the most of y."""
+
+    x: tuple[float, ...]
+    mean: tuple[float, ...]
+    least: tuple[float, ...]
+    most: tuple[float, ...]
+
+
+class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Scores of unseen rows; one more edge than counts."""
+
+    edges: tuple[float, ...]
+    benign: tuple[int, ...]
+    attacks: tuple[int, ...]
+
+
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of it. Figures by name: ``roc_auc``, ``tpr_at_fpr_0.01``, ``tpr_at_fpr_0.001`` (of flows by score);
+    ``precision``, ``recall`` (of flows at the budget and the prevalence); ``false_incidents_per_day``;
+    ``attacks_found`` (share of the attacks with a flow raised at the budget)."""
+
+    report_version: int
+    created: str
+    """UTC, ISO 8601."""
+    kind: str
+    parameters: dict[str, str | int | float | bool | None]
+    protocol: Protocol
+    data: Data
+    random: dict[str, Spread]
+    """Over the repeated random splits."""
+    by_time: dict[str, Spread]
+    """Over the splits by time."""
+    attacks: tuple[AttackFound, ...]
+    budget: tuple[BudgetObtained, ...]
+    segments: tuple[Segment, ...]
+    roc: Band | None
+    """x: false-positive rate, y: true-positive rate; None without attacks."""
+    precision_recall: Band | None
+    """x: recall, y: precision at the protocol's prevalence."""
+    scores: Histogram
+    notes: tuple[str, ...]
+    """Sentences on what could not be measured and why."""
+    seconds: float
+    """What it took."""
+
+    def encode(self) -> bytes:
+        """The document's bytes: the same report gives the same bytes."""
+        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=2) + b"\n"
+
+
+def decode_report(data: bytes) -> Report:
+    """Read ``evaluation.json``. Raises InputError for anything else."""
+    try:
+        report = msgspec.json.decode(data, type=Report)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"reading {REPORT}: {str(error).splitlines()[0]}; evaluate the model again") from error
+    if report.report_version != REPORT_VERSION:
+        raise InputError(
+            f"reading {REPORT}: its version {report.report_version} is not {REPORT_VERSION}; evaluate the model again"
+        )
+    return report
