@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PURE = ("incidents", "casebook", "alerts", "bundle", "decisions", "features", "records", "models", "net", "kernels")
+PURE = (
+    *("incidents", "casebook", "alerts", "sharing", "bundle", "decisions", "features", "records"),
+    *("models", "net", "kernels"),
+)
 """Arrays and frames in, arrays and frames out."""
 
 CLIENTS = {"confluent_kafka", "kafka", "fsspec", "socket", "http", "urllib", "subprocess", "threading"}
@@ -20,7 +23,8 @@ KNOWN = ("detector.transport.base", "detector.transport.kafka.partitioner")
 
 ORDER = (
     *("__main__", "reference", "cli", "daemon", "daemon_events", "every_metric", "pipeline", "scoring", "incidents"),
-    *("alerts", "state", "registry", "drift", "bundle", "decisions", "features", "schemas", "records", "models"),
+    *("alerts", "state", "registry", "drift", "sharing", "bundle", "decisions", "features", "schemas", "records"),
+    "models",
     *(
         "transport",
         "web",

@@ -136,6 +136,7 @@ def train(
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
     from training.publish import champion_of, check_place, publish  # noqa: PLC0415
+    from training.shared import shared_files  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
     from training.train import train as train_frame  # noqa: PLC0415
     from training.watched import left_out  # noqa: PLC0415
@@ -181,7 +182,10 @@ def train(
         if doubt := trained.doubt(settings.alerts.false_incidents_per_day):
             steps.note(doubt)
         steps("publishing")
-        files = trained.bundle(settings.model.name, read, parent)
+        shared = shared_files(trained)
+        if shared.note:
+            steps.note(shared.note)
+        files = trained.bundle(settings.model.name, read, parent, shared.files)
         published = publish(shelf, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
     _tell_published(published, trained.oddest, read, as_json)
 

@@ -136,8 +136,13 @@ class Trained:
             f" {span(DAY_S / incidents_per_day)} or more"
         )
 
-    def bundle(self, name: str, data: Dataset, parent: str | None = None) -> dict[str, bytes]:
-        """Give the files of the bundle ``name``, trained on ``data``. Raises ConfigurationError for a bad name."""
+    def bundle(
+        self, name: str, data: Dataset, parent: str | None = None, others: Mapping[str, bytes] | None = None
+    ) -> dict[str, bytes]:
+        """Give the files of the bundle ``name``, trained on ``data``, with ``others`` that go along.
+
+        Raises ConfigurationError for a bad name.
+        """
         facts = self._facts(data)
         return build_bundle(
             name=name,
@@ -156,6 +161,7 @@ class Trained:
             quality=self.quality.figures,
             parent=parent,
             card=lambda manifest: card(manifest, facts).encode(),
+            others=others,
         )
 
     def _facts(self, data: Dataset) -> CardFacts:

@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from detector.bundle.files import read_bundle
 from detector.bundle.manifest import Manifest, decode_manifest
+from detector.cli.models_export import export
+from detector.cli.models_place import (
+    AliasOption,
+    ConfigOption,
+    JsonOption,
+    ModelOption,
+    ModelPlace,
+    ReasonOption,
+    RegistryOption,
+    WhichArgument,
+    give,
+    user,
+)
 from detector.errors import BundleError, RegistryError
 from detector.printable import printable
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
-from detector.settings.load import load_settings
 
 app = typer.Typer(
     help="Look at, verify, promote and roll back published models.", no_args_is_help=True, add_completion=False
 )
-
-RegistryOption = Annotated[
-    str | None,
-    typer.Option("--registry", help="Folder or URL of the registry; the settings' model.registry if not given."),
-]
-ModelOption = Annotated[
-    str | None, typer.Option("--model", help="Name of the model; the settings' model.name if not given.")
-]
-AliasOption = Annotated[str, typer.Option("--alias", help="Alias to move.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the history.")]
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="Settings file (TOML). Default: the one ODDFLOW_CONFIG names.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
-WhichArgument = Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="Which version.")]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPlace:
-    """The registry and the model that a command is about."""
-
-    registry: Registry
-    model: str
-
-    @classmethod
-    def chosen(cls, registry: str | None, model: str | None, config: Path | None) -> ModelPlace:
-        """Take what was given, and the rest from the settings. Raises ConfigurationError or RegistryError."""
-        settings = load_settings(config, {"model.registry": registry, "model.name": model})
-        return cls(Registry(settings.model.registry), settings.model.name)
+app.command()(export)
 
 
 @app.command("list")
@@ -78,7 +57,7 @@ def list_versions(
     rows = [row for name in models for row in _listed(place.registry, name)]
     if not rows:
         place.registry.resolve(place.model)  # raises what to do about it
-    _give(rows, as_json, _versions_table)
+    give(rows, as_json, _versions_table)
 
 
 @app.command()
@@ -105,7 +84,7 @@ def show(
         "aliases": _pointing(place, version),
         "history": [msgspec.to_builtins(entry) for entry in place.registry.history(place.model)],
     }
-    _give(shown, as_json, lambda _: _manifest_table(manifest, shown))
+    give(shown, as_json, lambda _: _manifest_table(manifest, shown))
 
 
 @app.command()
@@ -134,7 +113,7 @@ def verify(
             typer.echo(json.dumps({"model": place.model, "version": version, "valid": False, "reason": str(error)}))
         raise
     result = {"model": place.model, "version": version, "valid": True, "digest": digest}
-    _give(result, as_json, lambda _: f"{place.model} {version} is sound; digest {digest}")
+    give(result, as_json, lambda _: f"{place.model} {version} is sound; digest {digest}")
 
 
 @app.command()
@@ -159,7 +138,7 @@ def promote(
     place = ModelPlace.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
     _verified(place, version)
-    previous = place.registry.promote(place.model, version, alias, by=_user(), reason=reason)
+    previous = place.registry.promote(place.model, version, alias, by=user(), reason=reason)
     _give_move(place, alias, version, previous, as_json)
 
 
@@ -183,7 +162,7 @@ def rollback(
     """
     place = ModelPlace.chosen(registry, model, config)
     previous = place.registry.resolve(place.model, alias)
-    version = place.registry.rollback(place.model, alias, by=_user(), reason=reason)
+    version = place.registry.rollback(place.model, alias, by=user(), reason=reason)
     _give_move(place, alias, version, previous, as_json)
 
 
@@ -236,17 +215,10 @@ def _summary(registry: Registry, model: str, version: str) -> dict[str, Any]:
     }
 
 
-def _give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> None:
-    if as_json:
-        typer.echo(json.dumps(thing, indent=2))
-    else:
-        Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(people(thing))
-
-
 def _give_move(place: ModelPlace, alias: str, version: str, previous: str | None, as_json: bool) -> None:
     moved = {"model": place.model, "alias": alias, "version": version, "previous": previous}
     was = "was there already" if previous == version else f"was {previous or 'not set'}"
-    _give(moved, as_json, lambda _: f"{place.model}: {alias} is now {version} ({was})")
+    give(moved, as_json, lambda _: f"{place.model}: {alias} is now {version} ({was})")
 
 
 def _versions_table(rows: list[dict[str, Any]]) -> Table:
@@ -301,11 +273,3 @@ def _figures(quality: dict[str, float]) -> str:
 
 def _day(seconds: float | None) -> str:
     return "unknown" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _user() -> str:
-    """Who runs this; a container's user may have no name."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""

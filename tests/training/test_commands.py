@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -17,11 +18,14 @@ from detector.bundle.files import read_bundle
 from detector.cli import app
 from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
+from detector.sharing.onnx_model import to_onnx
 from training.cli import KIND_NAMES
 from training.member_weights import shares
 from training.parameters import NAMES
+from training.shared import shared_files
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
+from training.train import Trained
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +101,21 @@ def test_trained_model_tells_where_it_came_from(registry: Path, flows: Path) -> 
     assert manifest.training.start < manifest.training.end
     figure = manifest.quality["roc_auc"]
     assert 0.5 < figure.low <= figure.value <= figure.high <= 1.0
+
+
+def test_trained_model_can_be_shared(registry: Path) -> None:
+    """The bundle holds the model's graph, of the same features."""
+    shelf, model = Registry(str(registry)), loaded(registry)
+    graph = shelf.fetch("flows", shelf.resolve("flows"))["model.onnx"]
+    assert graph == to_onnx(model.model, model.calibration, model.extractor.spec.names)
+
+
+def test_what_cannot_be_shared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra is not installed, the bundle goes without the graph, and training says what to install."""
+    monkeypatch.setitem(sys.modules, "detector.sharing.onnx_model", None)
+    files, note = shared_files(cast("Trained", None))
+    assert files == {}
+    assert "pip install 'oddflow[onnx]'" in note
 
 
 def test_card_is_plain(registry: Path) -> None:
