@@ -194,3 +194,17 @@ def test_export_without_its_extra_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     result = CliRunner().invoke(app, ["models", "export", "--output", str(tmp_path / "model.onnx")])
     assert result.exit_code == 2
     assert "pip install 'oddflow[onnx]'" in result.stderr
+
+
+def test_the_page_s_example_scores_as_it_says() -> None:
+    """The forest of one tree in the page on other languages scores its row 0.5."""
+    forest = IsolationForest.build(
+        np.array([[0, 1, 0]], dtype=np.int16),
+        np.array([[0.5, 2.0, 9.0]], dtype=np.float32),
+        np.array([[1.5, 1.2, 2.0, 1.0, 2.0, 2.0, 2.0]]),
+        2.0,
+        2,
+    )
+    row = np.array([[0.4, 3.0]], dtype=np.float32)
+    assert forest.score(row).tolist() == [0.5]
+    assert run(to_onnx(forest, Calibration.fit(np.array([0.5]), 1.0), ["a", "b"]), row)[0].tolist() == [0.5]

@@ -1,0 +1,3 @@
+module oddflow.example/score
+
+go 1.22
