@@ -25,7 +25,9 @@ class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     least: float
     most: float
     interval: tuple[float, float]
-    """In which the mean lies with 95 %; both ends are the mean where there was one run."""
+    """In which the mean lies with 95 %. Over random splits: by Student's t, its variance made larger since runs share
+    training rows (Nadeau and Bengio 2003); both ends are the mean where there was one run. Over splits by time: of
+    resamples of whole attacks and blocks of the tested flows; what another training would give is not in it."""
     runs: tuple[float, ...]
 
 
@@ -48,7 +50,9 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The budget that flows were raised at."""
     seed: int
     most_rows: int
-    """More rows are not trained on in one run; a sample of whole blocks is."""
+    """More rows are not trained on, nor as many more tested, in one random run; a sample of whole blocks is."""
+    most_flows: int
+    """More flows are not in the splits by time; those of a sample of sources are, whole."""
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -121,8 +125,10 @@ class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of it. Figures by name: ``roc_auc``, ``tpr_at_fpr_0.01``, ``tpr_at_fpr_0.001`` (of flows by score);
-    ``precision``, ``recall`` (of flows at the budget and the prevalence); ``false_incidents_per_day``;
-    ``attacks_found`` (share of the attacks with a flow raised at the budget)."""
+    ``precision``, ``recall`` (of flows at the prevalence, raised at the budget; over random splits, beyond all but one
+    in a thousand of the other folds' benign rows); ``precision_at_prevalence_X`` (as many raised as there are attacks,
+    at the prevalence X); by time alone ``false_incidents_per_day``, and ``attacks_found`` (share of the attacks with a
+    flow raised at the budget)."""
 
     report_version: int
     created: str

@@ -1,0 +1,303 @@
+"""How good a recipe is on these flows: splits at random and by time, attacks, figures and segments, as one report.
+
+How to call it::
+
+    report = measure(frame, recipe, protocol=protocol_of(seed=3), partitions=None, tell=print)
+
+``frame`` is in order of time, with labels where it has any. Nothing is published; the recipe's own model is not trained
+on all of it. The same flows, recipe and protocol give the same report, but for when it was made and how long it took.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from detector.errors import InputError
+from detector.features.extra import extra_columns, has_addresses
+from detector.net.networks import networks_of
+from training.evaluation.attempts import Attempts, attempts_found
+from training.evaluation.blocks import sampled_sources
+from training.evaluation.marked import Marked
+from training.evaluation.protocol import DEFAULT
+from training.evaluation.random_splits import (
+    Features,
+    RandomFigures,
+    Scored,
+    block_rows,
+    raised_by_others,
+    random_figures,
+    scored,
+    splits_of,
+)
+from training.evaluation.report import REPORT_VERSION, Data, Histogram, Protocol, Report
+from training.evaluation.segments import segments_of, worst_told
+from training.evaluation.time_figures import attacks_of, budgets_obtained, tested_rows, time_figures
+from training.evaluation.time_splits import TimeRun, cuts_of, time_run
+from training.evaluation.transplant import inside_addresses, transplanted
+from training.labels import Truth
+from training.train import Recipe
+from training.watched import Watched, ends_of
+
+TellStep = Callable[[str], None]
+
+EACH_RANDOM, EACH_TIME = 3, 3
+"""Transplanted attacks of each kind: among all flows, and among those of each split by time."""
+
+BINS = 40
+
+SHORT_DAYS = 1.0
+"""Tested for less than this, hours of the day are missing."""
+
+
+def measure(
+    frame: pl.DataFrame,
+    recipe: Recipe,
+    *,
+    protocol: Protocol = DEFAULT,
+    partitions: NDArray[np.int32] | None = None,
+    tell: TellStep = lambda _: None,
+) -> Report:
+    """Evaluate a recipe on flows in order of time; ``partitions`` (rows,) are those that they came by.
+
+    Raises InputError where there are too few flows, or only attacks; ConfigurationError for a recipe that cannot be
+    followed.
+    """
+    began = monotonic()
+    if not len(frame):
+        raise InputError("evaluating: there are no flows; give some")
+    whole = Marked.of(frame, partitions)
+    if not whole.benign.any():
+        raise InputError("evaluating: every flow is labelled an attack; give flows of ordinary traffic too")
+    whole.calm(recipe.train_on)
+    notes: list[str] = []
+    protocol = msgspec.structs.replace(protocol, attacks=attacks_for(whole, recipe, protocol, notes))
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+        later = _later(whole, recipe, protocol, pool, notes)
+        at_random = _at_random(whole, recipe, protocol, pool, notes, tell)
+        by_time = _gathered(later, notes, tell)
+    found, spread = _attacks(at_random, by_time, protocol)
+    figures = time_figures(by_time, protocol) if by_time else {}
+    if spread is not None and by_time:
+        figures["attacks_found"] = spread
+    days = sum(run.days for run in by_time)
+    segments = segments_of(tested_rows(by_time, protocol), days) if by_time else ()
+    notes += worst_told(segments)
+    if by_time and days < SHORT_DAYS:
+        notes.append(
+            f"flows were tested by time for {days:.2f} days alone: what other hours of the day raise is not in it; give"
+            " two days or more"
+        )
+    return Report(
+        report_version=REPORT_VERSION,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        kind=recipe.kind,
+        parameters={name: _plain(value) for name, value in recipe.params.items()},
+        protocol=msgspec.structs.replace(protocol, block_s=at_random.block_s if at_random else protocol.block_s),
+        data=_data(whole, recipe),
+        random=at_random.figures.figures if at_random else {},
+        by_time=figures,
+        attacks=found,
+        budget=budgets_obtained(by_time, protocol) if by_time else (),
+        segments=segments,
+        roc=at_random.figures.roc if at_random else None,
+        precision_recall=at_random.figures.precision_recall if at_random else None,
+        scores=_histogram(at_random, by_time),
+        notes=tuple(notes),
+        seconds=monotonic() - began,
+    )
+
+
+def cores() -> int:
+    """How many runs go at once."""
+    with suppress(AttributeError):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def attacks_for(whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[str]) -> Any:
+    """Where attacks come from: what is asked for, if it can be."""
+    if protocol.attacks == "none":
+        return "none"
+    if protocol.attacks == "labelled" and whole.attack.any():
+        return "labelled"
+    frame = whole.frame
+    known = Truth.of(frame).known.any()
+    why = "no flow is labelled an attack" if known else "no flow has a label"
+    inside = has_addresses(frame) and bool(inside_addresses(frame["src_ip"], networks_of(recipe.inside)).any())
+    if inside:
+        notes.append(f"{why}: the simulator's attacks are put on hosts of these flows")
+        if extra_columns(frame):
+            notes.append("their columns beyond the canonical ones are empty, which may give them away")
+        return "transplanted"
+    notes.append(
+        f"{why}, and no inside host begins one, on which the simulator's attacks could be put: nothing is known of what"
+        " is found; name inside networks with --inside"
+    )
+    return "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AtRandom:
+    """What came of the random splits."""
+
+    figures: RandomFigures
+    attempts: list[Attempts]
+    scores: tuple[NDArray[np.float64], NDArray[np.float64]]
+    """Of benign rows and of attacks, over all runs."""
+    block_s: float
+
+
+def _later(
+    whole: Marked, recipe: Recipe, protocol: Protocol, pool: ThreadPoolExecutor, notes: list[str]
+) -> list[Future[TimeRun]]:
+    """Begin the runs by time, on a sample of sources where there are too many flows."""
+    if not protocol.time_splits:
+        return []
+    if not has_addresses(whole.frame):
+        notes.append("flows have no addresses, by which incidents are counted: there are random splits alone")
+        return []
+    kept = sampled_sources(whole.frame["src_ip"], protocol.most_flows, protocol.seed)
+    if not kept.all():
+        sources = whole.frame["src_ip"].filter(pl.Series(kept)).n_unique()
+        notes.append(
+            f"splits by time are of {int(kept.sum()):,} flows of {sources:,} sources; false incidents a day are of"
+            " these, asked and obtained alike"
+        )
+    few = whole if kept.all() else whole.take(kept)
+    cuts = cuts_of(few, protocol)
+    if not cuts:
+        notes.append("flows span no time: there are random splits alone")
+    each = EACH_TIME if protocol.attacks == "transplanted" else 0
+    return [pool.submit(time_run, cut, few, recipe, protocol, each) for cut in reversed(cuts)][::-1]
+
+
+def _gathered(later: list[Future[TimeRun]], notes: list[str], tell: TellStep) -> list[TimeRun]:
+    runs = []
+    for number, each in enumerate(later):
+        try:
+            runs.append(each.result())
+            tell(f"tested {number + 1} of {len(later)} splits by time")
+        except InputError as error:
+            notes.append(f"split by time {number + 1} of {len(later)} could not be tested: {error}")
+    if runs and not any(run.judged.attack.any() for run in runs):
+        notes.append("no attack is in the flows tested by time: what is found of them is not known")
+    return runs
+
+
+def _at_random(  # noqa: PLR0917 - what is measured, how and by whom
+    whole: Marked,
+    recipe: Recipe,
+    protocol: Protocol,
+    pool: ThreadPoolExecutor,
+    notes: list[str],
+    tell: TellStep,
+) -> AtRandom | None:
+    if not protocol.folds:
+        return None
+    marked = whole
+    if protocol.attacks == "transplanted":
+        frame = whole.frame.filter(pl.Series(whole.benign))
+        attacks = transplanted(
+            frame,
+            float(frame["ts"][0]),
+            float(frame["ts"][-1]),
+            each=EACH_RANDOM,
+            seed=protocol.seed + 7919,
+            networks=networks_of(recipe.inside),
+        )
+        marked = whole if attacks is None else whole.with_attacks(attacks)
+    blocks = block_rows(marked, protocol)
+    splits = splits_of(marked, blocks, recipe, protocol)
+    if not blocks.block_s:
+        notes.append("flows tell neither who nor when: random splits are row by row, and neighbours may leak")
+    elif blocks.block_s < protocol.block_s:
+        notes.append(
+            f"blocks are {blocks.block_s:g} s long, not {protocol.block_s:g}, so that each fold has some: what one"
+            " fold has learnt may help it in another"
+        )
+    tell(f"computing features of {len(marked.frame):,} flows for {len(splits)} random splits")
+    features = Features(marked, splits, recipe)
+    runs = []
+    for number, run in enumerate(pool.map(lambda split: scored(split, features, recipe), splits)):
+        runs.append(run)
+        tell(f"tested {number + 1} of {len(splits)} random splits")
+    raised = raised_by_others(runs, marked)
+    figures = random_figures(runs, raised, marked, blocks, protocol)
+    if figures.unmeasured and protocol.attacks != "none":
+        notes.append(f"{figures.unmeasured} of {len(runs)} random splits have no attack to find")
+    return AtRandom(figures, _attempts(runs, raised, marked), _scores(runs, marked), blocks.block_s)
+
+
+def _attempts(runs: list[Scored], raised: list[NDArray[np.bool_]], marked: Marked) -> list[Attempts]:
+    ts = marked.frame["ts"].to_numpy()
+    return [
+        Attempts.of(marked.kinds.gather(run.split.test), marked.instances[run.split.test], beyond, ts[run.split.test])
+        for run, beyond in zip(runs, raised, strict=True)
+    ]
+
+
+def _attacks(at_random: AtRandom | None, by_time: list[TimeRun], protocol: Protocol) -> Any:
+    """By time where there is any; else over random splits, raised by what the other folds' benign rows score."""
+    found = attacks_of(by_time, protocol) if by_time else ((), None)
+    if not found[0] and at_random is not None:
+        return attempts_found(at_random.attempts, protocol)
+    return found
+
+
+def _scores(runs: list[Scored], marked: Marked) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    benign = [run.scores[marked.benign[run.split.test]] for run in runs]
+    attack = [run.scores[marked.attack[run.split.test]] for run in runs]
+    return np.concatenate(benign), np.concatenate(attack)
+
+
+def _histogram(at_random: AtRandom | None, by_time: list[TimeRun]) -> Histogram:
+    """Of the splits by time; of random ones where there are none."""
+    benign, attack = np.empty(0), np.empty(0)
+    if by_time:
+        benign = np.concatenate([run.judged.scores[run.judged.benign] for run in by_time])
+        attack = np.concatenate([run.judged.scores[run.judged.attack] for run in by_time])
+    elif at_random is not None:
+        benign, attack = at_random.scores
+    both = np.concatenate([benign, attack])
+    low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
+    edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+    return Histogram(
+        edges=tuple(edges.tolist()),
+        benign=tuple(np.histogram(benign, edges)[0].tolist()),
+        attacks=tuple(np.histogram(attack, edges)[0].tolist()),
+    )
+
+
+def _data(whole: Marked, recipe: Recipe) -> Data:
+    frame = whole.frame
+    watched = Watched.of(frame["ts"].to_numpy(), ends_of(frame))
+    hosts = 0
+    if has_addresses(frame):
+        networks = networks_of(recipe.inside)
+        both = pl.concat([frame["src_ip"], frame["dst_ip"]]).unique()
+        hosts = int(inside_addresses(both, networks).sum())
+    return Data(
+        rows=len(frame),
+        attack_rows=int(whole.attack.sum()),
+        start=watched.start,
+        end=watched.end,
+        watched_s=watched.seconds,
+        hosts=hosts,
+    )
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
