@@ -35,10 +35,7 @@ from detector.cli.several import SeveralCommand
 from detector.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from detector.scoring.dataset import Dataset
-    from training.publish import Published
+    from training.workflow import Outcome
 
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
 """Those of ``detector.models.every_kind``, for ``--help``, which imports nothing slow."""
@@ -128,18 +125,15 @@ def train(
 
       oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 2001:db8::/32
     """
-    from detector.cli.rejects import check_share, told_reading  # noqa: PLC0415 - --help needs none of these
-    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.registry.registry import Registry  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
-    from training.publish import champion_of, check_place, publish  # noqa: PLC0415
-    from training.shared import shared_files  # noqa: PLC0415
+    from training.publish import check_place  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
-    from training.train import train as train_frame  # noqa: PLC0415
-    from training.watched import left_out  # noqa: PLC0415
+    from training.workflow import make_model  # noqa: PLC0415
 
     settings = settings_of(
         config,
@@ -168,26 +162,13 @@ def train(
     asked = given_flows(data, topic, start, end)
     shelf = Registry(settings.model.registry)
     check_place(settings.model.registry)
-    parent = champion_of(shelf, settings.model.name)
     with steps_on_stderr(quiet=as_json) as steps:
-        read = left_out(read_flows(settings, asked, steps, labels=True))
-        if notes := told_reading(read):
-            steps.note(notes)
-        check_share(read, settings.training.max_rejected_share)
+        read = read_flows(settings, asked, steps, labels=True)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
         if read.topic is not None and partitions is None:
             recipe = replace(recipe, partitions=len(read.sources))
-        came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
-        trained = train_frame(read.frame, recipe, steps, came_by)
-        if doubt := trained.doubt(settings.alerts.false_incidents_per_day):
-            steps.note(doubt)
-        steps("publishing")
-        shared = shared_files(trained)
-        if shared.note:
-            steps.note(shared.note)
-        files = trained.bundle(settings.model.name, read, parent, shared.files)
-        published = publish(shelf, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
-    _tell_published(published, trained.oddest, read, as_json)
+        outcome = make_model(read, recipe, settings, shelf, steps, promote=promote)
+    _tell_outcome(outcome, as_json)
 
 
 def evaluate(
@@ -291,10 +272,10 @@ def networks(given: list[str]) -> tuple[str, ...]:
         raise ConfigurationError(f"--inside: {error}") from error
 
 
-def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: Dataset, as_json: bool) -> None:
+def _tell_outcome(outcome: Outcome, as_json: bool) -> None:
     from training.calibration_audit import as_rows, as_text  # noqa: PLC0415 - --help needs none of it
 
-    manifest = published.model.manifest
+    manifest, stand_out = outcome.model.manifest, outcome.trained.oddest
     if as_json:
         quality = {
             name: {"median": each.value, "min": each.low, "max": each.high} for name, each in manifest.quality.items()
@@ -306,12 +287,12 @@ def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: 
             "kind": manifest.kind,
             "rows": manifest.training.rows,
             "rows_read": manifest.training.rows_read,
-            "rejected": read.rejects,
-            "rejected_by_reason": dict(read.rejected),
+            "rejected": outcome.read.rejects,
+            "rejected_by_reason": dict(outcome.read.rejected),
             "calibration_rows": manifest.calibration.rows,
             "calibration_s": manifest.calibration.seconds,
-            "promoted": published.promoted,
-            "previous": published.previous,
+            "promoted": outcome.alias is not None,
+            "previous": outcome.previous,
             "quality": quality,
             "oddest_of_calibration": [] if stand_out is None else as_rows(stand_out),
         }
@@ -319,8 +300,8 @@ def _tell_published(published: Published, stand_out: pl.DataFrame | None, read: 
         return
     for name, each in manifest.quality.items():
         typer.echo(f"{name}: {each.value:.4f} ({each.low:.4f} to {each.high:.4f})")
-    was = f", in place of {published.previous}" if published.previous else ""
-    done = f"published and promoted{was}" if published.promoted else "published, not promoted"
+    was = f", in place of {outcome.previous}" if outcome.previous else ""
+    done = f"published and promoted{was}" if outcome.alias else "published, not promoted"
     typer.echo(f"{manifest.name} {manifest.version}: {done}")
     if stand_out is not None and len(stand_out):
         typer.echo(as_text(stand_out))

@@ -14,7 +14,6 @@ from fsspec.implementations.local import LocalFileSystem
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.errors import RegistryError
-from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
 
 
@@ -53,11 +52,6 @@ def check_place(url: str) -> None:
         raise RegistryError(f"publishing to registry {url}: {place} is a file, not a folder; give a folder")
     if not os.access(place, os.W_OK | os.X_OK):
         raise RegistryError(f"publishing to registry {url}: {place} cannot be written to; allow it, or give another")
-
-
-def champion_of(registry: Registry, model: str) -> str | None:
-    """The version that is in charge now; None if there is none."""
-    return registry.aliases(model).get(CHAMPION)
 
 
 def user() -> str:
