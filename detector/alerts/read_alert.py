@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -62,6 +63,8 @@ class ReadAlert(NamedTuple):
     partition: int
     offset: int
     part: int | None
+    time_ms: int
+    """The broker's timestamp of the record, or the flow's start where there is none; since 1970."""
 
     @property
     def vector(self) -> list[float] | None:
@@ -115,6 +118,7 @@ def _of_ocsf(alert: Alert) -> ReadAlert:
         partition=partition,
         offset=offset,
         part=part[0] if part else None,
+        time_ms=alert.time,
     )
 
 
@@ -178,6 +182,7 @@ def _of_ecs(alert: EcsAlert) -> ReadAlert:
         partition=record.partition,
         offset=record.offset,
         part=_known(record.part),
+        time_ms=round(datetime.fromisoformat(alert.timestamp).timestamp() * 1000),
     )
 
 

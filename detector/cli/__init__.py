@@ -54,6 +54,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "detect": CommandPlace("detector.cli.detect:detect", "Run the daemon: records in, alerts and metrics out."),
     "incidents": CommandPlace("detector.cli.incidents:app", "Read incidents: a list, live, or one in full."),
     "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
+    "replay": CommandPlace("detector.cli.replay:replay", "Score the record of an alert again, and compare."),
     "train": CommandPlace(None, "Train a model and publish it.", "train"),
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
     "hunt": CommandPlace(None, "Find what is odd in a folder of logs, without Kafka: one page to read.", "train"),

@@ -143,12 +143,12 @@ def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) 
         TopicRange(given.topic, settings.kafka.consumer(), start, end),
         chosen.format,
         labels=labels,
-        decoder=_kafka_decoder(settings, labels=labels),
+        decoder=kafka_decoder(settings, labels=labels),
         tell=steps.count,
     )
 
 
-def _kafka_decoder(settings: Settings, *, labels: bool) -> Decoder:
+def kafka_decoder(settings: Settings, *, labels: bool) -> Decoder:
     """The decoder of a topic's values; it does not wait for a schema registry for ever."""
     from detector.pipeline.decoding import open_kafka_decoder  # noqa: PLC0415 - compiles kernels; --help needs none
     from detector.telemetry.events import silent  # noqa: PLC0415

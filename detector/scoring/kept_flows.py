@@ -44,16 +44,20 @@ def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = Non
     """
     state = FlowState.fresh(model)
     scorer = Scorer(model, state)
-    _begin(model, data if warm_up is None else warm_up, state)
+    begin_state(model, _partitions(model, data if warm_up is None else warm_up), state)
     if warm_up is not None:
         scorer.score(warm_up.frame, _partitions(model, warm_up))
     return scorer.score(data.frame, _partitions(model, data))
 
 
-def _begin(model: LoadedModel, data: Dataset, state: FlowState) -> None:
+def begin_state(model: LoadedModel, partitions: NDArray[np.int32], state: FlowState) -> bool:
+    """Have flows of these partitions (rows,) begin with what training ended with; tell whether there is such.
+
+    Raises BundleError where that does not fit.
+    """
     if model.beginning is None:
-        return
-    for partition in np.unique(_partitions(model, data)).tolist():
+        return False
+    for partition in np.unique(partitions).tolist():
         try:
             state.begin(model.beginning, partition)
         except InputError as error:
@@ -61,6 +65,7 @@ def _begin(model: LoadedModel, data: Dataset, state: FlowState) -> None:
                 f"model {model.name} {model.version}: {error}: the state that its training ended with is not for this"
                 " version of oddflow; train the model again"
             ) from error
+    return True
 
 
 def _partitions(model: LoadedModel, data: Dataset) -> NDArray[np.int32]:

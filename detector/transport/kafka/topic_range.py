@@ -66,6 +66,8 @@ class TopicRange:
     """librdkafka's."""
     start: Bound = Bound()
     end: Bound = Bound()
+    partition: int | None = None
+    """The only one to read; None: all."""
 
     def read(self, *, may_be_empty: bool = False) -> Iterator[tuple[int, list[bytes | None], NDArray[np.int64]]]:
         """Give partition, values and offsets, some thousands at a time, each partition in order.
@@ -120,7 +122,9 @@ class TopicRange:
     def _read(
         self, consumer: Consumer, connection: Connection, *, may_be_empty: bool
     ) -> Iterator[tuple[int, list[bytes | None], NDArray[np.int64]]]:
-        spans = {number: self._span(consumer, number) for number in range(self._count(consumer, connection))}
+        count = self._count(consumer, connection)
+        numbers = range(count) if self.partition is None else range(self.partition, min(self.partition + 1, count))
+        spans = {number: self._span(consumer, number) for number in numbers}
         open_ends = {number: end for number, (start, end) in spans.items() if start < end}
         if not open_ends and may_be_empty:
             return

@@ -1,0 +1,51 @@
+"""``oddflow replay`` of what a daemon raised on a real Kafka."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner
+
+from detector.cli import app
+from tests.kafka.fixtures import MakeDaemon
+from tests.kafka.world import Daemon, Outcome, send, simulated
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+RECORDS = 1_500
+
+
+def replay(daemon: Daemon, alert: str, *more: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, what is told, and standard error."""
+    given = ("--registry", str(daemon.registry), "--bootstrap-servers", daemon.bootstrap, "--format", "zeek", "--json")
+    result = CliRunner().invoke(app, ["replay", alert, *given, *more])
+    return result.exit_code, json.loads(result.stdout) if result.stdout else {}, result.stderr
+
+
+def test_alert_on_kafka_replays_until_its_record_is_gone(make_daemon: MakeDaemon, kafka: str) -> None:
+    """An alert found by its id comes out the same from its record on Kafka; once that is deleted, this is said.
+
+    So is an alert that is on no topic.
+    """
+    daemon = make_daemon(windows=True, alerts={"detail": "numbers", "repeat": "all"})
+    send(kafka, daemon.topics.flows, simulated(RECORDS))
+    daemon.start()
+    daemon.wait_until_handled(RECORDS)
+    assert daemon.stop() == 0
+    last = Outcome.read(kafka, daemon.topics).alerts[-1]
+    named = (last["metadata"]["uid"], "--topic", daemon.topics.alerts)
+    code, told, err = replay(daemon, *named)
+    assert (code, err, told["by"], told["differing"]) == (0, "", "record", [])
+    assert "false_incidents_per_day" in told["compared"]
+
+    place = TopicPartition(daemon.topics.flows, 0, RECORDS)
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin.delete_records([place])[place].result(60)
+    code, _, err = replay(daemon, *named)
+    assert (code, "its record is missing" in err, 'alerts.detail to "vector"' in err) == (3, True, True)
+    code, _, err = replay(daemon, "0" * 8 + "-0000-5000-8000-" + "0" * 12, "--topic", daemon.topics.alerts)
+    assert (code, "does not hold it any more" in err) == (3, True)
