@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,6 +16,8 @@ from detector.cli.data import (
     ColumnsOption,
     ConfigOption,
     DataOption,
+    DatasetOption,
+    DatasetsOption,
     FormatOption,
     FromOption,
     JsonOption,
@@ -35,6 +37,7 @@ from detector.cli.several import SeveralCommand
 from detector.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from detector.cli.data import Given
     from training.workflow import Outcome
 
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
@@ -48,6 +51,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands: the entry point of the group ``oddflow.commands``."""
     app.command(cls=SeveralCommand)(train)
     app.command(cls=SeveralCommand)(evaluate)
+    app.add_typer(import_module("training.data.cli").app, name="dataset")
     for name, module in ELSEWHERE.items():
         try:
             command = getattr(import_module(module), name)
@@ -59,6 +63,8 @@ def register(app: typer.Typer) -> None:
 def train(
     *,
     data: DataOption = None,
+    dataset: DatasetOption = None,
+    datasets: DatasetsOption = None,
     format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
     columns: ColumnsOption = None,
@@ -121,6 +127,8 @@ def train(
 
       oddflow train --topic flows --from 2026-11-23T00:00:00Z --bootstrap-servers kafka:9092 --registry s3://models
 
+      oddflow train --dataset office --datasets datasets --registry registry
+
       oddflow train --data labelled.log --format zeek --registry registry --train-on normal --param n_estimators=200
 
       oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 2001:db8::/32
@@ -129,6 +137,7 @@ def train(
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.registry.registry import Registry  # noqa: PLC0415
+    from training.data.chosen import chosen_set  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
@@ -144,7 +153,9 @@ def train(
         model__registry=registry,
         model__name=model,
         training__max_rejected_share=max_rejected,
+        training__datasets=datasets,
     )
+    chosen = chosen_set(settings, dataset, data or topic or start or end)
     recipe = Recipe(
         kind=kind,
         train_on=TrainOn.parse(train_on),
@@ -156,14 +167,15 @@ def train(
         inside=networks(inside or []),
     )
     check_recipe(recipe.kind, recipe.params)
-    open_format(settings)
-    if recipe.train_on.needs_labels:
+    if chosen is None:
+        open_format(settings)
+    if recipe.train_on.needs_labels and chosen is None:
         check_labels_possible(f"training on {train_on}", settings.input.format, settings.input.mapping, attacker or [])
-    asked = given_flows(data, topic, start, end)
+    asked = None if chosen else given_flows(data, topic, start, end)
     shelf = Registry(settings.model.registry)
     check_place(settings.model.registry)
     with steps_on_stderr(quiet=as_json) as steps:
-        read = read_flows(settings, asked, steps, labels=True)
+        read = chosen.read(steps) if chosen else read_flows(settings, cast("Given", asked), steps, labels=True)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
         if read.topic is not None and partitions is None:
             recipe = replace(recipe, partitions=len(read.sources))
@@ -174,6 +186,8 @@ def train(
 def evaluate(
     *,
     data: DataOption = None,
+    dataset: DatasetOption = None,
+    datasets: DatasetsOption = None,
     format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
     columns: ColumnsOption = None,
@@ -212,6 +226,7 @@ def evaluate(
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.scoring.kept_flows import budget_of, load_model, score_flows  # noqa: PLC0415
+    from training.data.chosen import chosen_set  # noqa: PLC0415
     from training.evaluate import doubts, show  # noqa: PLC0415
     from training.evaluate import evaluate as evaluate_scores  # noqa: PLC0415
     from training.labels import check_labels_possible, mark_attackers, need_labels  # noqa: PLC0415
@@ -225,14 +240,17 @@ def evaluate(
         model__registry=registry,
         model__name=model,
         model__alias=alias,
+        training__datasets=datasets,
     )
-    open_format(settings)
-    check_labels_possible("evaluating", settings.input.format, settings.input.mapping, attacker or [])
-    asked = given_flows(data, topic, start, end)
+    chosen = chosen_set(settings, dataset, data or topic or start or end)
+    if chosen is None:
+        open_format(settings)
+        check_labels_possible("evaluating", settings.input.format, settings.input.mapping, attacker or [])
+    asked = None if chosen else given_flows(data, topic, start, end)
     with steps_on_stderr(quiet=as_json) as steps:
         loaded = load_model(settings, version)
         before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
-        read = read_flows(settings, asked, steps, labels=True)
+        read = chosen.read(steps) if chosen else read_flows(settings, cast("Given", asked), steps, labels=True)
         if notes := told_reading(read):
             steps.note(notes)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -301,6 +302,8 @@ def training_data(data: Dataset, rows: int, recipe: Recipe, watched: Watched) ->
         end=watched.end,
         watched_s=watched.seconds,
         sha256=data.sha256,
+        dataset=data.dataset or msgspec.UNSET,
+        dataset_sha256=data.dataset_sha256 or msgspec.UNSET,
     )
 
 

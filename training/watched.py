@@ -104,7 +104,7 @@ def left_out(read: Dataset) -> Dataset:
     return replace(
         read,
         frame=read.frame.filter(kept),
-        rejected={**read.rejected, TIME_APART: len(apart)},
+        rejected={**read.rejected, TIME_APART: read.rejected.get(TIME_APART, 0) + len(apart)},
         samples={**read.samples, TIME_APART: sample},
     )
 

@@ -57,6 +57,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "replay": CommandPlace("detector.cli.replay:replay", "Score the record of an alert again, and compare."),
     "train": CommandPlace(None, "Train a model and publish it.", "train"),
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
+    "dataset": CommandPlace(None, "Build, list and show data sets to train on.", "train"),
     "hunt": CommandPlace(None, "Find what is odd in a folder of logs, without Kafka: one page to read.", "train"),
     "models": CommandPlace("detector.cli.models:app", "Look at, verify, promote and roll back published models."),
     "simulate": CommandPlace(None, "Make labelled traffic, with attacks in it.", "train"),

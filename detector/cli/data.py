@@ -97,6 +97,16 @@ AttackerOption = Annotated[
         "--attacker", metavar="IP...", help="Label flows from or to these addresses as attacks, all others benign."
     ),
 ]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", metavar="NAME[@VERSION]", help="Data set of `oddflow dataset` to read; its latest version if none."
+    ),
+]
+DatasetsOption = Annotated[
+    str | None,
+    typer.Option("--datasets", help="Folder or URL of the data sets; the settings' training.datasets if not given."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 
 

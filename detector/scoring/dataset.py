@@ -55,6 +55,10 @@ class Dataset:
     """By reason: place and detail of the first record that could not be used for it."""
     topic: str | None = None
     """The topic that it was read from: then :data:`SOURCE` is the partition."""
+    dataset: str | None = None
+    """Name and version of the data set that it was read from."""
+    dataset_sha256: str | None = None
+    """Digest of that set's manifest."""
 
     @property
     def partitions(self) -> NDArray[np.int32] | None:

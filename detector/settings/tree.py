@@ -329,6 +329,9 @@ class Training(Section):
         le=1,
         description="Of the records, the share that may be unusable: above it nothing is trained.",
     )
+    datasets: str = Field(
+        default="datasets", min_length=1, description="Folder or fsspec URL of the data sets of `oddflow dataset`."
+    )
 
 
 class Alerts(Section):
