@@ -125,6 +125,7 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     usual = matrix if len(fitted) == len(matrix) else matrix[fitted]
     members = {kind: fit_member(name, usual) for name, kind in chosen.items()}
     segments = fit_segments(usual, _places(by, names), fewest) if by else None
+    del usual  # a copy of many rows, which what follows makes again of others
     tables = 1 if segments is None else segments.n_tables
     asked = np.flatnonzero(kept)
     asked = asked[:: -(-len(asked) // TABLE_ROWS)]

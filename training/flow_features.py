@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.features.extractor import FeatureExtractor
-from detector.features.replay import features_of, fresh_windows
+from detector.features.replay import features_of, fresh_windows, pass_through
 from detector.features.windows import WindowState
 from training.incidents import JUNCTION_S
 
@@ -49,6 +49,7 @@ def _warm(
 ) -> Matrix:
     """The matrix of the first stretch after all the others, moved back in time by all of it."""
     windows, rest = fresh_windows(extractor), slice(first.stop, len(frame))
-    moved = span_s + JUNCTION_S
-    features_of(extractor, frame[rest].with_columns(pl.col("ts") - moved), windows, partitions[rest])
+    if windows is not None:
+        moved = span_s + JUNCTION_S
+        pass_through(windows, frame[rest].with_columns(pl.col("ts") - moved), partitions[rest])
     return features_of(extractor, frame[first], windows, partitions[first])

@@ -46,6 +46,9 @@ NEAR = 0.05
 DRIFT_ROWS = 30_000
 """So many rows, evenly spread, are enough to tell how much rows change with time."""
 
+COLUMNS = 16
+"""At a time, so that what is computed of all rows stays small beside the rows."""
+
 LEAST_WITHIN = 1e-4
 """In ranges², of a feature that hardly varies within clusters."""
 
@@ -123,12 +126,16 @@ def _spreads(
     shrink: float,
 ) -> NDArray[np.float64]:
     """Each cluster's variance around its centre (centres × features), drawn to the mean of all by ``shrink`` rows."""
-    squares = (scaled - centres[labels]) ** 2
-    sums = np.zeros(centres.shape)
     order = np.argsort(labels, kind="stable")
     filled = np.flatnonzero(counts)
-    sums[filled] = np.add.reduceat(squares[order], np.searchsorted(labels[order], filled), axis=0)
-    spreads: NDArray[np.float64] = (sums + shrink * squares.mean(axis=0)) / np.maximum(counts + shrink, 1.0)[:, None]
+    first = np.searchsorted(labels[order], filled)
+    sums, mean = np.zeros(centres.shape), np.empty(centres.shape[1])
+    for column in range(0, centres.shape[1], COLUMNS):
+        few = slice(column, column + COLUMNS)
+        squares = (scaled[:, few] - centres[labels, few]) ** 2
+        sums[filled, few] = np.add.reduceat(squares[order], first, axis=0)
+        mean[few] = squares.mean(axis=0)
+    spreads: NDArray[np.float64] = (sums + shrink * mean) / np.maximum(counts + shrink, 1.0)[:, None]
     return spreads
 
 

@@ -23,7 +23,7 @@ from detector.decisions.views import VIEWS, View, columns_of
 from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor
-from detector.features.replay import features_of, fresh_windows
+from detector.features.replay import fresh_windows, pass_through
 from detector.features.spec import FeatureSpec
 from detector.features.windows_keys import hashes_of
 from detector.net.directions import directions_of
@@ -168,7 +168,8 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     passed[rows] = known
     if windows is not None and not passed.all():
         windows = fresh_windows(extractor)
-        features_of(extractor, frame.filter(pl.Series(passed)), windows, partitions[passed])
+        if windows is not None:
+            pass_through(windows, frame.filter(pl.Series(passed)), partitions[passed])
     learnt = Learnt(
         extractor=extractor,
         state=FlowState(windows),

@@ -7,7 +7,9 @@ together tell what unseen rows score (cross-conformal prediction: Vovk 2015).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -37,6 +39,9 @@ ALIGNED_AT = (0.5, 0.99)
 ALIGNING_ROWS = 20_000
 """Where scores of a stretch's model are brought to the scale of the model that is kept. Clusters of one day have wider
 spreads than those of two, since what changes within it changes most: their distances are a quarter less throughout."""
+
+AT_ONCE = 4
+"""So many stretches at most are judged beside each other, on as many cores: each holds its rows a few times over."""
 
 Matrix = NDArray[np.float32]
 
@@ -98,23 +103,35 @@ def fitted_rows(usual: NDArray[np.bool_]) -> NDArray[np.intp]:
     return places[:: max(1, -(-len(places) // FIT_ROWS))]
 
 
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def unseen_scores(
     matrix: Matrix, kept: NDArray[np.bool_], stretches: Stretches, model: Model, refit: Callable[[Matrix], Model]
 ) -> NDArray[np.float64]:
     """Score each row (rows × features) by what ``refit`` learns from ``kept`` rows of other stretches than its own.
 
-    By ``model``, which is trained on all of them, where there is one stretch alone.
+    By ``model``, which is trained on all of them, where there is one stretch alone. Stretches are judged side by side,
+    so that ``refit`` is called from several threads; what it learns must come from its rows alone.
     """
     if len(stretches.bounds) == 2:
         return model.score(matrix)
     scores = np.empty(len(matrix))
-    for stretch in stretches.ranges:
+
+    def judge(stretch: slice) -> None:
         others = kept.copy()
         others[stretch] = False
         rows = matrix[fitted_rows(others)]
-        judge = refit(rows)
+        judging = refit(rows)
         few = rows[:: max(1, len(rows) // ALIGNING_ROWS)]
-        scores[stretch] = aligned(judge.score(matrix[stretch]), judge.score(few), model.score(few))
+        del rows
+        scores[stretch] = aligned(judging.score(matrix[stretch]), judging.score(few), model.score(few))
+
+    with ThreadPoolExecutor(min(cores(), AT_ONCE), thread_name_prefix="stretch") as threads:
+        for done in [threads.submit(judge, stretch) for stretch in stretches.ranges]:
+            done.result()
     return scores
 
 

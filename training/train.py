@@ -219,7 +219,7 @@ def train_and_keep(
         tell,
     )
     tell(f"calibrated on {len(learnt.calm):,} flows, watched for {span(learnt.judging.calibration.seconds)}")
-    seen, usual = learnt.matrix, learnt.matrix if learnt.known.all() else learnt.matrix[learnt.known]
+    seen = learnt.matrix
     stand_out = None
     if learnt.incidents is not None and learnt.assessment is not None:
         stand_out = oddest(frame[learnt.calm], learnt.assessment, learnt.incidents, learnt.extractor.inside)
@@ -231,8 +231,8 @@ def train_and_keep(
         single=learnt.judging.single,
         incidents=learnt.incidents,
         beginning=ended_with(learnt.state, tell),
-        usual=BaselineRanges.fit(usual),
-        sample=TrainingSample.fit(usual),
+        usual=BaselineRanges.fit(seen, learnt.known),
+        sample=TrainingSample.fit(seen, learnt.known),
         quality=_measured(frame, learnt, truth, recipe, tell),
         watched=watched,
         training_rows=learnt.rows,

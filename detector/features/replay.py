@@ -40,3 +40,12 @@ def features_of(
             came_by = partitions_of(part["src_ip"], extractor.spec.partitions)
         matrix[start : start + len(part)] = extractor.transform(part, came_by, state)
     return matrix
+
+
+def pass_through(windows: WindowState, frame: pl.DataFrame, partitions: NDArray[np.int32]) -> None:
+    """Let flows in order of time go through the windows, and keep nothing of what is computed on the way.
+
+    ``windows`` are then as :func:`features_of` would have left them; of the matrix, a chunk at a time is held.
+    """
+    for start in range(0, len(frame), CHUNK_ROWS):
+        windows.update(frame.slice(start, CHUNK_ROWS), partitions[start : start + CHUNK_ROWS])

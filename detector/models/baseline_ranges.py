@@ -14,6 +14,9 @@ from detector.models.base import Arrays
 SHARES = (0.005, 0.995)
 """Between which quantiles of the training rows a value is usual: 99 of 100 are."""
 
+COLUMNS = 8
+"""At a time: quantiles need a copy of what they are of, and the matrix is the largest thing that training holds."""
+
 _PART = "usual"
 
 
@@ -25,11 +28,15 @@ class BaselineRanges:
     high: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, matrix: NDArray[np.float32]) -> Self:
-        """Learn from rows (rows × features, at least one row) that are mostly usual."""
-        # Nearest ranks: a range's ends are values that occur, which reads better for counts and flags.
-        low, high = np.quantile(matrix, SHARES, axis=0, method="inverted_cdf").astype(np.float32)
-        return cls(low, high)
+    def fit(cls, matrix: NDArray[np.float32], usual: NDArray[np.bool_] | None = None) -> Self:
+        """Learn from rows (rows × features) that are mostly usual: at least one; None: all of them."""
+        chosen = slice(None) if usual is None else np.flatnonzero(usual)
+        ends = np.empty((2, matrix.shape[1]), np.float32)
+        for first in range(0, matrix.shape[1], COLUMNS):
+            few = slice(first, first + COLUMNS)
+            # Nearest ranks: a range's ends are values that occur, which reads better for counts and flags.
+            ends[:, few] = np.quantile(matrix[chosen, few], SHARES, axis=0, method="inverted_cdf")
+        return cls(ends[0], ends[1])
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""

@@ -36,8 +36,9 @@ class Scaling:
 
     def apply(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scale rows (rows × features), bit for bit as the kernels do."""
-        scaled: NDArray[np.float64] = np.clip((rows - self.centre) / self.scale, -self.clip, self.clip)
-        return scaled
+        scaled: NDArray[np.float64] = rows - self.centre
+        scaled /= self.scale
+        return np.clip(scaled, -self.clip, self.clip, out=scaled)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""

@@ -47,10 +47,11 @@ class TrainingSample:
         return int(self.places.shape[1])
 
     @classmethod
-    def fit(cls, matrix: NDArray[np.float32]) -> Self:
-        """Take it of rows (rows × features, at least one row)."""
-        chosen = np.linspace(0, len(matrix) - 1, min(ROWS, len(matrix))).round().astype(np.intp)
-        rows = np.nan_to_num(matrix[chosen])
+    def fit(cls, matrix: NDArray[np.float32], usual: NDArray[np.bool_] | None = None) -> Self:
+        """Take it of the ``usual`` rows (rows × features): at least one; None: all of them."""
+        among = np.arange(len(matrix)) if usual is None else np.flatnonzero(usual)
+        chosen = np.linspace(0, len(among) - 1, min(ROWS, len(among))).round().astype(np.intp)
+        rows = np.nan_to_num(matrix[among[chosen]])
         shares = 1.0 / (1.0 + np.exp(-np.linspace(-_STEEPEST, _STEEPEST, EDGES)))
         shares[0], shares[-1] = 0.0, 1.0
         edges = np.ascontiguousarray(np.quantile(rows, shares, axis=0, method="inverted_cdf").T, dtype=np.float32)

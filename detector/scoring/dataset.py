@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,10 @@ OFFSET = "offset"
 
 
 PARQUET_NAMES = (".parquet", ".pq")
+
+STEP_RECORDS, STEP_BYTES = 20_000, 16 << 20
+"""Decoded at once, whichever comes first: what a file gives by itself may be a hundred lines, which costs five times as
+much a record."""
 
 _FORMAT = "give the --format that the records are in"
 
@@ -146,7 +150,9 @@ class Gathering:
         """Sort what was gathered. Raises InputError if there is no flow at all."""
         if not self._frames:
             raise InputError(f"reading {', '.join(self.sources)} as {self.format}: {self._why_none()}")
-        frame = join_frames(self._frames).sort("ts", maintain_order=True)
+        frame = join_frames(self._frames)
+        self._frames.clear()
+        frame = frame.sort("ts", maintain_order=True)
         return Dataset(
             frame=frame,
             format=self.format,
@@ -223,7 +229,7 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
     read = accepted = 0
     rejected: Counter[str] = Counter()
     gathering.begin_file()
-    for values in read_values(path):
+    for values in in_steps(read_values(path)):
         batch = gathering.add(values, name, np.arange(read, read + len(values), dtype=np.int64))
         read, accepted = read + len(values), accepted + len(batch.frame)
         rejected.update(reject.reason.value for reject in batch.rejects)
@@ -233,6 +239,20 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
             f"reading {name} as {gathering.format}: none of {rejected.total():,} records can be used"
             f" ({commonest(rejected)}); {gathering.first_rejects[name]}; {gathering.hint()}"
         )
+
+
+def in_steps(parts: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+    """The same values in the same order, in lists of about :data:`STEP_RECORDS`, or of :data:`STEP_BYTES`."""
+    step: list[bytes] = []
+    held = 0
+    for part in parts:
+        step += part
+        held += sum(map(len, part))
+        if len(step) >= STEP_RECORDS or held >= STEP_BYTES:
+            yield step
+            step, held = [], 0
+    if step:
+        yield step
 
 
 def place_of(topic: str | None, source: str, offset: int, part: int = NO_PART) -> str:

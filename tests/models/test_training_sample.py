@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.errors import BundleError
+from detector.models.baseline_ranges import SHARES, BaselineRanges
 from detector.models.training_sample import EDGES, ROWS, TrainingSample
 
 
@@ -70,3 +71,16 @@ def test_what_is_off_is_refused(change: dict[str, Any]) -> None:
     """Arrays of another shape or type, edges that do not ascend, or more rows than are kept, are a broken bundle."""
     with pytest.raises(BundleError, match="reading sample"):
         TrainingSample.from_arrays(TrainingSample.fit(rows(500)).to_arrays() | change, 3)
+
+
+def test_rows_that_are_not_usual_leave_no_trace() -> None:
+    """Sample and usual ranges of the usual rows among others are those of these rows alone."""
+    matrix, usual = rows(9_000), np.arange(9_000) % 3 > 0
+    matrix[~usual] = 1e6
+    ranges, alone = BaselineRanges.fit(matrix, usual), BaselineRanges.fit(matrix[usual])
+    assert (ranges.low.tolist(), ranges.high.tolist()) == (alone.low.tolist(), alone.high.tolist())
+    low, high = np.quantile(matrix[usual], SHARES, axis=0, method="inverted_cdf")
+    assert (ranges.low.tolist(), ranges.high.tolist()) == (low.tolist(), high.tolist())
+    sample, other = TrainingSample.fit(matrix, usual), TrainingSample.fit(matrix[usual])
+    assert np.array_equal(sample.edges, other.edges)
+    assert np.array_equal(sample.places, other.places)
