@@ -109,6 +109,30 @@ def _drawn(raised: Mask, groups: Numbers, resamples: int, rng: np.random.Generat
     return shares
 
 
+class Ranking:
+    """Scores of rows (rows,) in order, for figures of many resamples of their groups."""
+
+    def __init__(self, scores: Floats, attack: Mask, groups: Numbers) -> None:
+        order = np.argsort(-scores, kind="stable")
+        self._attack = attack[order]
+        self._groups = np.unique(groups, return_inverse=True)[1][order]
+        self._last_of_tie = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+        number = int(self._groups.max(initial=-1)) + 1
+        with_attacks = np.zeros(number, np.bool_)
+        with_attacks[self._groups[self._attack]] = True
+        self._kinds = [np.flatnonzero(with_attacks), np.flatnonzero(~with_attacks)]
+
+    def drawn(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """True- and false-positive rates at each distinct score, were groups drawn with replacement."""
+        times = np.zeros(sum(map(len, self._kinds)))
+        for groups in self._kinds:
+            times[groups] = np.bincount(rng.integers(0, len(groups), len(groups)), minlength=len(groups))
+        weights = times[self._groups]
+        true = np.append(0.0, np.cumsum(weights * self._attack)[self._last_of_tie])
+        false = np.append(0.0, np.cumsum(weights * ~self._attack)[self._last_of_tie])
+        return true / max(true[-1], 1.0), false / max(false[-1], 1.0)
+
+
 def group_sums(groups: Numbers, values: Floats) -> Floats:
     """Sum of the values of each group (groups,), in the order of their numbers."""
     place = np.unique(groups, return_inverse=True)[1]

@@ -53,7 +53,7 @@ from training.watched import Watched, ends_of
 
 TellStep = Callable[[str], None]
 
-EACH_RANDOM, EACH_TIME = 3, 3
+EACH_RANDOM, EACH_TIME = 5, 3
 """Transplanted attacks of each kind: among all flows, and among those of each split by time."""
 
 BINS = 40

@@ -19,8 +19,8 @@ DEFAULT = Protocol(
     attacks="labelled",
     incidents_per_day=10.0,
     seed=1,
-    most_rows=20_000,
-    most_flows=200_000,
+    most_rows=10_000,
+    most_flows=150_000,
 )
 """Ten random runs and two by time: on a million flows less than the training itself takes, twice."""
 

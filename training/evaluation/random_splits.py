@@ -190,7 +190,7 @@ def random_figures(
             continue
         curve = operating_curve(run.scores, attack)
         told = {"precision": float(drawn.precision.mean()), "recall": float(drawn.recall.mean())}
-        told |= score_figures(curve, protocol.prevalence)
+        told |= ranked_figures(curve.tpr, curve.fpr, protocol.prevalence)
         for name, value in told.items():
             values.setdefault(name, []).append(value)
         resampled["precision"].append(drawn.precision)
@@ -210,8 +210,9 @@ def random_figures(
     )
 
 
-def score_figures(curve: Curve, prevalence: float) -> dict[str, float]:
-    """What scores tell by themselves, whatever raises."""
+def ranked_figures(tpr: NDArray[np.float64], fpr: NDArray[np.float64], prevalence: float) -> dict[str, float]:
+    """What scores tell by themselves: of the rates at each distinct one, from raising nothing to everything."""
+    curve = Curve(tpr, fpr, np.empty(0))
     return {
         "roc_auc": roc_auc(curve),
         **{f"tpr_at_fpr_{rate}": tpr_at_fpr(curve, rate) for rate in FALSE_POSITIVE_RATES},

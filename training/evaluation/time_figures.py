@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from training.evaluation.attempts import Attempts, attempts_found
-from training.evaluation.figures import at_prevalence, over_resamples
-from training.evaluation.random_splits import score_figures
+from training.evaluation.figures import Ranking, at_prevalence, over_resamples
+from training.evaluation.random_splits import ranked_figures
 from training.evaluation.report import AttackFound, BudgetObtained, Protocol, Spread
 from training.evaluation.segments import Tested
 from training.evaluation.time_splits import TimeRun
@@ -65,7 +65,7 @@ def time_figures(runs: Sequence[TimeRun], protocol: Protocol) -> dict[str, Sprea
     """Figures of flows over the runs; those of attacks where there are any."""
     figures = {"false_incidents_per_day": false_incidents(runs, protocol.incidents_per_day, protocol)}
     values: dict[str, list[float]] = {}
-    resampled: dict[str, list[NDArray[np.float64]]] = {"precision": [], "recall": []}
+    resampled: dict[str, list[NDArray[np.float64]]] = {}
     for run in runs:
         judged = run.judged
         rows = np.flatnonzero(judged.attack | judged.benign)
@@ -79,17 +79,18 @@ def time_figures(runs: Sequence[TimeRun], protocol: Protocol) -> dict[str, Sprea
             continue
         curve = operating_curve(judged.scores[rows], attack)
         told = {"precision": float(drawn.precision.mean()), "recall": float(drawn.recall.mean())}
-        told |= score_figures(curve, protocol.prevalence)
+        told |= ranked_figures(curve.tpr, curve.fpr, protocol.prevalence)
         for name, value in told.items():
             values.setdefault(name, []).append(value)
-        resampled["precision"].append(drawn.precision)
-        resampled["recall"].append(drawn.recall)
+        resampled.setdefault("precision", []).append(drawn.precision)
+        resampled.setdefault("recall", []).append(drawn.recall)
+        ranking = Ranking(judged.scores[rows], attack, groups)
+        few = [ranked_figures(*ranking.drawn(rng), protocol.prevalence) for _ in range(protocol.resamples)]
+        for name in few[0]:
+            resampled.setdefault(name, []).append(np.array([each[name] for each in few]))
     for name, each in values.items():
-        if name in resampled:
-            drawn_of = np.stack(resampled[name])
-            figures[name] = over_resamples(each, drawn_of.mean(axis=0), drawn_of.ravel())
-        else:
-            figures[name] = over_resamples(each, np.empty(0))
+        drawn_of = np.stack(resampled[name])
+        figures[name] = over_resamples(each, drawn_of.mean(axis=0), drawn_of.ravel())
     return figures
 
 

@@ -140,13 +140,15 @@ def _renames(  # noqa: PLR0917 - one attack
     served = int(frame["dst_port"].mode().sort()[0])
     servers = set(network.addresses(*SERVERS).tolist())
     scan = kind in {"vertical-scan", "horizontal-scan"}
+    used, spare = set(taken.values()), _spare(hosts)
     for victim in victims.tolist():
         if victim in taken:
             continue
         pool = hosts.servers.get(served, ()) if victim in servers and not scan else ()
         real = victim in network.address
         host = (_pick(pool, taken, rng) or _pick(tuple(hosts.every), taken, rng)) if real else None
-        taken[victim] = host or next(name for name in _unused(hosts, victim) if name not in taken.values())
+        taken[victim] = host or _address_for(victim, hosts, used, spare)
+        used.add(taken[victim])
     return {names[number]: name for number, name in taken.items()}
 
 
@@ -156,17 +158,27 @@ def _pick(pool: tuple[str, ...], taken: dict[int, str], rng: np.random.Generator
     return free[int(rng.integers(len(free)))] if free else None
 
 
-def _unused(hosts: Hosts, address: int) -> Iterator[str]:
-    """Addresses in the subnets of the user's hosts that none of them has, beginning with one of the same last byte."""
-    seen = hosts.subnets
-    for step in range(256 * (len(seen) + 1)):
-        place, last = divmod((address & 0xFF) + step, 256)
-        start = seen[((address >> 8) + place) % len(seen)]
-        name = f"{start}{last:x}" if start.endswith(":") else f"{start}{last}"
-        if name not in hosts.every and last not in {0, 255}:
+def _address_for(victim: int, hosts: Hosts, used: set[str], spare: Iterator[str]) -> str:
+    """An address that nobody has: in one of the hosts' subnets, of the same last byte where there is one."""
+    last, count = victim & 0xFF, len(hosts.subnets)
+    for place in range(count):
+        name = _address_in(hosts.subnets[((victim >> 8) + place) % count], last)
+        if name not in hosts.every and name not in used and 0 < last < 255:
+            return name
+    return next(name for name in spare if name not in used)
+
+
+def _spare(hosts: Hosts) -> Iterator[str]:
+    """Addresses of the subnets, and, when these run out, of others, that no host has."""
+    for start in hosts.subnets:
+        yield from (name for last in range(1, 255) if (name := _address_in(start, last)) not in hosts.every)
+    for far in range(1 << 24):
+        if (name := f"10.{far >> 16 & 255}.{far >> 8 & 255}.{far & 255}") not in hosts.every:
             yield name
-    for far in range(1 << 24):  # every address of the subnets is taken: a subnet beside them
-        yield f"10.{far >> 16 & 255}.{far >> 8 & 255}.{far & 255}"
+
+
+def _address_in(start: str, last: int) -> str:
+    return f"{start}{last:x}" if start.endswith(":") else f"{start}{last}"
 
 
 def subnet_start(address: str) -> str:
