@@ -14,6 +14,8 @@ import msgspec
 
 from detector.alerts.build import AlertBuilder
 from detector.alerts.writer import AlertWriter
+from detector.archive.archive import Archive
+from detector.archive.shelf import Bounds, Shelf
 from detector.assets.assets import NOTHING
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -61,6 +63,7 @@ class Daemon:
         self._listening = ""
         self._recent: Recent | None = None
         self._assets = NOTHING
+        self._archive: Archive | None = None
         self._abandoned = Flag()
         self._leaving_since = 0.0
         self._deadline = Deadline(0.0)
@@ -87,7 +90,11 @@ class Daemon:
             self._source = source = open_source(settings, self._tell_of_source)
             sink = open_sink(settings, tell)
             self._judge = self._build_judge(model, watcher)
+            self._archive = archive = self._build_archive()
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
+            if archive is not None:
+                archive.start()
+                parts.callback(lambda: archive.stop(self._deadline))
             sink.start()
             parts.callback(self._tell_stopped)
             parts.callback(lambda: sink.stop(self._deadline))
@@ -197,7 +204,17 @@ class Daemon:
             ),
             tell=self._telemetry.tell,
             keeper=self._build_keeper(judge),
+            decoded=self._archive.offer if self._archive else None,
         )
+
+    def _build_archive(self) -> Archive | None:
+        """None for files, which are kept already, and where it is not wanted."""
+        chosen, read = self._settings.archive, self._settings.input
+        if not chosen.enabled or read.transport == "files":
+            return None
+        bounds = Bounds(chosen.rows_per_day, chosen.days, chosen.max_bytes)
+        shelf = Shelf(chosen.url, read.topic)
+        return Archive(shelf, bounds, format=read.format, interval_s=chosen.interval_s, tell=self._telemetry.tell)
 
     def _decoder(self) -> Decoder:
         if self._settings.input.transport == "files":

@@ -23,7 +23,19 @@ KNOWN = ("detector.transport.base", "detector.transport.kafka.partitioner")
 
 ORDER = (
     *("__main__", "reference", "cli", "daemon", "daemon_events", "every_metric", "pipeline", "scoring", "incidents"),
-    *("alerts", "state", "registry", "drift", "sharing", "bundle", "decisions", "features", "schemas", "records"),
+    *(
+        "alerts",
+        "archive",
+        "state",
+        "registry",
+        "drift",
+        "sharing",
+        "bundle",
+        "decisions",
+        "features",
+        "schemas",
+        "records",
+    ),
     "models",
     *(
         "transport",
@@ -42,7 +54,7 @@ ORDER = (
 )
 """The parts from top to bottom: a module imports of its own part and of those below it."""
 
-IO = ("transport", "schemas", "registry", "state", "web", "settings")
+IO = ("transport", "schemas", "registry", "archive", "state", "web", "settings")
 
 CLOCKS = {"time.time", "time.monotonic", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 """``perf_counter`` may stay: it measures, it tells nothing of the world."""

@@ -132,6 +132,7 @@ class Pipeline:
         limits: Limits,
         tell: Tell,
         keeper: StateKeeper | None = None,
+        decoded: Callable[[RawBatch, FlowBatch], None] | None = None,
         clock: Clock = time.time,
     ) -> None:
         self._keeper = keeper
@@ -141,6 +142,8 @@ class Pipeline:
         self._sink = sink
         self._limits = limits
         self._tell = tell
+        self._decoded = decoded
+        """Told of each new batch's flows; it neither waits nor raises."""
         self._clock = clock
         self._in_flight: deque[Work] = deque()
         self._done: dict[int, int] = {}
@@ -241,7 +244,7 @@ class Pipeline:
         self.tally.in_flight += len(raw)
         self._tell(RecordsRead(count=len(raw), bytes=sum(len(value) for value in raw.values if value)))
         stages = self._stages
-        decoded = stages[DECODE].submit(self._decode, raw)
+        decoded = stages[DECODE].submit(self._decode_new, raw)
         judged = stages[JUDGE].submit(lambda: self._judge_new(raw, decoded.result()))
         emitted = stages[EMIT].submit(lambda: self._emit(judged.result()))
         self._in_flight.append(Work(raw, self._epoch, emitted))
@@ -255,6 +258,12 @@ class Pipeline:
         started = time.perf_counter()
         flows = self._decoder.decode(raw.values, raw.partitions)
         self._tell(BatchDecoded(flows.records, time.perf_counter() - started, len(flows.frame)))
+        return flows
+
+    def _decode_new(self, raw: RawBatch) -> FlowBatch:
+        flows = self._decode(raw)
+        if self._decoded:
+            self._decoded(raw, flows)
         return flows
 
     def _judge_new(self, raw: RawBatch, flows: FlowBatch) -> BatchResult:

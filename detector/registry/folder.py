@@ -89,6 +89,14 @@ class FolderStorage:
             aside.unlink(missing_ok=True)
         _sync_folder(final.parent)
 
+    def remove(self, path: str) -> None:
+        """Remove a file or a folder."""
+        target = self._root / path
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
     def append(self, path: str, line: bytes) -> None:
         """Add a line; one that does not fit on the disk is taken back. Needs :meth:`exclusive`."""
         target = self._root / path

@@ -92,6 +92,11 @@ class ObjectStorage:
         with self._reaching():
             self._filesystem.pipe_file(self._at(path), data)
 
+    def remove(self, path: str) -> None:
+        """Remove an object, or all under a prefix."""
+        with self._reaching(), suppress(FileNotFoundError):
+            self._filesystem.rm(self._at(path), recursive=True)
+
     def append(self, path: str, line: bytes) -> None:
         """Read, write, and read again until the line is there."""
         for _ in range(APPEND_ATTEMPTS):

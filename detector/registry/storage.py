@@ -48,6 +48,10 @@ class Storage(Protocol):
         """Write a file at once: a reader sees the old contents or the new, never a part."""
         ...
 
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all that is in it; nothing if there is none."""
+        ...
+
     def append(self, path: str, line: bytes) -> None:
         """Add a whole line to a file, or nothing of it. ``line`` ends with a newline."""
         ...

@@ -408,6 +408,26 @@ class State(Section):
     )
 
 
+class Archive(Section):
+    """Decoded flows that the daemon keeps in Parquet, by day of arrival, for `oddflow dataset build --archive`."""
+
+    enabled: bool = Field(default=False, description="Whether they are kept. Not where files are read.")
+    url: str = Field(default="archive", min_length=1, description="Folder or fsspec URL; several daemons may share it.")
+    rows_per_day: int = Field(
+        default=5_000_000,
+        ge=1_000,
+        description="Flows of a topic that are kept a day, of all daemons. Beyond, half of the sources are left out,"
+        " and half again: all flows of a source are kept, or none.",
+    )
+    days: int = Field(default=30, ge=1, le=3_650, description="Days that are kept; the oldest go first.")
+    max_bytes: int = Field(
+        default=10_737_418_240, ge=1_048_576, description="Bytes of a topic's days; the oldest go first."
+    )
+    interval_s: float = Field(
+        default=300.0, gt=0, le=86_400, description="Seconds between files: so much is lost in a kill."
+    )
+
+
 class Web(Section):
     """The HTTP endpoints `/metrics`, `/healthz`, `/readyz`, `/model` and `/incidents`."""
 
@@ -481,6 +501,7 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     assets: Assets = Assets()
     state: State = State()
+    archive: Archive = Archive()
     web: Web = Web()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()

@@ -82,6 +82,7 @@ class Metrics:
         self._declare_model()
         self._declare_windows()
         self._declare_state()
+        self._declare_archive()
         self._declare_incidents()
         self._declare_drift()
         self._declare_process()
@@ -257,6 +258,18 @@ class Metrics:
         self.state_missed = self._counter(
             "state_missed_records_total", "Records that state was restored without: the topic no longer had them."
         )
+
+    def _declare_archive(self) -> None:
+        self.archive_flows = self._counter(
+            "archive_flows_total",
+            "Flows for the archive: written, left_out (by the share of sources), dropped (too many waited) or failed.",
+            "result",
+        )
+        self.archive_failures = self._counter(
+            "archive_failures_total", "Times that the archive could not be written or kept within its bounds."
+        )
+        self.archive_bytes = self._known("archive_bytes", "Size of the archive, all days.")
+        self.archive_share = self._known("archive_source_share", "Share of the sources whose flows are kept today.")
 
     def _declare_incidents(self) -> None:
         self.incidents_open = self._known("incidents_open", "Incidents that are open.")

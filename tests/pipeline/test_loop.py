@@ -179,6 +179,25 @@ def test_batches_keep_their_order(parts: Parts) -> None:
     assert parts.sink.values(Channel.SCORES) == values
 
 
+def test_each_new_batch_is_told_with_its_flows() -> None:
+    """Who keeps flows is told of every batch that is decoded, in order, with where its records were."""
+    topic, sink, kept = MemoryTopic("flows"), MemorySink(), list[int]()
+    topic.extend([b"a", b"bad", b"b"])
+    pipeline = Pipeline(
+        source=MemorySource(topic=topic, ends=True),
+        decoder=Words(),
+        judge=Echo(),
+        sink=sink,
+        limits=LIMITS,
+        tell=list[Event]().append,
+        decoded=lambda raw, flows: kept.extend(raw.offsets[flows.rows].tolist()),
+    )
+    sink.start()
+    pipeline.run(threading.Event())
+    pipeline.stop(Deadline.after(10))
+    assert kept == [0, 2]
+
+
 def test_everything_is_committed_at_the_end(parts: Parts) -> None:
     """After a stop in order the committed offset is the end of the topic."""
     parts.topic.extend([b"a"] * 25)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -43,6 +44,9 @@ def build_set(
     columns: ColumnsOption = None,
     topic: TopicOption = None,
     bootstrap_servers: BootstrapOption = None,
+    archive: Annotated[
+        str | None, typer.Option("--archive", help="Folder or URL of a daemon's archive to read, instead of files.")
+    ] = None,
     start: FromOption = None,
     end: ToOption = None,
     since: Annotated[
@@ -66,12 +70,15 @@ def build_set(
 
       oddflow dataset build --name office --topic flows --from 2026-11-23T00:00:00Z --to 2026-11-30T00:00:00Z
 
+      oddflow dataset build --name office --archive archive --since 2026-11-23 --until 2026-11-30
+
       oddflow dataset build --name lab --data conn.log --format zeek --attacker 172.16.1.11 --exclude 10.0.0.5
 
       oddflow dataset build --name week --data logs --format zeek --since 2026-11-23 --until 2026-11-30 --json
     """
     from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from training.data.archived import from_archive  # noqa: PLC0415
     from training.data.build import Wanted, build  # noqa: PLC0415
     from training.data.store import DataSets, checked_name  # noqa: PLC0415
     from training.data.words import as_data, told  # noqa: PLC0415
@@ -91,10 +98,20 @@ def build_set(
         until=_seconds(until, "--until"),
         exclude=tuple(exclude or ()),
     )
-    asked = given_flows(data, topic, start, end)
+    if archive and (data or start or end):
+        raise ConfigurationError(
+            "flows of --archive and of --data, --from or --to: --archive goes with --since, --until"
+        )
+    asked = None if archive else given_flows(data, topic, start, end)
     sets = DataSets(settings.training.datasets)
     with steps_on_stderr(quiet=as_json) as steps:
-        read = read_flows(settings, asked, steps, labels=True)
+        if asked is None:
+            steps("reading the archive")
+            read, share = from_archive(str(archive), topic, wanted.since, wanted.until)
+            steps.count(len(read.frame))
+            wanted = replace(wanted, source_share=share)
+        else:
+            read = read_flows(settings, asked, steps, labels=True)
         if notes := told_reading(read):
             steps.note(notes)
         steps("writing the set")

@@ -1,0 +1,1 @@
+"""Decoded flows that the daemon keeps, to train on later: by day, bounded, a sample by source where there are many."""
