@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -114,6 +115,17 @@ def train(
         ),
     ] = None,
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Put it in charge at once.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Measure how good such a model would be, and publish none.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --dry-run: where all of it is written, .html or .json.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="With --dry-run: how often the folds are drawn anew.")] = 2,
+    time_splits: Annotated[int, typer.Option(min=0, help="With --dry-run: runs on later flows.")] = 2,
+    prevalence: Annotated[
+        float, typer.Option(metavar="SHARE", help="With --dry-run: share of attacks that precision is told at.")
+    ] = 0.01,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -132,6 +144,8 @@ def train(
       oddflow train --data labelled.log --format zeek --registry registry --train-on normal --param n_estimators=200
 
       oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 2001:db8::/32
+
+      oddflow train --data conn.log.gz --format zeek --dry-run --report evaluation.html
     """
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
@@ -172,15 +186,39 @@ def train(
     if recipe.train_on.needs_labels and chosen is None:
         check_labels_possible(f"training on {train_on}", settings.input.format, settings.input.mapping, attacker or [])
     asked = None if chosen else given_flows(data, topic, start, end)
-    shelf = Registry(settings.model.registry)
-    check_place(settings.model.registry)
+    protocol = None
+    if dry_run:
+        from training.evaluation.dry_run import check_report, measured, told, write  # noqa: PLC0415
+        from training.evaluation.protocol import protocol_of  # noqa: PLC0415
+
+        check_report(report)
+        protocol = protocol_of(
+            folds=folds,
+            repeats=repeats,
+            time_splits=time_splits,
+            prevalence=prevalence,
+            seed=seed,
+            incidents_per_day=settings.alerts.false_incidents_per_day,
+        )
+    elif report:
+        raise ConfigurationError("--report is of --dry-run; give both")
+    else:
+        check_place(settings.model.registry)
     with steps_on_stderr(quiet=as_json) as steps:
         read = chosen.read(steps) if chosen else read_flows(settings, cast("Given", asked), steps, labels=True)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
         if read.topic is not None and partitions is None:
             recipe = replace(recipe, partitions=len(read.sources))
-        outcome = make_model(read, recipe, settings, shelf, steps, promote=promote)
-    _tell_outcome(outcome, as_json)
+        if protocol is None:
+            outcome = make_model(read, recipe, settings, Registry(settings.model.registry), steps, promote=promote)
+        else:
+            found = measured(read, recipe, settings, protocol, steps)
+    if protocol is None:
+        _tell_outcome(outcome, as_json)
+        return
+    if report:
+        write(found, report)
+    typer.echo(found.encode().decode().rstrip() if as_json else told(found))
 
 
 def evaluate(

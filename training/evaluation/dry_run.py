@@ -1,0 +1,66 @@
+"""``oddflow train --dry-run``: how good a recipe is on flows, without publishing a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from detector.errors import ConfigurationError, InputError
+from detector.scoring.dataset import Dataset
+from detector.settings.tree import Settings
+from training.evaluation.html import named, page
+from training.evaluation.measure import measure
+from training.evaluation.report import Protocol, Report
+from training.train import Recipe
+from training.workflow import TellSteps, usable
+
+SUFFIXES = (".html", ".json")
+
+
+def check_report(path: Path | None) -> None:
+    """Raise ConfigurationError for a file whose name does not tell what to write, before anything is measured."""
+    if path is None:
+        return
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigurationError(f"--report {path}: give a name that ends in .html or .json")
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"--report {path}: there is no folder {path.parent}")
+
+
+def measured(read: Dataset, recipe: Recipe, settings: Settings, protocol: Protocol, tell: TellSteps) -> Report:
+    """Measure a recipe on flows that were read. Raises InputError and ConfigurationError as ``measure`` does."""
+    read = usable(read, settings, tell)
+    came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
+    return measure(read.frame, recipe, protocol=protocol, partitions=came_by, tell=tell)
+
+
+def write(report: Report, path: Path) -> None:
+    """Write it as what the file's name says. Raises InputError where that cannot be."""
+    content = report.encode() if path.suffix.lower() == ".json" else page(report).encode()
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"writing {path}: {error.strerror or error}; give another --report") from error
+
+
+def told(report: Report) -> str:
+    """The main figures as text for people."""
+    table = Table(box=None, pad_edge=False, show_header=True)
+    for head in ("", "mean", "95 %", "least", "most"):
+        table.add_column(head, justify="left" if not head else "right")
+    for name, figures in (("on later flows", report.by_time), ("at random", report.random)):
+        for figure, spread in figures.items():
+            low, high = spread.interval
+            table.add_row(
+                f"{named(figure)}, {name}",
+                f"{spread.mean:.4g}",
+                f"{low:.3g} to {high:.3g}",
+                f"{spread.least:.3g}",
+                f"{spread.most:.3g}",
+            )
+    console = Console(width=120, highlight=False, markup=False, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join([capture.get().rstrip(), *(f"note: {note}" for note in report.notes)])
