@@ -31,7 +31,7 @@ from detector.pipeline.known_assets import known_assets
 from detector.pipeline.loop import Limits, Pipeline
 from detector.pipeline.tally import Tally
 from detector.records.flow import Decoder
-from detector.registry.registry import Registry
+from detector.registry.trusted import open_registry
 from detector.registry.watcher import ModelWatcher
 from detector.scoring.events import ModelSwapped
 from detector.scoring.judge import Judge
@@ -134,7 +134,7 @@ class Daemon:
     def _model(self) -> tuple[LoadedModel, ModelWatcher]:
         """Load the model that the alias names now, and make the watcher that follows it from there."""
         chosen = self._settings.model
-        registry = Registry(chosen.registry)
+        registry = open_registry(chosen)
         version = registry.resolve(chosen.name, chosen.alias)
         started = time.perf_counter()
         model = read_bundle(registry.fetch(chosen.name, version))

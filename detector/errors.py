@@ -57,6 +57,10 @@ class BundleError(OddflowError):
     exit_code = 6
 
 
+class SignatureError(BundleError):
+    """A model bundle that is not signed by a key that is trusted, or not as it was signed."""
+
+
 class OutputError(OddflowError):
     """An output that cannot be written, such as a full disk."""
 

@@ -114,6 +114,12 @@ def train(
             help="Share of the records that may be unusable; the settings' training.max_rejected_share if not given.",
         ),
     ] = None,
+    sign_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--sign-key", help="Private key (PEM) to sign it by; the settings' training.sign_key if not given."
+        ),
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Put it in charge at once.")] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure how good such a model would be, and publish none.")
@@ -150,7 +156,7 @@ def train(
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
-    from detector.registry.registry import Registry  # noqa: PLC0415
+    from detector.registry.trusted import open_registry  # noqa: PLC0415
     from training.data.chosen import chosen_set  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
@@ -168,6 +174,7 @@ def train(
         model__name=model,
         training__max_rejected_share=max_rejected,
         training__datasets=datasets,
+        training__sign_key=None if sign_key is None else str(sign_key),
     )
     chosen = chosen_set(settings, dataset, data or topic or start or end)
     recipe = Recipe(
@@ -210,7 +217,7 @@ def train(
         if read.topic is not None and partitions is None:
             recipe = replace(recipe, partitions=len(read.sources))
         if protocol is None:
-            outcome = make_model(read, recipe, settings, Registry(settings.model.registry), steps, promote=promote)
+            outcome = make_model(read, recipe, settings, open_registry(settings.model), steps, promote=promote)
         else:
             found = measured(read, recipe, settings, protocol, steps)
     if protocol is None:

@@ -1,11 +1,17 @@
-"""What a bundle carries for programs in other languages: ``model.onnx``, where its extra is installed."""
+"""What a bundle carries for others: ``model.onnx`` where its extra is installed, and who signed it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
+from detector.bundle.manifest import MANIFEST, SIGNATURE, decode_manifest
+from detector.bundle.signature import sign
 from detector.errors import ConfigurationError
 from training.train import Trained
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 
 class SharedFiles(NamedTuple):
@@ -28,3 +34,10 @@ def shared_files(trained: Trained) -> SharedFiles:
     except ConfigurationError as error:
         return SharedFiles({}, f"the bundle has no {MODEL}: {error}")
     return SharedFiles({MODEL: graph}, "")
+
+
+def signed(files: Mapping[str, bytes], signer: EllipticCurvePrivateKey | None) -> dict[str, bytes]:
+    """The files of a bundle with their signature, where there is a key."""
+    if signer is None:
+        return dict(files)
+    return {**files, SIGNATURE: sign(files, signer, decode_manifest(files[MANIFEST]).version)}

@@ -20,11 +20,12 @@ from detector.bundle.verdict import VERDICT, Verdict
 from detector.cli.rejects import check_share, told_reading
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
+from detector.registry.trusted import private_key
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
 from training.evaluation.report import REPORT, Report
 from training.publish import check_place, publish
-from training.shared import shared_files
+from training.shared import shared_files, signed
 from training.train import Recipe, Trained, train
 from training.watched import left_out
 
@@ -78,6 +79,7 @@ def make_model(
     """
     name = settings.model.name
     check_place(settings.model.registry)
+    signer = private_key(settings.training.sign_key) if settings.training.sign_key else None
     parent = registry.aliases(name).get(CHAMPION)
     read = usable(read, settings, tell)
     came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
@@ -87,6 +89,7 @@ def make_model(
     report, verdict = None, None
     tell("publishing")
     files = trained.bundle(name, read, parent, further_files(trained, report, verdict, tell))
+    files = signed(files, signer)
     published = publish(registry, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
     return Outcome(
         model=published.model,

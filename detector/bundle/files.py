@@ -4,7 +4,8 @@
 names by part (``features.``, ``model.``, ``single.``, ``calibration.``, ``usual.``, ``sample.``,
 ``incidents.``, ``self_test.``),
 ``beginning.msgpack`` the state that training ended with (``detector.bundle.initial_state``). Other files, such as
-``card.html``, are carried along under their digests; ``manifest.sig`` may lie beside them, its reader's business.
+``card.html``, are carried along under their digests; ``model.sig`` may lie beside them
+(:mod:`detector.bundle.signature`).
 
 Reading does no I/O and runs nothing from the files. Whatever bytes they hold, it ends in a model or in a BundleError.
 """

@@ -25,8 +25,8 @@ READABLE = (5, FORMAT_VERSION)
 MANIFEST = "model.json"
 """The file that makes a version one; on object stores it is written last."""
 
-SIGNATURE = "manifest.sig"
-"""May lie beside it, unlisted."""
+SIGNATURE = "model.sig"
+"""May lie beside it, unlisted: see :mod:`detector.bundle.signature`."""
 
 MAX_MANIFEST_BYTES = 4 << 20
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
 
+from detector.bundle import signature
 from detector.bundle.files import read_bundle
 from detector.bundle.manifest import Manifest, decode_manifest
 from detector.cli.models_export import export
@@ -25,15 +27,18 @@ from detector.cli.models_place import (
     give,
     user,
 )
+from detector.cli.models_sign import sign_version
 from detector.errors import BundleError, RegistryError
 from detector.printable import printable
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
+from detector.registry.trusted import public_keys
 
 app = typer.Typer(
     help="Look at, verify, promote and roll back published models.", no_args_is_help=True, add_completion=False
 )
 app.command()(export)
+app.command("sign")(sign_version)
 
 
 @app.command("list")
@@ -93,27 +98,37 @@ def verify(
     registry: RegistryOption = None,
     model: ModelOption = None,
     *,
+    key: Annotated[
+        list[Path] | None, typer.Option("--key", help="Public key (PEM) that must have signed it; may be repeated.")
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a version as the daemon does before it takes it: digests, features, bounds, self-test rows. Exit 6 if bad.
+
+    Its signature is checked where --key is given, or the settings have model.trusted_keys.
 
     Examples:
 
       oddflow models verify
 
       oddflow models verify 20261124T034500Z-1f3a9c --json
+
+      oddflow models verify challenger --key public.pem
     """
-    place = ModelPlace.chosen(registry, model, config)
+    place = ModelPlace.chosen(registry, model, config, trusting=bool(key))
     version = place.registry.resolve(place.model, which)
     try:
+        signer = signature.verify(place.registry.fetch(place.model, version), public_keys(key)) if key else None
         digest = _verified(place, version)
     except BundleError as error:
         if as_json:
             typer.echo(json.dumps({"model": place.model, "version": version, "valid": False, "reason": str(error)}))
         raise
     result = {"model": place.model, "version": version, "valid": True, "digest": digest}
-    give(result, as_json, lambda _: f"{place.model} {version} is sound; digest {digest}")
+    result |= {} if signer is None else {"signed_by": signer}
+    by = "" if signer is None else f", signed by the key {signer[:16]}…"
+    give(result, as_json, lambda _: f"{place.model} {version} is sound{by}; digest {digest}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from detector.registry.registry import Registry
+from detector.registry.trusted import open_registry
 from detector.settings.load import load_settings
 
 RegistryOption = Annotated[
@@ -40,10 +41,15 @@ class ModelPlace:
     model: str
 
     @classmethod
-    def chosen(cls, registry: str | None, model: str | None, config: Path | None) -> ModelPlace:
-        """Take what was given, and the rest from the settings. Raises ConfigurationError or RegistryError."""
-        settings = load_settings(config, {"model.registry": registry, "model.name": model})
-        return cls(Registry(settings.model.registry), settings.model.name)
+    def chosen(
+        cls, registry: str | None, model: str | None, config: Path | None, *, trusting: bool = False
+    ) -> ModelPlace:
+        """Take what was given, and the rest from the settings; ``trusting``: versions that nobody signed, too.
+
+        Raises ConfigurationError or RegistryError.
+        """
+        chosen = load_settings(config, {"model.registry": registry, "model.name": model}).model
+        return cls(Registry(chosen.registry) if trusting else open_registry(chosen), chosen.name)
 
 
 def give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> None:

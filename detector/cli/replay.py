@@ -83,7 +83,7 @@ def replay(
     from detector.alerts.read_alert import read_alert  # noqa: PLC0415 - --help needs none of these
     from detector.bundle.files import read_bundle  # noqa: PLC0415
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
-    from detector.registry.registry import Registry  # noqa: PLC0415
+    from detector.registry.trusted import open_registry  # noqa: PLC0415
     from detector.scoring.replay import check_model, check_whole, replay_record, replay_vector  # noqa: PLC0415
 
     settings = settings_of(
@@ -97,7 +97,7 @@ def replay(
     with steps_on_stderr(quiet=as_json) as steps:
         told = read_alert(_document(alert, settings, topic, steps))
         check_whole(told)
-        shelf = Registry(settings.model.registry)
+        shelf = open_registry(settings.model)
         try:
             files = shelf.fetch(told.model, told.model_version)
         except RegistryError as error:

@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from detector.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES
-from detector.errors import BundleError, RegistryError
+from detector.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE
+from detector.errors import BundleError, RegistryError, SignatureError
 from detector.registry.history import Entry, before, lineage, read_entries, write_entry
 from detector.registry.listing import allowed_files
 from detector.registry.names import ALIAS, CHAMPION, NAME, checked, checked_alias
@@ -45,8 +45,16 @@ class RegistryUnreachableError(RegistryError):
 class Registry:
     """Versions, aliases and history of models, in a folder or under any fsspec ``url``."""
 
-    def __init__(self, url: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        check: Callable[[Mapping[str, bytes]], None] | None = None,
+    ) -> None:
+        """``check`` is given the files of each version fetched or promoted; it raises SignatureError to refuse."""
         self.url = masked(url)
+        self._check = check
         self._storage: Storage = open_storage(url)
         self._now = now
 
@@ -101,7 +109,7 @@ class Registry:
             except (BundleError, OddFileError) as error:
                 why = error.strerror if isinstance(error, OddFileError) else error
                 raise BundleError(f"reading {model} {version} in registry {self.url}: {why}") from error
-            return {MANIFEST: manifest, **files}
+        return self._checked(model, version, {MANIFEST: manifest, **files})
 
     def manifest(self, model: str, version: str) -> bytes:
         """The manifest of a version, unverified, without the rest of it. Raises RegistryError."""
@@ -142,12 +150,22 @@ class Registry:
                     " publishing it; versions never change, publish under a new one"
                 ) from error
 
+    def sign(self, model: str, version: str, signature: bytes) -> None:
+        """Put a signature beside the files of a version, in place of one that is there."""
+        folder = f"{checked('model', model)}/versions/{checked('version', version)}"
+        if version not in (known := self.versions(model)):
+            raise self._unknown(model, version, known)
+        with self._writing(f"signing {model} {version}"):
+            self._storage.replace(f"{folder}/{SIGNATURE}", signature)
+
     def promote(self, model: str, version: str, alias: str = CHAMPION, *, by: str = "", reason: str = "") -> str | None:
         """Point the alias to a version; give the version it pointed to. Raises RegistryError for an unknown version."""
         checked_alias(alias)
         known = self.versions(model)
         if checked("version", version) not in known:
             raise self._unknown(model, version, known)
+        if self._check is not None:
+            self.fetch(model, version)
         if alias in known:
             raise RegistryError(f"promoting {model} {version}: {alias} is the name of a version; choose another alias")
         with self._moving(model, f"promoting {model} {version}"):
@@ -176,6 +194,14 @@ class Registry:
             return earlier[0]
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _checked(self, model: str, version: str, files: dict[str, bytes]) -> dict[str, bytes]:
+        if self._check is not None:
+            try:
+                self._check(files)
+            except SignatureError as error:
+                raise SignatureError(f"reading {model} {version} in registry {self.url}: {error}") from error
+        return files
 
     def _alias(self, model: str, alias: str) -> str | None:
         with self._reading(f"alias {alias} of {model}"):

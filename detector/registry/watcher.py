@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from detector.bundle.loaded_model import LoadedModel
 from detector.deadline import Deadline
-from detector.errors import BundleError, RegistryError
+from detector.errors import BundleError, RegistryError, SignatureError
 from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
 from detector.registry.registry import Registry, RegistryUnreachableError
 from detector.telemetry.events import Tell
@@ -29,7 +29,7 @@ LONGEST_WAIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a version is not taken: ``reason`` is one of ``bundle``, ``missing`` and ``defect``."""
+    """Why a version is not taken: ``reason`` is one of ``bundle``, ``signature``, ``missing`` and ``defect``."""
 
     reason: str
     detail: str
@@ -117,13 +117,16 @@ class ModelWatcher:
             if self._ready is not None and self._ready.version == version:
                 return False
             refusal = self._refused.get(version)
-            return refusal is None or refusal.reason == "missing"  # a store may show a new version late
+            # A store may show a new version late, and one that is there may yet be signed.
+            return refusal is None or refusal.reason in {"missing", "signature"}
 
     def _prepare(self, version: str) -> None:
         try:
             model = self._verified(version)
         except RegistryUnreachableError:
             raise
+        except SignatureError as error:
+            self._refuse(version, Refusal("signature", str(error)))
         except BundleError as error:
             self._refuse(version, Refusal("bundle", str(error)))
         except RegistryError as error:

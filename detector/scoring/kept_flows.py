@@ -13,7 +13,7 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Budget
 from detector.errors import BundleError, InputError
 from detector.records.flow import PART
-from detector.registry.registry import Registry
+from detector.registry.trusted import open_registry
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
 from detector.scoring.scorer import Scored, Scorer
@@ -32,7 +32,7 @@ def load_model(settings: Settings, version: str | None = None) -> LoadedModel:
 
     Raises RegistryError where there is none, BundleError where it is not sound.
     """
-    registry, name = Registry(settings.model.registry), settings.model.name
+    registry, name = open_registry(settings.model), settings.model.name
     return read_bundle(registry.fetch(name, registry.resolve(name, version or settings.model.alias)))
 
 

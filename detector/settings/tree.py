@@ -318,6 +318,11 @@ class Model(Section):
         default="champion", min_length=1, description="Alias to follow; whatever it points to is scored with."
     )
     poll_interval_s: float = Field(default=10.0, gt=0, le=86_400, description="Seconds between looks at the alias.")
+    trusted_keys: tuple[str, ...] = Field(
+        default=(),
+        description="Files with public keys (PEM). Where any is named, only versions that one of them signed are taken:"
+        " see `oddflow models sign`. Needs the extra `signing`.",
+    )
 
 
 class Training(Section):
@@ -331,6 +336,11 @@ class Training(Section):
     )
     datasets: str = Field(
         default="datasets", min_length=1, description="Folder or fsspec URL of the data sets of `oddflow dataset`."
+    )
+    sign_key: str = Field(
+        default="",
+        description="File with a private key (PEM) that signs what is trained. Empty: it is not signed."
+        " Needs the extra `signing`.",
     )
 
 

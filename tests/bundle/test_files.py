@@ -115,7 +115,7 @@ def test_missing_and_extra_files_are_refused() -> None:
             read_bundle({**files, extra: b"x"})
     with pytest.raises(BundleError, match="more than"):
         read_bundle({**files, **{f"{number}.bin": b"" for number in range(20)}})
-    assert same_scores(read_bundle({**files, "manifest.sig": b"any"}))
+    assert same_scores(read_bundle({**files, "model.sig": b"any"}))
 
 
 def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:

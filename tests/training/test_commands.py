@@ -12,9 +12,12 @@ from typing import Any, cast
 
 import polars as pl
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from typer.testing import CliRunner
 
 from detector.bundle.files import read_bundle
+from detector.bundle.signature import verify
 from detector.cli import app
 from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
@@ -116,6 +119,24 @@ def test_what_cannot_be_shared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     files, note = shared_files(cast("Trained", None))
     assert files == {}
     assert "pip install 'oddflow[onnx]'" in note
+
+
+def test_training_signs_what_it_publishes(some: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --sign-key the bundle is signed, so that one who trusts the key takes it; without, it is not promoted."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    monkeypatch.setenv("ODDFLOW_MODEL__TRUSTED_KEYS", json.dumps([str(public)]))
+    given = ("train", "--data", str(some), *FORMAT, *FOREST, "--json")
+    code, out, err = run(*given, "--registry", str(tmp_path / "signed"), "--sign-key", str(private))
+    assert code == 0, err
+    told = json.loads(out)
+    files = Registry(str(tmp_path / "signed")).fetch("flows", told["version"])
+    assert verify(files, [key.public_key()])
+    code, _, err = run(*given, "--registry", str(tmp_path / "unsigned"))
+    assert (code, "it is not signed" in err) == (6, True)
+    assert Registry(str(tmp_path / "unsigned")).aliases("flows") == {}
 
 
 def test_card_is_plain(registry: Path) -> None:
