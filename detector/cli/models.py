@@ -27,6 +27,7 @@ from detector.cli.models_place import (
     give,
     user,
 )
+from detector.cli.models_sbom import sbom
 from detector.cli.models_sign import sign_version
 from detector.errors import BundleError, RegistryError
 from detector.printable import printable
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command()(export)
 app.command("sign")(sign_version)
+app.command()(sbom)
 
 
 @app.command("list")
