@@ -38,12 +38,20 @@ from detector.scoring.judge import Judge
 from detector.scoring.kept_flows import budget_of
 from detector.scoring.warm_up import warm_up
 from detector.settings.tree import Settings
+from detector.shadow.office import Office
 from detector.state.keeper import StateKeeper
 from detector.state.store import SnapshotStore
 from detector.telemetry.events import Event, Telemetry
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
-from detector.transport.events import PartitionsAdded, PartitionsSeen, TopicFound, TopicReplaced
+from detector.transport.events import (
+    PartitionsAdded,
+    PartitionsLost,
+    PartitionsRevoked,
+    PartitionsSeen,
+    TopicFound,
+    TopicReplaced,
+)
 from detector.web.recent import Recent
 from detector.web.server import WebServer
 from detector.web.status import Status
@@ -64,6 +72,7 @@ class Daemon:
         self._recent: Recent | None = None
         self._assets = NOTHING
         self._archive: Archive | None = None
+        self._office: Office | None = None
         self._abandoned = Flag()
         self._leaving_since = 0.0
         self._deadline = Deadline(0.0)
@@ -101,6 +110,9 @@ class Daemon:
             parts.push(self._leave)
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
+            if (office := self._office) is not None:
+                office.start()
+                parts.callback(lambda: office.stop(Deadline.after(1.0)))
             parts.enter_context(tuned())
             pipeline.run(self._stopping, lambda: self._started(model))
         return pipeline.tally
@@ -147,28 +159,39 @@ class Daemon:
     def _build_judge(self, model: LoadedModel, watcher: ModelWatcher) -> Judge:
         settings, output, alerts = self._settings, self._settings.output, self._settings.alerts
         to_files = settings.input.transport == "files"
+        builder = AlertBuilder(
+            alerts.top_features if alerts.detail == "features" else 0, output.max_text_bytes, self._assets
+        )
+        if settings.shadow.share and not to_files:
+            self._office = Office(settings, builder, self._telemetry.tell)
         return Judge(
             model,
             incoming=watcher,
             budget=budget_of(settings),
-            builder=AlertBuilder(
-                alerts.top_features if alerts.detail == "features" else 0, output.max_text_bytes, self._assets
-            ),
+            builder=builder,
             writer=AlertWriter(output.format, alerts.detail, repeat=alerts.repeat),
             write_scores=bool(output.scores_topic or output.scores_path),
             write_incidents=bool(output.incidents_path if to_files else output.incidents_topic),
             write_risks=bool(output.risk_path if to_files else output.risk_topic),
+            beside=self._office,
             tell=self._tell_of_judge,
         )
 
     def _tell_of_judge(self, event: Event) -> None:
         self._telemetry.tell(event)
+        if self._office is not None:
+            self._office.hear(event)
         if isinstance(event, IncidentsTold) and self._recent is not None:
             written = write_incidents(list(event.changes), self._settings.output.format)
             for change, record in zip(event.changes, written, strict=True):
                 self._recent.put(change.incident.id, record.value or b"")
         if isinstance(event, ModelSwapped):
             self._compare_partitions()
+
+    def _tell_of_pipeline(self, event: Event) -> None:
+        self._telemetry.tell(event)
+        if self._office is not None and isinstance(event, PartitionsRevoked | PartitionsLost):
+            self._office.hear(event)
 
     def _tell_of_source(self, event: Event) -> None:
         self._telemetry.tell(event)
@@ -202,7 +225,7 @@ class Daemon:
                 commit_interval_s=settings.batch.commit_interval_s,
                 rebalance_deadline_s=settings.shutdown.rebalance_deadline_s,
             ),
-            tell=self._telemetry.tell,
+            tell=self._tell_of_pipeline,
             keeper=self._build_keeper(judge),
             decoded=self._archive.offer if self._archive else None,
         )

@@ -14,6 +14,8 @@ from rich.table import Table
 from detector.bundle import signature
 from detector.bundle.files import read_bundle
 from detector.bundle.manifest import Manifest, decode_manifest
+from detector.cli.models_at import at
+from detector.cli.models_diff import diff
 from detector.cli.models_export import export
 from detector.cli.models_place import (
     AliasOption,
@@ -41,6 +43,8 @@ app = typer.Typer(
 app.command()(export)
 app.command("sign")(sign_version)
 app.command()(sbom)
+app.command()(diff)
+app.command()(at)
 
 
 @app.command("list")

@@ -248,6 +248,10 @@ class IncidentBook:
     def _held(incident: Incident) -> Held:
         return held(incident, kind_of(incident))
 
+    def clocks(self) -> dict[int, float]:
+        """The time of each partition, as of the last that was heard of it."""
+        return {partition: float(clock[CLOCK]) for partition, clock in self._clocks.items()}
+
     def _now(self, partition: int) -> float | None:
         """The partition's time, as of the last that was heard of it."""
         clock = self._clocks.get(partition)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -32,6 +32,9 @@ from detector.registry.storage import Storage, masked, open_storage
 MAX_ALIAS_BYTES = 1 << 10
 """An alias is one line with a name of at most a hundred characters."""
 
+MAX_FIGURES_BYTES = 1 << 16
+"""What a daemon found of a version: some hundred numbers."""
+
 SHOWN = 8
 """Names listed in a message: the latest ones."""
 
@@ -40,6 +43,10 @@ class RegistryUnreachableError(RegistryError):
     """The registry cannot be read at the moment."""
 
     retryable = True
+
+
+class AliasMovedError(RegistryError):
+    """An alias points elsewhere by now than whoever wanted to move it had seen."""
 
 
 class Registry:
@@ -90,6 +97,10 @@ class Registry:
         if alias_or_version in (known := self.versions(model)):
             return alias_or_version
         raise self._unknown(model, alias_or_version, known)
+
+    def pointed(self, model: str, alias: str) -> str | None:
+        """The version behind an alias; None where there is no such alias. Raises RegistryError for a damaged one."""
+        return self._alias(checked("model", model), checked_alias(alias))
 
     def fetch(self, model: str, version: str) -> dict[str, bytes]:
         """The files of a version (not of an alias), unverified.
@@ -158,8 +169,20 @@ class Registry:
         with self._writing(f"signing {model} {version}"):
             self._storage.replace(f"{folder}/{SIGNATURE}", signature)
 
-    def promote(self, model: str, version: str, alias: str = CHAMPION, *, by: str = "", reason: str = "") -> str | None:
-        """Point the alias to a version; give the version it pointed to. Raises RegistryError for an unknown version."""
+    def promote(
+        self,
+        model: str,
+        version: str,
+        alias: str = CHAMPION,
+        *,
+        by: str = "",
+        reason: str = "",
+        expect: Mapping[str, str] | None = None,
+    ) -> str | None:
+        """Point the alias to a version; give the version it pointed to. Raises RegistryError for an unknown version.
+
+        ``expect`` are versions that aliases must still point to at that moment; else AliasMovedError is raised.
+        """
         checked_alias(alias)
         known = self.versions(model)
         if checked("version", version) not in known:
@@ -169,17 +192,28 @@ class Registry:
         if alias in known:
             raise RegistryError(f"promoting {model} {version}: {alias} is the name of a version; choose another alias")
         with self._moving(model, f"promoting {model} {version}"):
+            self._expect(model, f"promoting {model} {version}", expect)
             return self._move(
                 model, Entry(at=self._now(), action="promote", alias=alias, version=version, by=by, reason=reason)
             )
 
-    def rollback(self, model: str, alias: str = CHAMPION, *, by: str = "", reason: str = "") -> str:
+    def rollback(
+        self,
+        model: str,
+        alias: str = CHAMPION,
+        *,
+        by: str = "",
+        reason: str = "",
+        expect: Mapping[str, str] | None = None,
+    ) -> str:
         """Point the alias to the version before the one it points to; give that version.
 
-        Rolling back again goes one further back. Raises RegistryError where there is nothing before.
+        Rolling back again goes one further back. Raises RegistryError where there is nothing before; AliasMovedError
+        where aliases do not point to what is to be ``expect``-ed at that moment.
         """
         checked_alias(alias)
         with self._moving(model, f"rolling back {model}"):
+            self._expect(model, f"rolling back {model}", expect)
             current = self.resolve(model, alias)
             known = set(self.versions(model))
             earlier = [each for each in before(lineage(self.history(model), alias), current) if each in known]
@@ -193,6 +227,28 @@ class Registry:
             )
             return earlier[0]
 
+    # --- what daemons found of a version ------------------------------------------------------------------------
+
+    def put_figures(self, model: str, kind: str, version: str, member: str, data: bytes) -> None:
+        """Write what ``member`` found of a version, in place of what it had; ``kind`` is a folder beside the versions.
+
+        Raises RegistryError.
+        """
+        for what, name in (("model", model), ("folder", kind), ("version", version), ("member", member)):
+            checked(what, name)
+        with self._writing(f"writing figures of {model} {version}"):
+            self._storage.replace(f"{model}/{kind}/{version}/{member}.json", data)
+
+    def figures(self, model: str, kind: str, version: str) -> list[bytes]:
+        """What every member found of a version, unread. Raises RegistryError."""
+        folder = f"{checked('model', model)}/{checked('folder', kind)}/{checked('version', version)}"
+        found: list[bytes] = []
+        with self._reading(f"figures of {model} {version}"):
+            for name in sorted(self._storage.files(folder)):
+                with suppress(FileNotFoundError, OddFileError):
+                    found.append(self._storage.read(f"{folder}/{name}", MAX_FIGURES_BYTES))
+        return found
+
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _checked(self, model: str, version: str, files: dict[str, bytes]) -> dict[str, bytes]:
@@ -202,6 +258,14 @@ class Registry:
             except SignatureError as error:
                 raise SignatureError(f"reading {model} {version} in registry {self.url}: {error}") from error
         return files
+
+    def _expect(self, model: str, doing: str, expect: Mapping[str, str] | None) -> None:
+        for alias, version in (expect or {}).items():
+            if (there := self._current(model, alias)) != version:
+                raise AliasMovedError(
+                    f"{doing} in registry {self.url}: alias {alias} is {there or 'not set'} by now, not {version};"
+                    " look again, then decide"
+                )
 
     def _alias(self, model: str, alias: str) -> str | None:
         with self._reading(f"alias {alias} of {model}"):

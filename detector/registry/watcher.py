@@ -38,7 +38,7 @@ class Refusal:
 class ModelWatcher:
     """Watches ``alias`` of ``model`` every ``interval_s`` seconds; ``load`` verifies a bundle or raises BundleError.
 
-    ``serving`` is the version that is in charge at the start, if any.
+    ``serving`` is the version that is in charge at the start, if any. Of an ``optional`` alias there may be none.
     """
 
     def __init__(  # noqa: PLR0917 - in the order of the contract with the daemon
@@ -50,6 +50,8 @@ class ModelWatcher:
         load: Load,
         tell: Tell,
         serving: str | None = None,
+        *,
+        optional: bool = False,
     ) -> None:
         self._registry = registry
         self._model = model
@@ -57,6 +59,7 @@ class ModelWatcher:
         self._interval_s = interval_s
         self._load = load
         self._tell = tell
+        self._optional = optional
         self._lock = threading.Lock()
         self._serving = serving
         self._ready: LoadedModel | None = None
@@ -91,13 +94,18 @@ class ModelWatcher:
     def look(self) -> None:
         """Look at the alias once and get ready what it points to. Called by the thread; never raises."""
         try:
-            version = self._registry.resolve(self._model, self._alias)
-            if self._is_news(version):
+            version = self._pointed()
+            if version is not None and self._is_news(version):
                 self._prepare(version)
         except RegistryError as error:
             self._failed(str(error))
         else:
             self._worked()
+
+    def _pointed(self) -> str | None:
+        if self._optional:
+            return self._registry.pointed(self._model, self._alias)
+        return self._registry.resolve(self._model, self._alias)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -34,6 +34,7 @@ from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
 from detector.scoring.batch_result import BatchResult
 from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
+from detector.scoring.judged import Beside, Judged, Nobody
 from detector.scoring.partition_state import PartitionState
 from detector.scoring.scorer import Scorer
 from detector.state.events import StateBegun, StateLeft, StateUnfit
@@ -63,6 +64,7 @@ class Judge:
         write_scores: bool,
         write_incidents: bool,
         write_risks: bool = False,
+        beside: Beside | None = None,
         tell: Tell,
     ) -> None:
         self.model = model
@@ -77,6 +79,7 @@ class Judge:
         self._write_scores = write_scores
         self._write_incidents = write_incidents
         self._write_risks = write_risks
+        self._beside = beside or Nobody()
         self._tell = tell
         self._windows = WindowCounts()
         self._open = -1
@@ -93,7 +96,7 @@ class Judge:
         alerts = self._writer.write(raised.told)
         self._tell_of_rejects(flows)
         scores = findings.scores.overall
-        return BatchResult(
+        result = BatchResult(
             scored=len(scores),
             model_version=self.model.version,
             alerts=alerts,
@@ -109,6 +112,8 @@ class Judge:
             allowed=raised.allowed,
             alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
         )
+        self._beside.offer(Judged(raw, flows, findings, decision, self.model, self.memory.incidents.clocks()))
+        return result
 
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
         """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""

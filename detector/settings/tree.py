@@ -397,6 +397,69 @@ class Assets(Section):
     )
 
 
+class Shadow(Section):
+    """The challenger that is scored beside the model in charge, and promotion and rollback by themselves."""
+
+    share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of sources whose flows the challenger, where there is one, is scored on. 0: of none, and"
+        " nothing below happens either. Files are never compared.",
+    )
+    alias: str = Field(default="challenger", min_length=1, description="Alias of the challenger.")
+    figures_interval_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=3_600,
+        description="Seconds between writing figures to the registry and deciding by them.",
+    )
+    promote: bool = Field(
+        default=False, description="Whether a challenger is promoted by itself once it has kept all rules below."
+    )
+    hold_s: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="Seconds of the flows' own time for which the rules must have held without a break.",
+    )
+    least_flows: int = Field(default=100_000, ge=1, description="Rule: flows compared, over all daemons.")
+    least_sources: int = Field(default=20, ge=1, description="Rule: distinct sources compared.")
+    least_agreement: float = Field(default=0.99, ge=0, le=1, description="Rule: share of flows decided alike.")
+    most_gained_per_day: float = Field(
+        default=10.0,
+        ge=0,
+        description="Rule: incidents that the challenger alone finds, a day, estimated for all sources.",
+    )
+    most_lost_per_day: float = Field(
+        default=10.0, ge=0, description="Rule: incidents that the champion alone finds, likewise."
+    )
+    largest_latency_ratio: float = Field(
+        default=5.0, gt=0, description="Rule: the challenger's time a record over the champion's."
+    )
+    most_dropped_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Rule: share of flows that were not compared since the challenger was late.",
+    )
+    rollback: bool = Field(
+        default=False,
+        description="Whether a champion is rolled back by itself when its incidents a day leave their bound.",
+    )
+    rollback_within_s: float = Field(
+        default=259_200.0, gt=0, description="Seconds after its promotion during which it may be rolled back by itself."
+    )
+    rollback_above_per_day: float | None = Field(
+        default=None,
+        examples=[50.0],
+        ge=0,
+        description="Incidents a day above which it is. Unset: five times `alerts.false_incidents_per_day`.",
+    )
+    rollback_below_per_day: float | None = Field(
+        default=None, examples=[0.5], ge=0, description="Incidents a day below which it is. Unset: never."
+    )
+
+
 class State(Section):
     """What is remembered of each partition (windows, evidence, incidents), kept for restarts and rebalances."""
 
@@ -510,6 +573,7 @@ class Settings(BaseSettings):
     training: Training = Training()
     alerts: Alerts = Alerts()
     assets: Assets = Assets()
+    shadow: Shadow = Shadow()
     state: State = State()
     archive: Archive = Archive()
     web: Web = Web()

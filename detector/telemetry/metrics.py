@@ -80,6 +80,7 @@ class Metrics:
         self._declare_results()
         self._declare_kafka()
         self._declare_model()
+        self._declare_shadow()
         self._declare_windows()
         self._declare_state()
         self._declare_archive()
@@ -222,6 +223,51 @@ class Metrics:
             "model_registry_up", "Whether the last look at the model registry worked: 1 or 0."
         )
         self.watch_failures = self._counter("model_watch_failures_total", "Looks at the registry that did not work.")
+
+    def _declare_shadow(self) -> None:
+        self.shadow_info = self._gauge(
+            "shadow_info",
+            "The challenger that is compared with the model in use: always 1, told by its label.",
+            "version",
+        )
+        self.shadow_flows = self._counter(
+            "shadow_flows_total",
+            "Flows of sampled sources, by who raised them: both, champion, challenger or neither.",
+            "raised_by",
+        )
+        self.shadow_incidents = self._counter(
+            "shadow_incidents_total",
+            "Incidents of sampled sources, by who found them: both, the challenger alone (gained) or not it (lost).",
+            "found",
+        )
+        self.shadow_dropped = self._counter(
+            "shadow_dropped_records_total", "Flows not compared with the challenger, since it was late."
+        )
+        self.shadow_failures = self._counter(
+            "shadow_failures_total",
+            "Challengers given up, by reason (crash, hang, refused), and figures not written or read (registry).",
+            "reason",
+        )
+        self.shadow_agreement = self._known("shadow_agreement_ratio", "Share of compared flows decided alike.")
+        self.shadow_kappa = self._known("shadow_kappa", "Cohen's kappa of which flows are raised.")
+        self.shadow_jaccard = self._known(
+            "shadow_raised_jaccard_ratio", "Of the compared flows that either raised, the share that both did."
+        )
+        self.shadow_shift = self._known(
+            "shadow_shift_decades",
+            "By how many powers of ten the challenger holds the median flow to be rarer than the champion does.",
+        )
+        self.shadow_champion_seconds = self._known(
+            "shadow_champion_record_seconds", "Time a record of the champion's features, score and decision."
+        )
+        self.shadow_challenger_seconds = self._known(
+            "shadow_challenger_record_seconds", "The same of the challenger, in batches of its own size."
+        )
+        self.model_moves = self._counter(
+            "model_moves_total",
+            "Moves of the champion that this process made by itself: promote or rollback.",
+            "action",
+        )
 
     def _declare_windows(self) -> None:
         self.window_keys = self._known("window_keys", "Sources, destinations and pairs that the windows hold.")

@@ -1,0 +1,1 @@
+"""A challenger scored beside the champion, what comes of comparing them, and promotion and rollback by it."""

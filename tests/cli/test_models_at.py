@@ -1,0 +1,77 @@
+"""``oddflow models at`` and ``diff``: what was in charge then, and two versions side by side."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from detector.registry.registry import Registry
+from detector.shadow.figures import Figures
+from tests.bundles import bundle
+from tests.cli.test_models import FIRST, SECOND, run, told
+
+AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The first was promoted at nine, the second an hour later."""
+    monkeypatch.delenv("ODDFLOW_CONFIG", raising=False)
+    monkeypatch.setenv("ODDFLOW_MODEL__REGISTRY", str(tmp_path / "registry"))
+    monkeypatch.setenv("COLUMNS", "200")
+    times = iter([AT, AT + timedelta(hours=1)])
+    registry = Registry(str(tmp_path / "registry"), now=lambda: next(times))
+    for number, version in ((0, FIRST), (1, SECOND)):
+        registry.publish("flows", version, bundle(number))
+        registry.promote("flows", version, by="ann", reason=f"number {number}")
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("when", "version", "since", "until"),
+    [
+        ("2026-11-20T09:00", FIRST, AT, AT + timedelta(hours=1)),
+        ("2026-11-20T10:30+01:00", FIRST, AT, AT + timedelta(hours=1)),
+        ("2026-11-20T10:30", SECOND, AT + timedelta(hours=1), None),
+    ],
+)
+@pytest.mark.usefixtures("registry")
+def test_at_says_what_was_in_charge(when: str, version: str, since: datetime, until: datetime | None) -> None:
+    """A time without a zone is UTC; told are the version, since and until when, by whom, why and its digest."""
+    found = told("at", when)
+    assert (found["version"], found["since"]) == (version, since.isoformat())
+    assert found["until"] == (until.isoformat() if until else None)
+    assert (found["by"], found["reason"]) == ("ann", f"number {[FIRST, SECOND].index(version)}")
+    assert len(found["digest"]) == 64
+    code, out, _ = run("at", when)
+    assert (code, version in out, "ann" in out, found["digest"] in out) == (0, True, True, True)
+
+
+@pytest.mark.usefixtures("registry")
+def test_at_before_the_first_says_so() -> None:
+    """Before the first promotion none was in charge; what is no time is exit code 2."""
+    assert told("at", "2026-11-20T08:59:59")["version"] is None
+    assert "none yet; the first was set at 2026-11-20T09:00:00+00:00" in run("at", "2026-11-20")[1]
+    code, _, err = run("at", "yesterday")
+    assert (code, "not a time" in err) == (2, True)
+
+
+def test_diff_shows_both_and_what_daemons_found(registry: Registry) -> None:
+    """Manifests stand side by side; fresh figures are added up, and stale ones are named and left out."""
+    assert told("diff", FIRST, SECOND)["shadow"] is None
+    for member, at in (("one-1", time.time()), ("two-1", time.time()), ("old-1", time.time() - 9_999.0)):
+        figures = Figures(
+            champion=FIRST, challenger=SECOND, share=0.1, member=member, at=at, interval_s=30.0, both=1, neither=99
+        )
+        registry.put_figures("flows", "shadow", SECOND, member, msgspec.json.encode(figures))
+    found = told("diff", FIRST, SECOND)
+    assert found["versions"] == [FIRST, SECOND]
+    assert [row["rows"] for row in found["manifests"]] == [1_500, 1_500]
+    assert (found["shadow"]["flows"], found["shadow"]["agreement"]) == (200, 1.0)
+    assert (sorted(found["shadow"]["daemons"]), list(found["shadow"]["stale_s"])) == (["one-1", "two-1"], ["old-1"])
+    code, out, _ = run("diff", FIRST, SECOND)
+    assert (code, "isolation-forest" in out, "old-1" in out) == (0, True, True)
