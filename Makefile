@@ -27,7 +27,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks schema-registr
 
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs site golden bench-speed bench-quality bench-incidents bench-storm bench-budget dist lock setup promtool clean
+.PHONY: help demo test unit lint docs site golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-storm: $(STAMP)  ## Measure the daemon in a flood of 10,000 alerts a secon
 
 bench-budget: $(STAMP)  ## Measure false incidents asked for against those raised, on benign days
 	$(RUN) python -m bench.budget
+
+bench-lifecycle: $(STAMP)  ## Measure what a model's life costs: swaps, a challenger in shadow
+	$(RUN) python -m bench.lifecycle
 
 dist: $(STAMP)  ## Build the wheel and the source distribution into dist/
 	$(RUN) python -m build --no-isolation

@@ -70,16 +70,13 @@ class ShadowCompared:
             metrics.shadow_flows.labels(decided).inc(count)
         for found, count in self.incidents.items():
             metrics.shadow_incidents.labels(found).inc(count)
-        for gauge, value, scale in (
-            (metrics.shadow_agreement, self.agreement, 1.0),
-            (metrics.shadow_kappa, self.kappa, 1.0),
-            (metrics.shadow_jaccard, self.jaccard, 1.0),
-            (metrics.shadow_shift, self.shift_decades, 1.0),
-            (metrics.shadow_champion_seconds, self.champion_us, 1e-6),
-            (metrics.shadow_challenger_seconds, self.challenger_us, 1e-6),
-        ):
-            if value is not None:
-                gauge.set(value * scale)
+        nothing = float("nan")
+        metrics.shadow_agreement.set(nothing if self.agreement is None else self.agreement)
+        metrics.shadow_kappa.set(nothing if self.kappa is None else self.kappa)
+        metrics.shadow_jaccard.set(nothing if self.jaccard is None else self.jaccard)
+        metrics.shadow_shift.set(nothing if self.shift_decades is None else self.shift_decades)
+        metrics.shadow_champion_seconds.set(nothing if self.champion_us is None else self.champion_us * 1e-6)
+        metrics.shadow_challenger_seconds.set(nothing if self.challenger_us is None else self.challenger_us * 1e-6)
 
 
 @dataclass(frozen=True, slots=True)
