@@ -168,6 +168,24 @@ class Tour:
         """What is told of models."""
         return self.run("models", *flags, "--registry", self.registry).out
 
+    def card_of(self, name: str) -> str:
+        """The card, as the command writes it."""
+        self.models("card", "--output", str(self.folder / name))
+        return (self.folder / name).read_text()
+
+    def dataset(self, command: str, *flags: str) -> str:
+        """What is told of a data set of them."""
+        place = ("--datasets", str(self.folder / "datasets"))
+        built = self.run("dataset", "build", "--name", "live", "--data", str(self.logs), *GIVEN, *place)
+        return _both(built if command == "build" else self.run("dataset", command, *flags, *place))
+
+    def replayed(self) -> str:
+        """An alert worked out once more."""
+        alert = self.folder / "alert.json"
+        alert.write_text(self.detected()[Channel.ALERTS.value].splitlines()[0])
+        given = ("--data", str(self.logs), *GIVEN, "--registry", self.registry)
+        return _both(self.run("replay", str(alert), *given))
+
     def demo(self) -> str:
         """The demo's incidents, in a picture and line by line."""
         shown = io.StringIO()
@@ -227,6 +245,13 @@ OUTLETS: Mapping[str, Outlet] = {
     "models list": Outlet(lambda tour: tour.models("list"), "terminal", carries=False),
     "models show: terminal": Outlet(lambda tour: tour.models("show"), "terminal"),
     "models show: --json": Outlet(lambda tour: tour.models("show", "--json"), "json"),
+    "models card: page": Outlet(lambda tour: tour.card_of("card.html"), "html"),
+    "models card: document": Outlet(lambda tour: tour.card_of("card.json"), "json", carries=False),
+    "dataset build": Outlet(lambda tour: tour.dataset("build"), "terminal"),
+    "dataset list": Outlet(lambda tour: tour.dataset("list"), "terminal", carries=False),
+    "dataset show: terminal": Outlet(lambda tour: tour.dataset("show", "live"), "terminal"),
+    "dataset show: --json": Outlet(lambda tour: tour.dataset("show", "live", "--json"), "json"),
+    "replay": Outlet(Tour.replayed, "terminal", carries=False),
     "demo": Outlet(Tour.demo, "terminal", carries=False),
 }
 
@@ -239,6 +264,11 @@ SILENT = frozenset({
     "models verify",
     "models promote",
     "models rollback",
+    "models export",
+    "models sign",
+    "models sbom",
+    "models diff",
+    "models at",
 })  # fmt: skip
 """Commands that tell nothing of a record, nor of what was made of records."""
 

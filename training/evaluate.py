@@ -19,7 +19,7 @@ from detector.printable import printable
 from detector.records.flow import LABEL
 from detector.scoring.dataset import Dataset
 from detector.scoring.scorer import Scored
-from training.card import WORDS
+from training.cards.words import WORDS
 from training.detection_at_budget import found_figures
 from training.labels import Truth
 from training.metrics import figures

@@ -37,7 +37,10 @@ from detector.records.flow import LABEL
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
 from training.calibration_audit import oddest
-from training.card import RATES, CardFacts, card, span
+from training.cards.card import card_files
+from training.cards.facts import NOTHING_TOLD, RATES, CardFacts, Parent, Told
+from training.cards.matters import shares_of
+from training.cards.words import span
 from training.estimators import DROPPED, fit_estimator
 from training.labels import TrainOn, Truth
 from training.learn import Choice, Fitting, Learnt, learn
@@ -124,6 +127,8 @@ class Trained:
     oddest: pl.DataFrame | None
     """What thresholds stand on, of ``training.calibration_audit``; None where incidents are not what counts. Not in the
     bundle: it names addresses."""
+    matters: Mapping[str, float]
+    """By feature: what the oddest flows' scores are made of; of ``training.cards.matters``."""
     varying: NDArray[np.bool_]
     """Which features took more than one value among the rows trained on."""
 
@@ -138,13 +143,19 @@ class Trained:
         )
 
     def bundle(
-        self, name: str, data: Dataset, parent: str | None = None, others: Mapping[str, bytes] | None = None
+        self,
+        name: str,
+        data: Dataset,
+        parent: Parent | None = None,
+        others: Mapping[str, bytes] | None = None,
+        told: Told = NOTHING_TOLD,
     ) -> dict[str, bytes]:
         """Give the files of the bundle ``name``, trained on ``data``, with ``others`` that go along.
 
-        Raises ConfigurationError for a bad name.
+        The card tells what it takes the place of, and what was ``told`` of it. Raises ConfigurationError for a bad
+        name.
         """
-        facts = self._facts(data)
+        facts = self._facts(data, parent, told)
         return build_bundle(
             name=name,
             extractor=self.extractor,
@@ -160,24 +171,27 @@ class Trained:
             parameters=dict(self.recipe.params),
             seeds={"training": self.recipe.seed},
             quality=self.quality.figures,
-            parent=parent,
-            card=lambda manifest: card(manifest, facts).encode(),
+            parent=None if parent is None else parent.version,
+            card=lambda manifest: card_files(manifest, facts),
             others=others,
         )
 
-    def _facts(self, data: Dataset) -> CardFacts:
+    def _facts(self, data: Dataset, parent: Parent | None, told: Told) -> CardFacts:
         names = self.extractor.spec.names
         return CardFacts(
             labels=self.labels,
             rejected=data.rejected,
             passed_over=data.passed_over,
-            found=self.quality.found,
-            folds=self.quality.folds,
             thresholds={rate: self.calibration.threshold(rate) for rate in RATES},
             constant=[name for name, varies in zip(names, self.varying, strict=True) if not varies],
             dropped=float(self.recipe.fitting.get("drop", 0.0)),
             members=shares(self.model),
             directions=[] if self.incidents is None else self.incidents.apart,
+            matters=self.matters,
+            report=told.report,
+            verdict=told.verdict,
+            parent=parent,
+            drift=told.drift,
         )
 
 
@@ -239,6 +253,7 @@ def train_and_keep(
         self_test_rows=_sample(seen, recipe.seed),
         labels=label_counts(frame),
         oddest=stand_out,
+        matters=shares_of(learnt.judging.model, seen, learnt.judged.scores.overall, learnt.extractor.spec.names),
         varying=np.asarray(seen.min(axis=0) < seen.max(axis=0)),
     )
     return trained, learnt

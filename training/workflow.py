@@ -23,6 +23,8 @@ from detector.registry.registry import Registry
 from detector.registry.trusted import private_key
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
+from training.cards.facts import Told
+from training.cards.parent import parent_of
 from training.evaluation.report import REPORT, Report
 from training.publish import check_place, publish
 from training.shared import shared_files, signed
@@ -80,7 +82,7 @@ def make_model(
     name = settings.model.name
     check_place(settings.model.registry)
     signer = private_key(settings.training.sign_key) if settings.training.sign_key else None
-    parent = registry.aliases(name).get(CHAMPION)
+    parent = parent_of(registry, name, registry.aliases(name).get(CHAMPION))
     read = usable(read, settings, tell)
     came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
     trained = train(read.frame, recipe, tell, came_by)
@@ -88,7 +90,8 @@ def make_model(
         tell.note(doubt)
     report, verdict = None, None
     tell("publishing")
-    files = trained.bundle(name, read, parent, further_files(trained, report, verdict, tell))
+    further, told = further_files(trained, report, verdict, tell), Told(report=report, verdict=verdict)
+    files = trained.bundle(name, read, parent, further, told)
     files = signed(files, signer)
     published = publish(registry, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
     return Outcome(

@@ -86,14 +86,14 @@ def build_bundle(
     quality: Mapping[str, Figure] | None = None,
     parent: str | None = None,
     created: datetime | None = None,
-    card: Callable[[Manifest], bytes] | None = None,
+    card: Callable[[Manifest], Mapping[str, bytes]] | None = None,
     others: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Give the files of a bundle; its version is the time and the first digits of the arrays' digest.
 
     ``self_test_rows`` are rows of the matrix, of which the first :data:`SELF_TEST_ROWS` are kept with their scores.
     ``usual`` is learnt from all of those rows where it is not given. ``card`` is given the manifest, as yet without the
-    card and digest, and gives ``card.html``. ``others`` are further files that go along, by name.
+    card and digest, and gives the card's files by name. ``others`` are further files that go along, by name.
     """
     if not is_plain_name(name):
         raise ConfigurationError(f"model name {name!r}: use letters, digits, dots, dashes and underscores")
@@ -133,7 +133,7 @@ def build_bundle(
     if beginning is not None:
         files[BEGINNING] = beginning.encode()
     if card is not None:
-        files["card.html"] = card(manifest)
+        files |= card(manifest)
     return seal_bundle(manifest, files)
 
 

@@ -15,6 +15,7 @@ from detector.bundle import signature
 from detector.bundle.files import read_bundle
 from detector.bundle.manifest import Manifest, decode_manifest
 from detector.cli.models_at import at
+from detector.cli.models_card import card
 from detector.cli.models_diff import diff
 from detector.cli.models_export import export
 from detector.cli.models_place import (
@@ -40,6 +41,7 @@ from detector.registry.trusted import public_keys
 app = typer.Typer(
     help="Look at, verify, promote and roll back published models.", no_args_is_help=True, add_completion=False
 )
+app.command()(card)
 app.command()(export)
 app.command("sign")(sign_version)
 app.command()(sbom)

@@ -13,6 +13,7 @@ use from several threads and processes.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from detector.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE
+from detector.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE, decode_manifest
 from detector.errors import BundleError, RegistryError, SignatureError
 from detector.registry.history import Entry, before, lineage, read_entries, write_entry
 from detector.registry.listing import allowed_files
@@ -130,6 +131,23 @@ class Registry:
                 return self._storage.read(f"{folder}/{MANIFEST}", MAX_MANIFEST_BYTES)
             except FileNotFoundError:
                 raise self._unknown(model, version, self.versions(model)) from None
+
+    def file(self, model: str, version: str, name: str) -> bytes:
+        """One file of a version, as its manifest says it is, without the rest of them.
+
+        Raises RegistryError where there is no such version or file, BundleError where it is not what the manifest says.
+        """
+        entry = decode_manifest(self.manifest(model, version)).files.get(checked("file of a bundle", name))
+        if entry is None:
+            raise RegistryError(f"reading {name} of {model} {version} in registry {self.url}: it has none")
+        with self._reading(f"{name} of {model} {version}"):
+            try:
+                data = self._storage.read(f"{model}/versions/{version}/{name}", entry.bytes)
+            except OddFileError as error:
+                raise BundleError(f"reading {name} of {model} {version}: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise BundleError(f"reading {name} of {model} {version}: it is not what its manifest says")
+        return data
 
     def history(self, model: str) -> list[Entry]:
         """Every move of the model's aliases, oldest first."""

@@ -1,4 +1,4 @@
-"""Quality as a range, the model card, and figures on real captures."""
+"""Quality as a range, and figures on real captures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.bundle.files import read_bundle
-from detector.bundle.manifest import Figure
 from detector.features.replay import features_of, fresh_windows
 from detector.models.base import Model
 from detector.scoring.dataset import read_dataset
-from training.card import CardFacts, card
-from training.estimators import DROPPED, fit_estimator
+from training.estimators import fit_estimator
 from training.labels import TrainOn, Truth
 from training.metrics import figures
 from training.quality import found_by_label, measure, stretches
@@ -61,35 +58,6 @@ def test_found_by_label_counts_ties_against() -> None:
     scores = np.array([1.0, 1.0, 2.0, 1.0])
     labels = pl.Series("label", ["benign", "a", "a", "b"])
     assert found_by_label(scores, np.array([False, True, True, True]), labels) == {"a": 0.5, "b": 0.0}
-
-
-def test_card_escapes_what_came_from_data(shared_data: Path) -> None:
-    """A label, a file name or a parameter cannot put markup into the card."""
-    data = read_dataset([shared_data / "zeek" / "stratosphere-002-portscan.conn.json.gz"], "zeek")
-    trained = train(data.frame, Recipe(folds=0, windows=None))
-    evil = "<script>alert(1)</script>"
-    manifest = read_bundle(trained.bundle("flows", data)).manifest
-    facts = CardFacts(
-        labels={evil: 1},
-        rejected={evil: 1},
-        passed_over={},
-        found={evil: Figure(0.1, 0.0, 0.2)},
-        folds=3,
-        thresholds={0.01: 0.5},
-        constant=[evil],
-    )
-    page = card(manifest, facts)
-    assert "<script" not in page
-    assert "&lt;script&gt;" in page
-
-
-@pytest.mark.parametrize(("among", "told"), [("all", f"{DROPPED:g} of them"), ("normal", "none")])
-def test_card_tells_what_was_left_out(shared_data: Path, among: str, told: str) -> None:
-    """A card says what share of the rows was left out as the oddest: none where they are labelled benign."""
-    data = read_dataset([shared_data / "zeek" / "stratosphere-008-mixed.conn.log.labeled.gz"], "zeek", labels=True)
-    recipe = Recipe(train_on=TrainOn.parse(among), folds=0, windows=None, params={"members": "forest"})
-    page = train(data.frame, recipe).bundle("flows", data)["card.html"].decode()
-    assert f"left out as the oddest</td><td><code>{told}</code>" in page
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from detector.printable import printable
-from training.card import moment, span
+from training.cards.words import moment, span
 from training.data.chosen import sampled
 from training.data.manifest import SetInfo
 

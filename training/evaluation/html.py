@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from detector.printable import html_text
-from training.card import moment, span
+from training.cards.words import moment, span
 from training.evaluation.report import Report, Spread
 
 STYLE = """

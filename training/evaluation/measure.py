@@ -287,8 +287,7 @@ def _data(whole: Marked, recipe: Recipe) -> Data:
     hosts = 0
     if has_addresses(frame):
         networks = networks_of(recipe.inside)
-        both = pl.concat([frame["src_ip"], frame["dst_ip"]]).unique()
-        hosts = int(inside_addresses(both, networks).sum())
+        hosts = int(inside_addresses(frame["src_ip"].unique(), networks).sum())  # a scanned address need be no host
     return Data(
         rows=len(frame),
         attack_rows=int(whole.attack.sum()),

@@ -64,7 +64,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     end: float
     watched_s: float
     hosts: int
-    """Inside hosts seen."""
+    """Inside addresses that began a flow."""
 
 
 class AttackFound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.casebook.alike import distinct
 from detector.printable import html_text
-from training.card import moment, span
+from training.cards.words import moment, span
 from training.hunt.hosts import hosts_of
 from training.hunt.hunting import Found, Hunted
 from training.hunt.style import STYLE

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.printable import printable
-from training.card import moment
+from training.cards.words import moment
 from training.hunt.hunting import Found, Hunted
 
 LINES = 10

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from training.card import span
+from training.cards.weaknesses import DAY_S, WEEK_S
+from training.cards.words import span
 from training.hunt.hunting import Hunted
-from training.weaknesses import DAY_S, WEEK_S
 
 
 def weak(hunted: Hunted) -> list[str]:
