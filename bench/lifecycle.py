@@ -1,6 +1,7 @@
 """What a model's life costs the daemon, on a real Kafka: swaps under full load, a challenger beside the champion.
 
-``swap_pause_ms`` is the longest time between two batches' scores within a second of a swap, by the producer's clock.
+``swap_pause_ms`` is the longest time between two batches' scores within a second of a swap, by the producer's clock;
+``usual_pause_ms`` the same where no model is swapped, the median over stretches as long.
 ``promote_to_scored_s`` and ``rollback_s`` are from the move of the alias to the first score of the version that it
 then points to. ``shadow_cost_ratio`` is the throughput lost with a tenth of the sources in shadow: runs with it and
 without it take turns, and the medians are compared. The last line is one JSON object.
@@ -17,9 +18,11 @@ import re
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.clients import fill_topic
@@ -55,6 +58,12 @@ class Seen:
         near = [at for at in self.at if abs(at - around) <= AROUND_S]
         return max(after - before for before, after in itertools.pairwise(near))
 
+    def usual_gap_s(self, swapped: Sequence[float]) -> float:
+        """The longest time without a score in stretches that are no nearer to a swap than a stretch is long."""
+        places = np.arange(self.at[0] + AROUND_S, self.at[-1] - AROUND_S, 2 * AROUND_S)
+        quiet = [place for place in places.tolist() if all(abs(place - each) > 2 * AROUND_S for each in swapped)]
+        return statistics.median(self.longest_gap_s(place) for place in quiet)
+
 
 def scores_seen(servers: str) -> Seen:
     """Read all scores."""
@@ -78,13 +87,13 @@ def swaps(folder: Path, servers: str, settings: dict[str, str], versions: list[s
     more = {"ODDFLOW_OUTPUT__SCORES_TOPIC": SCORES, "ODDFLOW_BATCH__MAX_RECORDS": str(SWAP_BATCH)}
     with running(folder, servers, "flows", settings | more | {"ODDFLOW_SHADOW__SHARE": "0"}) as run:
         run.wait_ready()
-        time.sleep(2 * POLL_S)
+        time.sleep(6 * POLL_S)
         promoted = time.time()
         registry.promote(MODEL, versions[1])
-        time.sleep(4 * POLL_S)
+        time.sleep(8 * POLL_S)
         rolled_back = time.time()
         registry.rollback(MODEL)
-        time.sleep(4 * POLL_S)
+        time.sleep(8 * POLL_S)
         found = run.scrape()
         lag = found.total("oddflow_lag_records") if found else 0.0
     if not lag:
@@ -94,6 +103,7 @@ def swaps(folder: Path, servers: str, settings: dict[str, str], versions: list[s
     back = seen.first(versions[0], seen_last(seen, versions[1]))
     return {
         "swap_pause_ms": 1000 * max(seen.longest_gap_s(scored), seen.longest_gap_s(back)),
+        "usual_pause_ms": 1000 * seen.usual_gap_s([scored, back]),
         "promote_to_scored_s": scored - promoted,
         "rollback_s": back - rolled_back,
     }
@@ -136,7 +146,7 @@ def shadow_cost(
 def main() -> None:
     """Start a Kafka, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="of both with and without a shadow; 0: swaps alone")
     parser.add_argument("--records", type=int, default=1_000_000, help="of a run; for the swaps five times as many")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -155,7 +165,7 @@ def main() -> None:
                 "ODDFLOW_MODEL__REGISTRY": str(folder / "registry"),
                 "ODDFLOW_MODEL__POLL_INTERVAL_S": str(POLL_S),
             }
-            figures = shadow_cost(folder, servers, settings, versions, options)
+            figures = shadow_cost(folder, servers, settings, versions, options) if options.rounds else {}
             figures |= swaps(folder, servers, settings, versions)
     print(json.dumps({key: round(value, 3) for key, value in figures.items()}))
 
