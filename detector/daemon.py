@@ -237,7 +237,14 @@ class Daemon:
             return None
         bounds = Bounds(chosen.rows_per_day, chosen.days, chosen.max_bytes)
         shelf = Shelf(chosen.url, read.topic)
-        return Archive(shelf, bounds, format=read.format, interval_s=chosen.interval_s, tell=self._telemetry.tell)
+        return Archive(
+            shelf,
+            bounds,
+            format=read.format,
+            interval_s=chosen.interval_s,
+            rows_per_second=chosen.rows_per_second,
+            tell=self._telemetry.tell,
+        )
 
     def _decoder(self) -> Decoder:
         if self._settings.input.transport == "files":

@@ -5,6 +5,9 @@ writes a file every so many rows or seconds. Whatever goes wrong with that is to
 counted; it never reaches the pipeline. Flows that are not written yet when the process dies are not in the archive;
 those that are read again after it are in it twice, and reading takes them once.
 
+More flows a second than it may take make the sample of sources smaller, as too many a day do: the thread then does less
+work, and the pipeline keeps the processor.
+
 By day of arrival, not of event: one day is open at a time, and a clock that says 2099 pushes out no real day.
 """
 
@@ -23,7 +26,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.archive.events import ArchiveFailed, ArchiveWritten, FlowsNotArchived
-from detector.archive.share import of_kept_sources
+from detector.archive.share import MOST_HALVINGS, of_kept_sources
 from detector.archive.shelf import Bounds, Shelf
 from detector.deadline import Deadline
 from detector.records.decoder import join_frames
@@ -41,6 +44,9 @@ MOST_GATHERED = 200_000
 """Flows of one file, at most about."""
 
 LOOK_S = 0.5
+
+WINDOW_S = 10.0
+"""Time over which flows a second are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class Archive:
         *,
         format: str,  # noqa: A002 - what it is called everywhere
         interval_s: float,
+        rows_per_second: float,
         tell: Tell,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -69,6 +76,7 @@ class Archive:
         self._bounds = bounds
         self._format = format
         self._interval_s = interval_s
+        self._most_in_window = rows_per_second * WINDOW_S
         self._tell = tell
         self._now = now
         self._queue: queue.SimpleQueue[Offered | None] = queue.SimpleQueue()
@@ -81,6 +89,7 @@ class Archive:
         self._gathered: list[pl.DataFrame] = []
         self._rows = 0
         self._began = 0.0
+        self._window_began, self._window_rows = -WINDOW_S, 0
         self._failing = False
 
     def start(self) -> None:
@@ -126,15 +135,29 @@ class Archive:
         if today != self._day:
             self._write()
             self._day, self._halvings = today, 0
-        frame = of_kept_sources(_placed(offered), self._halvings)
-        if len(frame) < rows:
-            self._tell(FlowsNotArchived("left_out", rows - len(frame)))
+        frame = self._of_kept(_placed(offered))
+        self._hold_rate(len(frame))
         if not self._rows:
             self._began = time.monotonic()
         self._gathered.append(frame)
         self._rows += len(frame)
         if self._rows >= MOST_GATHERED or time.monotonic() - self._began >= self._interval_s:
             self._write()
+
+    def _of_kept(self, frame: pl.DataFrame) -> pl.DataFrame:
+        kept = of_kept_sources(frame, self._halvings)
+        if len(kept) < len(frame):
+            self._tell(FlowsNotArchived("left_out", len(frame) - len(kept)))
+        return kept
+
+    def _hold_rate(self, rows: int) -> None:
+        """Count flows that are taken; where they are too many for a window, halve the sources."""
+        if time.monotonic() - self._window_began >= WINDOW_S:
+            self._window_began, self._window_rows = time.monotonic(), 0
+        self._window_rows += rows
+        while self._window_rows > self._most_in_window and self._halvings < MOST_HALVINGS:
+            self._halvings += 1
+            self._window_rows //= 2
 
     def _write(self) -> None:
         """Write what was gathered; on any error it is given up, and counted."""
@@ -143,7 +166,8 @@ class Archive:
             return
         try:
             self._number += 1
-            frame = join_frames(gathered)
+            frame = self._of_kept(join_frames(gathered))
+            rows = len(frame)
             self._shelf.add(self._day, f"{self._member}-{self._number:06d}", frame, self._halvings, self._format)
         except Exception as error:  # noqa: BLE001 - nothing that happens here may stop the daemon
             self._tell(FlowsNotArchived("failed", rows))

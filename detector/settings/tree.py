@@ -492,6 +492,12 @@ class Archive(Section):
         description="Flows of a topic that are kept a day, of all daemons. Beyond, half of the sources are left out,"
         " and half again: all flows of a source are kept, or none.",
     )
+    rows_per_second: int = Field(
+        default=4_000,
+        ge=1,
+        description="Flows a second, over ten seconds, that a daemon archives at most. Beyond,"
+        " half of the day's sources are left out, and half again.",
+    )
     days: int = Field(default=30, ge=1, le=3_650, description="Days that are kept; the oldest go first.")
     max_bytes: int = Field(
         default=10_737_418_240, ge=1_048_576, description="Bytes of a topic's days; the oldest go first."

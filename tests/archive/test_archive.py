@@ -62,16 +62,32 @@ class Told(list[Event]):
         return sum(each.flows for each in self if isinstance(each, FlowsNotArchived) and each.why == why)
 
 
-def archive(folder: Path, told: Told, bounds: Bounds = ROOMY, *, at: float = NOON) -> Archive:
+def archive(
+    folder: Path, told: Told, bounds: Bounds = ROOMY, *, at: float = NOON, rows_per_second: float = 1e9
+) -> Archive:
     """An archive whose daemon has a clock that stands still."""
     shelf = Shelf(str(folder), "flows")
-    return Archive(shelf, bounds, format="zeek", interval_s=1e-9, tell=told.append, now=lambda: at)
+    return Archive(
+        shelf,
+        bounds,
+        format="zeek",
+        interval_s=1e-9,
+        rows_per_second=rows_per_second,
+        tell=told.append,
+        now=lambda: at,
+    )
 
 
-def write(folder: Path, *batches: tuple[RawBatch, FlowBatch], bounds: Bounds = ROOMY, at: float = NOON) -> Told:
+def write(
+    folder: Path,
+    *batches: tuple[RawBatch, FlowBatch],
+    bounds: Bounds = ROOMY,
+    at: float = NOON,
+    rows_per_second: float = 1e9,
+) -> Told:
     """Have a daemon archive batches, a file each, and stop."""
     told = Told()
-    kept = archive(folder, told, bounds, at=at)
+    kept = archive(folder, told, bounds, at=at, rows_per_second=rows_per_second)
     kept.start()
     for batch in batches:
         kept.offer(*batch)
@@ -115,6 +131,18 @@ def test_beyond_the_bound_whole_sources_are_kept(tmp_path: Path) -> None:
     assert read.share in {1 / 4, 1 / 8, 1 / 16}
     assert len(read.frame) == len(everything.filter(pl.col("src_ip").is_in(kept)))
     assert told.of("left_out") > 0
+
+
+def test_beyond_its_rate_whole_sources_are_kept(tmp_path: Path) -> None:
+    """A burst above the rate leaves every flow of some sources, and none of the others; each flow is counted once."""
+    batches = [flows(0, 50), flows(50, 4_000)]
+    told = write(tmp_path, *batches, rows_per_second=100)
+    read = read_archive(str(tmp_path))
+    everything = pl.concat([batch.frame for _, batch in batches])
+    assert 0 < len(read.frame) < len(everything)
+    assert read.share <= 1 / 4
+    assert len(read.frame) == len(of_kept_sources(everything, round(-np.log2(read.share))))
+    assert sum(each.flows for each in told if isinstance(each, ArchiveWritten)) + told.of("left_out") == 4_050
 
 
 def test_kept_sources_were_kept_before() -> None:
