@@ -1,0 +1,130 @@
+"""What the service tells, and its metrics: declared here, on a registry of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, write_to_textfile
+
+from detector.errors import OutputError
+from detector.telemetry.logs import Log
+from training.retrain.state import RESULTS, State
+
+
+class RetrainMetrics:
+    """All metrics of the service, on ``registry``; what earlier processes came to is taken from the state."""
+
+    def __init__(self, registry: CollectorRegistry, before: State) -> None:
+        self.registry = registry
+        self.success = Gauge(
+            "oddflow_retrain_last_success_timestamp_seconds",
+            "When a step was last done, in seconds since 1970.",
+            ("step",),
+            registry=registry,
+        )
+        self.seconds = Gauge(
+            "oddflow_retrain_step_duration_seconds",
+            "How long a step took when last done.",
+            ("step",),
+            registry=registry,
+        )
+        self.results = Counter(
+            "oddflow_retrain_results_total",
+            "Models by what became of them, and failures.",
+            ("result",),
+            registry=registry,
+        )
+        self.withheld = Gauge(
+            "oddflow_retrain_withheld_flows",
+            "Flows that the latest set lacks: of incidents that nobody judged, or judged true.",
+            registry=registry,
+        )
+        self.drift = Counter(
+            "oddflow_retrain_drift_total", "Times that drift brought a retraining forward.", registry=registry
+        )
+        for result in RESULTS:
+            self.results.labels(result.replace(" ", "_")).inc(before.results.get(result, 0))
+        self.timed(before.last_success, before.duration_s)
+        self.withheld.set(before.withheld)
+
+    def timed(self, success: Mapping[str, float], seconds: Mapping[str, float]) -> None:
+        """Show when steps were done and how long they took."""
+        for step, at in success.items():
+            self.success.labels(step).set(at)
+        for step, took in seconds.items():
+            self.seconds.labels(step).set(took)
+
+    def write(self, path: Path) -> None:
+        """Write them for a textfile collector. Raises OutputError."""
+        try:
+            write_to_textfile(str(path), self.registry)
+        except OSError as error:
+            raise OutputError(f"writing metrics to {path}: {error.strerror}; allow writing there") from error
+
+
+class RetrainEvent(Protocol):
+    """Something that the service tells."""
+
+    def record(self, metrics: RetrainMetrics, log: Log) -> None:
+        """Count it, and log it if a person would want to read it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step of a run is done."""
+
+    step: str
+    state: State
+
+    def record(self, metrics: RetrainMetrics, log: Log) -> None:
+        """Show it."""
+        metrics.timed(self.state.last_success, self.state.duration_s)
+        metrics.withheld.set(self.state.withheld)
+        log.info(
+            "retrain.step",
+            step=self.step,
+            dataset=self.state.dataset,
+            version=self.state.version,
+            seconds=round(self.state.duration_s.get(self.step, 0.0), 1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A run came to something; ``state`` says to what."""
+
+    state: State
+
+    def record(self, metrics: RetrainMetrics, log: Log) -> None:
+        """Count and log it: a failure or a refusal needs a person."""
+        result = self.state.result or "failed"
+        metrics.results.labels(result.replace(" ", "_")).inc()
+        tell = log.error if result == "failed" else log.warning if result in {"rejected", "rolled back"} else log.info
+        tell("retrain.result", result=result, version=self.state.version, detail=self.state.detail or None)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftAdvised:
+    """Drift has held for its time: a run begins before it is due."""
+
+    reasons: tuple[str, ...]
+
+    def record(self, metrics: RetrainMetrics, log: Log) -> None:
+        """Count and log it."""
+        metrics.drift.inc()
+        log.warning("retrain.drift", reasons=list(self.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know, such as of the flows that were read."""
+
+    text: str
+
+    def record(self, metrics: RetrainMetrics, log: Log) -> None:  # noqa: ARG002 - every event is called alike
+        """Log it."""
+        log.info("retrain.note", text=self.text)
