@@ -9,7 +9,8 @@
     ├── RegistryError                  5      no    no such model, version or alias
     ├── BundleError                    6      no    a bundle that is corrupt, unsafe or for other features
     ├── OutputError                    7      yes   disk full, output not writable
-    └── ListenError                    8      no    a port in use
+    ├── ListenError                    8      no    a port in use
+    └── GateError                      9      no    a model that the gate refused
 
 A message is one line: what was being done, with what, what went wrong, what to do.
 """
@@ -72,3 +73,9 @@ class ListenError(OddflowError):
     """A port that cannot be listened on."""
 
     exit_code = 8
+
+
+class GateError(OddflowError):
+    """A model that the gate refused: it is kept, and does not score."""
+
+    exit_code = 9

@@ -35,7 +35,7 @@ from detector.cli.data import (
     settings_of,
 )
 from detector.cli.several import SeveralCommand
-from detector.errors import ConfigurationError
+from detector.errors import ConfigurationError, GateError
 
 if TYPE_CHECKING:
     from detector.cli.data import Given
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
 """Those of ``detector.models.every_kind``, for ``--help``, which imports nothing slow."""
+
+_MARKS = {True: "passed", False: "FAILED", None: "not asked"}
 
 ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli", "hunt": "training.hunt.cli"}
 """Commands with a module of their own; their extras may be missing."""
@@ -120,7 +122,19 @@ def train(
             "--sign-key", help="Private key (PEM) to sign it by; the settings' training.sign_key if not given."
         ),
     ] = None,
-    promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Put it in charge at once.")] = True,
+    judged: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What people said of flows, as JSON lines: none called false may be raised again."
+        ),
+    ] = None,
+    promote: Annotated[
+        bool | None,
+        typer.Option(
+            "--promote/--no-promote",
+            help="Put it in charge at once if it passes the gate; or not, though it is the first. Default: the first.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure how good such a model would be, and publish none.")
     ] = False,
@@ -135,13 +149,16 @@ def train(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model and publish it: daemons that follow it take it over while they run.
+    """Train a model, have the gate judge it, and publish it.
+
+    What passes becomes the challenger, and the first model of all the champion, which daemons score with. What the gate
+    refuses is kept as `rejected`, with the reasons, and the exit code is 9.
 
     Examples:
 
       oddflow train --data conn.log.gz --format zeek --registry registry
 
-      oddflow train --data logs/2026-11-2*/conn.*.log.gz --format zeek --registry s3://models --no-promote
+      oddflow train --data logs/2026-11-2*/conn.*.log.gz --format zeek --registry s3://models --promote
 
       oddflow train --topic flows --from 2026-11-23T00:00:00Z --bootstrap-servers kafka:9092 --registry s3://models
 
@@ -158,6 +175,7 @@ def train(
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.registry.trusted import open_registry  # noqa: PLC0415
     from training.data.chosen import chosen_set  # noqa: PLC0415
+    from training.gate.known import read_judgements  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
@@ -188,6 +206,7 @@ def train(
         inside=networks(inside or []),
     )
     check_recipe(recipe.kind, recipe.params)
+    judgements = read_judgements(judged) if judged else []
     if chosen is None:
         open_format(settings)
     if recipe.train_on.needs_labels and chosen is None:
@@ -217,15 +236,27 @@ def train(
         if read.topic is not None and partitions is None:
             recipe = replace(recipe, partitions=len(read.sources))
         if protocol is None:
-            outcome = make_model(read, recipe, settings, open_registry(settings.model), steps, promote=promote)
+            shelf = open_registry(settings.model)
+            outcome = make_model(read, recipe, settings, shelf, steps, promote=promote, judgements=judgements)
         else:
             found = measured(read, recipe, settings, protocol, steps)
     if protocol is None:
         _tell_outcome(outcome, as_json)
+        refused(outcome)
         return
     if report:
         write(found, report)
     typer.echo(found.encode().decode().rstrip() if as_json else told(found))
+
+
+def refused(outcome: Outcome) -> None:
+    """Raise GateError where the gate refused the model."""
+    if outcome.reasons:
+        stays = outcome.verdict.champion
+        raise GateError(
+            f"training: the gate refused {outcome.model.name} {outcome.model.version}: {'; '.join(outcome.reasons)}; it"
+            f" is kept as rejected, and {f'{stays} stays in charge' if stays else 'nothing is in charge'}"
+        )
 
 
 def evaluate(
@@ -336,6 +367,8 @@ def networks(given: list[str]) -> tuple[str, ...]:
 
 
 def _tell_outcome(outcome: Outcome, as_json: bool) -> None:
+    from detector.printable import printable  # noqa: PLC0415
+    from detector.registry.names import CHALLENGER, CHAMPION  # noqa: PLC0415
     from training.calibration_audit import as_rows, as_text  # noqa: PLC0415 - --help needs none of it
 
     manifest, stand_out = outcome.model.manifest, outcome.trained.oddest
@@ -354,7 +387,14 @@ def _tell_outcome(outcome: Outcome, as_json: bool) -> None:
             "rejected_by_reason": dict(outcome.read.rejected),
             "calibration_rows": manifest.calibration.rows,
             "calibration_s": manifest.calibration.seconds,
-            "promoted": outcome.alias is not None,
+            "alias": outcome.alias,
+            "promoted": outcome.alias == CHAMPION,
+            "passed": outcome.verdict.passed,
+            "reasons": outcome.reasons,
+            "rules": [
+                {"rule": each.rule, "passed": each.passed, "measured": each.measured, "bound": each.bound}
+                for each in outcome.verdict.rules
+            ],
             "previous": outcome.previous,
             "quality": quality,
             "oddest_of_calibration": [] if stand_out is None else as_rows(stand_out),
@@ -364,7 +404,16 @@ def _tell_outcome(outcome: Outcome, as_json: bool) -> None:
     for name, each in manifest.quality.items():
         typer.echo(f"{name}: {each.value:.4f} ({each.low:.4f} to {each.high:.4f})")
     was = f", in place of {outcome.previous}" if outcome.previous else ""
-    done = f"published and promoted{was}" if outcome.alias else "published, not promoted"
-    typer.echo(f"{manifest.name} {manifest.version}: {done}")
+    asked = [rule for rule in outcome.verdict.rules if rule.passed is not None]
+    for rule in outcome.verdict.rules:
+        if rule.bound is not None:
+            typer.echo(f"gate {_MARKS[rule.passed]} {rule.rule}: {printable(rule.why)}")
+    kept = sum(rule.passed is True for rule in asked)
+    typer.echo(
+        f"{manifest.name} {manifest.version}: published as {outcome.alias}{was}; {kept} of {len(asked)} rules of the"
+        " gate passed"
+    )
+    if outcome.alias == CHALLENGER:
+        typer.echo(f"put it in charge by: oddflow models promote {manifest.version} --model {manifest.name}")
     if stand_out is not None and len(stand_out):
         typer.echo(as_text(stand_out))

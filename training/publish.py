@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
@@ -17,26 +16,15 @@ from detector.errors import RegistryError
 from detector.registry.registry import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What became of a bundle."""
-
-    model: LoadedModel
-    promoted: bool
-    previous: str | None
-    """The version that the alias pointed to before."""
-
-
-def publish(registry: Registry, files: Mapping[str, bytes], *, promote: bool, reason: str = "") -> Published:
-    """Verify a bundle's files, publish them as a version, and point ``champion`` to it if asked.
+def publish(registry: Registry, files: Mapping[str, bytes]) -> LoadedModel:
+    """Verify a bundle's files and publish them as a version, which no alias points to.
 
     Raises BundleError for a bundle that a daemon would refuse, RegistryError where it cannot be written whole: then
     nothing of it is left.
     """
     model = read_bundle(files)
     registry.publish(model.name, model.version, files)
-    previous = registry.promote(model.name, model.version, by=user(), reason=reason) if promote else None
-    return Published(model, promote, previous)
+    return model
 
 
 def check_place(url: str) -> None:

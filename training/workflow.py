@@ -11,25 +11,37 @@ champion as it was. Reading flows and telling people of the outcome are left to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
+from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.verdict import VERDICT, Verdict
 from detector.cli.rejects import check_share, told_reading
-from detector.registry.names import CHAMPION
-from detector.registry.registry import Registry
+from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
+from detector.registry.registry import AliasMovedError, Registry
 from detector.registry.trusted import private_key
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
 from training.cards.facts import Told
 from training.cards.parent import parent_of
 from training.evaluation.report import REPORT, Report
-from training.publish import check_place, publish
+from training.gate.facts import Facts
+from training.gate.gate import Champion, beside, facts_of, judged_by_people, report_of
+from training.gate.known import Judgement
+from training.gate.rules import judge
+from training.publish import check_place, publish, user
 from training.shared import shared_files, signed
-from training.train import Recipe, Trained, train
+from training.train import Recipe, Trained, train_and_keep
 from training.watched import left_out
+
+MOST_CHAMPIONS = 3
+"""Promoted while one is judged; more are not waited for: the last move of the alias asks once more."""
+
+MOST_REASON = 2_000
+"""Characters of a line of the history."""
 
 
 class TellSteps(Protocol):
@@ -53,16 +65,16 @@ class Outcome:
     """The flows trained on, without those whose times cannot be believed."""
     report: Report | None
     """None where nothing was measured."""
-    verdict: Verdict | None
-    alias: str | None
-    """That points to it now; None where none does."""
+    verdict: Verdict
+    alias: str
+    """That points to it now."""
     previous: str | None
     """The version that the alias pointed to before."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the gate refused it; none where it passed."""
-        return () if self.verdict is None else self.verdict.reasons
+        return self.verdict.reasons
 
 
 def make_model(
@@ -72,9 +84,13 @@ def make_model(
     registry: Registry,
     tell: TellSteps,
     *,
-    promote: bool = True,
+    promote: bool | None = None,
+    judgements: Sequence[Judgement] = (),
 ) -> Outcome:
     """Train on flows and publish what came of it; ``read`` has its labels where there are any.
+
+    What passes the gate becomes ``champion`` where there is none or ``promote`` is true, else ``challenger`` (always,
+    if it is false); what does not, ``rejected``. ``judgements`` are what people said of some of the flows.
 
     Raises InputError for flows that cannot be trained on, ConfigurationError for a recipe that cannot be followed,
     BundleError for a model that a daemon would refuse, RegistryError where it cannot be published.
@@ -82,27 +98,75 @@ def make_model(
     name = settings.model.name
     check_place(settings.model.registry)
     signer = private_key(settings.training.sign_key) if settings.training.sign_key else None
-    parent = parent_of(registry, name, registry.aliases(name).get(CHAMPION))
+    champion = Champion.of(registry, name)
     read = usable(read, settings, tell)
     came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
-    trained = train(read.frame, recipe, tell, came_by)
+    trained, learnt = train_and_keep(read.frame, recipe, tell, came_by)
+    known = judged_by_people(judgements, learnt, read, settings)
+    del learnt  # all flows' features
     if doubt := trained.doubt(settings.alerts.false_incidents_per_day):
         tell.note(doubt)
-    report, verdict = None, None
+    draft = trained.bundle(name, read)
+    candidate = read_bundle(draft)
+    report, why = report_of(read, recipe, settings, tell)
+    tell("judging")
+    size = sum(map(len, draft.values()))
+    facts = facts_of(candidate, size, read, report, why, known, settings.alerts.false_incidents_per_day)
+    facts, champion, verdict = judged(facts, champion, registry, read, recipe, settings, tell)
     tell("publishing")
-    further, told = further_files(trained, report, verdict, tell), Told(report=report, verdict=verdict)
-    files = trained.bundle(name, read, parent, further, told)
-    files = signed(files, signer)
-    published = publish(registry, files, promote=promote, reason=f"trained on {len(read.frame)} flows")
+    further = further_files(trained, report, verdict, tell)
+    told = Told(report=report, verdict=verdict, drift=facts.drift)
+    files = trained.bundle(name, read, parent_of(registry, name, champion.version), further, told)
+    model = publish(registry, signed(files, signer))
+    alias, previous = point(registry, model, verdict, champion.version, len(read.frame), tell, promote=promote)
     return Outcome(
-        model=published.model,
-        trained=trained,
-        read=read,
-        report=report,
-        verdict=verdict,
-        alias=CHAMPION if published.promoted else None,
-        previous=published.previous,
+        model=model, trained=trained, read=read, report=report, verdict=verdict, alias=alias, previous=previous
     )
+
+
+def judged(  # noqa: PLR0917 - what is judged, and beside whom
+    facts: Facts,
+    champion: Champion,
+    registry: Registry,
+    read: Dataset,
+    recipe: Recipe,
+    settings: Settings,
+    tell: TellSteps,
+) -> tuple[Facts, Champion, Verdict]:
+    """Judge beside what is in charge when that is done: who was promoted meanwhile is compared with, too."""
+    compared = beside(facts, champion, read, recipe, settings)
+    for _ in range(MOST_CHAMPIONS):
+        now = registry.aliases(settings.model.name).get(CHAMPION)
+        if now == champion.version:
+            break
+        tell.note(f"the champion is {now or 'gone'} now, no longer {champion.version or 'missing'}: judging again")
+        champion = Champion.of(registry, settings.model.name)
+        compared = beside(facts, champion, read, recipe, settings)
+    return compared, champion, judge(compared, settings.gate, datetime.now(UTC))
+
+
+def point(  # noqa: PLR0917 - which alias, and what is told of it
+    registry: Registry,
+    model: LoadedModel,
+    verdict: Verdict,
+    champion: str | None,
+    flows: int,
+    tell: TellSteps,
+    *,
+    promote: bool | None,
+) -> tuple[str, str | None]:
+    """Point the alias that the verdict allows to a published version; give it, and where it pointed to before."""
+    name, version, by = model.name, model.version, user()
+    if not verdict.passed:
+        reason = f"refused by the gate: {'; '.join(verdict.reasons)}"
+        return REJECTED, registry.promote(name, version, REJECTED, by=by, reason=reason[:MOST_REASON])
+    reason = f"trained on {flows} flows, passed the gate"
+    if promote or (promote is None and champion is None):
+        try:
+            return CHAMPION, registry.promote(name, version, by=by, reason=reason, expect={CHAMPION: champion})
+        except AliasMovedError as error:
+            tell.note(f"{error}; it is the {CHALLENGER}")
+    return CHALLENGER, registry.promote(name, version, CHALLENGER, by=by, reason=reason)
 
 
 def usable(read: Dataset, settings: Settings, tell: TellSteps) -> Dataset:
@@ -114,13 +178,10 @@ def usable(read: Dataset, settings: Settings, tell: TellSteps) -> Dataset:
     return read
 
 
-def further_files(
-    trained: Trained, report: Report | None, verdict: Verdict | None, tell: TellSteps
-) -> Mapping[str, bytes]:
+def further_files(trained: Trained, report: Report | None, verdict: Verdict, tell: TellSteps) -> dict[str, bytes]:
     """What a bundle has beside the model, by name: the one place to add such a file."""
     shared = shared_files(trained)
     if shared.note:
         tell.note(shared.note)
     reported = {} if report is None else {REPORT: report.encode()}
-    judged = {} if verdict is None else {VERDICT: verdict.encode()}
-    return {**shared.files, **reported, **judged}
+    return {**shared.files, **reported, VERDICT: verdict.encode()}

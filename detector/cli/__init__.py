@@ -31,6 +31,7 @@ EXIT_CODES: dict[int, str] = {
     6: "a model bundle that is corrupt, unsafe or made for other features",
     7: "an output that cannot be written, such as a full disk",
     8: "a port in use",
+    9: "a model that the gate refused: it is kept, and does not score",
     130: "interrupted from the keyboard",
     141: "the reader of the output went away",
 }
@@ -55,7 +56,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "incidents": CommandPlace("detector.cli.incidents:app", "Read incidents: a list, live, or one in full."),
     "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
     "replay": CommandPlace("detector.cli.replay:replay", "Score the record of an alert again, and compare."),
-    "train": CommandPlace(None, "Train a model and publish it.", "train"),
+    "train": CommandPlace(None, "Train a model, have the gate judge it, and publish it.", "train"),
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
     "dataset": CommandPlace(None, "Build, list and show data sets to train on.", "train"),
     "hunt": CommandPlace(None, "Find what is odd in a folder of logs, without Kafka: one page to read.", "train"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from detector.cli.models_at import at
 from detector.cli.models_card import card
 from detector.cli.models_diff import diff
 from detector.cli.models_export import export
+from detector.cli.models_gate import UNGATED, allowed_reason, told_verdict, verdict_in
 from detector.cli.models_place import (
     AliasOption,
     ConfigOption,
@@ -96,6 +98,7 @@ def show(
     shown = msgspec.to_builtins(manifest) | {
         "aliases": _pointing(place, version),
         "history": [msgspec.to_builtins(entry) for entry in place.registry.history(place.model)],
+        **told_verdict(place.registry, place.model, version),
     }
     give(shown, as_json, lambda _: _manifest_table(manifest, shown))
 
@@ -147,10 +150,15 @@ def promote(
     alias: AliasOption = CHAMPION,
     reason: ReasonOption = "",
     *,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Though the gate refused it; needs --reason, which is kept.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify a version, then point an alias to it; daemons that follow the alias take it over while they run.
+
+    What the gate refused is refused here too, with exit code 9, unless --anyway is given with a --reason.
 
     Examples:
 
@@ -160,7 +168,12 @@ def promote(
     """
     place = ModelPlace.chosen(registry, model, config)
     version = place.registry.resolve(place.model, which)
-    _verified(place, version)
+    files = place.registry.fetch(place.model, version)
+    _verified(place, version, files)
+    verdict = verdict_in(files)
+    reason = allowed_reason(place.model, version, alias, verdict, anyway=anyway, reason=reason)
+    if verdict is None and alias == CHAMPION and not as_json:
+        typer.echo(f"oddflow: promoting {place.model} {version}: {UNGATED}", err=True)
     previous = place.registry.promote(place.model, version, alias, by=user(), reason=reason)
     _give_move(place, alias, version, previous, as_json)
 
@@ -189,9 +202,9 @@ def rollback(
     _give_move(place, alias, version, previous, as_json)
 
 
-def _verified(place: ModelPlace, version: str) -> str:
+def _verified(place: ModelPlace, version: str, files: Mapping[str, bytes] | None = None) -> str:
     """Check a version in full and give its digest. Raises BundleError."""
-    files = place.registry.fetch(place.model, version)
+    files = place.registry.fetch(place.model, version) if files is None else files
     try:
         bundle = read_bundle(files)
     except BundleError as error:
@@ -235,6 +248,7 @@ def _summary(registry: Registry, model: str, version: str) -> dict[str, Any]:
         "features": len(manifest.features.features),
         "quality": {name: figure.value for name, figure in manifest.quality.items()},
         "digest": manifest.digest,
+        "gate": told_verdict(registry, model, version)["gate"],
     }
 
 
@@ -246,14 +260,14 @@ def _give_move(place: ModelPlace, alias: str, version: str, previous: str | None
 
 def _versions_table(rows: list[dict[str, Any]]) -> Table:
     table = Table("model", box=None, pad_edge=False)
-    for name in ("version", "aliases", "kind", "trained on"):
+    for name in ("version", "aliases", "kind", "trained on", "gate"):
         table.add_column(name, no_wrap=True)
     table.add_column("quality")
     for row in rows:
         rest = (
-            (row["kind"], f"{row['trained_on_rows']:,} flows", _figures(row["quality"]))
+            (row["kind"], f"{row['trained_on_rows']:,} flows", row["gate"], _figures(row["quality"]))
             if row["readable"]
-            else ("unreadable", "", f"oddflow models verify {row['version']} tells why")
+            else ("unreadable", "", "", f"oddflow models verify {row['version']} tells why")
         )
         _add(table, row["model"], row["version"], ", ".join(row["aliases"]), *rest)
     return table
@@ -277,8 +291,11 @@ def _manifest_table(manifest: Manifest, shown: dict[str, Any]) -> Table:
         "parameters": ", ".join(f"{key}={each}" for key, each in manifest.parameters.items()) or "none given",
         "quality": _figures({key: figure.value for key, figure in manifest.quality.items()}) or "not measured",
         "digest": manifest.digest,
+        "gate": shown["gate"],
     }.items():
         _add(table, name, value)
+    for why in shown["gate_reasons"]:
+        _add(table, "refused for", why)
     for entry in shown["history"]:
         told = f"{entry['at']} {entry['action']} {entry['alias']}: {entry['version']} {entry['by']} {entry['reason']}"
         _add(table, "history", told.rstrip())

@@ -8,12 +8,15 @@ from typing import Literal
 
 import msgspec
 
+Action = Literal["promote", "rollback", "reject"]
+"""``reject``: the gate refused the version, and the alias ``rejected`` points to it."""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One move of an alias. Keys that a later release adds are passed over."""
 
     at: datetime
-    action: Literal["promote", "rollback"]
+    action: Action
     alias: str
     version: str
     previous: str | None = None

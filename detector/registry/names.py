@@ -16,6 +16,8 @@ ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,49}", re.ASCII)
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+REJECTED = "rejected"
+"""What the gate refused last."""
 
 DIGEST_CHARACTERS = 6
 """Enough to tell apart what was published within the same second."""

@@ -23,9 +23,9 @@ import msgspec
 
 from detector.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE, decode_manifest
 from detector.errors import BundleError, RegistryError, SignatureError
-from detector.registry.history import Entry, before, lineage, read_entries, write_entry
+from detector.registry.history import Action, Entry, before, lineage, read_entries, write_entry
 from detector.registry.listing import allowed_files
-from detector.registry.names import ALIAS, CHAMPION, NAME, checked, checked_alias
+from detector.registry.names import ALIAS, CHAMPION, NAME, REJECTED, checked, checked_alias
 from detector.registry.objects import MAX_APPENDED_BYTES
 from detector.registry.odd import OddFileError
 from detector.registry.storage import Storage, masked, open_storage
@@ -48,6 +48,8 @@ class RegistryUnreachableError(RegistryError):
 
 class AliasMovedError(RegistryError):
     """An alias points elsewhere by now than whoever wanted to move it had seen."""
+
+    retryable = True
 
 
 class Registry:
@@ -195,11 +197,12 @@ class Registry:
         *,
         by: str = "",
         reason: str = "",
-        expect: Mapping[str, str] | None = None,
+        expect: Mapping[str, str | None] | None = None,
     ) -> str | None:
         """Point the alias to a version; give the version it pointed to. Raises RegistryError for an unknown version.
 
-        ``expect`` are versions that aliases must still point to at that moment; else AliasMovedError is raised.
+        ``expect`` are versions that aliases must still point to at that moment (None: nowhere); else AliasMovedError is
+        raised. Of the alias ``rejected`` the history tells it as rejecting.
         """
         checked_alias(alias)
         known = self.versions(model)
@@ -211,8 +214,9 @@ class Registry:
             raise RegistryError(f"promoting {model} {version}: {alias} is the name of a version; choose another alias")
         with self._moving(model, f"promoting {model} {version}"):
             self._expect(model, f"promoting {model} {version}", expect)
+            action: Action = "reject" if alias == REJECTED else "promote"
             return self._move(
-                model, Entry(at=self._now(), action="promote", alias=alias, version=version, by=by, reason=reason)
+                model, Entry(at=self._now(), action=action, alias=alias, version=version, by=by, reason=reason)
             )
 
     def rollback(
@@ -222,7 +226,7 @@ class Registry:
         *,
         by: str = "",
         reason: str = "",
-        expect: Mapping[str, str] | None = None,
+        expect: Mapping[str, str | None] | None = None,
     ) -> str:
         """Point the alias to the version before the one it points to; give that version.
 
@@ -277,7 +281,7 @@ class Registry:
                 raise SignatureError(f"reading {model} {version} in registry {self.url}: {error}") from error
         return files
 
-    def _expect(self, model: str, doing: str, expect: Mapping[str, str] | None) -> None:
+    def _expect(self, model: str, doing: str, expect: Mapping[str, str | None] | None) -> None:
         for alias, version in (expect or {}).items():
             if (there := self._current(model, alias)) != version:
                 raise AliasMovedError(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from pydantic import SecretStr
+from pydantic import SecretStr, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from detector.settings.tree import Section, Settings
@@ -209,6 +209,8 @@ def _type_name(field: FieldInfo) -> str:
         return " or ".join(f"`{kind}`" for kind in kinds)
     if isinstance(field.default, dict):
         return "table"
+    if any(isinstance(each, WithJsonSchema) for each in field.metadata):  # a rule of the gate
+        return "number or `false`"
     names = {bool: "boolean", int: "integer", float: "number", tuple: "list of strings"}
     kind = names.get(kinds[0], "list of strings" if isinstance(field.default, tuple) else "string")
     return f"{kind} {_bounds(field)}".strip()

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Scalar = bool | int | float | str
@@ -344,6 +344,87 @@ class Training(Section):
     )
 
 
+def _bound(value: object) -> object:
+    """A rule's bound, or None where it is switched off, which from the environment comes as text."""
+    if value is False or (isinstance(value, str) and value.strip().lower() in {"false", "none", "off", ""}):
+        return None
+    if value is True:
+        raise ValueError("true is no bound: give a number, or false to switch the rule off")
+    return value
+
+
+Share = Annotated[
+    Annotated[float, Field(ge=0, le=1)] | None,
+    BeforeValidator(_bound),
+    WithJsonSchema({"anyOf": [{"const": False}, {"type": "number", "minimum": 0, "maximum": 1}]}),
+]
+"""What a rule of the gate asks for; None, written ``false``: the rule is not asked."""
+
+Positive = Annotated[
+    Annotated[float, Field(gt=0)] | None,
+    BeforeValidator(_bound),
+    WithJsonSchema({"anyOf": [{"const": False}, {"type": "number", "exclusiveMinimum": 0}]}),
+]
+
+
+class Gate(Section):
+    """What a model must reach before it may score: each key is a rule, and `false` switches it off.
+
+    A rule that cannot be asked, such as one of attacks where there are none, refuses nothing.
+    """
+
+    least_roc_auc: Share = Field(
+        default=0.6,
+        description="Chance that an attack scores above a benign flow, by the lower end of its 95 % interval.",
+    )
+    least_recall: Share = Field(
+        default=0.05,
+        description="Share of the attack flows that the alert budget raises, likewise, on later flows.",
+    )
+    least_attacks_found: Share = Field(
+        default=0.1,
+        description="Share of the attacks of which a flow is raised, likewise.",
+    )
+    most_false_incidents: Positive = Field(
+        default=2.0,
+        description="False incidents a day on days not trained on, as a multiple of `alerts.false_incidents_per_day`:"
+        " it refuses where even the lower end of their interval is more.",
+    )
+    largest_loss: Share = Field(
+        default=0.1,
+        description="Share of the attacks' flows that the champion raises and the new model does not, both on the same"
+        " later flows: it refuses where the loss is more, and is not chance by its interval.",
+    )
+    most_known_false_raised: Share = Field(
+        default=0.0, description="Of the flows judged false (`--judged`), the share that may be raised again."
+    )
+    most_known_true_lost: Share = Field(
+        default=0.0, description="Of the flows judged true (`--judged`), the share that may not be raised any more."
+    )
+    most_feature_auc: Share = Field(
+        default=0.99,
+        description="How well one feature of your own (`input.extra`) may tell labelled attacks from other flows by"
+        " itself: one that does so nearly always is the label in disguise.",
+    )
+    most_drifted_features: Share = Field(
+        default=0.75,
+        description="Share of the features whose values differ from those of the champion's training: population"
+        " stability index above 0.25.",
+    )
+    most_unusable_share: Share = Field(default=0.2, description="Share of the records that could not be used.")
+    most_time_apart_share: Share = Field(
+        default=0.01,
+        description="Share of the records whose time cannot be: far from all others', or days from the records beside"
+        " it in the same source.",
+    )
+    least_records_per_s: Positive = Field(
+        default=5_000.0, description="Records a second that the model scores, features included, on this machine."
+    )
+    most_bundle_bytes: Positive = Field(
+        default=268_435_456.0, description="Size of the published bundle, all files together. Bytes."
+    )
+
+
 class Alerts(Section):
     """How many alerts to raise, and what they tell."""
 
@@ -577,6 +658,7 @@ class Settings(BaseSettings):
     output: Output = Output()
     model: Model = Model()
     training: Training = Training()
+    gate: Gate = Gate()
     alerts: Alerts = Alerts()
     assets: Assets = Assets()
     shadow: Shadow = Shadow()

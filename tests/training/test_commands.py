@@ -151,7 +151,7 @@ def test_card_tells_what_counts(registry: Path) -> None:
     """The card tells how much each member counts, and for which directions thresholds are told apart."""
     champion, shelf = loaded(registry), Registry(str(registry))
     page = shelf.fetch("flows", shelf.resolve("flows"))["card.html"].decode()
-    assert f"<td class=quiet>Members</td><td><code>{shares(champion.model)}</code></td>" in page
+    assert f"<dt>Members</dt><dd>{shares(champion.model)}</dd>" in page
     assert champion.incidents.apart
     assert f"({', '.join(champion.incidents.apart)})" in page
 
@@ -234,11 +234,11 @@ def test_evaluation_needs_labels(registry: Path, tmp_path: Path) -> None:
 
 
 def test_records_that_cannot_be_used_are_told(tmp_path: Path) -> None:
-    """`train` tells how many records it could not use, why, and one of them with its place; too many are an error."""
+    """`train` tells how many records it could not use, why, and one of them; the gate refuses so many."""
     given = ("train", "--data", str(INPUTS / "35-train-half-unusable.json.gz"), "--format", "zeek")
     small = ("--registry", str(tmp_path), "--kind", "isolation-forest", "--param", "n_estimators=10")
     code, out, err = run(*given, *small, "--json")
-    assert code == 0, err
+    assert (code, json.loads(out)["alias"]) == (9, "rejected"), err
     line, sample = err.splitlines()[:2]
     assert line == "2,000 of 4,000 records could not be used (bad_protocol), such as"
     assert "35-train-half-unusable.json.gz line 2001: proto: 'rtp'" in sample
@@ -316,7 +316,7 @@ def test_public_addresses_can_be_inside(flows: Path, tmp_path: Path) -> None:
         apart[more] = set(loaded(folder).incidents.apart)
         shelf = Registry(str(folder))
         page = shelf.fetch("flows", shelf.resolve("flows"))["card.html"].decode()
-        assert f"<code>{', '.join(('private addresses', *more[1:]))}</code>" in page
+        assert f"<dd>{', '.join(('private addresses', *more[1:]))}</dd>" in page
     assert "outbound" not in apart[()]
     assert {"outbound", "internal"} <= apart["--inside", "198.18.0.0/15"]
 
@@ -331,11 +331,12 @@ def test_labelled_attacks_among_the_rows_are_told(some: Path, tmp_path: Path, tr
 
 
 def test_no_promote(some: Path, tmp_path: Path) -> None:
-    """A model that is not to be promoted is published, and nothing follows it."""
+    """A model that is not to be promoted is the challenger, though it is the first, and nothing follows it."""
     given = ("--data", str(some), *FORMAT, "--registry", str(tmp_path), *FOREST)
     assert run("train", *given, "--no-promote")[0] == 0
     shelf = Registry(str(tmp_path))
-    assert (len(shelf.versions("flows")), shelf.aliases("flows")) == (1, {})
+    (version,) = shelf.versions("flows")
+    assert shelf.aliases("flows") == {"challenger": version}
 
 
 def test_a_format_that_fits_nothing_is_guessed(registry: Path, flows: Path, tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ DAYS = ("monday.jsonl", "tuesday.jsonl", "wednesday.jsonl")
 RETRAIN_AT = 0.1
 """When the second training begins, as a share of the live hour."""
 
-DRAIN_S = 90.0
-"""How long to wait, after the last record, for the rest to be scored and the second model to take over."""
+DRAIN_S = 180.0
+"""How long to wait, at most, after the last record for the rest to be scored and the second model to take over."""
 
 SETTINGS = """\
 [model]
@@ -99,10 +99,14 @@ class Demo:
         write_day(self.folder / DAYS[2], self.seed, day=2)
         return self._train(*DAYS[1:])
 
+    def _promote(self) -> subprocess.Popen[bytes]:
+        where = ["--registry", str(self.folder / "registry"), "--reason", "passed the gate"]
+        return start(self.folder, "promote", ["models", "promote", "challenger", *where])
+
     def _train(self, *days: str) -> subprocess.Popen[bytes]:
         data = [word for day in days for word in ("--data", str(self.folder / day))]
         command = ["train", *data, "--format", "zeek-json", "--registry", str(self.folder / "registry")]
-        command += ["--partitions", str(PARTITIONS)]
+        command += ["--partitions", str(PARTITIONS), "--folds", "0"]  # the gate measures for minutes otherwise
         return start(self.folder, "train", command, niceness=NICENESS)
 
     def _detect(self, servers: str) -> list[str]:
@@ -127,20 +131,26 @@ class Demo:
         """Show what happens until the hour is over, all of it is scored, and a second model is in charge."""
         traffic.start()
         screen.step("live traffic, with attacks in it that no model has seen")
-        retraining, last_word = None, time.monotonic() + self.live_s + DRAIN_S
+        retraining, promoting, last_word = None, None, time.monotonic() + self.live_s + DRAIN_S
         retrain_at = time.monotonic() + RETRAIN_AT * self.live_s
         while process.poll() is None and time.monotonic() < last_word:
             self._look(screen, traffic, outputs)
             if retraining is None and time.monotonic() > retrain_at:
                 screen.step("retraining on the latest two days: oddflow train; the stream goes on")
                 retraining = self._retrain()
+            if retraining is not None and promoting is None and retraining.poll() is not None:
+                if retraining.returncode != 0:
+                    raise DemoError(f"retraining: exit code {retraining.returncode}; see {self.folder}/train.log")
+                screen.step("it passed the gate, and is the challenger; putting it in charge: oddflow models promote")
+                promoting = self._promote()
             if not traffic.running and self._settled(traffic, outputs):
                 break
             time.sleep(TICK_S)
         traffic.stop()
         self._look(screen, traffic, outputs)  # incidents are told behind the alerts that change them
-        if retraining is not None:
-            stop(retraining)
+        for command in (retraining, promoting):
+            if command is not None:
+                stop(command)
 
     def _look(self, screen: Screen, traffic: LiveTraffic, outputs: OutputTopics) -> None:
         if (seen := scrape(self._port)) is not None:

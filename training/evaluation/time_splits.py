@@ -121,7 +121,7 @@ def time_run(cut: Cut, marked: Marked, recipe: Recipe, protocol: Protocol, each:
     if attacks is not None:
         mixed = later.with_attacks(attacks)
         hit = judged_by(Scorer(scoring, state), mixed, spec.partitions, networks, protocol)
-        judged = _joined(judged, hit)
+        judged = joined(judged, hit)
     return TimeRun(cut, judged, watched.days, trained)
 
 
@@ -150,7 +150,7 @@ def judged_by(scorer: Scorer, later: Marked, partitions: int, networks: Networks
     )
 
 
-def _joined(calm: Judged, mixed: Judged) -> Judged:
+def joined(calm: Judged, mixed: Judged) -> Judged:
     """The flows as they came, and the attacks alone of what was scored with them."""
     rows = np.flatnonzero(mixed.attack)
 

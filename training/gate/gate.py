@@ -1,0 +1,145 @@
+"""The gate: measures a trained model, alone and beside the champion, and says whether it may score.
+
+What cannot be measured is told, and refuses nothing; what is measured and too little, does. Nothing is published here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from detector.bundle.files import read_bundle
+from detector.bundle.loaded_model import LoadedModel
+from detector.errors import InputError, OddflowError
+from detector.registry.names import CHAMPION
+from detector.registry.registry import Registry, RegistryUnreachableError
+from detector.scoring.dataset import Dataset
+from detector.settings.tree import Settings
+from training.evaluation.measure import measure
+from training.evaluation.protocol import protocol_of
+from training.evaluation.report import Protocol, Report
+from training.gate.against import against
+from training.gate.facts import Facts, Known
+from training.gate.known import Judgement, known_of
+from training.gate.measured import LEAST_DRIFT_ROWS, drift, features_of, own_features, raised_unseen, records_of, speed
+from training.learn import Learnt
+from training.train import Recipe
+
+USUAL_BUDGET = 10.0
+"""False incidents a day that are tested for where alerts are not counted so."""
+
+TellStep = Callable[[str], None]
+
+
+def protocol_for(recipe: Recipe, settings: Settings) -> Protocol | None:
+    """How ``train`` measures: as many folds as it is told; None where it is told not to measure."""
+    if recipe.folds < 2:
+        return None
+    budget = settings.alerts.false_incidents_per_day or USUAL_BUDGET
+    return protocol_of(folds=recipe.folds, repeats=1, seed=recipe.seed, incidents_per_day=budget)
+
+
+def report_of(read: Dataset, recipe: Recipe, settings: Settings, tell: TellStep) -> tuple[Report | None, str]:
+    """Measure the recipe on these flows; None, and why, where it is not to be measured, or cannot be."""
+    protocol = protocol_for(recipe, settings)
+    if protocol is None:
+        return None, "nothing was measured: --folds is less than 2"
+    partitions = read.partitions if recipe.partitions == len(read.sources) else None
+    tell(f"measuring: {recipe.folds} trainings on parts, {protocol.time_splits} on what came before")
+    try:
+        return measure(read.frame, recipe, protocol=protocol, partitions=partitions), ""
+    except InputError as error:
+        return None, f"nothing could be measured: {error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """What is in charge."""
+
+    version: str | None
+    """None where nothing is."""
+    model: LoadedModel | None = None
+    why: str = ""
+    """Why it cannot be compared with, where there is one."""
+
+    @classmethod
+    def of(cls, registry: Registry, name: str) -> Champion:
+        """Fetch it. One that is broken is no reason not to train a better one. Raises RegistryError if unreachable."""
+        version = registry.aliases(name).get(CHAMPION)
+        if version is None:
+            return cls(version=None)
+        try:
+            return cls(version=version, model=read_bundle(registry.fetch(name, version)))
+        except RegistryUnreachableError:
+            raise
+        except OddflowError as error:
+            return cls(version=version, why=f"the champion {version} cannot be compared with: {error}")
+
+
+def facts_of(  # noqa: PLR0917 - what is judged
+    candidate: LoadedModel,
+    bundle_bytes: int,
+    read: Dataset,
+    report: Report | None,
+    why: str,
+    known: Known | None,
+    budget: float,
+) -> Facts:
+    """Measure all that does not depend on the champion; ``why`` there is no report."""
+    missing: Mapping[str, str] = {}
+    if report is None:
+        rules = ("least_roc_auc", "least_recall", "least_attacks_found", "most_false_incidents")
+        missing = dict.fromkeys(rules, why)
+    return Facts(
+        records=records_of(read),
+        bundle_bytes=bundle_bytes,
+        records_per_s=speed(candidate, read.frame),
+        budget=budget,
+        report=report,
+        known=known,
+        own_features=own_features(read.frame),
+        missing=missing,
+    )
+
+
+def judged_by_people(
+    judgements: Sequence[Judgement], learnt: Learnt, read: Dataset, settings: Settings
+) -> Known | None:
+    """Hold judgements against what the model raises of the flows that they are of."""
+    if not judgements:
+        return None
+    budget = settings.alerts.false_incidents_per_day or USUAL_BUDGET
+    return known_of(judgements, read.frame, raised_unseen(learnt, read, budget))
+
+
+def beside(facts: Facts, champion: Champion, read: Dataset, recipe: Recipe, settings: Settings) -> Facts:
+    """Add what the champion says of the same flows."""
+    if champion.model is None:
+        missing = dict(facts.missing)
+        if champion.why:
+            missing |= dict.fromkeys(("largest_loss", "most_drifted_features"), champion.why)
+        return replace(facts, champion=champion.version, missing=missing, paired=None, drift=None)
+    missing, paired, drifted = dict(facts.missing), None, None
+    if settings.gate.largest_loss is not None:
+        budget = settings.alerts.false_incidents_per_day or USUAL_BUDGET
+        protocol = protocol_of(seed=recipe.seed, incidents_per_day=budget)
+        try:
+            paired = against(read, recipe, champion.model, protocol)
+        except OddflowError as error:
+            missing["largest_loss"] = f"the champion {champion.version} could not be compared with: {error}"
+    if settings.gate.most_drifted_features is not None and champion.model.sample is not None:
+        drifted, why = _drift(champion.model, read)
+        if why:
+            missing["most_drifted_features"] = why
+    return replace(facts, champion=champion.version, missing=missing, paired=paired, drift=drifted)
+
+
+def _drift(champion: LoadedModel, read: Dataset) -> tuple[Mapping[str, float] | None, str]:
+    sample = champion.sample
+    if sample is None or min(sample.rows, len(read.frame)) < LEAST_DRIFT_ROWS:
+        return None, f"there are fewer than {LEAST_DRIFT_ROWS:,} flows to compare with the champion's training"
+    try:
+        matrix = features_of(champion, read)
+    except OddflowError as error:
+        return None, f"the champion's features cannot be computed of these flows: {error}"
+    return drift(sample, champion.extractor.spec.names, matrix), ""

@@ -1,0 +1,133 @@
+"""Measuring what the gate's rules ask, of a candidate that nobody has seen yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.bundle.loaded_model import LoadedModel
+from detector.features.extra import extra_columns
+from detector.features.replay import CHUNK_ROWS
+from detector.models.training_sample import TrainingSample, place_among
+from detector.net.directions import directions_of
+from detector.scoring.dataset import OFFSET, SOURCE, Dataset
+from detector.scoring.flow_state import FlowState
+from detector.scoring.scorer import Scorer
+from detector.transport.kafka.partitioner import partitions_of
+from training.evaluation.figures import Mask
+from training.gate.facts import Records
+from training.labels import Truth
+from training.learn import Learnt
+from training.metrics import operating_curve, roc_auc
+from training.watched import DAY_S, TIME_APART, ends_of
+
+TIMED_ROWS = 20_000
+"""Scored twice; the faster counts, since others use the machine too."""
+
+BINS = 10
+"""Of equally many of the champion's training rows, where values allow it."""
+
+FLOOR = 1e-4
+"""Least share of a bin in the index, so that an empty one does not make it infinite."""
+
+LEAST_DRIFT_ROWS = 1_000
+"""Of fewer on either side, the index is noise."""
+
+
+def records_of(read: Dataset) -> Records:
+    """Count what could not be used, and times that cannot be."""
+    apart = read.rejected.get(TIME_APART, 0)
+    return Records(total=read.records, unusable=read.rejects - apart, time_apart=apart + jumping(read))
+
+
+def jumping(read: Dataset) -> int:
+    """How many records have times a day or more from those beside them, in the order that their source has them.
+
+    A sensor whose clock is wrong, among others of one source, makes two jumps a record. One jump is where a log ends
+    and the next begins.
+    """
+    frame = read.frame
+    ends, sources = ends_of(frame), frame[SOURCE].to_numpy()
+    order = np.lexsort([frame[OFFSET].to_numpy(), sources])
+    far = (np.abs(np.diff(ends[order])) > DAY_S) & (np.diff(sources[order]) == 0)
+    return int(far.sum()) // 2
+
+
+def speed(model: LoadedModel, frame: pl.DataFrame) -> float:
+    """Records a second, features and all, of the first of these flows."""
+    few = frame.head(TIMED_ROWS)
+    partitions = partitions_of(few["src_ip"], model.extractor.spec.partitions)
+    seconds = []
+    for _ in range(2):
+        scorer = Scorer(model, FlowState.fresh(model))
+        began = perf_counter()
+        scorer.score(few, partitions)
+        seconds.append(perf_counter() - began)
+    return len(few) / max(min(seconds), 1e-9)
+
+
+def features_of(model: LoadedModel, read: Dataset) -> NDArray[np.float32]:
+    """The flows' features as the model has them, rows × features, windows filled from the first flow on."""
+    came_by = read.partitions
+    partitions = partitions_of(read.frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
+    state, parts = FlowState.fresh(model), []
+    for start in range(0, len(read.frame), CHUNK_ROWS):
+        stop = start + CHUNK_ROWS
+        parts.append(model.extractor.transform(read.frame[start:stop], partitions[start:stop], state))
+    return np.concatenate(parts)
+
+
+def drift(parent: TrainingSample, names: tuple[str, ...], matrix: NDArray[np.float32]) -> dict[str, float]:
+    """Population stability index of each feature, new rows (rows × features) against those of the parent's training."""
+    new = TrainingSample.fit(matrix).rows
+    chosen = np.nan_to_num(matrix[np.linspace(0, len(matrix) - 1, new).round().astype(np.intp)])
+    return {
+        name: stability_index(old, place_among(edges, column))
+        for name, edges, old, column in zip(names, parent.edges, parent.places, chosen.T, strict=True)
+    }
+
+
+def stability_index(before: NDArray[np.integer], now: NDArray[np.integer]) -> float:
+    """How far two lots of places among quantiles differ: 0 not at all, below 0.1 noise, above 0.25 much."""
+    cuts = np.unique(np.quantile(before, np.arange(1, BINS) / BINS, method="inverted_cdf"))
+    shares = [
+        np.maximum(np.bincount(np.searchsorted(cuts, each, side="left"), minlength=len(cuts) + 1) / len(each), FLOOR)
+        for each in (before, now)
+    ]
+    return float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
+
+
+def own_features(frame: pl.DataFrame) -> Mapping[str, float]:
+    """How well each column of the user's own tells labelled attacks by itself; none where one side is missing."""
+    truth = Truth.of(frame)
+    if not (truth.attack.any() and truth.benign.any()):
+        return {}
+    found = {}
+    for name in extra_columns(frame):
+        values = np.nan_to_num(frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), nan=0.0)
+        auc = roc_auc(operating_curve(values[truth.known], truth.attack[truth.known]))
+        found[name] = max(auc, 1.0 - auc)
+    return found
+
+
+def raised_unseen(learnt: Learnt, read: Dataset, per_day: float) -> Mask:
+    """Which flows would be raised at a budget: each by what did not see its stretch; labelled attacks as they come."""
+    model, frame = learnt.scoring, read.frame
+    raised = np.zeros(len(frame), np.bool_)
+    if model.incidents is None or learnt.unseen is None:
+        return raised
+    rows = learnt.weighed
+    directions = directions_of(frame[rows], model.extractor.inside)
+    raised[rows] = model.incidents.rates(learnt.unseen, directions) <= per_day
+    others = np.setdiff1d(np.arange(len(frame)), rows)
+    if len(others):
+        came_by = read.partitions
+        partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
+        scored = Scorer(model, FlowState.fresh(model)).score(frame, partitions)
+        if scored.rates is not None:
+            raised[others] = scored.rates[others] <= per_day
+    return raised
