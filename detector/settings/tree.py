@@ -418,7 +418,7 @@ class Gate(Section):
         " it in the same source.",
     )
     least_records_per_s: Positive = Field(
-        default=5_000.0, description="Records a second that the model scores, features included, on this machine."
+        default=5_000.0, description="Records a second of processor time that the model scores, features included."
     )
     most_bundle_bytes: Positive = Field(
         default=268_435_456.0, description="Size of the published bundle, all files together. Bytes."

@@ -221,7 +221,7 @@ def _share(rule: str, facts: Facts, bound: float, count: int, what: str, cure: s
 
 def least_records_per_s(facts: Facts, bound: float) -> RuleResult:
     """It keeps up."""
-    told = f"it scores {facts.records_per_s:,.0f} records a second here"
+    told = f"it scores {facts.records_per_s:,.0f} records a second of processor time here"
     if facts.records_per_s >= bound:
         return _passed("least_records_per_s", facts.records_per_s, bound, f"{told}; {bound:,.0f} are asked")
     cure = "take a smaller model by --param, or --no-windows"
