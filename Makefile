@@ -27,7 +27,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks schema-registr
 
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs site golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool clean
+.PHONY: help demo test unit lint docs site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ docs: $(STAMP)  ## Write the pages that are made from declarations
 
 site: $(STAMP)  ## Build the documentation as a site into site/: open site/index.html
 	$(RUN) NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+
+notebook: $(STAMP)  ## Open the notebooks that teach it all, in JupyterLab
+	$(RUN) jupyter lab notebooks
 
 golden: $(STAMP)  ## Write anew what the golden day is to tell, where that should change (tests/golden)
 	$(RUN) python -m tests.golden.day

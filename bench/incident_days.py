@@ -124,7 +124,7 @@ def _write(path: Path, flows: pl.DataFrame) -> None:
 def _judge(folder: Path, train: str, day: str, kind: str, *more: str) -> None:
     """Train, and have the daemon read a file; its alerts, all of them, are in the folder then."""
     registry, alerts = str(folder / "registry"), folder / "alerts.part"
-    run("train", "--data", train, "--format", "zeek", "--registry", registry, "--kind", kind, *more)
+    run("train", "--data", train, "--format", "zeek", "--registry", registry, "--kind", kind, "--folds", "0", *more)
     given = ("--input", day, "--format", "zeek", "--registry", registry, "--output", str(alerts))
     run("detect", *given, ODDFLOW_ALERTS__REPEAT="all", ODDFLOW_ALERTS__DETAIL="vector")
     alerts.rename(folder / "alerts.jsonl")

@@ -221,7 +221,7 @@ def train(folder: Path) -> Path:
     if not registry.exists():
         values = folder / "learnt.jsonl"
         values.write_bytes(b"\n".join(value for frame in LEARNT.frames() for value in encode(frame, "zeek-json")))
-        options = ["--data", str(values), "--format", "zeek-json", "--registry", str(registry)]
+        options = ["--data", str(values), "--format", "zeek-json", "--registry", str(registry), "--folds", "0"]
         if start(folder, "train", ["train", *options]).wait():
             raise RuntimeError((folder / "train.log").read_text(encoding="utf-8"))
     return registry
