@@ -32,6 +32,7 @@ EXIT_CODES: dict[int, str] = {
     7: "an output that cannot be written, such as a full disk",
     8: "a port in use",
     9: "a model that the gate refused: it is kept, and does not score",
+    10: "another process is retraining the same model",
     130: "interrupted from the keyboard",
     141: "the reader of the output went away",
 }
