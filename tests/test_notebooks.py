@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nbclient
 import nbformat
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+def read(path: Path) -> Any:
+    """A notebook, as its format says."""
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types here
 
 
 def test_there_are_four() -> None:
@@ -19,7 +25,7 @@ def test_there_are_four() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_is_kept_without_outputs(path: Path) -> None:
     """What a cell showed is not in the file: whoever runs it sees it, and a change is readable."""
-    cells = nbformat.read(path, as_version=4).cells
+    cells = read(path).cells
     assert [cell.source for cell in cells if cell.cell_type == "code" and (cell.outputs or cell.execution_count)] == []
 
 
@@ -29,7 +35,7 @@ def test_notebook_is_kept_without_outputs(path: Path) -> None:
 def test_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a fresh kernel no cell fails or warns, and each but the first shows something."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # beside a busy core, threads wait for each other tenfold
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
     assert all(shown[1:])
