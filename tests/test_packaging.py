@@ -129,7 +129,7 @@ def test_locks_name_no_registry(name: str) -> None:
     assert re.findall(r"https?://|--index|--find-links|/home/|file:", (ROOT / name).read_text(encoding="utf-8")) == []
 
 
-NEED_AN_EXTRA = {"avro_payloads.py", "protobuf_payloads.py", "schemas"}
+NEED_AN_EXTRA = {"sharing", "avro_payloads.py", "protobuf_payloads.py", "schemas"}
 """Modules, or folders of them, that are imported only where `oddflow[schema-registry]` is asked for."""
 
 
