@@ -156,15 +156,20 @@ class DriftMonitor:
 
     def _report(self) -> DriftReport:
         seen, expected = self._bins / self._rows, self._expected
-        floored, floored_expected = np.maximum(seen, FLOOR), np.maximum(expected, FLOOR)
         return DriftReport(
             rows=self._rows,
-            score_index=float(np.sum((floored - floored_expected) * np.log(floored / floored_expected))),
+            score_index=index_of(expected, seen),
             score_distance=float(np.abs(np.cumsum(seen - expected)).max()),
             tail_ratio=float(seen[0] / max(expected[0], FLOOR)),
             outside=dict(zip(self._names, (self._outside / self._rows).tolist(), strict=True)),
             unseen=dict(zip(self._categories, (self._unseen / self._rows).tolist(), strict=True)),
         )
+
+
+def index_of(before: NDArray[np.float64], now: NDArray[np.float64]) -> float:
+    """The population stability index of bins' shares (bins,): 0 is no difference, below 0.1 is noise."""
+    was, is_now = np.maximum(before, FLOOR), np.maximum(now, FLOOR)
+    return float(np.sum((is_now - was) * np.log(is_now / was)))
 
 
 def expected_shares(calibration: Calibration) -> NDArray[np.float64]:

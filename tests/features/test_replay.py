@@ -23,3 +23,13 @@ def test_what_only_passes_through_is_remembered_alike(monkeypatch: pytest.Monkey
     monkeypatch.setattr(replay, "CHUNK_ROWS", 97)
     replay.pass_through(passed, flows, partitions)
     assert [passed.snapshot(number) for number in (0, 1)] == [computed.snapshot(number) for number in (0, 1)]
+
+
+def test_rows_at_places_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only some rows are kept, each has the features that it has among all, wherever chunks end."""
+    flows = ordinary_flows(700)
+    extractor = FeatureExtractor.fit(flows, build_spec(windows=default_windows(), partitions=2))
+    places = np.array([0, 1, 96, 97, 350, 699])
+    whole = replay.features_of(extractor, flows)
+    monkeypatch.setattr(replay, "CHUNK_ROWS", 97)
+    assert np.array_equal(replay.features_at(extractor, flows, places), whole[places])

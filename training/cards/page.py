@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from detector.bundle.manifest import Manifest
+from detector.drift.monitor import INDEX_LIMIT
 from detector.printable import html_text
 from training.cards import plots
 from training.cards.contract import Card, Named
@@ -19,9 +20,6 @@ SHOWN = 12
 
 SEGMENTS = 8
 """Shown of each way to cut, those with the most false incidents a day."""
-
-DRIFTED = 0.25
-"""Population stability index above which a feature's values have changed (Siddiqi 2006)."""
 
 CUTS = {"service": "Service", "subnet": "Subnet", "direction": "Direction", "hour": "Hour of the day, UTC"}
 
@@ -228,12 +226,12 @@ def _drift(card: Card) -> str:
         return ""
     if not card.drift:
         return "<p>Not known.</p>"
-    changed = [each for each in card.drift if each.value > DRIFTED]
-    told = f"{len(changed)} of {len(card.drift)} features have changed (an index above {DRIFTED:g})."
-    most = max(card.drift[0].value, DRIFTED)
+    changed = [each for each in card.drift if each.value > INDEX_LIMIT]
+    told = f"{len(changed)} of {len(card.drift)} features have changed (an index above {INDEX_LIMIT:g})."
+    most = max(card.drift[0].value, INDEX_LIMIT)
     rows = [
         (html_text(each.what or each.feature), f"<code>{html_text(each.feature)}</code>", f"{each.value:.2f}",
-         plots.bar(each.value / most, "red" if each.value > DRIFTED else "dot"))
+         plots.bar(each.value / most, "red" if each.value > INDEX_LIMIT else "dot"))
         for each in card.drift[:SHOWN]
     ]  # fmt: skip
     return f"<p>{told}</p>{_table(('', 'feature', 'index', ''), rows)}"

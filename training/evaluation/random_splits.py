@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor
-from detector.features.replay import CHUNK_ROWS, fresh_windows
+from detector.features.replay import features_at
 from detector.models.ensemble import Ensemble
-from detector.transport.kafka.partitioner import partitions_of
 from training.estimators import fit_estimator
 from training.evaluation.blocks import Blocks, Rows
 from training.evaluation.figures import (
@@ -110,25 +109,11 @@ class Features:
         spec = spec_for(marked.frame, recipe)
         self.extractor = FeatureExtractor.fit(marked.frame.filter(pl.Series(own)), spec)
         self._places = np.unique(np.concatenate([part for split in splits for part in (split.train, split.test)]))
-        self._matrix = _features_at(self.extractor, marked, self._places)
+        self._matrix = features_at(self.extractor, marked.frame, self._places, marked.partitions)
 
     def of(self, rows: Rows) -> NDArray[np.float32]:
         """Those of these rows: rows × features."""
         return self._matrix[np.searchsorted(self._places, rows)]
-
-
-def _features_at(extractor: FeatureExtractor, marked: Marked, places: Rows) -> NDArray[np.float32]:
-    """Compute the features of all flows, and keep those at the places, ascending."""
-    frame, state = marked.frame, fresh_windows(extractor)
-    matrix = np.empty((len(places), len(extractor.spec.features)), np.float32)
-    for start in range(0, len(frame), CHUNK_ROWS):
-        part = frame.slice(start, CHUNK_ROWS)
-        came_by = None if marked.partitions is None else marked.partitions[start : start + len(part)]
-        if state and came_by is None:
-            came_by = partitions_of(part["src_ip"], extractor.spec.partitions)
-        first, last = np.searchsorted(places, [start, start + len(part)])
-        matrix[first:last] = extractor.transform(part, came_by, state)[places[first:last] - start]
-    return matrix
 
 
 def scored(split: Split, features: Features, recipe: Recipe) -> Scored:

@@ -21,7 +21,7 @@ from training.evaluation.report import Protocol, Report
 from training.gate.against import against
 from training.gate.facts import Facts, Known
 from training.gate.known import Judgement, known_of
-from training.gate.measured import LEAST_DRIFT_ROWS, drift, features_of, own_features, raised_unseen, records_of, speed
+from training.gate.measured import LEAST_DRIFT_ROWS, drift, own_features, raised_unseen, records_of, speed
 from training.learn import Learnt
 from training.train import Recipe
 
@@ -139,7 +139,6 @@ def _drift(champion: LoadedModel, read: Dataset) -> tuple[Mapping[str, float] | 
     if sample is None or min(sample.rows, len(read.frame)) < LEAST_DRIFT_ROWS:
         return None, f"there are fewer than {LEAST_DRIFT_ROWS:,} flows to compare with the champion's training"
     try:
-        matrix = features_of(champion, read)
+        return drift(sample, champion, read), ""
     except OddflowError as error:
         return None, f"the champion's features cannot be computed of these flows: {error}"
-    return drift(sample, champion.extractor.spec.names, matrix), ""

@@ -10,9 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.bundle.loaded_model import LoadedModel
+from detector.drift.monitor import index_of
 from detector.features.extra import extra_columns
-from detector.features.replay import CHUNK_ROWS
-from detector.models.training_sample import TrainingSample, place_among
+from detector.features.replay import features_at
+from detector.models.training_sample import ROWS, TrainingSample, place_among
 from detector.net.directions import directions_of
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
@@ -30,9 +31,6 @@ TIMED_ROWS = 20_000
 
 BINS = 10
 """Of equally many of the champion's training rows, where values allow it."""
-
-FLOOR = 1e-4
-"""Least share of a bin in the index, so that an empty one does not make it infinite."""
 
 LEAST_DRIFT_ROWS = 1_000
 """Of fewer on either side, the index is noise."""
@@ -73,21 +71,15 @@ def speed(model: LoadedModel, frame: pl.DataFrame) -> float:
     return len(few) / max(min(seconds), 1e-9)
 
 
-def features_of(model: LoadedModel, read: Dataset) -> NDArray[np.float32]:
-    """The flows' features as the model has them, rows × features, windows filled from the first flow on."""
-    came_by = read.partitions
-    partitions = partitions_of(read.frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
-    state, parts = FlowState.fresh(model), []
-    for start in range(0, len(read.frame), CHUNK_ROWS):
-        stop = start + CHUNK_ROWS
-        parts.append(model.extractor.transform(read.frame[start:stop], partitions[start:stop], state))
-    return np.concatenate(parts)
+def drift(parent: TrainingSample, model: LoadedModel, read: Dataset) -> dict[str, float]:
+    """Population stability index of each feature, these flows against those of the model's training.
 
-
-def drift(parent: TrainingSample, names: tuple[str, ...], matrix: NDArray[np.float32]) -> dict[str, float]:
-    """Population stability index of each feature, new rows (rows × features) against those of the parent's training."""
-    new = TrainingSample.fit(matrix).rows
-    chosen = np.nan_to_num(matrix[np.linspace(0, len(matrix) - 1, new).round().astype(np.intp)])
+    Of flows as of training, an even sample is looked at, with windows filled from the first flow on.
+    """
+    count = len(read.frame)
+    places = np.linspace(0, count - 1, min(ROWS, count)).round().astype(np.intp)
+    chosen = np.nan_to_num(features_at(model.extractor, read.frame, places, read.partitions))
+    names = model.extractor.spec.names
     return {
         name: stability_index(old, place_among(edges, column))
         for name, edges, old, column in zip(names, parent.edges, parent.places, chosen.T, strict=True)
@@ -95,13 +87,13 @@ def drift(parent: TrainingSample, names: tuple[str, ...], matrix: NDArray[np.flo
 
 
 def stability_index(before: NDArray[np.integer], now: NDArray[np.integer]) -> float:
-    """How far two lots of places among quantiles differ: 0 not at all, below 0.1 noise, above 0.25 much."""
+    """How far two lots of places among quantiles differ, as a population stability index."""
     cuts = np.unique(np.quantile(before, np.arange(1, BINS) / BINS, method="inverted_cdf"))
-    shares = [
-        np.maximum(np.bincount(np.searchsorted(cuts, each, side="left"), minlength=len(cuts) + 1) / len(each), FLOOR)
+    was, is_now = (
+        np.bincount(np.searchsorted(cuts, each, side="left"), minlength=len(cuts) + 1) / len(each)
         for each in (before, now)
-    ]
-    return float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
+    )
+    return index_of(was, is_now)
 
 
 def own_features(frame: pl.DataFrame) -> Mapping[str, float]:

@@ -12,12 +12,10 @@ from datetime import UTC, datetime
 from scipy.stats import chi2
 
 from detector.bundle.verdict import VERDICT_VERSION, RuleResult, Verdict
+from detector.drift.monitor import INDEX_LIMIT
 from detector.settings.tree import Gate
 from training.evaluation.report import BudgetObtained, Report, Spread
 from training.gate.facts import Facts, Known
-
-DRIFTED = 0.25
-"""Population stability index above which a feature's values have changed, as in ``detector.drift.monitor``."""
 
 CERTAIN = 0.05
 """Chance that a count is as high though the rate is not."""
@@ -187,7 +185,7 @@ def most_drifted_features(facts: Facts, bound: float) -> RuleResult:
     rule, drift = "most_drifted_features", facts.drift
     if not drift:
         return _not_asked(rule, facts, bound, "there is no champion with a sample of its training to compare with")
-    drifted = sorted((name for name, index in drift.items() if index > DRIFTED), key=lambda name: -drift[name])
+    drifted = sorted((name for name, index in drift.items() if index > INDEX_LIMIT), key=lambda name: -drift[name])
     share = len(drifted) / len(drift)
     told = f"{len(drifted)} of {len(drift)} features differ from the champion's training"
     if share <= bound:
