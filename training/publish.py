@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,11 +39,3 @@ def check_place(url: str) -> None:
         raise RegistryError(f"publishing to registry {url}: {place} is a file, not a folder; give a folder")
     if not os.access(place, os.W_OK | os.X_OK):
         raise RegistryError(f"publishing to registry {url}: {place} cannot be written to; allow it, or give another")
-
-
-def user() -> str:
-    """Who runs this; a container's user may have no name."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""

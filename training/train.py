@@ -82,6 +82,10 @@ class Recipe:
     inside: tuple[str, ...] = ()
     """Networks in CIDR that are inside though their addresses are public."""
 
+    def came_by(self, read: Dataset) -> NDArray[np.int32] | None:
+        """The partition of each flow, where the topic read has as many as the recipe names; None: by their sources."""
+        return read.partitions if self.partitions == len(read.sources) else None
+
     @property
     def drop(self) -> float:
         """Share of rows, the oddest, that an ensemble and the model of single flows are trained without.

@@ -20,6 +20,7 @@ from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.verdict import VERDICT, Verdict
 from detector.cli.rejects import check_share, told_reading
+from detector.registry.history import user
 from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
 from detector.registry.registry import AliasMovedError, Registry
 from detector.registry.trusted import private_key
@@ -32,7 +33,7 @@ from training.gate.facts import Facts
 from training.gate.gate import Champion, beside, facts_of, judged_by_people, report_of
 from training.gate.known import Judgement
 from training.gate.rules import judge
-from training.publish import check_place, publish, user
+from training.publish import check_place, publish
 from training.shared import shared_files, signed
 from training.train import Recipe, Trained, train_and_keep
 from training.watched import left_out
@@ -100,8 +101,7 @@ def make_model(
     signer = private_key(settings.training.sign_key) if settings.training.sign_key else None
     champion = Champion.of(registry, name)
     read = usable(read, settings, tell)
-    came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
-    trained, learnt = train_and_keep(read.frame, recipe, tell, came_by)
+    trained, learnt = train_and_keep(read.frame, recipe, tell, recipe.came_by(read))
     known = judged_by_people(judgements, learnt, read, settings)
     del learnt  # all flows' features
     if doubt := trained.doubt(settings.alerts.false_incidents_per_day):

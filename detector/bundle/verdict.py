@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from detector.bundle.document import decode_document, encode_document
 from detector.errors import BundleError
 
 VERDICT_VERSION = 1
@@ -43,17 +44,11 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def encode(self) -> bytes:
         """The document's bytes."""
-        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=2) + b"\n"
+        return encode_document(self)
 
 
 def decode_verdict(data: bytes) -> Verdict:
     """Read ``gate.json``. Raises BundleError for anything else."""
-    try:
-        verdict = msgspec.json.decode(data, type=Verdict)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"reading {VERDICT}: {str(error).splitlines()[0]}; train the model again") from error
-    if verdict.verdict_version != VERDICT_VERSION:
-        raise BundleError(
-            f"reading {VERDICT}: its version {verdict.verdict_version} is not {VERDICT_VERSION}; train the model again"
-        )
-    return verdict
+    return decode_document(
+        data, Verdict, VERDICT, "verdict_version", VERDICT_VERSION, BundleError, "train the model again"
+    )

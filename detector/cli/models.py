@@ -30,12 +30,12 @@ from detector.cli.models_place import (
     RegistryOption,
     WhichArgument,
     give,
-    user,
 )
 from detector.cli.models_sbom import sbom
 from detector.cli.models_sign import sign_version
 from detector.errors import BundleError, RegistryError
 from detector.printable import printable
+from detector.registry.history import user
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
 from detector.registry.trusted import public_keys

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,11 +57,3 @@ def give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> Non
         typer.echo(json.dumps(thing, indent=2))
     else:
         Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(people(thing))
-
-
-def user() -> str:
-    """Who runs this; a container's user may have no name."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""

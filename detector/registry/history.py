@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
@@ -41,6 +42,14 @@ def read_entries(data: bytes) -> list[Entry]:
 def write_entry(entry: Entry) -> bytes:
     """One line, newline included."""
     return msgspec.json.encode(entry) + b"\n"
+
+
+def user() -> str:
+    """Who runs this; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def lineage(entries: Iterable[Entry], alias: str) -> list[str]:

@@ -10,6 +10,7 @@ from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.calibrated_model import ScoringModel
 from detector.decisions.decide import Budget
 from detector.errors import BundleError, InputError
 from detector.records.flow import PART
@@ -44,10 +45,10 @@ def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = Non
     """
     state = FlowState.fresh(model)
     scorer = Scorer(model, state)
-    begin_state(model, _partitions(model, data if warm_up is None else warm_up), state)
+    begin_state(model, partitions_in(model, data if warm_up is None else warm_up), state)
     if warm_up is not None:
-        scorer.score(warm_up.frame, _partitions(model, warm_up))
-    return scorer.score(data.frame, _partitions(model, data))
+        scorer.score(warm_up.frame, partitions_in(model, warm_up))
+    return scorer.score(data.frame, partitions_in(model, data))
 
 
 def begin_state(model: LoadedModel, partitions: NDArray[np.int32], state: FlowState) -> bool:
@@ -68,7 +69,7 @@ def begin_state(model: LoadedModel, partitions: NDArray[np.int32], state: FlowSt
     return True
 
 
-def _partitions(model: LoadedModel, data: Dataset) -> NDArray[np.int32]:
+def partitions_in(model: ScoringModel, data: Dataset) -> NDArray[np.int32]:
     """Those that the flows came by, or would have."""
     came_by = data.partitions
     return partitions_of(data.frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from detector.bundle.document import decode_document, encode_document
 from detector.errors import BundleError
 
 CARD_VERSION = 1
@@ -86,17 +87,9 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def encode(self) -> bytes:
         """The document's bytes: the same card gives the same bytes."""
-        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=2) + b"\n"
+        return encode_document(self)
 
 
 def decode_card(data: bytes) -> Card:
     """Read ``card.json``. Raises BundleError for anything else."""
-    try:
-        card = msgspec.json.decode(data, type=Card)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"reading {CARD}: {str(error).splitlines()[0]}; train the model again") from error
-    if card.card_version != CARD_VERSION:
-        raise BundleError(
-            f"reading {CARD}: its version {card.card_version} is not {CARD_VERSION}; train the model again"
-        )
-    return card
+    return decode_document(data, Card, CARD, "card_version", CARD_VERSION, BundleError, "train the model again")

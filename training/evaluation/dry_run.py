@@ -32,8 +32,7 @@ def check_report(path: Path | None) -> None:
 def measured(read: Dataset, recipe: Recipe, settings: Settings, protocol: Protocol, tell: TellSteps) -> Report:
     """Measure a recipe on flows that were read. Raises InputError and ConfigurationError as ``measure`` does."""
     read = usable(read, settings, tell)
-    came_by = read.partitions if read.topic and recipe.partitions == len(read.sources) else None
-    return measure(read.frame, recipe, protocol=protocol, partitions=came_by, tell=tell)
+    return measure(read.frame, recipe, protocol=protocol, partitions=recipe.came_by(read), tell=tell)
 
 
 def write(report: Report, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from detector.bundle.document import decode_document, encode_document
 from detector.errors import InputError
 
 REPORT_VERSION = 1
@@ -156,17 +157,11 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def encode(self) -> bytes:
         """The document's bytes: the same report gives the same bytes."""
-        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=2) + b"\n"
+        return encode_document(self)
 
 
 def decode_report(data: bytes) -> Report:
     """Read ``evaluation.json``. Raises InputError for anything else."""
-    try:
-        report = msgspec.json.decode(data, type=Report)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"reading {REPORT}: {str(error).splitlines()[0]}; evaluate the model again") from error
-    if report.report_version != REPORT_VERSION:
-        raise InputError(
-            f"reading {REPORT}: its version {report.report_version} is not {REPORT_VERSION}; evaluate the model again"
-        )
-    return report
+    return decode_document(
+        data, Report, REPORT, "report_version", REPORT_VERSION, InputError, "evaluate the model again"
+    )

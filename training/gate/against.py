@@ -19,6 +19,7 @@ from detector.errors import BundleError, InputError
 from detector.net.networks import networks_of
 from detector.scoring.dataset import Dataset
 from detector.scoring.flow_state import FlowState
+from detector.scoring.kept_flows import begin_state
 from detector.scoring.scorer import Scorer
 from detector.transport.kafka.partitioner import partitions_of
 from training.evaluation.blocks import sampled_sources
@@ -59,9 +60,7 @@ def _by_champion(  # noqa: PLR0917 - what is compared, and how
     state = FlowState.fresh(champion)
     came_by = partitions_of(past.frame["src_ip"], partitions) if past.partitions is None else past.partitions
     try:
-        if champion.beginning is not None:
-            for partition in np.unique(came_by).tolist():
-                state.begin(champion.beginning, partition)
+        begin_state(champion, came_by, state)
         Scorer(champion, state).score(past.frame, came_by)
         before = state if not each else deepcopy(state)
         judged = judged_by(Scorer(champion, before), later, partitions, networks, protocol)

@@ -31,12 +31,16 @@ USUAL_BUDGET = 10.0
 TellStep = Callable[[str], None]
 
 
+def budget_of(settings: Settings) -> float:
+    """False incidents a day that are tested for."""
+    return settings.alerts.false_incidents_per_day or USUAL_BUDGET
+
+
 def protocol_for(recipe: Recipe, settings: Settings) -> Protocol | None:
     """How ``train`` measures: as many folds as it is told; None where it is told not to measure."""
     if recipe.folds < 2:
         return None
-    budget = settings.alerts.false_incidents_per_day or USUAL_BUDGET
-    return protocol_of(folds=recipe.folds, repeats=1, seed=recipe.seed, incidents_per_day=budget)
+    return protocol_of(folds=recipe.folds, repeats=1, seed=recipe.seed, incidents_per_day=budget_of(settings))
 
 
 def report_of(read: Dataset, recipe: Recipe, settings: Settings, tell: TellStep) -> tuple[Report | None, str]:
@@ -44,10 +48,9 @@ def report_of(read: Dataset, recipe: Recipe, settings: Settings, tell: TellStep)
     protocol = protocol_for(recipe, settings)
     if protocol is None:
         return None, "nothing was measured: --folds is less than 2"
-    partitions = read.partitions if recipe.partitions == len(read.sources) else None
     tell(f"measuring: {recipe.folds} trainings on parts, {protocol.time_splits} on what came before")
     try:
-        return measure(read.frame, recipe, protocol=protocol, partitions=partitions), ""
+        return measure(read.frame, recipe, protocol=protocol, partitions=recipe.came_by(read)), ""
     except InputError as error:
         return None, f"nothing could be measured: {error}"
 
@@ -108,8 +111,7 @@ def judged_by_people(
     """Hold judgements against what the model raises of the flows that they are of."""
     if not judgements:
         return None
-    budget = settings.alerts.false_incidents_per_day or USUAL_BUDGET
-    return known_of(judgements, read.frame, raised_unseen(learnt, read, budget))
+    return known_of(judgements, read.frame, raised_unseen(learnt, read, budget_of(settings)))
 
 
 def beside(facts: Facts, champion: Champion, read: Dataset, recipe: Recipe, settings: Settings) -> Facts:
@@ -121,8 +123,7 @@ def beside(facts: Facts, champion: Champion, read: Dataset, recipe: Recipe, sett
         return replace(facts, champion=champion.version, missing=missing, paired=None, drift=None)
     missing, paired, drifted = dict(facts.missing), None, None
     if settings.gate.largest_loss is not None:
-        budget = settings.alerts.false_incidents_per_day or USUAL_BUDGET
-        protocol = protocol_of(seed=recipe.seed, incidents_per_day=budget)
+        protocol = protocol_of(seed=recipe.seed, incidents_per_day=budget_of(settings))
         try:
             paired = against(read, recipe, champion.model, protocol)
         except OddflowError as error:

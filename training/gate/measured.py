@@ -17,6 +17,7 @@ from detector.models.training_sample import ROWS, TrainingSample, place_among
 from detector.net.directions import directions_of
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
+from detector.scoring.kept_flows import partitions_in
 from detector.scoring.scorer import Scorer
 from detector.transport.kafka.partitioner import partitions_of
 from training.evaluation.figures import Mask
@@ -120,9 +121,7 @@ def raised_unseen(learnt: Learnt, read: Dataset, per_day: float) -> Mask:
     raised[rows] = model.incidents.rates(learnt.unseen, directions) <= per_day
     others = np.setdiff1d(np.arange(len(frame)), rows)
     if len(others):
-        came_by = read.partitions
-        partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions) if came_by is None else came_by
-        scored = Scorer(model, FlowState.fresh(model)).score(frame, partitions)
+        scored = Scorer(model, FlowState.fresh(model)).score(frame, partitions_in(model, read))
         if scored.rates is not None:
             raised[others] = scored.rates[others] <= per_day
     return raised
