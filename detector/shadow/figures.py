@@ -13,6 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.shadow.written import Written, readable
+
 FIGURES_VERSION = 1
 
 SHIFT_STEP, SHIFT_BINS = 0.05, 241
@@ -20,24 +22,15 @@ SHIFT_STEP, SHIFT_BINS = 0.05, 241
 
 DAY_S = 86_400.0
 
-STALE_AFTER = 3.0
-STALE_S = 60.0
-"""Figures are stale so many of their writer's intervals, and so many seconds, after they were written."""
 
-
-class Figures(msgspec.Struct, kw_only=True):
-    """One daemon's, or several daemons' added up. Keys that a later release adds are passed over."""
+class Figures(Written, kw_only=True):
+    """One daemon's, or several daemons' added up."""
 
     figures_version: int = FIGURES_VERSION
     champion: str
     challenger: str
     share: float
     """Of sources, that are sampled."""
-    member: str = ""
-    at: float = 0.0
-    """When it was written, in seconds since 1970, by its writer's clock."""
-    interval_s: float = 0.0
-    """How often it is written."""
     failed: str = ""
     """Why the challenger is compared no more; empty where it is."""
     covered_s: float = 0.0
@@ -151,10 +144,6 @@ class Figures(msgspec.Struct, kw_only=True):
         """The same, that later flows do not change."""
         return msgspec.structs.replace(self, shift=list(self.shift))
 
-    def is_stale(self, now: float) -> bool:
-        """Whether its writer should have written it anew by ``now``, in seconds since 1970."""
-        return now - self.at > STALE_AFTER * self.interval_s + STALE_S
-
 
 SUMMED = (
     *("offered", "dropped", "sources", "both", "champion_only", "challenger_only", "neither"),
@@ -184,15 +173,8 @@ def total(parts: Sequence[Figures]) -> Figures | None:
 
 def read_figures(files: Iterable[bytes]) -> list[Figures]:
     """Those that can be read; what is damaged, or of another version, is passed over."""
-    found = []
-    for data in files:
-        try:
-            figures = msgspec.json.decode(data, type=Figures)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
-        if figures.figures_version == FIGURES_VERSION and len(figures.shift) == SHIFT_BINS:
-            found.append(figures)
-    return found
+    found = readable(files, Figures)
+    return [each for each in found if each.figures_version == FIGURES_VERSION and len(each.shift) == SHIFT_BINS]
 
 
 def told(figures: Figures) -> dict[str, float | int | str | None]:

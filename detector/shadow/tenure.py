@@ -13,25 +13,18 @@ import msgspec
 from detector.incidents.events import BudgetSet, IncidentsTold
 from detector.scoring.events import ModelSwapped
 from detector.scoring.judged import Judged
-from detector.shadow.figures import STALE_AFTER, STALE_S
+from detector.shadow.written import Written, readable
 from detector.telemetry.events import Event
 
 
-class Tenure(msgspec.Struct, kw_only=True):
+class Tenure(Written, kw_only=True):
     """One daemon's count of a champion's incidents, as it is kept in the registry."""
 
     version: str
-    member: str = ""
-    at: float = 0.0
-    interval_s: float = 0.0
     incidents: int = 0
     covered_s: float = 0.0
     budget: float | None = None
     """False incidents a day that the daemon allows."""
-
-    def is_stale(self, now: float) -> bool:
-        """Whether its writer should have written it anew by ``now``, in seconds since 1970."""
-        return now - self.at > STALE_AFTER * self.interval_s + STALE_S
 
 
 class TenureCount:
@@ -66,13 +59,7 @@ class TenureCount:
 
 def read_tenures(files: Iterable[bytes]) -> list[Tenure]:
     """Those that can be read."""
-    found = []
-    for data in files:
-        try:
-            found.append(msgspec.json.decode(data, type=Tenure))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
-    return found
+    return readable(files, Tenure)
 
 
 def together(parts: Sequence[Tenure]) -> Tenure | None:
