@@ -135,7 +135,7 @@ class Archive:
         if today != self._day:
             self._write()
             self._day, self._halvings = today, 0
-        frame = self._of_kept(_placed(offered))
+        frame = _placed(self._of_kept(offered.frame), offered)
         self._hold_rate(len(frame))
         if not self._rows:
             self._began = time.monotonic()
@@ -187,10 +187,10 @@ class Archive:
         self._failing = True
 
 
-def _placed(offered: Offered) -> pl.DataFrame:
-    """The flows with the places of their records in the topic."""
-    rows = offered.frame[ROW].to_numpy()
-    return offered.frame.drop(ROW).with_columns(
+def _placed(frame: pl.DataFrame, offered: Offered) -> pl.DataFrame:
+    """Some of the flows offered, with the places of their records in the topic."""
+    rows = frame[ROW].to_numpy()
+    return frame.drop(ROW).with_columns(
         pl.Series(PARTITION, offered.partitions[rows]).cast(pl.Int32),
         pl.Series(OFFSET, offered.offsets[rows]).cast(pl.Int64),
     )

@@ -15,8 +15,8 @@ from detector.cli.models_place import (
     RegistryOption,
     WhichArgument,
     give,
+    write_output,
 )
-from detector.errors import ConfigurationError
 from detector.registry.names import CHAMPION
 
 PAGE, DOCUMENT = "card.html", "card.json"
@@ -45,9 +45,6 @@ def card(
     version = place.registry.resolve(place.model, which)
     name = DOCUMENT if output.suffix == ".json" else PAGE
     data = place.registry.file(place.model, version, name)
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise ConfigurationError(f"writing {output}: {error.strerror}; give another file") from error
+    write_output(output, data)
     told = {"model": place.model, "version": version, "output": str(output), "bytes": len(data)}
     give(told, as_json, lambda _: f"{output}: the card of {place.model} {version}")

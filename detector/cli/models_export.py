@@ -16,6 +16,7 @@ from detector.cli.models_place import (
     RegistryOption,
     WhichArgument,
     give,
+    write_output,
 )
 from detector.errors import ConfigurationError
 from detector.registry.names import CHAMPION
@@ -48,10 +49,7 @@ def export(
     version = place.registry.resolve(place.model, which)
     loaded = read_bundle(place.registry.fetch(place.model, version))
     data = to_onnx(loaded.model, loaded.calibration, loaded.extractor.spec.names)
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise ConfigurationError(f"writing {output}: {error.strerror}; give another file") from error
+    write_output(output, data)
     told = {
         "model": place.model,
         "version": version,

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from detector.errors import ConfigurationError
 from detector.registry.registry import Registry
 from detector.registry.trusted import open_registry
 from detector.settings.load import load_settings
@@ -57,3 +58,11 @@ def give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> Non
         typer.echo(json.dumps(thing, indent=2))
     else:
         Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(people(thing))
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file that --output names. Raises ConfigurationError where it cannot be."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConfigurationError(f"writing {path}: {error.strerror}; give another file") from error
