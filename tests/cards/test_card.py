@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from detector.errors import BundleError
 from detector.registry.registry import Registry
 from tests.bundles import bundle, version_of
 from tests.cards.reports import report
+from tests.programs import browser
 from training.cards.card import card_files, card_of
 from training.cards.contract import CARD, PAGE, decode_card
 from training.cards.facts import CardFacts, Parent
@@ -167,9 +167,7 @@ def test_card_is_small() -> None:
 @pytest.mark.parametrize("width", [400, 1280])
 def test_page_fits_the_window(tmp_path: Path, width: int) -> None:
     """In a browser, nothing of the page is wider than the window, on a phone and on a desk."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on the path")
+    chromium = browser()
     page = re.sub("<meta http-equiv[^>]*>", "", card_files(manifest(), facts())[PAGE].decode())
     frame = f'<iframe id=f style="width:{width}px;height:900px;border:0" srcdoc="{html.escape(page)}"></iframe>'
     measure = "onload = () => document.title = f.contentDocument.documentElement.scrollWidth"

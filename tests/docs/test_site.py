@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.programs import browser
+
 ROOT = Path(__file__).resolve().parents[2]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=10000")
 
@@ -68,10 +68,8 @@ def test_searching_needs_no_server(site: Path) -> None:
 
 def dom(address: str, *options: str) -> str:
     """A page in a browser, once its scripts have run."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
     done = subprocess.run(
-        [CHROMIUM, *OPTIONS, *options, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True
+        [browser(), *OPTIONS, *options, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True
     )
     return done.stdout
 

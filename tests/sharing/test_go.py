@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from detector.features.extractor import FeatureExtractor, build_spec
 from detector.models.calibration import Calibration
 from detector.models.every_kind import KINDS
 from tests.bundles import bundle, ordinary_flows
+from tests.programs import needed
 from training.estimators import fit_estimator
 
 pytestmark = pytest.mark.slow
@@ -30,11 +30,8 @@ USUAL_PLACE = "/usr/local/go/bin"
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, built; without Go the test fails in CI and is skipped elsewhere."""
-    go = shutil.which("go", path=os.pathsep.join([os.environ.get("PATH", ""), USUAL_PLACE]))
-    if go is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Go is not installed: go.dev has it")
-        pytest.skip("Go is not installed: go.dev has it")
+    path = os.pathsep.join([os.environ.get("PATH", ""), USUAL_PLACE])
+    go = needed("go", "Go is not installed: go.dev has it", path=path)
     place = tmp_path_factory.mktemp("go") / "score"
     quiet = {"GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "0"}
     built = subprocess.run(

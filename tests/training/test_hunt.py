@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from detector.cli import app
+from tests.programs import browser
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
 
@@ -159,9 +159,7 @@ def test_a_budget_of_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("width", [500, 1280])
 def test_page_fits_the_window(hunted: tuple[dict[str, Any], str], tmp_path: Path, width: int) -> None:
     """In a browser, nothing of the page is wider than the window."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on the path")
+    chromium = browser()
     page = tmp_path / "hunt.html"
     measure = "<script>document.title = document.documentElement.scrollWidth - window.innerWidth</script>"
     page.write_text(re.sub("<meta http-equiv[^>]*>", "", hunted[1]).replace("</body>", measure + "</body>"))

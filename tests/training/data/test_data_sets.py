@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-import mlcroissant  # type: ignore[import-untyped]
+import mlcroissant  # type: ignore[import-untyped]  # it has no types
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -100,10 +100,10 @@ def test_mlcroissant_loads_the_manifest_and_the_records(
 
 def test_filters_are_named_with_what_they_left_out(read: Dataset) -> None:
     """Flows before a time, after it, and of an excluded network are not in the set, and are counted."""
-    middle, host = float(read.frame["ts"].median()), read.frame["src_ip"][0]  # type: ignore[arg-type]
+    middle, host = float(read.frame["ts"].median()), read.frame["src_ip"][0]  # type: ignore[arg-type]  # a number
     info, _, flows = assembled(read, Wanted(name="office", since=middle, exclude=[f"{host}/32"]), AT)
     kept = pl.read_parquet(flows)
-    assert kept["ts"].min() >= middle  # type: ignore[operator]
+    assert kept["ts"].min() >= middle  # type: ignore[operator]  # a number
     assert host not in {*kept["src_ip"], *kept["dst_ip"]}
     assert sum(each.rows for each in info.left_out) == len(read.frame) - len(kept)
     assert info.left_out[1].why == f"flows from or to {host}/32"

@@ -147,7 +147,7 @@ def test_transplanted_attacks_leave_the_flows_as_they_are(calm: pl.DataFrame) ->
     attacks = transplanted(calm, start, end, each=2, seed=1)
     assert attacks is not None
     assert attacks["ts"].min() >= start  # type: ignore[operator]  # a number
-    assert attacks["ts"].max() < end  # type: ignore[operator]
+    assert attacks["ts"].max() < end  # type: ignore[operator]  # a number
     assert attacks.group_by(LABEL).agg(pl.col(ATTACK_ID).n_unique())[ATTACK_ID].to_list() == [2] * 8
     both, places = among(calm, attacks)
     assert both[places].select(*SCHEMA).equals(calm)
