@@ -10,10 +10,7 @@ on all of it. The same flows, recipe and protocol give the same report, but for 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -26,35 +23,31 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from detector.errors import InputError
-from detector.features.extra import extra_columns, has_addresses
+from detector.features.extra import has_addresses
 from detector.net.networks import networks_of
 from training.evaluation.attempts import Attempts, attempts_found
 from training.evaluation.blocks import sampled_sources
 from training.evaluation.marked import Marked
+from training.evaluation.prepared import TellStep, attacks_for, prepared
 from training.evaluation.protocol import DEFAULT
 from training.evaluation.random_splits import (
-    Features,
     RandomFigures,
     Scored,
-    block_rows,
     raised_by_others,
     random_figures,
     scored,
-    splits_of,
 )
 from training.evaluation.report import REPORT_VERSION, Data, Histogram, Protocol, Report
 from training.evaluation.segments import segments_of, worst_told
 from training.evaluation.time_figures import attacks_of, budgets_obtained, tested_rows, time_figures
 from training.evaluation.time_splits import TimeRun, cuts_of, time_run
-from training.evaluation.transplant import inside_addresses, transplanted
-from training.labels import Truth
+from training.evaluation.transplant import inside_addresses
+from training.stretches import cores
 from training.train import Recipe
 from training.watched import Watched, ends_of
 
-TellStep = Callable[[str], None]
-
-EACH_RANDOM, EACH_TIME = 5, 3
-"""Transplanted attacks of each kind: among all flows, and among those of each split by time."""
+EACH_TIME = 3
+"""Transplanted attacks of each kind among the flows of each split by time."""
 
 BINS = 40
 
@@ -120,35 +113,6 @@ def measure(
     )
 
 
-def cores() -> int:
-    """How many runs go at once."""
-    with suppress(AttributeError):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
-
-
-def attacks_for(whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[str]) -> Any:
-    """Where attacks come from: what is asked for, if it can be."""
-    if protocol.attacks == "none":
-        return "none"
-    if protocol.attacks == "labelled" and whole.attack.any():
-        return "labelled"
-    frame = whole.frame
-    known = Truth.of(frame).known.any()
-    why = "no flow is labelled an attack" if known else "no flow has a label"
-    inside = has_addresses(frame) and bool(inside_addresses(frame["src_ip"], networks_of(recipe.inside)).any())
-    if inside:
-        notes.append(f"{why}: the simulator's attacks are put on hosts of these flows")
-        if extra_columns(frame):
-            notes.append("their columns beyond the canonical ones are empty, which may give them away")
-        return "transplanted"
-    notes.append(
-        f"{why}, and no inside host begins one, on which the simulator's attacks could be put: nothing is known of what"
-        " is found; name inside networks with --inside"
-    )
-    return "none"
-
-
 @dataclass(frozen=True, slots=True)
 class AtRandom:
     """What came of the random splits."""
@@ -207,38 +171,17 @@ def _at_random(  # noqa: PLR0917 - what is measured, how and by whom
 ) -> AtRandom | None:
     if not protocol.folds:
         return None
-    marked = whole
-    if protocol.attacks == "transplanted":
-        frame = whole.frame.filter(pl.Series(whole.benign))
-        attacks = transplanted(
-            frame,
-            float(frame["ts"][0]),
-            float(frame["ts"][-1]),
-            each=EACH_RANDOM,
-            seed=protocol.seed + 7919,
-            networks=networks_of(recipe.inside),
-        )
-        marked = whole if attacks is None else whole.with_attacks(attacks)
-    blocks = block_rows(marked, protocol)
-    splits = splits_of(marked, blocks, recipe, protocol)
-    if not blocks.block_s:
-        notes.append("flows tell neither who nor when: random splits are row by row, and neighbours may leak")
-    elif blocks.block_s < protocol.block_s:
-        notes.append(
-            f"blocks are {blocks.block_s:g} s long, not {protocol.block_s:g}, so that each fold has some: what one"
-            " fold has learnt may help it in another"
-        )
-    tell(f"computing features of {len(marked.frame):,} flows for {len(splits)} random splits")
-    features = Features(marked, splits, recipe)
+    ready = prepared(whole, recipe, protocol, notes, tell)
+    marked, splits, features = ready.marked, ready.splits, ready.features
     runs = []
     for number, run in enumerate(pool.map(lambda split: scored(split, features, recipe), splits)):
         runs.append(run)
         tell(f"tested {number + 1} of {len(splits)} random splits")
     raised = raised_by_others(runs, marked)
-    figures = random_figures(runs, raised, marked, blocks, protocol)
+    figures = random_figures(runs, raised, marked, ready.blocks, protocol)
     if figures.unmeasured and protocol.attacks != "none":
         notes.append(f"{figures.unmeasured} of {len(runs)} random splits have no attack to find")
-    return AtRandom(figures, _attempts(runs, raised, marked), _scores(runs, marked), blocks.block_s)
+    return AtRandom(figures, _attempts(runs, raised, marked), _scores(runs, marked), ready.blocks.block_s)
 
 
 def _attempts(runs: list[Scored], raised: list[NDArray[np.bool_]], marked: Marked) -> list[Attempts]:

@@ -24,7 +24,8 @@ from detector.scoring.scorer import Scorer
 from detector.transport.kafka.partitioner import partitions_of
 from training.evaluation.blocks import sampled_sources
 from training.evaluation.marked import Marked
-from training.evaluation.measure import EACH_TIME, attacks_for
+from training.evaluation.measure import EACH_TIME
+from training.evaluation.prepared import attacks_for
 from training.evaluation.report import Protocol
 from training.evaluation.time_splits import Cut, Judged, cuts_of, joined, judged_by, time_run
 from training.evaluation.transplant import transplanted
