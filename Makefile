@@ -27,7 +27,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks schema-registr
 
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool clean
+.PHONY: help demo test unit lint docs site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool chromium clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ help:  ## Show this list
 demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
 	$(RUN) oddflow demo
 
-test: $(STAMP) promtool  ## Run all tests: unit, Kafka, faults, slow
+test: $(STAMP) promtool chromium  ## Run all tests: unit, Kafka, faults, slow
 	$(PYTEST)
 
 unit: $(STAMP)  ## Run the quick tests alone, on all cores
@@ -108,6 +108,13 @@ promtool:
 		&& { test "$$(id -u)" != 0 || apt-get update -qq || true; } \
 		&& apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb; } \
 	|| echo "make: no promtool: the test that needs it says so" >&2
+
+# The browser of the tests of pages, in the order that tests/chromium.py looks for it. It does not run from a folder.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do ! command -v $$name >/dev/null || exit 0; done; \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+	|| echo "make: no Chromium, and only root installs it: the tests that need it say so" >&2
 
 clean:  ## Remove what was made here, .venv as well
 	rm -rf $(VENV) .cache dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis

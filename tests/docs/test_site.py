@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import browser
+from tests.chromium import dom
 
 ROOT = Path(__file__).resolve().parents[2]
 
-
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=10000")
+PATIENT = "--virtual-time-budget=10000"
+"""Chromium waits for what scripts still do."""
 
 WIDE = ("explanation/quality.html", "reference/features.html", "reference/commands.html", "guides/size-it.html")
 """Pages with wide tables, and long words in them."""
@@ -66,19 +66,11 @@ def test_searching_needs_no_server(site: Path) -> None:
     assert "guides/incidents/beacon.html" in index
 
 
-def dom(address: str, *options: str) -> str:
-    """A page in a browser, once its scripts have run."""
-    done = subprocess.run(
-        [browser(), *OPTIONS, *options, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True
-    )
-    return done.stdout
-
-
 @pytest.mark.browser
 @pytest.mark.slow
 def test_searching_works_in_pages_opened_as_files(site: Path) -> None:
     """Asked for a word, the opened file lists pages that have it."""
-    page = dom(f"{(site / 'index.html').as_uri()}?q=beacon")
+    page = dom(f"{(site / 'index.html').as_uri()}?q=beacon", PATIENT)
     assert re.search(r"[1-9]\d* matching documents", page)
 
 
@@ -99,6 +91,6 @@ def test_no_page_is_wider_than_the_window(site: Path, name: str, width: int) -> 
         f'<iframe src="{measured.relative_to(site)}" width="{width}" height="900" style="border: 0"></iframe>',
         encoding="utf-8",
     )
-    told = re.search(r"<title>wide (\d+)</title>", dom(frame.as_uri(), "--window-size=1600,1000"))
+    told = re.search(r"<title>wide (\d+)</title>", dom(frame.as_uri(), PATIENT, "--window-size=1600,1000"))
     assert told is not None
     assert int(told[1]) <= width

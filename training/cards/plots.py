@@ -128,7 +128,7 @@ def _frame(across: Axis, up: Axis, parts: Iterable[str], title: str) -> str:
     for value, text in across.ticks:
         x = _x(across, value)
         lines.append(f'<line class="grid" x1="{x:.1f}" y1="{TOP:.1f}" x2="{x:.1f}" y2="{bottom:.1f}"/>')
-        lines.append(f'<text x="{x:.1f}" y="{bottom + 14:.1f}" text-anchor="middle">{html_text(text)}</text>')
+        lines.append(f'<text x="{x:.1f}" y="{bottom + 17:.1f}" text-anchor="middle">{html_text(text)}</text>')
     for value, text in up.ticks:
         y = _y(up, value)
         lines.append(f'<line class="grid" x1="{left:.1f}" y1="{y:.1f}" x2="{WIDTH - RIGHT:.1f}" y2="{y:.1f}"/>')
