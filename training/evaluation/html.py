@@ -49,6 +49,11 @@ def page(report: Report) -> str:
     if report.segments:
         body += ["<h2>Parts of the traffic</h2>", _segments(report)]
     body += ["<h2>How it was measured</h2>", f"<p>{html_text(_how(report))}</p>"]
+    return whole_page(title, body)
+
+
+def whole_page(title: str, body: Sequence[str]) -> str:
+    """A page of these parts, which are HTML; the title is text."""
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html_text(title)}</title><style>{STYLE}</style>"
@@ -84,7 +89,7 @@ def _how(report: Report) -> str:
 
 def _figures(figures: dict[str, Spread]) -> str:
     rows = [(named(name), *_told(each)) for name, each in figures.items()]
-    return _table(("Figure", "mean", "95 %", "least", "most"), rows)
+    return table(("Figure", "mean", "95 %", "least", "most"), rows)
 
 
 def named(name: str) -> str:
@@ -110,12 +115,12 @@ def _attacks(report: Report) -> str:
         )
         for each in report.attacks
     ]
-    return _table(("Kind", "attacks", "found", "95 %", "of its flows", "first after"), rows)
+    return table(("Kind", "attacks", "found", "95 %", "of its flows", "first after"), rows)
 
 
 def _budget(report: Report) -> str:
     rows = [(f"{each.asked:g}", *_told(each.obtained), f"{each.days:.2g}") for each in report.budget]
-    return _table(("Asked", "mean", "95 %", "least", "most", "days watched"), rows)
+    return table(("Asked", "mean", "95 %", "least", "most", "days watched"), rows)
 
 
 def _segments(report: Report) -> str:
@@ -135,13 +140,15 @@ def _segments(report: Report) -> str:
             for each in shown
         ]
         heads = (by.capitalize(), "benign", "raised", "false incidents a day", "attack flows", "recall")
-        tables.append(_table(heads, rows))
+        tables.append(table(heads, rows))
         if len(shown) < len(few):
             tables.append(f"<p class=quiet>and {len(few) - len(shown)} with fewer flows</p>")
     return "\n".join(tables)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts; all but the first column are numbers."""
+
     def line(cells: Sequence[str], tag: str) -> str:
         kinds = ["", *[" class=number"] * (len(cells) - 1)]
         inner = "".join(f"<{tag}{kind}>{html_text(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))

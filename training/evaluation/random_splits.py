@@ -17,6 +17,8 @@ from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor
 from detector.features.replay import features_at
+from detector.features.spec import FeatureSpec
+from detector.models.base import Model
 from detector.models.ensemble import Ensemble
 from training.estimators import fit_estimator
 from training.evaluation.blocks import Blocks, Rows
@@ -116,19 +118,29 @@ class Features:
         return self._matrix[np.searchsorted(self._places, rows)]
 
 
-def scored(split: Split, features: Features, recipe: Recipe) -> Scored:
-    """Train and score one run; its number chooses the seed."""
-    spec, params = features.extractor.spec, dict(recipe.fitting)
+def trained(split: Split, matrix: NDArray[np.float32], recipe: Recipe, spec: FeatureSpec) -> Model:
+    """Train on one run's rows × features; its number chooses the seed."""
+    params = dict(recipe.fitting)
     if recipe.kind == Ensemble.kind:
         params.setdefault("folds", TABLE_STRETCHES)
-    model = fit_estimator(
+    return fit_estimator(
         recipe.kind,
-        features.of(split.train),
-        seed=recipe.seed + 1000 * split.repeat + split.fold,
+        matrix,
+        seed=seed_of(split, recipe),
         params=params,
         names=spec.names,
         single=spec.single_flows,
     )
+
+
+def seed_of(split: Split, recipe: Recipe) -> int:
+    """The seed of one run."""
+    return recipe.seed + 1000 * split.repeat + split.fold
+
+
+def scored(split: Split, features: Features, recipe: Recipe) -> Scored:
+    """Train and score one run."""
+    model = trained(split, features.of(split.train), recipe, features.extractor.spec)
     return Scored(split, model.score(features.of(split.test)))
 
 
