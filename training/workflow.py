@@ -28,9 +28,10 @@ from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
 from training.cards.facts import Told
 from training.cards.parent import parent_of
+from training.evaluation.by_time import ByTime
 from training.evaluation.report import REPORT, Report
 from training.gate.facts import Facts
-from training.gate.gate import Champion, beside, facts_of, judged_by_people, report_of
+from training.gate.gate import Champion, beside, facts_of, judged_by_people, tested
 from training.gate.known import Judgement
 from training.gate.rules import judge
 from training.publish import check_place, publish
@@ -108,11 +109,12 @@ def make_model(
         tell.note(doubt)
     draft = trained.bundle(name, read)
     candidate = read_bundle(draft)
-    report, why = report_of(read, recipe, settings, tell)
+    measured = tested(read, recipe, settings, tell)
     tell("judging")
     size = sum(map(len, draft.values()))
-    facts = facts_of(candidate, size, read, report, why, known, settings.alerts.false_incidents_per_day)
-    facts, champion, verdict = judged(facts, champion, registry, read, recipe, settings, tell)
+    facts = facts_of(candidate, size, read, measured, known, settings.alerts.false_incidents_per_day)
+    facts, champion, verdict = judged(facts, champion, registry, read, recipe, measured.by_time, settings, tell)
+    report = measured.report
     tell("publishing")
     further = further_files(trained, report, verdict, tell)
     told = Told(report=report, verdict=verdict, drift=facts.drift)
@@ -130,18 +132,19 @@ def judged(  # noqa: PLR0917 - what is judged, and beside whom
     registry: Registry,
     read: Dataset,
     recipe: Recipe,
+    by_time: ByTime | None,
     settings: Settings,
     tell: TellSteps,
 ) -> tuple[Facts, Champion, Verdict]:
     """Judge beside what is in charge when that is done: who was promoted meanwhile is compared with, too."""
-    compared = beside(facts, champion, read, recipe, settings)
+    compared = beside(facts, champion, read, recipe, by_time, settings)
     for _ in range(MOST_CHAMPIONS):
         now = registry.aliases(settings.model.name).get(CHAMPION)
         if now == champion.version:
             break
         tell.note(f"the champion is {now or 'gone'} now, no longer {champion.version or 'missing'}: judging again")
         champion = Champion.of(registry, settings.model.name)
-        compared = beside(facts, champion, read, recipe, settings)
+        compared = beside(facts, champion, read, recipe, by_time, settings)
     return compared, champion, judge(compared, settings.gate, datetime.now(UTC))
 
 

@@ -10,7 +10,8 @@ on all of it. The same flows, recipe and protocol give the same report, but for 
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -26,9 +27,9 @@ from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.net.networks import networks_of
 from training.evaluation.attempts import Attempts, attempts_found
-from training.evaluation.blocks import sampled_sources
+from training.evaluation.by_time import Begun, ByTime, TellStep
 from training.evaluation.marked import Marked
-from training.evaluation.prepared import TellStep, attacks_for, prepared
+from training.evaluation.prepared import attacks_for, prepared
 from training.evaluation.protocol import DEFAULT
 from training.evaluation.random_splits import (
     RandomFigures,
@@ -40,19 +41,24 @@ from training.evaluation.random_splits import (
 from training.evaluation.report import REPORT_VERSION, Data, Histogram, Protocol, Report
 from training.evaluation.segments import segments_of, worst_told
 from training.evaluation.time_figures import attacks_of, budgets_obtained, tested_rows, time_figures
-from training.evaluation.time_splits import TimeRun, cuts_of, time_run
+from training.evaluation.time_splits import TimeRun
 from training.evaluation.transplant import inside_addresses
 from training.stretches import cores
 from training.train import Recipe
 from training.watched import Watched, ends_of
 
-EACH_TIME = 3
-"""Transplanted attacks of each kind among the flows of each split by time."""
-
 BINS = 40
 
 SHORT_DAYS = 1.0
 """Tested for less than this, hours of the day are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A report, and the runs by time that it tells of, against which a champion can be held."""
+
+    report: Report
+    by_time: ByTime
 
 
 def measure(
@@ -68,19 +74,27 @@ def measure(
     Raises InputError where there are too few flows, or only attacks; ConfigurationError for a recipe that cannot be
     followed.
     """
+    return measure_and_keep(frame, recipe, protocol=protocol, partitions=partitions, tell=tell).report
+
+
+def measure_and_keep(
+    frame: pl.DataFrame,
+    recipe: Recipe,
+    *,
+    protocol: Protocol = DEFAULT,
+    partitions: NDArray[np.int32] | None = None,
+    tell: TellStep = lambda _: None,
+) -> Measured:
+    """Evaluate likewise, and give the runs by time, too."""
     began = monotonic()
-    if not len(frame):
-        raise InputError("evaluating: there are no flows; give some")
-    whole = Marked.of(frame, partitions)
-    if not whole.benign.any():
-        raise InputError("evaluating: every flow is labelled an attack; give flows of ordinary traffic too")
-    whole.calm(recipe.train_on)
+    whole = marked_of(frame, recipe, partitions)
     notes: list[str] = []
     protocol = msgspec.structs.replace(protocol, attacks=attacks_for(whole, recipe, protocol, notes))
     with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
-        later = _later(whole, recipe, protocol, pool, notes)
+        begun = Begun.of(whole, recipe, protocol, pool, notes)
         at_random = _at_random(whole, recipe, protocol, pool, notes, tell)
-        by_time = _gathered(later, notes, tell)
+        later = begun.gathered(notes, tell)
+    by_time = later.runs
     found, spread = _attacks(at_random, by_time, protocol)
     figures = time_figures(by_time, protocol) if by_time else {}
     if spread is not None and by_time:
@@ -93,7 +107,7 @@ def measure(
             f"flows were tested by time for {days:.2f} days alone: what other hours of the day raise is not in it; give"
             " two days or more"
         )
-    return Report(
+    report = Report(
         report_version=REPORT_VERSION,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=recipe.kind,
@@ -111,6 +125,18 @@ def measure(
         notes=tuple(notes),
         seconds=monotonic() - began,
     )
+    return Measured(report, later)
+
+
+def marked_of(frame: pl.DataFrame, recipe: Recipe, partitions: NDArray[np.int32] | None) -> Marked:
+    """Mark flows that can be measured on. Raises InputError where there are none, or only attacks."""
+    if not len(frame):
+        raise InputError("evaluating: there are no flows; give some")
+    whole = Marked.of(frame, partitions)
+    if not whole.benign.any():
+        raise InputError("evaluating: every flow is labelled an attack; give flows of ordinary traffic too")
+    whole.calm(recipe.train_on)
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,43 +148,6 @@ class AtRandom:
     scores: tuple[NDArray[np.float64], NDArray[np.float64]]
     """Of benign rows and of attacks, over all runs."""
     block_s: float
-
-
-def _later(
-    whole: Marked, recipe: Recipe, protocol: Protocol, pool: ThreadPoolExecutor, notes: list[str]
-) -> list[Future[TimeRun]]:
-    """Begin the runs by time, on a sample of sources where there are too many flows."""
-    if not protocol.time_splits:
-        return []
-    if not has_addresses(whole.frame):
-        notes.append("flows have no addresses, by which incidents are counted: there are random splits alone")
-        return []
-    kept = sampled_sources(whole.frame["src_ip"], protocol.most_flows, protocol.seed)
-    if not kept.all():
-        sources = whole.frame["src_ip"].filter(pl.Series(kept)).n_unique()
-        notes.append(
-            f"splits by time are of {int(kept.sum()):,} flows of {sources:,} sources; false incidents a day are of"
-            " these, asked and obtained alike"
-        )
-    few = whole if kept.all() else whole.take(kept)
-    cuts = cuts_of(few, protocol)
-    if not cuts:
-        notes.append("flows span no time: there are random splits alone")
-    each = EACH_TIME if protocol.attacks == "transplanted" else 0
-    return [pool.submit(time_run, cut, few, recipe, protocol, each) for cut in reversed(cuts)][::-1]
-
-
-def _gathered(later: list[Future[TimeRun]], notes: list[str], tell: TellStep) -> list[TimeRun]:
-    runs = []
-    for number, each in enumerate(later):
-        try:
-            runs.append(each.result())
-            tell(f"tested {number + 1} of {len(later)} splits by time")
-        except InputError as error:
-            notes.append(f"split by time {number + 1} of {len(later)} could not be tested: {error}")
-    if runs and not any(run.judged.attack.any() for run in runs):
-        notes.append("no attack is in the flows tested by time: what is found of them is not known")
-    return runs
 
 
 def _at_random(  # noqa: PLR0917 - what is measured, how and by whom
@@ -192,7 +181,7 @@ def _attempts(runs: list[Scored], raised: list[NDArray[np.bool_]], marked: Marke
     ]
 
 
-def _attacks(at_random: AtRandom | None, by_time: list[TimeRun], protocol: Protocol) -> Any:
+def _attacks(at_random: AtRandom | None, by_time: Sequence[TimeRun], protocol: Protocol) -> Any:
     """By time where there is any; else over random splits, raised by what the other folds' benign rows score."""
     found = attacks_of(by_time, protocol) if by_time else ((), None)
     if not found[0] and at_random is not None:
@@ -206,7 +195,7 @@ def _scores(runs: list[Scored], marked: Marked) -> tuple[NDArray[np.float64], ND
     return np.concatenate(benign), np.concatenate(attack)
 
 
-def _histogram(at_random: AtRandom | None, by_time: list[TimeRun]) -> Histogram:
+def _histogram(at_random: AtRandom | None, by_time: Sequence[TimeRun]) -> Histogram:
     """Of the splits by time; of random ones where there are none."""
     benign, attack = np.empty(0), np.empty(0)
     if by_time:

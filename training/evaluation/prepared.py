@@ -6,7 +6,6 @@ the same rows, the same splits, the same attacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +14,13 @@ import polars as pl
 from detector.features.extra import extra_columns, has_addresses
 from detector.net.networks import networks_of
 from training.evaluation.blocks import Blocks
+from training.evaluation.by_time import TellStep
 from training.evaluation.marked import Marked
 from training.evaluation.random_splits import Features, Split, block_rows, splits_of
 from training.evaluation.report import Protocol
 from training.evaluation.transplant import inside_addresses, transplanted
 from training.labels import Truth
 from training.train import Recipe
-
-TellStep = Callable[[str], None]
 
 EACH_RANDOM = 5
 """Transplanted attacks of each kind, among all flows."""

@@ -62,6 +62,10 @@ class TimeRun:
     """What became of one run."""
 
     cut: Cut
+    later: Marked
+    """The flows tested, as they came."""
+    mixed: Marked | None
+    """The same with transplanted attacks among them; None: there are none."""
     judged: Judged
     days: float
     """Watched in the flows tested."""
@@ -118,11 +122,11 @@ def time_run(cut: Cut, marked: Marked, recipe: Recipe, protocol: Protocol, each:
         )
     before = state if attacks is None else deepcopy(state)
     judged = judged_by(Scorer(scoring, before), later, spec.partitions, networks, protocol)
-    if attacks is not None:
-        mixed = later.with_attacks(attacks)
+    mixed = None if attacks is None else later.with_attacks(attacks)
+    if mixed is not None:
         hit = judged_by(Scorer(scoring, state), mixed, spec.partitions, networks, protocol)
         judged = joined(judged, hit)
-    return TimeRun(cut, judged, watched.days, trained)
+    return TimeRun(cut, later, mixed, judged, watched.days, trained)
 
 
 def judged_by(scorer: Scorer, later: Marked, partitions: int, networks: Networks, protocol: Protocol) -> Judged:

@@ -1,8 +1,8 @@
 """A recipe beside the champion, on the same later flows: what each would raise at the same budget.
 
-The new model itself has seen all flows, the champion has not: so the recipe is trained again on the first part of the
-time, and both are held against the rest, with the same attacks in it. The champion's windows are filled by the first
-part, as a daemon's are.
+The new model itself has seen all flows, the champion has not: so the champion is held against the recipe's splits by
+time, each trained on what came before, with the same attacks in them. The champion's windows are filled by the flows
+before, as a daemon's are.
 """
 
 from __future__ import annotations
@@ -10,96 +10,86 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.bundle.loaded_model import LoadedModel
 from detector.errors import BundleError, InputError
-from detector.net.networks import networks_of
-from detector.scoring.dataset import Dataset
 from detector.scoring.flow_state import FlowState
 from detector.scoring.kept_flows import begin_state
 from detector.scoring.scorer import Scorer
 from detector.transport.kafka.partitioner import partitions_of
-from training.evaluation.blocks import sampled_sources
+from training.evaluation.by_time import ByTime
 from training.evaluation.marked import Marked
-from training.evaluation.measure import EACH_TIME
-from training.evaluation.prepared import attacks_for
 from training.evaluation.report import Protocol
-from training.evaluation.time_splits import Cut, Judged, cuts_of, joined, judged_by, time_run
-from training.evaluation.transplant import transplanted
+from training.evaluation.time_splits import Judged, joined, judged_by
 from training.gate.facts import Paired
-from training.train import Recipe
 
 COVERED = 0.95
 
 
-def against(read: Dataset, recipe: Recipe, champion: LoadedModel, protocol: Protocol) -> Paired:
+def against(tested: ByTime, champion: LoadedModel) -> Paired:
     """Compare. Raises InputError, with the reason, where it cannot be done."""
-    whole = Marked.of(read.frame, read.partitions)
-    kept = sampled_sources(whole.frame["src_ip"], protocol.most_flows, protocol.seed)
-    few = whole if kept.all() else whole.take(kept)
-    protocol = msgspec.structs.replace(protocol, time_splits=1, attacks=attacks_for(few, recipe, protocol, []))
-    cuts = cuts_of(few, protocol)
-    if not cuts:
-        raise InputError("flows span no time, so that none are later")
-    each = EACH_TIME if protocol.attacks == "transplanted" else 0
-    run = time_run(cuts[0], few, recipe, protocol, each)
-    theirs = _by_champion(cuts[0], few, recipe, champion, protocol, each)
-    return paired(champion.version, theirs, run.judged, run.days, protocol)
-
-
-def _by_champion(  # noqa: PLR0917 - what is compared, and how
-    cut: Cut, marked: Marked, recipe: Recipe, champion: LoadedModel, protocol: Protocol, each: int
-) -> Judged:
     if champion.incidents is None:
         raise InputError("the champion cannot tell false incidents")
-    ts = marked.frame["ts"].to_numpy()
-    past, later = marked.take(ts < cut.start), marked.take(ts >= cut.start)
-    partitions, networks = champion.extractor.spec.partitions, networks_of(recipe.inside)
-    state = FlowState.fresh(champion)
-    came_by = partitions_of(past.frame["src_ip"], partitions) if past.partitions is None else past.partitions
     try:
-        begin_state(champion, came_by, state)
-        Scorer(champion, state).score(past.frame, came_by)
-        before = state if not each else deepcopy(state)
-        judged = judged_by(Scorer(champion, before), later, partitions, networks, protocol)
-        if not each:
-            return judged
-        end = min(cut.end, float(later.frame["ts"][-1]))
-        seed = protocol.seed + 100 * cut.number
-        attacks = transplanted(later.frame, cut.start, end, each=each, seed=seed, networks=networks)
-        if attacks is None:
-            return judged
-        mixed = later.with_attacks(attacks)
-        return joined(judged, judged_by(Scorer(champion, state), mixed, partitions, networks, protocol))
+        theirs = _by_champion(tested, champion)
     except BundleError as error:
         raise InputError(f"the champion cannot go on from its training's end: {error}") from error
+    ours = [run.judged for run in tested.runs]
+    return paired(champion.version, theirs, ours, sum(run.days for run in tested.runs), tested.protocol)
 
 
-def paired(version: str, champion: Judged, model: Judged, days: float, protocol: Protocol) -> Paired:
-    """Compare what both found of the same rows. Raises InputError where no attack is among them."""
-    attack = model.attack
-    if not attack.any():
+def _by_champion(tested: ByTime, champion: LoadedModel) -> list[Judged]:
+    """What the champion finds in each run, of which it has seen all that came before.
+
+    It begins with what its training ended with where that was before these flows; else it knows more than their past.
+    """
+    partitions, networks = champion.extractor.spec.partitions, champion.extractor.inside
+    state = FlowState.fresh(champion)
+    ts = tested.marked.frame["ts"].to_numpy()
+    if champion.beginning is not None and champion.beginning.ended_at <= ts[0]:
+        begin_state(champion, _came_by(tested.marked, partitions), state)
+    seen, found = -np.inf, []
+    for run in tested.runs:
+        if len((past := tested.marked.take((ts >= seen) & (ts < run.cut.start))).frame):
+            Scorer(champion, state).score(past.frame, _came_by(past, partitions))
+        hit = None
+        if run.mixed is not None:
+            hit = judged_by(Scorer(champion, deepcopy(state)), run.mixed, partitions, networks, tested.protocol)
+        calm = judged_by(Scorer(champion, state), run.later, partitions, networks, tested.protocol)
+        found.append(calm if hit is None else joined(calm, hit))
+        seen = run.cut.end
+    return found
+
+
+def _came_by(marked: Marked, partitions: int) -> NDArray[np.int32]:
+    return partitions_of(marked.frame["src_ip"], partitions) if marked.partitions is None else marked.partitions
+
+
+def paired(
+    version: str, champion: Sequence[Judged], model: Sequence[Judged], days: float, protocol: Protocol
+) -> Paired:
+    """Compare what both found in the same runs. Raises InputError where no attack is among them."""
+    both = [(theirs, ours) for theirs, ours in zip(champion, model, strict=True) if ours.attack.any()]
+    if not both:
         raise InputError("no attack is among the later flows, by which both could be compared")
-    instances = np.unique(model.instances[attack], return_inverse=True)[1]
-    sizes = np.bincount(instances)
-    raised = [
-        np.bincount(instances, weights=each.rates[attack] <= protocol.incidents_per_day) / sizes
-        for each in (champion, model)
-    ]
-    losses = raised[0] - raised[1]
+    losses = np.concatenate([_shares(theirs, protocol) - _shares(ours, protocol) for theirs, ours in both])
     low, high = interval_of(losses, protocol)
-    false = [_false_a_day(each, days, protocol) for each in (champion, model)]
     return Paired(
         champion=version,
-        attacks=len(sizes),
+        attacks=len(losses),
         lost=float(losses.mean()),
         interval=(low, high),
-        false_champion=false[0],
-        false_model=false[1],
+        false_champion=_false_a_day(champion, days, protocol),
+        false_model=_false_a_day(model, days, protocol),
     )
+
+
+def _shares(judged: Judged, protocol: Protocol) -> NDArray[np.float64]:
+    """Of each attack, the share of its flows that is raised; shape (attacks,)."""
+    instances = np.unique(judged.instances[judged.attack], return_inverse=True)[1]
+    return np.bincount(instances, judged.rates[judged.attack] <= protocol.incidents_per_day) / np.bincount(instances)
 
 
 def interval_of(losses: Sequence[float] | NDArray[np.float64], protocol: Protocol) -> tuple[float, float]:
@@ -111,6 +101,6 @@ def interval_of(losses: Sequence[float] | NDArray[np.float64], protocol: Protoco
     return float(low), float(high)
 
 
-def _false_a_day(judged: Judged, days: float, protocol: Protocol) -> float:
-    raised = judged.incidents[judged.benign & (judged.rates <= protocol.incidents_per_day)]
-    return len(np.unique(raised)) / days if days else 0.0
+def _false_a_day(runs: Sequence[Judged], days: float, protocol: Protocol) -> float:
+    raised = [judged.incidents[judged.benign & (judged.rates <= protocol.incidents_per_day)] for judged in runs]
+    return sum(len(np.unique(each)) for each in raised) / days if days else 0.0

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.errors import InputError, OddflowError
@@ -15,7 +17,10 @@ from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry, RegistryUnreachableError
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
-from training.evaluation.measure import measure
+from training.evaluation.by_time import ByTime
+from training.evaluation.by_time import by_time as by_time_of
+from training.evaluation.measure import marked_of, measure_and_keep
+from training.evaluation.prepared import attacks_for
 from training.evaluation.protocol import protocol_of
 from training.evaluation.report import Protocol, Report
 from training.gate.against import against
@@ -43,16 +48,27 @@ def protocol_for(recipe: Recipe, settings: Settings) -> Protocol | None:
     return protocol_of(folds=recipe.folds, repeats=1, seed=recipe.seed, incidents_per_day=budget_of(settings))
 
 
-def report_of(read: Dataset, recipe: Recipe, settings: Settings, tell: TellStep) -> tuple[Report | None, str]:
-    """Measure the recipe on these flows; None, and why, where it is not to be measured, or cannot be."""
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What was measured of a recipe."""
+
+    report: Report | None = None
+    by_time: ByTime | None = None
+    why: str = ""
+    """There is no report."""
+
+
+def tested(read: Dataset, recipe: Recipe, settings: Settings, tell: TellStep) -> Tested:
+    """Measure the recipe on these flows, unless it is not to be measured, or cannot be."""
     protocol = protocol_for(recipe, settings)
     if protocol is None:
-        return None, "nothing was measured: --folds is less than 2"
+        return Tested(why="nothing was measured: --folds is less than 2")
     tell(f"measuring: {recipe.folds} trainings on parts, {protocol.time_splits} on what came before")
     try:
-        return measure(read.frame, recipe, protocol=protocol, partitions=recipe.came_by(read)), ""
+        measured = measure_and_keep(read.frame, recipe, protocol=protocol, partitions=recipe.came_by(read))
     except InputError as error:
-        return None, f"nothing could be measured: {error}"
+        return Tested(why=f"nothing could be measured: {error}")
+    return Tested(measured.report, measured.by_time if measured.by_time.runs else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,22 +99,21 @@ def facts_of(  # noqa: PLR0917 - what is judged
     candidate: LoadedModel,
     bundle_bytes: int,
     read: Dataset,
-    report: Report | None,
-    why: str,
+    tested: Tested,
     known: Known | None,
     budget: float,
 ) -> Facts:
-    """Measure all that does not depend on the champion; ``why`` there is no report."""
+    """Measure all that does not depend on the champion."""
     missing: Mapping[str, str] = {}
-    if report is None:
+    if tested.report is None:
         rules = ("least_roc_auc", "least_recall", "least_attacks_found", "most_false_incidents")
-        missing = dict.fromkeys(rules, why)
+        missing = dict.fromkeys(rules, tested.why)
     return Facts(
         records=records_of(read),
         bundle_bytes=bundle_bytes,
         records_per_s=speed(candidate, read.frame),
         budget=budget,
-        report=report,
+        report=tested.report,
         known=known,
         own_features=own_features(read.frame),
         missing=missing,
@@ -114,8 +129,10 @@ def judged_by_people(
     return known_of(judgements, read.frame, raised_unseen(learnt, read, budget_of(settings)))
 
 
-def beside(facts: Facts, champion: Champion, read: Dataset, recipe: Recipe, settings: Settings) -> Facts:
-    """Add what the champion says of the same flows."""
+def beside(  # noqa: PLR0917 - what is compared
+    facts: Facts, champion: Champion, read: Dataset, recipe: Recipe, by_time: ByTime | None, settings: Settings
+) -> Facts:
+    """Add what the champion says of the same flows, in the runs ``by_time``; None: they are made."""
     if champion.model is None:
         missing = dict(facts.missing)
         if champion.why:
@@ -123,9 +140,8 @@ def beside(facts: Facts, champion: Champion, read: Dataset, recipe: Recipe, sett
         return replace(facts, champion=champion.version, missing=missing, paired=None, drift=None)
     missing, paired, drifted = dict(facts.missing), None, None
     if settings.gate.largest_loss is not None:
-        protocol = protocol_of(seed=recipe.seed, incidents_per_day=budget_of(settings))
         try:
-            paired = against(read, recipe, champion.model, protocol)
+            paired = against(by_time or _by_time(read, recipe, settings), champion.model)
         except OddflowError as error:
             missing["largest_loss"] = f"the champion {champion.version} could not be compared with: {error}"
     if settings.gate.most_drifted_features is not None and champion.model.sample is not None:
@@ -133,6 +149,12 @@ def beside(facts: Facts, champion: Champion, read: Dataset, recipe: Recipe, sett
         if why:
             missing["most_drifted_features"] = why
     return replace(facts, champion=champion.version, missing=missing, paired=paired, drift=drifted)
+
+
+def _by_time(read: Dataset, recipe: Recipe, settings: Settings) -> ByTime:
+    whole = marked_of(read.frame, recipe, recipe.came_by(read))
+    protocol = protocol_of(seed=recipe.seed, incidents_per_day=budget_of(settings))
+    return by_time_of(whole, recipe, structs.replace(protocol, attacks=attacks_for(whole, recipe, protocol, [])))
 
 
 def _drift(champion: LoadedModel, read: Dataset) -> tuple[Mapping[str, float] | None, str]:
