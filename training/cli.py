@@ -46,7 +46,12 @@ KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos",
 
 _MARKS = {True: "passed", False: "FAILED", None: "not asked"}
 
-ELSEWHERE = {"simulate": "training.simulator.cli", "demo": "training.demo.cli", "hunt": "training.hunt.cli"}
+ELSEWHERE = {
+    "simulate": "training.simulator.cli",
+    "demo": "training.demo.cli",
+    "hunt": "training.hunt.cli",
+    "retrain": "training.retrain.cli",
+}
 """Commands with a module of their own; their extras may be missing."""
 
 

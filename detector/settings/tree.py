@@ -478,6 +478,27 @@ class Assets(Section):
     )
 
 
+class Retrain(Section):
+    """When `oddflow retrain` makes a new model, and of what; the daemon does not look at it."""
+
+    interval_s: float = Field(
+        default=86_400.0, ge=1, description="Seconds from the beginning of one retraining to that of the next."
+    )
+    days: float = Field(default=7.0, gt=0, le=3_650, description="Days of a topic or an archive that it trains on.")
+    incident_margin_s: float = Field(
+        default=900.0,
+        ge=0,
+        description="Seconds before and after an incident in which flows between its hosts are left out, too: an attack"
+        " begins before it is raised.",
+    )
+    drift_hold_s: float = Field(
+        default=3_600.0, ge=0, description="Seconds that a reason of drift must hold to bring a retraining forward."
+    )
+    drift_least_interval_s: float = Field(
+        default=21_600.0, ge=0, description="Seconds from one retraining to one that drift brings forward, at least."
+    )
+
+
 class Shadow(Section):
     """The challenger that is scored beside the model in charge, and promotion and rollback by themselves."""
 
@@ -661,6 +682,7 @@ class Settings(BaseSettings):
     gate: Gate = Gate()
     alerts: Alerts = Alerts()
     assets: Assets = Assets()
+    retrain: Retrain = Retrain()
     shadow: Shadow = Shadow()
     state: State = State()
     archive: Archive = Archive()

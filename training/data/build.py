@@ -44,6 +44,8 @@ class Wanted:
     exclude: Sequence[str] = ()
     """Addresses or networks in CIDR: flows from or to them are left out."""
     source_share: float = 1.0
+    before: Sequence[LeftOut] = ()
+    """What was left out already."""
 
 
 def build(sets: DataSets, read: Dataset, wanted: Wanted, *, now: datetime | None = None) -> SetInfo:
@@ -57,6 +59,7 @@ def assembled(read: Dataset, wanted: Wanted, now: datetime) -> tuple[SetInfo, by
     """Give the set's facts, its manifest and its file of flows."""
     checked_name(wanted.name)
     chosen, out = filtered(read, wanted)
+    out = (*wanted.before, *out)
     own_labels = LABEL in chosen.frame.columns and chosen.frame[LABEL].null_count() < len(chosen.frame)
     chosen = left_out(replace(chosen, frame=mark_attackers(chosen.frame, wanted.attackers)))
     frame = chosen.frame

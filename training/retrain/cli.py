@@ -1,0 +1,286 @@
+"""``oddflow retrain``: new models by themselves, for ever or once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detector.cli.data import (
+    BootstrapOption,
+    ColumnsOption,
+    ConfigOption,
+    DataOption,
+    DatasetsOption,
+    FormatOption,
+    ModelOption,
+    RegistryOption,
+    UnpackOption,
+    settings_of,
+)
+from detector.errors import ConfigurationError, GateError, ListenError
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from detector.settings.tree import Settings
+    from training.retrain.state import State
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+def retrain(
+    *,
+    every: Annotated[
+        str | None, typer.Option("--every", metavar="SPAN", help="Go on for ever, a model each 24h, 90m or 7d.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="One model, for cron or a Kubernetes CronJob.")] = False,
+    data: DataOption = None,
+    format: FormatOption = None,  # noqa: A002
+    unpack: UnpackOption = None,
+    columns: ColumnsOption = None,
+    topic: Annotated[str | None, typer.Option("--topic", help="Kafka topic whose last days are trained on.")] = None,
+    bootstrap_servers: BootstrapOption = None,
+    archive: Annotated[
+        str | None,
+        typer.Option("--archive", help="Folder or URL of a daemon's archive whose last days are trained on."),
+    ] = None,
+    days: Annotated[
+        float | None, typer.Option("--days", help="How many days; the settings' retrain.days if not given.")
+    ] = None,
+    incidents: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--incidents", metavar="FILE", help="Files of incidents, instead of the settings' output.incidents_topic."
+        ),
+    ] = None,
+    no_incidents: Annotated[
+        bool, typer.Option("--no-incidents", help="There are none yet: every flow is trained on.")
+    ] = False,
+    judged: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What people said of incidents and flows, as JSON lines, as for train."),
+    ] = None,
+    registry: RegistryOption = None,
+    model: ModelOption = None,
+    datasets: DatasetsOption = None,
+    kind: Annotated[str, typer.Option(help="Kind of model, as for train.")] = "ensemble",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and flows give the same model.")] = 1,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Parameters of the kind, as for train.")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=0, help="Trainings to measure the quality with.")] = 5,
+    windows: Annotated[
+        bool, typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too.")
+    ] = True,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, help="Partitions of the topic that the daemon reads. Default: those read, or 1."),
+    ] = None,
+    inside: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK...", help="Networks with public addresses that are inside, in CIDR."),
+    ] = None,
+    promote: Annotated[
+        bool,
+        typer.Option("--promote", help="Put what passes the gate in charge at once. Only where shadow.share is 0."),
+    ] = False,
+    metrics_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metrics-url",
+            metavar="URL...",
+            help="With --every: metrics of daemons, such as http://oddflow:9464/metrics: drift brings it forward.",
+        ),
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="With --every: port for its own metrics.")
+    ] = None,
+    metrics_file: Annotated[
+        Path | None, typer.Option(metavar="FILE.prom", help="With --once: its metrics, for a textfile collector.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Build a data set, train on it, have the gate judge the model, and leave the challenger to the daemons.
+
+    Flows of incidents that nobody judged, or that were judged true, are left out. A run that was killed goes on where
+    it was. Exit code 9: the gate refused the model; 10: another process retrains the same model.
+
+    Examples:
+
+      oddflow retrain --once --archive s3://oddflow/archive --registry s3://models --bootstrap-servers kafka:9092
+
+      oddflow retrain --every 24h --topic flows --registry s3://models --metrics-port 9465
+
+      oddflow retrain --every 24h --archive archive --metrics-url http://oddflow:9464/metrics --judged judged.jsonl
+
+      oddflow retrain --once --data 'logs/conn.*.log.gz' --format zeek --incidents incidents.jsonl --registry registry
+    """
+    check_flags(every, once, metrics_url, metrics_port, metrics_file)
+    check_sources(data, topic, archive, incidents, no_incidents)
+    settings = settings_of(
+        config,
+        input__format=format,
+        input__unpack=unpack or None,
+        input__columns=columns,
+        kafka__bootstrap_servers=bootstrap_servers,
+        model__registry=registry,
+        model__name=model,
+        training__datasets=datasets,
+        retrain__days=days,
+        retrain__interval_s=span_s(every) if every else None,
+    )
+    if promote and settings.shadow.share:
+        raise ConfigurationError(
+            f"--promote: shadow.share is {settings.shadow.share:g}, so daemons compare the challenger first, and"
+            " promote it by shadow.promote; set shadow.share to 0, or leave --promote out"
+        )
+
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - --help needs none of these
+
+    from detector.cli.incidents import Asked, Documents  # noqa: PLC0415
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from detector.features.windows import default_windows  # noqa: PLC0415
+    from detector.registry.storage import masked, open_storage  # noqa: PLC0415
+    from detector.registry.trusted import open_registry  # noqa: PLC0415
+    from detector.telemetry.logs import open_log  # noqa: PLC0415
+    from training.cli import networks, parameters  # noqa: PLC0415
+    from training.data.store import DataSets  # noqa: PLC0415
+    from training.parameters import check_recipe  # noqa: PLC0415
+    from training.publish import check_place  # noqa: PLC0415
+    from training.retrain.drift import DriftRule  # noqa: PLC0415
+    from training.retrain.events import Note, RetrainEvent, RetrainMetrics  # noqa: PLC0415
+    from training.retrain.lease import Leases  # noqa: PLC0415
+    from training.retrain.run import Retraining, told  # noqa: PLC0415
+    from training.retrain.service import Service  # noqa: PLC0415
+    from training.retrain.source import CaseSource, FlowSource  # noqa: PLC0415
+    from training.retrain.state import StateFile  # noqa: PLC0415
+    from training.train import Recipe  # noqa: PLC0415
+
+    recipe = Recipe(
+        kind=kind,
+        seed=seed,
+        params=parameters(param or []),
+        folds=folds,
+        windows=default_windows() if windows else None,
+        partitions=partitions or 1,
+        inside=networks(inside or []),
+    )
+    check_recipe(recipe.kind, recipe.params)
+    check_place(settings.model.registry)
+    documents = (
+        None
+        if no_incidents
+        else Documents.chosen(Asked(config, incidents, None, None if incidents else bootstrap_servers))
+    )
+    storage, shown = open_storage(settings.model.registry), masked(settings.model.registry)
+    file = StateFile(storage, settings.model.name, shown)
+    log = open_log(sys.stderr, settings.log.level, settings.log.format)
+    with Leases(storage, settings.model.name, shown).held(), steps_on_stderr(quiet=bool(every)) as steps:
+        metrics = RetrainMetrics(CollectorRegistry(), file.read())
+
+        def tell(event: RetrainEvent) -> None:
+            event.record(metrics, log)
+
+        retraining = Retraining(
+            file=file,
+            registry=open_registry(settings.model),
+            sets=DataSets(settings.training.datasets),
+            settings=settings,
+            flows=FlowSource(paths=tuple(data or ()), topic=topic, archive=archive, days=settings.retrain.days),
+            cases=CaseSource(documents, judged),
+            recipe=recipe,
+            fixed_partitions=partitions is not None,
+            steps=steps,
+            tell=tell,
+            promote=True if promote else None,
+        )
+        if every:
+            rule = DriftRule(metrics_url or (), settings.retrain.drift_hold_s, lambda text: tell(Note(text)))
+            _serve(Service(retraining=retraining, rule=rule).serve, metrics.registry, metrics_port, settings)
+            return
+        try:
+            retraining.watch()
+            state = retraining.run("once")
+        finally:
+            if metrics_file:
+                metrics.write(metrics_file)
+    _end(state, told(state))
+
+
+def check_flags(
+    every: str | None,
+    once: bool,
+    urls: list[str] | None,
+    port: int | None,
+    file: Path | None,
+) -> None:
+    """Raise ConfigurationError for flags that do not go together."""
+    if (every is None) == (not once):
+        raise ConfigurationError("retraining: give --every SPAN, such as --every 24h, or --once")
+    if once and (urls or port is not None):
+        raise ConfigurationError("--metrics-url and --metrics-port: they are of --every; --once has --metrics-file")
+    if every and file:
+        raise ConfigurationError("--metrics-file: it is of --once; --every has --metrics-port")
+    for url in urls or ():
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError(f"--metrics-url {url}: give one such as http://oddflow:9464/metrics")
+
+
+def check_sources(
+    data: list[str] | None,
+    topic: str | None,
+    archive: str | None,
+    incidents: list[str] | None,
+    no_incidents: bool,
+) -> None:
+    """Raise ConfigurationError where flows or incidents are to come from nowhere, or from two places."""
+    if bool(data) + bool(archive) + (topic is not None and archive is None) != 1:
+        raise ConfigurationError("flows to train on: give one of --data, --topic and --archive")
+    if data and "-" in data:
+        raise ConfigurationError("--data -: standard input cannot be read again; give files")
+    if incidents and no_incidents:
+        raise ConfigurationError("--incidents and --no-incidents: give one of them")
+
+
+def span_s(text: str) -> float:
+    """Seconds of a span such as 24h. Raises ConfigurationError."""
+    number, unit = text.strip()[:-1], text.strip()[-1:].lower()
+    try:
+        seconds = float(number) * UNITS[unit]
+    except (ValueError, KeyError):
+        seconds = 0.0
+    if not 1 <= seconds < float("inf"):
+        raise ConfigurationError(f"--every {text}: give a span such as 24h, 90m or 7d")
+    return seconds
+
+
+def _serve(
+    serve: Callable[[threading.Event], None], registry: CollectorRegistry, port: int | None, settings: Settings
+) -> None:
+    """Serve until SIGTERM, which ends it wherever it is: a run goes on at its step after the next start."""
+    from prometheus_client import start_http_server  # noqa: PLC0415
+
+    def ended(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, ended)
+    if port is not None:
+        try:
+            start_http_server(port, settings.web.host, registry=registry)
+        except OSError as error:
+            raise ListenError(f"metrics: cannot listen on {settings.web.host}:{port}: {error.strerror}") from error
+    serve(threading.Event())
+
+
+def _end(state: State, lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+    if state.result == "rejected":
+        raise GateError(f"retraining: the gate refused {state.version}: {state.detail}; it is kept as rejected")

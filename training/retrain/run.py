@@ -1,0 +1,234 @@
+"""One retraining, step by step; see :mod:`training.retrain.state` for the steps and the file that they are kept in.
+
+Each step writes the file last. A step that is done again after a kill looks first for what it had done: a set that was
+built since the run began, a version that was trained on that set, the place where its alias points.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from detector.bundle.files import read_bundle
+from detector.bundle.manifest import decode_manifest
+from detector.bundle.verdict import VERDICT, decode_verdict
+from detector.errors import InputError, OddflowError
+from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
+from detector.registry.registry import Registry
+from detector.settings.tree import Settings
+from training.data.build import Wanted, build
+from training.data.manifest import LeftOut, SetInfo
+from training.data.store import DataSets
+from training.gate.known import rows_of
+from training.retrain.events import Came, RetrainEvent, StepDone
+from training.retrain.source import CaseSource, FlowSource
+from training.retrain.state import Result, State, StateFile, Step
+from training.retrain.withheld import withheld
+from training.train import Recipe
+from training.workflow import make_model, point
+
+if TYPE_CHECKING:
+    from detector.cli.steps import Steps
+
+OF_INCIDENTS = "flows of incidents that nobody judged, or that were judged true"
+
+RESULT_OF: dict[str, Result] = {CHAMPION: "promoted", CHALLENGER: "challenger", REJECTED: "rejected"}
+"""What an alias that a version was given says of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraining:
+    """All that a run needs. Whoever calls it holds the lease."""
+
+    file: StateFile
+    registry: Registry
+    sets: DataSets
+    settings: Settings
+    flows: FlowSource
+    cases: CaseSource
+    recipe: Recipe
+    fixed_partitions: bool = False
+    """Whether the recipe's partitions are meant; else those that flows were read from count."""
+    steps: Steps
+    tell: Callable[[RetrainEvent], None]
+    promote: bool | None = None
+    """True: in charge at once, where the gate passes it; None: only the first model of all."""
+    now: Callable[[], float] = time.time
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+        return self.settings.model.name
+
+    @property
+    def set_name(self) -> str:
+        """The data set's; each run makes a version."""
+        return f"retrain-{self.model}"[:100]
+
+    def run(self, why: str) -> State:
+        """Go on with the run in hand, or begin one; give what it came to. Raises OddflowError, told and kept."""
+        state = self.file.read()
+        if state.step in {"due", "watch"} or self._is_old(state):
+            state = msgspec.structs.replace(
+                state,
+                step="gather",
+                began=float(int(self.now())),
+                why=why,
+                withheld=0,
+                detail="",
+                dataset=None,
+                version=None,
+                result=None,
+            )
+            self.file.write(state)
+        try:
+            if state.step == "gather":
+                state = self._done(state, "gather", self.gather)
+            if state.step == "make":
+                state = self._done(state, "make", self.make)
+        except OddflowError as error:
+            # What is wrong with a set stays wrong: the next run gathers anew. What a retry can help goes on from here.
+            step: Step = state.step if error.retryable else "due"
+            state = msgspec.structs.replace(state, step=step, result="failed", detail=str(error))
+            self._came(state)
+            raise
+        self._came(state)
+        return state
+
+    def watch(self) -> State:
+        """Look what became of the model of the last run; told where it is something new. Raises RegistryError."""
+        state = self.file.read()
+        if state.step != "watch" or state.version is None:
+            return state
+        result = self._fate(state.version)
+        success = {**state.last_success, "watch": self.now()}
+        if result == state.result:
+            return state
+        state = msgspec.structs.replace(state, result=result, detail="", last_success=success)
+        self._came(state)
+        return state
+
+    # --- the steps ----------------------------------------------------------------------------------------------
+
+    def gather(self, state: State) -> State:
+        """Build the set, without the rows of incidents; or find the one that this run had built."""
+        info = self._built_since(state.began)
+        if info is None:
+            read, share = self.flows.read(self.settings, self.now(), self.steps)
+            self.steps("leaving out flows of incidents")
+            margin_s = self.settings.retrain.incident_margin_s
+            incidents = self.cases.incidents(read.start - margin_s)
+            out = withheld(read.frame, incidents, self.cases.judgements(), rows_of, margin_s)
+            if not out.keep.any():
+                raise InputError("building a data set: every flow is of an incident that nobody judged; judge some")
+            self.steps("writing the set")
+            before = (LeftOut(OF_INCIDENTS, out.rows),)
+            wanted = Wanted(name=self.set_name, source_share=share, before=before)
+            moment = datetime.fromtimestamp(self.now(), UTC)
+            info = build(self.sets, replace(read, frame=read.frame.filter(out.keep)), wanted, now=moment)
+        left_out = sum(each.rows for each in info.left_out if each.why == OF_INCIDENTS)
+        return msgspec.structs.replace(state, step="make", dataset=info.reference, withheld=left_out)
+
+    def make(self, state: State) -> State:
+        """Train, judge and publish; or find the version that this run had published, and point its alias."""
+        found = self._published(state)
+        if found is not None:
+            version, alias = found, self._alias_of(found)
+            detail = self._why_refused(version) if alias == REJECTED else ""
+        else:
+            self.steps(f"reading data set {state.dataset}")
+            read = self.sets.read(state.dataset or "")
+            recipe = (
+                self.recipe
+                if read.topic is None or self.fixed_partitions
+                else replace(self.recipe, partitions=len(read.sources))
+            )
+            judgements = self.cases.judgements()
+            outcome = make_model(
+                read, recipe, self.settings, self.registry, self.steps, promote=self.promote, judgements=judgements
+            )
+            version, alias, detail = outcome.model.version, outcome.alias, "; ".join(outcome.reasons)
+        result = RESULT_OF[alias]
+        step: Step = "due" if result == "rejected" else "watch"
+        return msgspec.structs.replace(state, step=step, version=version, result=result, detail=detail)
+
+    # --- what was done before -----------------------------------------------------------------------------------
+
+    def _built_since(self, began: float) -> SetInfo | None:
+        since = f"{datetime.fromtimestamp(began, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        for version in reversed(self.sets.versions(self.set_name)):
+            info = self.sets.info(f"{self.set_name}@{version}")
+            return info if info.created >= since else None
+        return None
+
+    def _published(self, state: State) -> str | None:
+        since = f"{datetime.fromtimestamp(state.began, UTC):%Y%m%dT%H%M%SZ}"
+        for version in reversed(self.registry.versions(self.model)):
+            if version < since:
+                return None
+            if decode_manifest(self.registry.manifest(self.model, version)).training.dataset == state.dataset:
+                return version
+        return None
+
+    def _alias_of(self, version: str) -> str:
+        """The alias that a version was given; it is given it now, by its verdict, where a kill came before."""
+        there = self.registry.aliases(self.model)
+        for alias in RESULT_OF:
+            if there.get(alias) == version:
+                return alias
+        files = self.registry.fetch(self.model, version)
+        model, verdict = read_bundle(files), decode_verdict(files[VERDICT])
+        rows = model.manifest.training.rows_read
+        return point(self.registry, model, verdict, verdict.champion, rows, self.steps, promote=self.promote)[0]
+
+    def _why_refused(self, version: str) -> str:
+        return "; ".join(decode_verdict(self.registry.fetch(self.model, version)[VERDICT]).reasons)
+
+    def _fate(self, version: str) -> Result:
+        aliases = self.registry.aliases(self.model)
+        if aliases.get(CHAMPION) == version:
+            return "promoted"
+        moves = [each for each in self.registry.history(self.model) if each.alias == CHAMPION]
+        if any(each.action == "rollback" and each.previous == version for each in moves):
+            return "rolled back"
+        return "challenger" if aliases.get(CHALLENGER) == version else "replaced"
+
+    # --- keeping it ---------------------------------------------------------------------------------------------
+
+    def _is_old(self, state: State) -> bool:
+        """Whether a run that was killed is so long ago that its flows are too."""
+        return self.now() - state.began > 2 * self.settings.retrain.interval_s
+
+    def _done(self, state: State, step: Step, work: Callable[[State], State]) -> State:
+        began = self.now()
+        state = work(state)
+        at = self.now()
+        state = msgspec.structs.replace(
+            state,
+            last_success={**state.last_success, step: at},
+            duration_s={**state.duration_s, step: at - began},
+        )
+        self.file.write(state)
+        self.tell(StepDone(step, state))
+        return state
+
+    def _came(self, state: State) -> None:
+        """Count what a run came to."""
+        result = state.result or "failed"
+        self.file.write(
+            msgspec.structs.replace(state, results={**state.results, result: state.results.get(result, 0) + 1})
+        )
+        self.tell(Came(state))
+
+
+def told(state: State) -> Sequence[str]:
+    """What a run came to, as lines for people."""
+    lines = [f"data set {state.dataset}: {state.withheld:,} flows left out as of incidents"] if state.dataset else []
+    if state.version:
+        lines.append(f"model {state.version}: {state.result}{f': {state.detail}' if state.detail else ''}")
+    return lines
