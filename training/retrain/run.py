@@ -117,7 +117,7 @@ class Retraining:
 
     def gather(self, state: State) -> State:
         """Build the set, without the rows of incidents; or find the one that this run had built."""
-        info = self._built_since(state.began)
+        info = self._built(state)
         if info is None:
             read, share = self.flows.read(self.settings, self.now(), self.steps)
             self.steps("leaving out flows of incidents")
@@ -159,12 +159,12 @@ class Retraining:
 
     # --- what was done before -----------------------------------------------------------------------------------
 
-    def _built_since(self, began: float) -> SetInfo | None:
-        since = f"{datetime.fromtimestamp(began, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        for version in reversed(self.sets.versions(self.set_name)):
-            info = self.sets.info(f"{self.set_name}@{version}")
-            return info if info.created >= since else None
-        return None
+    def _latest_set(self) -> str:
+        return next(reversed(self.sets.versions(self.set_name)), "")
+
+    def _built(self, state: State) -> SetInfo | None:
+        latest = self._latest_set()
+        return None if latest == state.last_set else self.sets.info(f"{self.set_name}@{latest}")
 
     def _published(self, state: State) -> str | None:
         since = f"{datetime.fromtimestamp(state.began, UTC):%Y%m%dT%H%M%SZ}"

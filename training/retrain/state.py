@@ -38,6 +38,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """When the run in hand, or the last one, began; seconds since 1970."""
     why: str = ""
     """Why it began: the time had come, or drift."""
+    last_set: str = ""
+    """Version of the latest set when it began; empty where there was none: a later one is this run's own."""
     dataset: str | None = None
     """``NAME@VERSION``, once gathered."""
     withheld: int = 0
