@@ -81,6 +81,7 @@ class Retraining:
                 why=why,
                 withheld=0,
                 detail="",
+                last_set=self._latest_set(),
                 dataset=None,
                 version=None,
                 result=None,
