@@ -24,7 +24,6 @@ from detector.settings.tree import Settings
 from training.data.build import Wanted, build
 from training.data.manifest import LeftOut, SetInfo
 from training.data.store import DataSets
-from training.gate.known import rows_of
 from training.retrain.events import Came, RetrainEvent, StepDone
 from training.retrain.source import CaseSource, FlowSource
 from training.retrain.state import Result, State, StateFile, Step
@@ -124,7 +123,7 @@ class Retraining:
             self.steps("leaving out flows of incidents")
             margin_s = self.settings.retrain.incident_margin_s
             incidents = self.cases.incidents(read.start - margin_s)
-            out = withheld(read.frame, incidents, self.cases.judgements(), rows_of, margin_s)
+            out = withheld(read.frame, incidents, self.cases.judgements(), margin_s)
             if not out.keep.any():
                 raise InputError("building a data set: every flow is of an incident that nobody judged; judge some")
             self.steps("writing the set")

@@ -7,15 +7,15 @@ flows are left out rather than too few. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from detector.casebook.told import Ours, Told
+from training.gate.known import Judgement, rows_of
 
 INCIDENT_MARGIN_S = 900.0
 """Before and after an incident: an attack begins before it is raised, and what is left in of it makes it usual."""
@@ -25,26 +25,6 @@ SHORTEST_ID = 8
 
 SIDES = {"sources": "src_ip", "destinations": "dst_ip", "ports": "dst_port"}
 """An incident's lists, and the columns of flows that they are of."""
-
-
-class Judgement(Protocol):
-    """What somebody said of an incident or of flows, such as a line of the file of judgements."""
-
-    @property
-    def id(self) -> str:
-        """An incident's id, a flow's or a record's; beside a ``flow``, any name."""
-
-    @property
-    def label(self) -> str:
-        """``true`` or ``false``."""
-
-    @property
-    def flow(self) -> Mapping[str, str | int | float]:
-        """Some of a flow's columns; empty where the id names what is meant."""
-
-
-RowsOf = Callable[[Judgement, pl.DataFrame], NDArray[np.intp]]
-"""Places of the flows that a judgement is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +47,7 @@ class Withheld:
 
 
 def withheld(
-    frame: pl.DataFrame,
-    incidents: Iterable[Told],
-    judgements: Sequence[Judgement],
-    rows_of: RowsOf,
-    margin_s: float = INCIDENT_MARGIN_S,
+    frame: pl.DataFrame, incidents: Iterable[Told], judgements: Sequence[Judgement], margin_s: float = INCIDENT_MARGIN_S
 ) -> Withheld:
     """Hold flows against incidents and what people said; ``margin_s`` is added before and after each incident."""
     out = np.zeros(len(frame), np.bool_)

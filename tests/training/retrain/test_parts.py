@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from numpy.typing import NDArray
 
 from detector.casebook.told import Distinct, FlowPlace, Ours, Told
 from detector.errors import RegistryError
 from detector.registry.storage import open_storage
+from training.gate.known import Judgement
 from training.retrain.drift import DriftRule
 from training.retrain.lease import LASTS_S, BusyError, Lease, Leases, this_host
 from training.retrain.state import State, StateFile
-from training.retrain.withheld import Judgement as Said
 from training.retrain.withheld import withheld
 
 NOW = 1_800_000_000.0
@@ -156,20 +154,6 @@ FRAME = pl.DataFrame(
 )
 
 
-@dataclass
-class Judgement:
-    """What somebody said."""
-
-    id: str
-    label: str
-    flow: dict[str, str | int | float] = field(default_factory=dict)
-
-
-def by_uid(judgement: Said, frame: pl.DataFrame) -> NDArray[np.intp]:
-    """The flows that a judgement is of."""
-    return np.flatnonzero((frame["uid"] == judgement.id).to_numpy())
-
-
 def incident(ports: int = 1) -> Told:
     """Of 10.0.0.1 against port 22 of 10.0.0.9, from 200 to 230, over so many ports in all."""
     ours = Ours(
@@ -191,7 +175,7 @@ def incident(ports: int = 1) -> Told:
 
 def kept(told: Told, *judgements: Judgement, margin_s: float = 0.0) -> str:
     """Ids of the flows that are trained on."""
-    out = withheld(FRAME, [told], judgements, by_uid, margin_s)
+    out = withheld(FRAME, [told], judgements, margin_s)
     return "".join(FRAME["uid"].to_numpy()[np.flatnonzero(out.keep)])
 
 
