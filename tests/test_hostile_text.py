@@ -86,6 +86,12 @@ class Tour:
         small = ("--kind", "hbos", "--train-on", "normal", "--folds", "2")
         return self.run("train", "--data", str(self.logs), *GIVEN, "--registry", registry, *small, *flags)
 
+    def retrain(self) -> Ran:
+        """Retrain on them."""
+        places = ("--registry", str(self.folder / "retrained"), "--datasets", str(self.folder / "datasets"))
+        small = ("--kind", "hbos", "--folds", "0", "--no-incidents")
+        return self.run("retrain", "--once", "--data", str(self.logs), *GIVEN, *places, *small)
+
     def detected(self, shape: str = "ocsf", logs: str = "json") -> Mapping[str, str]:
         """The files that the daemon writes, and its log, by the names of channels."""
         names = {each.value: self.folder / f"{shape}.{each.value}.jsonl" for each in Channel}
@@ -216,6 +222,7 @@ OUTLETS: Mapping[str, Outlet] = {
     "train: terminal": Outlet(lambda tour: _both(tour.train()), "terminal"),
     "train: --json": Outlet(lambda tour: tour.train("--json").out, "json", carries=False),
     "train: card": Outlet(Tour.card, "html"),
+    "retrain": Outlet(lambda tour: _both(tour.retrain()), "terminal"),
     "detect: log as JSON": Outlet(lambda tour: tour.detected()["log"], "terminal", carries=False),
     "detect: log on a terminal": Outlet(lambda tour: tour.detected("ecs", "console")["log"], "terminal", carries=False),
     **{

@@ -58,6 +58,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
     "replay": CommandPlace("detector.cli.replay:replay", "Score the record of an alert again, and compare."),
     "train": CommandPlace(None, "Train a model, have the gate judge it, and publish it.", "train"),
+    "retrain": CommandPlace(None, "Make new models by itself: for ever, or once.", "train"),
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
     "dataset": CommandPlace(None, "Build, list and show data sets to train on.", "train"),
     "hunt": CommandPlace(None, "Find what is odd in a folder of logs, without Kafka: one page to read.", "train"),

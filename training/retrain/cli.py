@@ -186,7 +186,9 @@ def retrain(
         metrics = RetrainMetrics(CollectorRegistry(), file.read())
 
         def tell(event: RetrainEvent) -> None:
-            event.record(metrics, log)
+            event.count(metrics)
+            if every:  # else the steps say it
+                event.log(log)
 
         retraining = Retraining(
             file=file,
@@ -280,7 +282,9 @@ def _serve(
 
 
 def _end(state: State, lines: Sequence[str]) -> None:
+    from detector.printable import printable  # noqa: PLC0415
+
     for line in lines:
-        typer.echo(line)
+        typer.echo(printable(line))
     if state.result == "rejected":
         raise GateError(f"retraining: the gate refused {state.version}: {state.detail}; it is kept as rejected")

@@ -11,7 +11,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, write_to_textfi
 
 from detector.errors import OutputError
 from detector.telemetry.logs import Log
-from training.retrain.state import RESULTS, State
+from training.retrain.state import RESULTS, Result, State
+
+
+def label_of(result: Result) -> str:
+    """A result as a metric's label."""
+    return result.replace(" ", "_")
 
 
 class RetrainMetrics:
@@ -46,7 +51,7 @@ class RetrainMetrics:
             "oddflow_retrain_drift_total", "Times that drift brought a retraining forward.", registry=registry
         )
         for result in RESULTS:
-            self.results.labels(result.replace(" ", "_")).inc(before.results.get(result, 0))
+            self.results.labels(label_of(result)).inc(before.results.get(result, 0))
         self.timed(before.last_success, before.duration_s)
         self.withheld.set(before.withheld)
 
@@ -68,8 +73,12 @@ class RetrainMetrics:
 class RetrainEvent(Protocol):
     """Something that the service tells."""
 
-    def record(self, metrics: RetrainMetrics, log: Log) -> None:
-        """Count it, and log it if a person would want to read it."""
+    def count(self, metrics: RetrainMetrics) -> None:
+        """Count it."""
+        ...
+
+    def log(self, log: Log) -> None:
+        """Log it if a person would want to read it."""
         ...
 
 
@@ -80,16 +89,16 @@ class StepDone:
     step: str
     state: State
 
-    def record(self, metrics: RetrainMetrics, log: Log) -> None:
-        """Show it."""
+    def count(self, metrics: RetrainMetrics) -> None:
+        """Show when it was done, and what it took."""
         metrics.timed(self.state.last_success, self.state.duration_s)
         metrics.withheld.set(self.state.withheld)
+
+    def log(self, log: Log) -> None:
+        """Log it."""
+        seconds = round(self.state.duration_s.get(self.step, 0.0), 1)
         log.info(
-            "retrain.step",
-            step=self.step,
-            dataset=self.state.dataset,
-            version=self.state.version,
-            seconds=round(self.state.duration_s.get(self.step, 0.0), 1),
+            "retrain.step", step=self.step, dataset=self.state.dataset, version=self.state.version, seconds=seconds
         )
 
 
@@ -99,12 +108,21 @@ class Came:
 
     state: State
 
-    def record(self, metrics: RetrainMetrics, log: Log) -> None:
-        """Count and log it: a failure or a refusal needs a person."""
-        result = self.state.result or "failed"
-        metrics.results.labels(result.replace(" ", "_")).inc()
-        tell = log.error if result == "failed" else log.warning if result in {"rejected", "rolled back"} else log.info
-        tell("retrain.result", result=result, version=self.state.version, detail=self.state.detail or None)
+    @property
+    def result(self) -> Result:
+        """What it came to."""
+        return self.state.result or "failed"
+
+    def count(self, metrics: RetrainMetrics) -> None:
+        """Count it."""
+        metrics.results.labels(label_of(self.result)).inc()
+        metrics.timed(self.state.last_success, self.state.duration_s)
+
+    def log(self, log: Log) -> None:
+        """Log it: a failure or a refusal needs a person."""
+        warned = {"rejected", "rolled back"}
+        tell = log.error if self.result == "failed" else log.warning if self.result in warned else log.info
+        tell("retrain.result", result=self.result, version=self.state.version, detail=self.state.detail or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +131,12 @@ class DriftAdvised:
 
     reasons: tuple[str, ...]
 
-    def record(self, metrics: RetrainMetrics, log: Log) -> None:
-        """Count and log it."""
+    def count(self, metrics: RetrainMetrics) -> None:
+        """Count it."""
         metrics.drift.inc()
+
+    def log(self, log: Log) -> None:
+        """Log it."""
         log.warning("retrain.drift", reasons=list(self.reasons))
 
 
@@ -125,6 +146,9 @@ class Note:
 
     text: str
 
-    def record(self, metrics: RetrainMetrics, log: Log) -> None:  # noqa: ARG002 - every event is called alike
+    def count(self, metrics: RetrainMetrics) -> None:
+        """It counts as nothing."""
+
+    def log(self, log: Log) -> None:
         """Log it."""
         log.info("retrain.note", text=self.text)

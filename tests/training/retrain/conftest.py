@@ -1,0 +1,60 @@
+"""What the tests of retraining share: a small log of recent flows, and the command as it is called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from detector.cli import app
+from training.simulator.scenario import Scenario
+from training.simulator.stream import encode
+
+SMALL = ("--kind", "isolation-forest", "--param", "n_estimators=10", "--folds", "0", "--no-windows")
+"""A model of seconds: too few flows to measure it, so that most rules of the gate cannot be asked."""
+
+
+class Ran(NamedTuple):
+    """A command that came to its end."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def frame() -> pl.DataFrame:
+    """Ten minutes of few hosts, an hour ago."""
+    scenario = Scenario(seed=5, hosts=25, start=time.time() // 60 * 60 - 3_600.0, duration_s=600.0, attacks=())
+    return pl.concat(scenario.frames()).sort("ts", maintain_order=True)
+
+
+@pytest.fixture(scope="session")
+def log(frame: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a sensor writes it."""
+    path = tmp_path_factory.mktemp("logs") / "conn.log"
+    path.write_bytes(b"\n".join(encode(frame, "zeek-json")) + b"\n")
+    return path
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[str, ...]:
+    """Where models and data sets are kept."""
+    return ("--registry", str(tmp_path / "registry"), "--datasets", str(tmp_path / "sets"))
+
+
+@pytest.fixture
+def retrain(places: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Retrain a small model."""
+    monkeypatch.delenv("ODDFLOW_CONFIG", raising=False)
+
+    def call(*flags: str, **environment: str) -> Ran:
+        result = CliRunner(env=environment).invoke(app, ("retrain", *places, *SMALL, *flags))
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return call
