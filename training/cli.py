@@ -44,6 +44,26 @@ if TYPE_CHECKING:
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
 """Those of ``detector.models.every_kind``, for ``--help``, which imports nothing slow."""
 
+KindOption = Annotated[
+    str | None,
+    typer.Option(help=f"Kind of model: {', '.join(KIND_NAMES)}; the settings' training.kind if not given."),
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE...",
+        help="Parameters of the kind, by its library's names; the settings' training.parameters if not given.",
+    ),
+]
+LeaveOutOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME...",
+        help="Features to do without: families, names or patterns of names, such as outcome or 'pair_*'; the settings'"
+        " training.leave_out if not given.",
+    ),
+]
+
 _MARKS = {True: "passed", False: "FAILED", None: "not asked"}
 
 ELSEWHERE = {
@@ -82,7 +102,7 @@ def train(
     end: ToOption = None,
     registry: RegistryOption = None,
     model: ModelOption = None,
-    kind: Annotated[str, typer.Option(help=f"Kind of model: {', '.join(KIND_NAMES)}.")] = "ensemble",
+    kind: KindOption = None,
     train_on: Annotated[
         str,
         typer.Option(
@@ -91,10 +111,8 @@ def train(
         ),
     ] = "all",
     seed: Annotated[int, typer.Option(min=0, help="The same seed and flows give the same model.")] = 1,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE...", help="Parameters of the kind, by its library's names."),
-    ] = None,
+    param: ParamOption = None,
+    leave_out: LeaveOutOption = None,
     folds: Annotated[
         int, typer.Option(min=0, help="Trainings to measure the quality with, where there are labels.")
     ] = 5,
@@ -182,7 +200,7 @@ def train(
     from training.data.chosen import chosen_set  # noqa: PLC0415
     from training.gate.known import read_judgements  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
-    from training.parameters import check_recipe  # noqa: PLC0415
+    from training.parameters import parameters_for  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
     from training.workflow import make_model  # noqa: PLC0415
@@ -198,19 +216,21 @@ def train(
         training__max_rejected_share=max_rejected,
         training__datasets=datasets,
         training__sign_key=None if sign_key is None else str(sign_key),
+        training__leave_out=leave_out,
     )
     chosen = chosen_set(settings, dataset, data or topic or start or end)
+    model_kind, params = parameters_for(settings.training, kind, parameters(param or []))
     recipe = Recipe(
-        kind=kind,
+        kind=model_kind,
         train_on=TrainOn.parse(train_on),
         seed=seed,
-        params=parameters(param or []),
+        params=params,
         folds=folds,
         windows=default_windows() if windows else None,
         partitions=partitions or 1,
         inside=networks(inside or []),
+        leave_out=settings.training.leave_out,
     )
-    check_recipe(recipe.kind, recipe.params)
     judgements = read_judgements(judged) if judged else []
     if chosen is None:
         open_format(settings)

@@ -1,7 +1,8 @@
 """Training an ensemble: its members on the same rows, then what their scores mean.
 
-Parameters: ``members``, names of :data:`MEMBERS` with commas between; ``single_weight``, how much the clusters of
-single flows count beside each of the others, which count 1; ``sharpness`` (``detector.models.ensemble``);
+Parameters: ``members``, names of :data:`MEMBERS` with commas between; each one's ``…_weight``, such as
+``forest_weight``, how much it counts beside the others (1; ``single_weight``, of the clusters of single flows, 0.25);
+``sharpness`` (``detector.models.ensemble``);
 ``segments``, names of features with commas between, by which populations are told; ``segment_rows``, how many rows a
 segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it;
 ``folds``, into how many stretches of time rows are cut, so that tables are learnt from scores of rows that a member
@@ -58,9 +59,15 @@ MEMBERS = {
 OWN = {"forest": frozenset(ScikitForest().get_params()), "clusters": frozenset(MiniBatchKMeans().get_params())}
 """Parameters that may be given without the member's name."""
 
+
+def weight_of(member: str) -> str:
+    """The parameter that says how much a member counts."""
+    return f"{member}_weight"
+
+
 SETTINGS: dict[str, Any] = {
     "members": "forest,clusters,single",
-    "single_weight": 0.25,
+    **{weight_of(name): 0.25 if called == SINGLE else 1.0 for name, called in MEMBERS.items()},
     "sharpness": 0.0,
     "segments": "",
     "segment_rows": 2000,
@@ -105,14 +112,16 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     if not 0 <= sharpness <= LARGEST_SHARPNESS:
         raise ValueError(f"sharpness {sharpness:g} is not from 0 to {LARGEST_SHARPNESS:g}")
     fewest, by = int(settings.pop("segment_rows")), _listed(settings.pop("segments"))
-    folds, weight = int(settings.pop("folds")), float(settings.pop("single_weight"))
-    if not 1 / LARGEST_WEIGHT <= weight <= LARGEST_WEIGHT:
-        raise ValueError(f"single_weight {weight:g} is not from {1 / LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}")
+    folds = int(settings.pop("folds"))
+    weighed = {name: _weight(weight_of(name), settings.pop(weight_of(name))) for name in MEMBERS}
     if fewest < 2 or blend < 0:
         raise ValueError("segment_rows is at least 2, blend at least 0")
     width = matrix.shape[1]
     own = single or width
     chosen = _members(settings.pop("members"))
+    for name in MEMBERS:
+        if name not in chosen and weight_of(name) in params and name != "single":
+            raise ValueError(f"{weight_of(name)}: {name} is none of the members {', '.join(chosen)}")
     theirs = _by_member(settings, chosen)
     if own == width and len(chosen) > 1:
         chosen.pop("single", None)
@@ -136,7 +145,7 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
         seen = first_columns(matrix, members[kind].n_features)
         unseen[kind] = unseen_scores(seen, kept, stretches, members[kind], partial(fit_member, name))
         tails[kind] = fit_tails(unseen[kind][asked], places, tables, blend)
-    weights = np.array([weight if kind == SINGLE else 1.0 for kind in members])
+    weights = np.array([weighed[name] for name in chosen])
     return Fitted(Ensemble(members, weights, tails, segments, sharpness, width), unseen)
 
 
@@ -168,6 +177,13 @@ def _cuts(column: NDArray[np.float32]) -> NDArray[np.float32]:
         values = np.unique(values)
     cuts: NDArray[np.float32] = values[:-1]
     return cuts
+
+
+def _weight(name: str, given: Any) -> float:
+    weight = float(given)
+    if not 1 / LARGEST_WEIGHT <= weight <= LARGEST_WEIGHT:
+        raise ValueError(f"{name} {weight:g} is not from {1 / LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}")
+    return weight
 
 
 def _listed(given: str | Sequence[str]) -> list[str]:

@@ -20,14 +20,29 @@ from detector.models.kinds.isolation_forest import IsolationForest
 from detector.models.kinds.kmeans import KMeans
 from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
+from detector.settings.tree import Training
 from training import ensembles, reductions
 from training import kmeans_diagonal as spreads
+from training.feature_choice import check_choice
 
 EVERY_KIND = frozenset({"drop"})
 """What ``fit_estimator`` takes itself."""
 
 OURS = frozenset({"random_state"})
 """The seed's business: it has an option of its own."""
+
+
+def parameters_for(settings: Training, kind: str | None, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Lay what a command is given over the settings, and check it: the kind, and its parameters.
+
+    Those of the settings are of their kind: another one that is given has none of them. Raises ConfigurationError as
+    :func:`check_recipe` does, and for features that there can't be.
+    """
+    chosen = kind or settings.kind
+    params = {**(settings.parameters if chosen == settings.kind else {}), **given}
+    check_recipe(chosen, params)
+    check_choice(settings.leave_out)
+    return chosen, params
 
 
 def check_recipe(kind: str, params: Mapping[str, Any]) -> None:

@@ -42,6 +42,7 @@ from training.cards.facts import NOTHING_TOLD, RATES, CardFacts, Parent, Told
 from training.cards.matters import shares_of
 from training.cards.words import span
 from training.estimators import DROPPED, fit_estimator
+from training.feature_choice import without
 from training.labels import TrainOn, Truth
 from training.learn import Choice, Fitting, Learnt, learn
 from training.member_weights import shares
@@ -81,6 +82,14 @@ class Recipe:
     """Of the topic that will be read: windows are computed over each by itself."""
     inside: tuple[str, ...] = ()
     """Networks in CIDR that are inside though their addresses are public."""
+    leave_out: tuple[str, ...] = ()
+    """Features that the model does without: by family, by name, or by a pattern such as ``pair_*`` or ``*_10s``."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a manifest tells of its parameters."""
+        left_out = {"leave_out": ",".join(self.leave_out)} if self.leave_out else {}
+        return {**self.params, **left_out}
 
     def came_by(self, read: Dataset) -> NDArray[np.int32] | None:
         """The partition of each flow, where the topic read has as many as the recipe names; None: by their sources."""
@@ -172,7 +181,7 @@ class Trained:
             usual=self.usual,
             sample=self.sample,
             training=training_data(data, len(self.training_rows), self.recipe, self.watched),
-            parameters=dict(self.recipe.params),
+            parameters=self.recipe.told,
             seeds={"training": self.recipe.seed},
             quality=self.quality.figures,
             parent=None if parent is None else parent.version,
@@ -272,12 +281,17 @@ def _attacks_among(truth: Truth, chosen: NDArray[np.bool_], recipe: Recipe) -> s
 
 
 def spec_for(frame: pl.DataFrame, recipe: Recipe) -> FeatureSpec:
-    """List the features that the flows allow: sets without addresses have neither address features nor windows."""
+    """List the features that the flows allow: sets without addresses have neither address features nor windows.
+
+    Raises ConfigurationError where the recipe leaves out all of them, or what is no feature.
+    """
     extra = extra_columns(frame)
     if has_addresses(frame):
-        return build_spec(extra=extra, windows=recipe.windows, partitions=recipe.partitions, inside=recipe.inside)
-    families = [name for name in FAMILIES if name not in ADDRESS_FAMILIES]
-    return build_spec(families, extra=extra, partitions=recipe.partitions)
+        spec = build_spec(extra=extra, windows=recipe.windows, partitions=recipe.partitions, inside=recipe.inside)
+    else:
+        families = [name for name in FAMILIES if name not in ADDRESS_FAMILIES]
+        spec = build_spec(families, extra=extra, partitions=recipe.partitions)
+    return without(spec, recipe.leave_out)
 
 
 def ended_with(state: FlowState, tell: TellStep = lambda _: None) -> InitialState | None:

@@ -60,6 +60,8 @@ FLAGS = {
     "model.registry": "--registry",
     "model.name": "--model",
     "model.alias": "--alias",
+    "training.kind": "--kind",
+    "training.leave_out": "--leave-out",
     "training.max_rejected_share": "--max-rejected",
     "web.host": "--host",
     "web.port": "--port",

@@ -326,8 +326,20 @@ class Model(Section):
 
 
 class Training(Section):
-    """What `oddflow train` accepts; the daemon does not look at it."""
+    """What `oddflow train` makes, and of what; the daemon does not look at it. `oddflow search` writes such a table."""
 
+    kind: str = Field(default="ensemble", min_length=1, description="Kind of model, where no `--kind` is given.")
+    parameters: dict[str, Scalar] = Field(
+        default={},
+        examples=[{"forest_n_estimators": 200, "single_weight": 0.5}],
+        description="Parameters of that kind, as `--param` has them, which wins over these.",
+    )
+    leave_out: Words = Field(
+        default=(),
+        examples=[("outcome", "pair_*", "*_10s")],
+        description="Features that models are trained without: families (`volumes`, `outcome`, `ports`, `protocol`,"
+        " `addresses`, `windows`), names, or patterns of names.",
+    )
     max_rejected_share: float = Field(
         default=0.5,
         ge=0,

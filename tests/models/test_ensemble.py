@@ -168,6 +168,8 @@ def test_segments_with_few_rows_have_none() -> None:
         ({"clusters_trim": 0.5}, "trim 0.5"),
         ({"forest_wings": 2}, "wings"),
         ({"single_weight": 0}, "single_weight 0 is not from"),
+        ({"forest_weight": 1e7}, "forest_weight 1e\\+07 is not from"),
+        ({"pca_weight": 2}, "pca is none of the members forest, clusters"),
         ({"drop": 1}, "drop 1"),
     ],
 )
@@ -183,6 +185,20 @@ def test_members_have_their_own_parameters() -> None:
     model = ensemble({"forest_n_estimators": 7, "clusters_n_clusters": 5})
     assert len(model.members["isolation-forest"].to_arrays()["features"]) == 7
     assert model.members["kmeans-spread"].to_arrays()["centres"].shape == (8, 5)
+
+
+def test_each_member_has_a_weight() -> None:
+    """A member counts as much as it is told; the defaults, told, give the same arrays as nothing told."""
+    small = {"forest_n_estimators": 5, "clusters_n_clusters": 4, "hbos_n_bins": 5, "members": "forest,clusters,hbos"}
+    usual = ensemble(small, 200)
+    assert usual.weights.tolist() == [1.0, 1.0, 1.0]
+    told = ensemble({**small, "forest_weight": 1.0, "clusters_weight": 1, "hbos_weight": "1"}, 200)
+    assert {name: array.tobytes() for name, array in told.to_arrays().items()} == {
+        name: array.tobytes() for name, array in usual.to_arrays().items()
+    }
+    uneven = ensemble({**small, "forest_weight": 0.5, "hbos_weight": 4}, 200)
+    by_member = dict(zip(uneven.members, uneven.weights.tolist(), strict=True))
+    assert by_member == {"isolation-forest": 0.5, "kmeans-spread": 1.0, "hbos": 4.0}
 
 
 @pytest.mark.slow

@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from detector.errors import ConfigurationError
+from detector.features.extractor import build_spec
+from detector.features.windows import default_windows
+from detector.settings.tree import Training
 from tests.models.conformance import training_rows
 from training.estimators import DROPPED, fit_estimator
+from training.feature_choice import check_choice, without
 from training.labels import TrainOn
+from training.parameters import parameters_for
 from training.train import DROPPED_AMONG, Recipe
 
 
@@ -27,3 +32,43 @@ def test_a_share_that_is_none_is_refused_in_words() -> None:
     params = Recipe(params={"drop": "most"}).fitting
     with pytest.raises(ConfigurationError, match="most"):
         fit_estimator("ensemble", training_rows(100), seed=1, params=params)
+
+
+def test_features_are_left_out_by_family_name_and_pattern() -> None:
+    """What is left out is gone, of the windows too, and the rest keeps its order; nothing left out changes nothing."""
+    whole = build_spec(windows=default_windows(), inside=["198.51.100.0/24"], partitions=3)
+    assert without(whole, ()) == whole
+    few = without(whole, ("outcome", "pair_*", "*_10s", "dst_port_class"))
+    gone = {
+        feature.name
+        for feature in whole.features
+        if feature.family == "outcome" or feature.name.startswith("pair_") or feature.name.endswith("_10s")
+    }
+    assert few.names == tuple(name for name in whole.names if name not in gone | {"dst_port_class"})
+    assert (few.partitions, few.inside, few.single_flows) == (
+        3,
+        whole.inside,
+        len(few.names) - len(few.windows["columns"]),
+    )
+    assert not {*few.windows["columns"]} & gone
+    assert without(whole, ("windows",)).windows == {}
+
+
+def test_features_that_there_are_not_and_all_of_them_cannot_be_left_out() -> None:
+    """A pattern of nothing, or of everything, is refused by its name."""
+    with pytest.raises(ConfigurationError, match=r"leaving out pear_\*: no feature"):
+        check_choice(["pear_*"])
+    with pytest.raises(ConfigurationError, match="no feature is left"):
+        without(build_spec(windows=default_windows()), ("*",))
+
+
+def test_what_a_command_is_given_wins_over_the_settings() -> None:
+    """Parameters of the settings are kept beside those given, but are not those of another kind."""
+    settings = Training(kind="isolation-forest", parameters={"n_estimators": 7, "max_samples": 64})
+    assert parameters_for(settings, None, {"n_estimators": 9}) == (
+        "isolation-forest",
+        {"n_estimators": 9, "max_samples": 64},
+    )
+    assert parameters_for(settings, "kmeans", {"n_clusters": 3}) == ("kmeans", {"n_clusters": 3})
+    with pytest.raises(ConfigurationError, match="n_trees"):
+        parameters_for(Training(parameters={"n_trees": 7}), None, {})
