@@ -59,7 +59,9 @@ function look(view) {
   root.querySelectorAll('details').forEach((each) => { each.open = true })
   const [ratio, text] = faintest(view)
   const plots = [...root.querySelectorAll('svg')].flatMap(muddled)
-  return { width: root.documentElement.scrollWidth, contrast: ratio, faintest: text, muddled: plots }
+  const spilt = [...root.querySelectorAll('td, th')].filter((each) => each.scrollWidth > each.clientWidth + 1)
+  const wrong = [...plots, ...spilt.map((each) => `${each.textContent.trim()} is wider than its cell`)]
+  return { width: root.documentElement.scrollWidth, contrast: ratio, faintest: text, muddled: wrong }
 }
 
 onload = () => {
@@ -79,7 +81,7 @@ class Look(NamedTuple):
     faintest: str
     """That text."""
     muddled: list[str]
-    """Texts of plots that lie on one another or are cut off."""
+    """Texts of plots that lie on one another or are cut off, and of tables that are wider than their cells."""
 
 
 def dom(address: str, *options: str) -> str:

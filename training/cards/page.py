@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from detector.bundle.manifest import Manifest
 from detector.drift.monitor import INDEX_LIMIT
@@ -10,18 +10,13 @@ from detector.printable import html_text
 from training.cards import plots
 from training.cards.contract import Card, Named
 from training.cards.facts import CardFacts
-from training.cards.style import STYLE
-from training.cards.words import WORDS, moment, percent, rate, span
-from training.evaluation.report import Report, Segment, Spread
+from training.cards.pieces import budgets, curves, cuts, figures, listed, pairs, scores, section, table, whole_page
+from training.cards.words import moment, percent, rate, span
+from training.evaluation.report import Report
 from training.evaluation.segments import worst_told
 
 SHOWN = 12
 """Features that are shown; all are in ``card.json``."""
-
-SEGMENTS = 8
-"""Shown of each way to cut, those with the most false incidents a day."""
-
-CUTS = {"service": "Service", "subnet": "Subnet", "direction": "Direction", "hour": "Hour of the day, UTC"}
 
 
 def page(manifest: Manifest, facts: CardFacts, card: Card) -> str:
@@ -31,31 +26,25 @@ def page(manifest: Manifest, facts: CardFacts, card: Card) -> str:
         f"<h1>{html_text(title)}</h1>",
         _about(manifest),
         _first(card),
-        *_section("What changed", _list(card.changed) if card.changed else ""),
-        *_section("What it finds", _found(facts.report, card)),
-        *_section("False incidents", _budget(facts.report)),
-        *_section("Scores", _scores(facts.report)),
-        *_section("Where it differs", _segments(facts.report)),
-        *_section("Where it is weak", _list(card.weak)),
-        *_section("What matters to it", _matters(card.matters)),
-        *_section("Drift against its parent", _drift(card)),
-        *_section("The gate", _gate(facts)),
-        *_section("Trained on", _trained_on(manifest, facts)),
-        *_section("Calibration", _calibration(manifest, facts)),
-        *_section("How it was made", _made(manifest, facts)),
-        *_section(
+        *section("What changed", listed(card.changed) if card.changed else ""),
+        *section("What it finds", _found(facts.report, card)),
+        *section("False incidents", _budget(facts.report)),
+        *section("Scores", "" if facts.report is None else scores(facts.report)),
+        *section("Where it differs", _segments(facts.report)),
+        *section("Where it is weak", listed(card.weak)),
+        *section("What matters to it", _matters(card.matters)),
+        *section("Drift against its parent", _drift(card)),
+        *section("The gate", _gate(facts)),
+        *section("Trained on", _trained_on(manifest, facts)),
+        *section("Calibration", _calibration(manifest, facts)),
+        *section("How it was made", _made(manifest, facts)),
+        *section(
             "Features",
             f"<details><summary>{len(manifest.features.names)} names</summary>"
             f"<p>{html_text(', '.join(manifest.features.names))}</p></details>",
         ),
     ]
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{html_text(title)}</title><style>{STYLE}</style>"
-    )
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(body) + "\n</body></html>\n"
+    return whole_page(title, body)
 
 
 def _about(manifest: Manifest) -> str:
@@ -100,17 +89,16 @@ def _found(report: Report | None, card: Card) -> str:
             )
             for line in card.found
         ]
-        parts.append(_table(("attack", "found", "", "first alert"), rows))
-    parts.append(_curves(report))
+        parts.append(table(("attack", "found", "", "first alert"), rows))
+    parts.append(curves(report))
     runs = f"{protocol.folds} × {protocol.repeats} random splits, {protocol.time_splits} by time"
     parts.append(
         f"<p>Over {runs}; precision and recall where {percent(protocol.prevalence)} of flows are attacks. The interval"
         " holds the mean with 95 %. Another network may lie outside it.</p>"
     )
-    for name, figures in (("at random", report.random), ("by time", report.by_time)):
-        if figures:
-            told = [_figure(WORDS.get(each, each), spread) for each, spread in figures.items()]
-            parts.append(_table((f"figure, {name}", "mean", "interval", "least", "most"), told))
+    for name, found in (("at random", report.random), ("by time", report.by_time)):
+        if found:
+            parts.append(figures(f"figure, {name}", found))
     return "".join(parts)
 
 
@@ -120,90 +108,18 @@ def _after(seconds: float | None) -> str:
     return "at once" if seconds < 1.0 else f"after {span(seconds)}"
 
 
-def _figure(name: str, spread: Spread) -> tuple[str, ...]:
-    low, high = spread.interval
-    numbers = (f"{spread.mean:.3f}", f"{low:.3f} to {high:.3f}", f"{spread.least:.3f}", f"{spread.most:.3f}")
-    return (html_text(name), *numbers)
-
-
-def _curves(report: Report) -> str:
-    figures = []
-    if report.roc is not None:
-        caption = "Attack flows found, by the share of benign flows raised. The band is from the worst run to the best."
-        figures.append(_plot(plots.roc(report.roc), caption))
-    if report.precision_recall is not None:
-        prevalence = report.protocol.prevalence
-        caption = (
-            f"Of what is raised, the share that is attacks, by how many of them are found, where {percent(prevalence)}"
-            " of flows are attacks."
-        )
-        figures.append(_plot(plots.precision_recall(report.precision_recall, prevalence), caption))
-    return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
-
-
 def _budget(report: Report | None) -> str:
     if report is None or not report.budget:
         return "<p>Not known: nothing was measured on time that it was not trained on.</p>"
-    rows = [
-        (
-            rate(each.asked),
-            rate(each.obtained.mean),
-            f"{rate(max(0.0, each.obtained.interval[0]))} to {rate(each.obtained.interval[1])}",
-            f"{each.days:.1f}",
-        )
-        for each in report.budget
-    ]
-    caption = (
-        "On the dashed line as many are obtained as are asked for. In the band they are at most twice, at least half."
-    )
-    return (
-        f'<div class="plots">{_plot(plots.asked_and_obtained(report.budget), caption)}<div>'
-        f"{_table(('asked for, a day', 'obtained', 'interval', 'days'), rows)}</div></div>"
-    )
-
-
-def _scores(report: Report | None) -> str:
-    if report is None or not sum(report.scores.benign):
-        return ""
-    histogram = report.scores
-    attacks = sum(histogram.attacks)
-    caption = (
-        f"Scores of {sum(histogram.benign):,} benign flows (blue)"
-        + (f" and of {attacks:,} of attacks (red)" if attacks else "")
-        + " that it was not trained on. Where they lie apart, it tells them apart."
-    )
-    return _plot(plots.scores(histogram), caption)
+    return budgets(report.budget)
 
 
 def _segments(report: Report | None) -> str:
     if report is None or not report.segments:
         return ""
     worst = worst_told(report.segments)
-    parts = [_list([note for note in report.notes if note not in worst])]
-    for by, title in CUTS.items():
-        chosen = [each for each in report.segments if each.by == by]
-        if chosen:
-            parts.append(f"<h3>{title}</h3>{_cut(chosen, in_order=by == 'hour')}")
-    return "".join(parts)
-
-
-def _cut(segments: Sequence[Segment], *, in_order: bool) -> str:
-    worst = sorted(segments, key=lambda each: (-each.incidents_per_day, -each.benign_raised, each.value))
-    shown = list(segments) if in_order else worst[:SEGMENTS]
-    most = max((each.incidents_per_day for each in shown), default=0.0) or 1.0
-    rows = [
-        (
-            html_text(each.value),
-            f"{each.benign:,}",
-            percent(each.benign_raised),
-            rate(each.incidents_per_day),
-            plots.bar(each.incidents_per_day / most, "red"),
-            "" if each.recall is None else percent(each.recall),
-        )
-        for each in shown
-    ]
-    more = f"<p class=quiet>and {len(segments) - len(shown)} more</p>" if len(shown) < len(segments) else ""
-    return _table(("", "benign flows", "raised", "false a day", "", "attack flows found"), rows) + more
+    parts = [listed([note for note in report.notes if note not in worst])]
+    return "".join([*parts, cuts(report.segments)])
 
 
 def _matters(matters: Sequence[Named]) -> str:
@@ -217,7 +133,7 @@ def _matters(matters: Sequence[Named]) -> str:
     ]  # fmt: skip
     return (
         "<p>What the scores of its oddest training flows are made of, in shares. A feature that never makes a flow odd"
-        f" is not here.</p>{_table(('', 'feature', 'share', ''), rows)}"
+        f" is not here.</p>{table(('', 'feature', 'share', ''), rows)}"
     )
 
 
@@ -234,7 +150,7 @@ def _drift(card: Card) -> str:
          plots.bar(each.value / most, "red" if each.value > INDEX_LIMIT else "dot"))
         for each in card.drift[:SHOWN]
     ]  # fmt: skip
-    return f"<p>{told}</p>{_table(('', 'feature', 'index', ''), rows)}"
+    return f"<p>{told}</p>{table(('', 'feature', 'index', ''), rows)}"
 
 
 def _gate(facts: CardFacts) -> str:
@@ -243,13 +159,13 @@ def _gate(facts: CardFacts) -> str:
         return ""
     words = {True: "passed", False: "refused", None: "not asked"}
     rows = [(f"<code>{html_text(each.rule)}</code>", words[each.passed], html_text(each.why)) for each in verdict.rules]
-    return _table(("rule", "", "why"), rows, text=True)
+    return table(("rule", "", "why"), rows, text=True)
 
 
 def _trained_on(manifest: Manifest, facts: CardFacts) -> str:
     training = manifest.training
     dataset = training.dataset if isinstance(training.dataset, str) else "none: files or a topic"
-    return _pairs(
+    return pairs(
         {
             "Data set": dataset,
             "Flows read": f"{training.rows_read:,} ({training.format})",
@@ -287,11 +203,11 @@ def _calibration(manifest: Manifest, facts: CardFacts) -> str:
             "<p>Where false incidents are counted, flows have thresholds of their own by where they go"
             f" ({html_text(', '.join(facts.directions))}); any others are held against those of all.</p>"
         )
-    return text + _table(("alert budget", "alerts from score"), rows) + budget
+    return text + table(("alert budget", "alerts from score"), rows) + budget
 
 
 def _made(manifest: Manifest, facts: CardFacts) -> str:
-    return _pairs(
+    return pairs(
         {
             **({"Members": facts.members} if facts.members else {}),
             "Parameters": ", ".join(f"{name}={value}" for name, value in manifest.parameters.items()) or "as they come",
@@ -304,29 +220,3 @@ def _made(manifest: Manifest, facts: CardFacts) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {name}" for name, number in counts.items())
-
-
-def _section(title: str, content: str) -> tuple[str, ...]:
-    return (f"<h2>{html_text(title)}</h2>", content) if content else ()
-
-
-def _plot(svg: str, caption: str) -> str:
-    return f"<figure>{svg}<figcaption>{html_text(caption)}</figcaption></figure>"
-
-
-def _pairs(rows: Mapping[str, str]) -> str:
-    return f"<dl>{''.join(f'<dt>{html_text(k)}</dt><dd>{html_text(v)}</dd>' for k, v in rows.items())}</dl>"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, text: bool = False) -> str:
-    """A table whose cells are markup already; numbers stand to the right unless all of it is ``text``."""
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        kinds = ["" if text or not place else " class=number" for place in range(len(cells))]
-        return "<tr>" + "".join(f"<{tag}{k}>{c}</{tag}>" for c, k in zip(cells, kinds, strict=True)) + "</tr>"
-
-    return f'<div class="wide"><table>{line(heads, "th")}{"".join(line(row, "td") for row in rows)}</table></div>'
-
-
-def _list(items: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{html_text(item)}</li>' for item in items)}</ul>"

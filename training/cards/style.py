@@ -32,6 +32,9 @@ td { font-variant-numeric: tabular-nums; } .number { text-align: right; white-sp
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .5rem 0; font-size: .9rem; }
 dt { color: var(--quiet); } dd { margin: 0; min-width: 0; } summary { cursor: pointer; color: var(--quiet); }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dt { margin-top: .35rem; }
-  td, th { padding-right: .6rem; } .strip { width: 3rem; } }
+  td, th { padding-right: .6rem; } .strip { width: 3rem; }
+  .folds, .folds tbody { display: block; } .folds tr { display: grid; grid-template-columns: 1fr 2fr 1fr 1fr;
+    border-bottom: 1px solid var(--line); } .folds :is(td, th) { border: 0; padding: 0 0 .2rem; white-space: normal; }
+  .folds :is(td, th):first-child { grid-column: 1 / -1; padding-top: .3rem; } }
 @media print { .first, figure, table { break-inside: avoid; } }
 """.strip()

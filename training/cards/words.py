@@ -9,13 +9,21 @@ WORDS: dict[str, str] = {
     "average_precision": "Average precision, at this data's own share of attacks",
     "tpr_at_fpr_0.01": "Attack flows found when 1 in 100 benign flows is raised",
     "tpr_at_fpr_0.001": "Attack flows found when 1 in 1,000 benign flows is raised",
-    "precision_at_prevalence_0.01": "Precision if 1 in 100 flows were an attack",
+    "precision_at_prevalence_0.01": "Precision if 1 in 100 flows were an attack, and as many raised",
     "precision": "Raised flows that are attacks (precision)",
     "recall": "Attack flows that are raised (recall)",
     "false_incidents_per_day": "False incidents a day",
     "attacks_found": "Attacks with a flow raised",
 }
 """What each figure means; a figure that is not here is shown by its name."""
+
+
+def named(figure: str) -> str:
+    """What a figure means, also at a prevalence that few ask for."""
+    at = figure.removeprefix("precision_at_prevalence_")
+    if figure in WORDS or at == figure:
+        return WORDS.get(figure, figure)
+    return f"Precision if {at} of the flows were attacks, and as many raised"
 
 
 def moment(seconds: float | None) -> str:

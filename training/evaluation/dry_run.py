@@ -10,7 +10,8 @@ from rich.table import Table
 from detector.errors import ConfigurationError, InputError
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
-from training.evaluation.html import named, page
+from training.cards.words import named
+from training.evaluation.html import page
 from training.evaluation.measure import measure
 from training.evaluation.report import Protocol, Report
 from training.train import Recipe

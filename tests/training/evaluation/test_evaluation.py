@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from detector.errors import ConfigurationError, InputError
 from detector.records.flow import BENIGN, LABEL, SCHEMA
+from tests.cards.reports import report as full_report
+from tests.chromium import assert_readable
 from training.evaluation.attempts import Attempts, attempts_found
 from training.evaluation.blocks import Blocks, sampled_sources
 from training.evaluation.dry_run import check_report
@@ -236,6 +238,13 @@ def test_the_page_escapes_what_came_from_data() -> None:
     told = page(msgspec.convert(data, Report))
     assert "<script" not in told
     assert told.count("&lt;script&gt;") >= 5
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_page_can_be_read_in_a_browser(tmp_path: Path) -> None:
+    """On a phone and on a desk, by day and by night: nothing is cut off, no text is faint or lies on another."""
+    assert_readable(page(full_report()), tmp_path)
 
 
 @pytest.mark.parametrize(
