@@ -111,9 +111,9 @@ def measure_and_keep(
         report_version=REPORT_VERSION,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=recipe.kind,
-        parameters={name: _plain(value) for name, value in recipe.params.items()},
+        parameters={name: plain(value) for name, value in recipe.params.items()},
         protocol=msgspec.structs.replace(protocol, block_s=at_random.block_s if at_random else protocol.block_s),
-        data=_data(whole, recipe),
+        data=data_of(whole, recipe),
         random=at_random.figures.figures if at_random else {},
         by_time=figures,
         attacks=found,
@@ -213,7 +213,8 @@ def _histogram(at_random: AtRandom | None, by_time: Sequence[TimeRun]) -> Histog
     )
 
 
-def _data(whole: Marked, recipe: Recipe) -> Data:
+def data_of(whole: Marked, recipe: Recipe) -> Data:
+    """What it is measured on."""
     frame = whole.frame
     watched = Watched.of(frame["ts"].to_numpy(), ends_of(frame))
     hosts = 0
@@ -230,5 +231,6 @@ def _data(whole: Marked, recipe: Recipe) -> Data:
     )
 
 
-def _plain(value: Any) -> str | int | float | bool | None:
+def plain(value: Any) -> str | int | float | bool | None:
+    """A parameter as documents tell it."""
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)

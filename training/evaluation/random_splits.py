@@ -118,19 +118,12 @@ class Features:
         return self._matrix[np.searchsorted(self._places, rows)]
 
 
-def trained(split: Split, matrix: NDArray[np.float32], recipe: Recipe, spec: FeatureSpec) -> Model:
-    """Train on one run's rows × features; its number chooses the seed."""
+def trained(matrix: NDArray[np.float32], recipe: Recipe, spec: FeatureSpec, seed: int) -> Model:
+    """Train on one run's rows × features."""
     params = dict(recipe.fitting)
     if recipe.kind == Ensemble.kind:
         params.setdefault("folds", TABLE_STRETCHES)
-    return fit_estimator(
-        recipe.kind,
-        matrix,
-        seed=seed_of(split, recipe),
-        params=params,
-        names=spec.names,
-        single=spec.single_flows,
-    )
+    return fit_estimator(recipe.kind, matrix, seed=seed, params=params, names=spec.names, single=spec.single_flows)
 
 
 def seed_of(split: Split, recipe: Recipe) -> int:
@@ -140,7 +133,7 @@ def seed_of(split: Split, recipe: Recipe) -> int:
 
 def scored(split: Split, features: Features, recipe: Recipe) -> Scored:
     """Train and score one run."""
-    model = trained(split, features.of(split.train), recipe, features.extractor.spec)
+    model = trained(features.of(split.train), recipe, features.extractor.spec, seed_of(split, recipe))
     return Scored(split, model.score(features.of(split.test)))
 
 
