@@ -39,6 +39,8 @@ from detector.errors import ConfigurationError, GateError
 
 if TYPE_CHECKING:
     from detector.cli.data import Given
+    from training.evaluation.dry_run import Measuring
+    from training.evaluation.report import Protocol
     from training.workflow import Outcome
 
 KIND_NAMES = ("ensemble", "isolation-forest", "kmeans", "kmeans-spread", "hbos", "ecod", "pca")
@@ -161,13 +163,31 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure how good such a model would be, and publish none.")
     ] = False,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Measure every kind beside detectors of other libraries, on these flows: how well each finds attacks,"
+            " its time and its memory. Publishes no model.",
+        ),
+    ] = False,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            "--time-limit", metavar="SECONDS", min=1.0, help="With --compare: what one detector may take, at the most."
+        ),
+    ] = 600.0,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --dry-run: where all of it is written, .html or .json.")
+        Path | None,
+        typer.Option(metavar="FILE", help="With --dry-run, --compare: where all of it is written, .html or .json."),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="With --dry-run: how often the folds are drawn anew.")] = 2,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="With --dry-run, --compare: how often the folds are drawn anew.")
+    ] = 2,
     time_splits: Annotated[int, typer.Option(min=0, help="With --dry-run: runs on later flows.")] = 2,
     prevalence: Annotated[
-        float, typer.Option(metavar="SHARE", help="With --dry-run: share of attacks that precision is told at.")
+        float,
+        typer.Option(metavar="SHARE", help="With --dry-run, --compare: share of attacks that precision is told at."),
     ] = 0.01,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -192,6 +212,8 @@ def train(
       oddflow train --data campus.log --format zeek --registry registry --inside 198.51.100.0/24 2001:db8::/32
 
       oddflow train --data conn.log.gz --format zeek --dry-run --report evaluation.html
+
+      oddflow train --data labelled.log --format zeek --compare --report comparison.html
     """
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
@@ -237,22 +259,21 @@ def train(
     if recipe.train_on.needs_labels and chosen is None:
         check_labels_possible(f"training on {train_on}", settings.input.format, settings.input.mapping, attacker or [])
     asked = None if chosen else given_flows(data, topic, start, end)
-    protocol = None
-    if dry_run:
-        from training.evaluation.dry_run import check_report, measured, told, write  # noqa: PLC0415
+    measuring = None
+    if dry_run or compare:
         from training.evaluation.protocol import protocol_of  # noqa: PLC0415
 
-        check_report(report)
         protocol = protocol_of(
             folds=folds,
             repeats=repeats,
-            time_splits=time_splits,
+            time_splits=0 if compare else time_splits,
             prevalence=prevalence,
             seed=seed,
             incidents_per_day=settings.alerts.false_incidents_per_day,
         )
+        measuring = _measuring(protocol, report, time_limit, dry_run=dry_run, compare=compare)
     elif report:
-        raise ConfigurationError("--report is of --dry-run; give both")
+        raise ConfigurationError("--report is of --dry-run and --compare; give one of them with it")
     else:
         check_place(settings.model.registry)
     with steps_on_stderr(quiet=as_json) as steps:
@@ -260,18 +281,33 @@ def train(
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
         if read.topic is not None and partitions is None:
             recipe = replace(recipe, partitions=len(read.sources))
-        if protocol is None:
+        if measuring is None:
             shelf = open_registry(settings.model)
             outcome = make_model(read, recipe, settings, shelf, steps, promote=promote, judgements=judgements)
         else:
-            found = measured(read, recipe, settings, protocol, steps)
-    if protocol is None:
+            found = measuring(read, recipe, settings, steps)
+    if measuring is None:
         _tell_outcome(outcome, as_json)
         refused(outcome)
         return
     if report:
-        write(found, report)
-    typer.echo(found.encode().decode().rstrip() if as_json else told(found))
+        found.write(report)
+    typer.echo(found.json.decode().rstrip() if as_json else found.text)
+
+
+def _measuring(protocol: Protocol, report: Path | None, limit_s: float, *, dry_run: bool, compare: bool) -> Measuring:
+    """What is measured instead of publishing a model; all that can be checked before a flow is read, is."""
+    from training.evaluation.dry_run import check_report  # noqa: PLC0415 - --help needs none of these
+    from training.evaluation.dry_run import dry_run as measuring  # noqa: PLC0415
+
+    if dry_run and compare:
+        raise ConfigurationError("--dry-run and --compare: give one of them; neither publishes a model")
+    check_report(report)
+    if not compare:
+        return measuring(protocol)
+    from training.compare.command import comparing  # noqa: PLC0415
+
+    return comparing(protocol, limit_s)
 
 
 def refused(outcome: Outcome) -> None:

@@ -28,9 +28,9 @@ from training.compare.contract import COMPARISON_VERSION, Compared, Comparison, 
 from training.compare.detectors import SHELF, Contender, UpperBound, published
 from training.compare.processes import Outcome, outcome_of
 from training.compare.worker import Run
+from training.evaluation.by_time import TellStep
 from training.evaluation.marked import Marked
 from training.evaluation.measure import data_of, marked_of, plain
-from training.evaluation.by_time import TellStep
 from training.evaluation.prepared import Prepared, attacks_for, prepared
 from training.evaluation.protocol import DEFAULT
 from training.evaluation.random_splits import (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -30,19 +32,40 @@ def check_report(path: Path | None) -> None:
         raise ConfigurationError(f"--report {path}: there is no folder {path.parent}")
 
 
-def measured(read: Dataset, recipe: Recipe, settings: Settings, protocol: Protocol, tell: TellSteps) -> Report:
-    """Measure a recipe on flows that were read. Raises InputError and ConfigurationError as ``measure`` does."""
-    read = usable(read, settings, tell)
-    return measure(read.frame, recipe, protocol=protocol, partitions=recipe.came_by(read), tell=tell)
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was measured instead of publishing a model, in each way that it can be told."""
+
+    json: bytes
+    page: str
+    text: str
+
+    def write(self, path: Path) -> None:
+        """Write it as what the file's name says. Raises InputError where that cannot be."""
+        content = self.json if path.suffix.lower() == ".json" else self.page.encode()
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise InputError(f"writing {path}: {error.strerror or error}; give another --report") from error
 
 
-def write(report: Report, path: Path) -> None:
-    """Write it as what the file's name says. Raises InputError where that cannot be."""
-    content = report.encode() if path.suffix.lower() == ".json" else page(report).encode()
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"writing {path}: {error.strerror or error}; give another --report") from error
+class Measuring(typing.Protocol):
+    """How flows that were read are measured."""
+
+    def __call__(self, read: Dataset, recipe: Recipe, settings: Settings, tell: TellSteps) -> Findings:
+        """Measure; raises InputError and ConfigurationError as ``measure`` does."""
+        ...
+
+
+def dry_run(protocol: Protocol) -> Measuring:
+    """Measure how good the recipe is."""
+
+    def measured(read: Dataset, recipe: Recipe, settings: Settings, tell: TellSteps) -> Findings:
+        read = usable(read, settings, tell)
+        report = measure(read.frame, recipe, protocol=protocol, partitions=recipe.came_by(read), tell=tell)
+        return Findings(report.encode(), page(report), told(report))
+
+    return measured
 
 
 def told(report: Report) -> str:
