@@ -147,7 +147,7 @@ def _compared(contender: Contender, outcome: Outcome, ready: Prepared, protocol:
     rates = [rows / max(ran.score_s, LEAST_S) for rows, ran in zip(tested, outcome.ran, strict=False)]
     return Compared(
         name=contender.name,
-        library=contender.library,
+        package=contender.package,
         role=contender.role,
         parameters={name: plain(value) for name, value in contender.params.items()},
         figures=figures,

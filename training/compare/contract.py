@@ -28,7 +28,7 @@ class Compared(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One of those that were compared."""
 
     name: str
-    library: str
+    package: str
     role: Role
     parameters: dict[str, str | int | float | bool | None]
     """Those that differ from its library's defaults."""

@@ -43,8 +43,8 @@ class Contender(Protocol):
         ...
 
     @property
-    def library(self) -> str:
-        """Whose it is."""
+    def package(self) -> str:
+        """The Python package that it is of, by the name that people know."""
         ...
 
     @property
@@ -68,7 +68,7 @@ class Published:
 
     recipe: Recipe
     spec: FeatureSpec
-    library: str = "oddflow"
+    package: str = "oddflow"
     role: Role = "published"
 
     @property
@@ -92,7 +92,7 @@ SCORES: Mapping[str, tuple[str, float]] = {
     "scikit-learn": ("score_samples", -1.0),
     "coniferest": ("score_samples", -1.0),
 }
-"""By library: the method that scores rows, and the sign that makes the odd ones high."""
+"""By package: the method that scores rows, and the sign that makes the odd ones high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class FromShelf:
     """A detector of a library, as it comes."""
 
     name: str
-    library: str
+    package: str
     place: str
     """Module and class: ``pyod.models.knn:KNN``."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -114,8 +114,8 @@ class FromShelf:
         module, _, name = self.place.partition(":")
         make = getattr(import_module(module), name)
         model = make(**self.params, **({self.seeded: seed} if self.seeded else {}))
-        method, sign = SCORES[self.library]
-        scaler = StandardScaler().fit(train) if self.library == "PyOD" else None
+        method, sign = SCORES[self.package]
+        scaler = StandardScaler().fit(train) if self.package == "PyOD" else None
 
         def scaled(rows: Matrix) -> Matrix:
             return rows if scaler is None else scaler.transform(rows)
@@ -137,7 +137,7 @@ class UpperBound:
     """Boosted trees that are taught by the labels of the rows trained on."""
 
     name: str = "taught-by-labels"
-    library: str = "scikit-learn"
+    package: str = "scikit-learn"
     role: Role = "upper bound"
     params: Mapping[str, Any] = field(default_factory=dict)
 

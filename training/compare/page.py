@@ -44,7 +44,7 @@ def _costs(ended: Sequence[Compared]) -> str:
     rows = [
         (
             words.called(row),
-            row.library,
+            row.package,
             ", ".join(f"{name} = {value}" for name, value in row.parameters.items()) or "defaults",
             f"{row.train_s.least:.3g} to {row.train_s.most:.3g}",
             f"{row.rows_per_s.least:,.0f} to {row.rows_per_s.most:,.0f}",
@@ -52,4 +52,4 @@ def _costs(ended: Sequence[Compared]) -> str:
         for row in ended
         if row.train_s and row.rows_per_s
     ]
-    return _table(("", "library", "parameters", "train s", "rows/s"), rows) if rows else ""
+    return _table(("", "package", "parameters", "train s", "rows/s"), rows) if rows else ""
