@@ -72,7 +72,7 @@ def attacks_for(whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[s
     if inside:
         notes.append(f"{why}: the simulator's attacks are put on hosts of these flows")
         if extra_columns(frame):
-            notes.append("their columns beyond the canonical ones are empty, which may give them away")
+            notes.append("their numbers beyond the canonical ones are those of other flows, drawn at random")
         return "transplanted"
     notes.append(
         f"{why}, and no inside host begins one, on which the simulator's attacks could be put: nothing is known of what"

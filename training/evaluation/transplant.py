@@ -3,7 +3,8 @@
 The user's own flows stay as they are. An attacker inside becomes one of the user's inside hosts, chosen among those
 that send flows then, and goes on with its own work; a server that is attacked becomes a host that serves that port,
 where there is one; any other inside victim one of the user's hosts, and when these run out, an address of their subnets
-that nobody has. Who is outside keeps its address. Columns that the user's records never fill are emptied, so that
+that nobody has. Who is outside keeps its address. Columns that the user's records never fill are emptied, and numbers
+of the user's own (``input.extra``), which the simulator does not know, are those of other flows, drawn at random: so
 nothing gives the attacks away but what they do.
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.features.extra import extra_columns
 from detector.net.addresses import BROADCAST, MULTICAST, PRIVATE, read_addresses
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
@@ -107,7 +109,7 @@ def transplanted(
         begins = float(watched.moments(np.array([rng.uniform(0.0, ENTERED) * watched.seconds]))[0])
         flows = max(ATTACKS[kind].fewest, min(MOST_FLOWS, int(ATTACKS[kind].usual * rng.lognormal(0.0, 0.6))))
         frames.append(_one(kind, number, network, hosts, rng, max(begins, start), end, flows))
-    return like(pl.concat(frames).sort("ts", maintain_order=True), frame)
+    return like(pl.concat(frames).sort("ts", maintain_order=True), frame, np.random.default_rng([seed, 19]))
 
 
 def _one(  # noqa: PLR0917 - one attack
@@ -189,15 +191,16 @@ def subnet_start(address: str) -> str:
     return ":".join(f"{int(group, 16):x}" for group in groups) + "::"
 
 
-def like(attacks: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def like(attacks: pl.DataFrame, frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Have the attacks the columns of the user's ``frame``; those are empty that it never fills."""
     schema = {name: dtype for name, dtype in frame.schema.items() if name not in {LABEL, ATTACK_ID}}
     never = {name for name in schema if name in SCHEMA and frame[name].null_count() == len(frame)}
+    own = frame[rng.integers(len(frame), size=len(attacks))].select(extra_columns(frame))
     columns = [
         (pl.lit(None) if name in never or name not in attacks.columns else pl.col(name)).cast(dtype).alias(name)
         for name, dtype in schema.items()
     ]
-    return attacks.select(*columns, pl.col(LABEL), pl.col(ATTACK_ID))
+    return attacks.select(*columns, pl.col(LABEL), pl.col(ATTACK_ID)).with_columns(own)
 
 
 def among(frame: pl.DataFrame, attacks: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.intp]]:

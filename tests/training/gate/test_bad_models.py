@@ -1,0 +1,332 @@
+"""Bad models, made as they come about, on the whole way of ``oddflow train``: each is refused, and kept as rejected.
+
+What is bad is put in where it would be: into what a fit gives, or into the records. No fact is made by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from detector.bundle.verdict import VERDICT, RuleResult, decode_verdict
+from detector.models.base import Model
+from detector.models.kinds.isolation_forest import IsolationForest
+from detector.registry.registry import Registry
+from tests.training.test_commands import run
+from training.estimators import TRAINERS
+from training.simulator.scenario import DEFAULT_START, Scenario
+from training.simulator.stream import encode
+
+pytestmark = pytest.mark.slow
+
+DAY_S, NINE_S = 86_400.0, 32_400.0
+
+SMALL = ("--no-windows", "--kind", "isolation-forest", "--param", "n_estimators=25")
+"""Few trees: what is bad here is so whatever is fitted."""
+
+CLUSTERS = ("--no-windows", "--kind", "kmeans", "--param", "n_clusters=400")
+"""Nearly one round each flow that comes seldom."""
+
+Record = dict[str, Any]
+Change = Callable[[list[Record]], list[Record]]
+
+
+def records(day: int, attacks: tuple[str, ...] = ()) -> list[Record]:
+    """Half an hour of labelled flows of one small network, in the order of a log."""
+    start = DEFAULT_START + day * DAY_S + NINE_S
+    scenario = Scenario(seed=4, hosts=25, start=start, duration_s=1_800.0, attacks=attacks, attack_share=0.1)
+    if attacks:
+        for place in range(6):
+            scenario.inject("vertical-scan", start + 120.0 + 270.0 * place, 60)
+    return [json.loads(line) for frame in scenario.frames() for line in encode(frame, "zeek-json", labels=True)]
+
+
+def write(path: Path, rows: list[Record]) -> Path:
+    """A log of them, a line each."""
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def calm() -> list[Record]:
+    """Flows of a day on which nothing happened; the simulator's attacks are put on its hosts."""
+    return records(1)
+
+
+@pytest.fixture(scope="module")
+def attacked() -> list[Record]:
+    """Flows with labelled attacks, of all parts of the time."""
+    return records(1, ("vertical-scan", "horizontal-scan", "ssh-brute-force"))
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with a champion, trained on the day before."""
+    folder = tmp_path_factory.mktemp("shelf")
+    data = write(folder / "yesterday.log", records(0))
+    code, out, err = run("train", "--data", str(data), "--format", "zeek", "--registry", str(folder), *SMALL, "--json")
+    assert (code, json.loads(out)["alias"]) == (0, "champion"), err
+    return folder
+
+
+@pytest.fixture
+def registry(shelf: Path, tmp_path: Path) -> Registry:
+    """The same, of one test's own."""
+    shutil.copytree(shelf, tmp_path / "registry")
+    return Registry(str(tmp_path / "registry"))
+
+
+@pytest.fixture
+def train(registry: Registry, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Run ``oddflow train`` on records; give its exit code and last line of standard error."""
+
+    def with_records(rows: list[Record], *more: str, how: tuple[str, ...] = SMALL) -> tuple[int, str]:
+        data = write(tmp_path / "today.log", rows)
+        given = ("--data", str(data), "--format", "zeek", "--registry", registry.url)
+        code, _, err = run("train", *given, *how, *more)
+        assert code in {0, 9}, err
+        return code, err.splitlines()[-1]
+
+    return with_records
+
+
+def judged(registry: Registry) -> Mapping[str, RuleResult]:
+    """What each rule found of the newest version."""
+    newest = registry.history("flows")[-1].version
+    return {each.rule: each for each in decode_verdict(registry.file("flows", newest, VERDICT)).rules}
+
+
+def check_refused(registry: Registry, shelf: Path, ended: tuple[int, str], rule: str) -> RuleResult:
+    """It was refused by that rule, is kept with the reason, and the champion is what it was."""
+    code, last = ended
+    champion = Registry(str(shelf)).resolve("flows")
+    assert (code, registry.resolve("flows")) == (9, champion), last
+    refused = registry.resolve("flows", "rejected")
+    assert registry.versions("flows") == [champion, refused]
+    assert "challenger" not in registry.aliases("flows")
+    result = judged(registry)[rule]
+    assert result.passed is False, result
+    entry = registry.history("flows")[-1]
+    assert (entry.action, entry.version) == ("reject", refused)
+    for told in (entry.reason, last):
+        assert result.why in told
+    assert f"{champion} stays in charge" in last
+    return result
+
+
+# --- what a fit gives --------------------------------------------------------------------------------------------
+
+
+def with_lengths(monkeypatch: pytest.MonkeyPatch, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+    """Have every forest that is fitted score by other path lengths."""
+    fit = TRAINERS[IsolationForest.kind]
+
+    def bad(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
+        forest = fit(matrix, seed, params)
+        assert isinstance(forest, IsolationForest)
+        lengths = np.ascontiguousarray(change(forest.lengths))
+        return IsolationForest.build(
+            forest.features, forest.thresholds, lengths, forest.normal_length, forest.n_features
+        )
+
+    monkeypatch.setitem(TRAINERS, IsolationForest.kind, bad)
+
+
+def test_a_good_model_is_the_challenger(
+    registry: Registry, shelf: Path, calm: list[Record], train: Callable[..., tuple[int, str]]
+) -> None:
+    """What the others here do wrong is all that is wrong: without it, the same flows give a challenger."""
+    code, last = train(calm)
+    assert code == 0, last
+    assert registry.resolve("flows") == Registry(str(shelf)).resolve("flows")
+    assert registry.resolve("flows", "challenger") == registry.versions("flows")[-1]
+    assert [name for name, each in judged(registry).items() if each.passed is None] == [
+        "most_known_false_raised",
+        "most_known_true_lost",
+        "most_feature_auc",
+    ]
+
+
+def test_constant_scores_are_refused(
+    registry: Registry,
+    shelf: Path,
+    calm: list[Record],
+    train: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model whose every score is the same tells attacks from nothing."""
+    with_lengths(monkeypatch, lambda lengths: np.full_like(lengths, 5.0))
+    result = check_refused(registry, shelf, train(calm), "least_roc_auc")
+    assert result.measured == 0.5
+
+
+def test_a_swapped_sign_is_refused(
+    registry: Registry,
+    shelf: Path,
+    calm: list[Record],
+    train: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model to which the usual is odd ranks attacks last."""
+    with_lengths(monkeypatch, lambda lengths: lengths.max() - lengths)
+    result = check_refused(registry, shelf, train(calm), "least_roc_auc")
+    assert result.measured is not None
+    assert result.measured < 0.4
+
+
+def test_an_overfitted_threshold_is_refused(
+    registry: Registry,
+    shelf: Path,
+    calm: list[Record],
+    train: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clusters round nearly each flow, calibrated on the flows that they are of, raise far too much of later ones."""
+    monkeypatch.setattr("training.estimators.unseen_scores", lambda rows, *given: given[2].score(rows))
+    result = check_refused(registry, shelf, train(calm, how=CLUSTERS), "most_false_incidents")
+    assert result.measured is not None
+    assert result.measured > 10 * (result.bound or 0.0)
+
+
+def test_the_same_clusters_with_thresholds_by_unseen_flows_raise_no_more_than_asked(
+    registry: Registry, calm: list[Record], train: Callable[..., tuple[int, str]]
+) -> None:
+    """It is the threshold that was refused: calibrated as they should be, the clusters keep that rule."""
+    train(calm, how=CLUSTERS)
+    assert judged(registry)["most_false_incidents"].passed is True
+
+
+# --- what is in the records --------------------------------------------------------------------------------------
+
+
+def test_shuffled_labels_are_refused(
+    registry: Registry, shelf: Path, attacked: list[Record], train: Callable[..., tuple[int, str]]
+) -> None:
+    """Where labels say nothing of the flows, a model trained on those called benign finds nothing of the others."""
+    labels = np.random.default_rng(3).permutation(np.array([row["label"] for row in attacked], dtype=object))
+    shuffled = [{**row, "label": label} for row, label in zip(attacked, labels, strict=True)]
+    check_refused(registry, shelf, train(shuffled, "--train-on", "normal"), "least_roc_auc")
+    assert judged(registry)["least_recall"].passed is False
+
+
+def test_the_labels_as_they_were_are_learnt_by(
+    registry: Registry, attacked: list[Record], train: Callable[..., tuple[int, str]]
+) -> None:
+    """It is the shuffling that was refused: by their own labels, the same flows make a model that finds attacks."""
+    train(attacked, "--train-on", "normal")
+    assert judged(registry)["least_roc_auc"].passed is True
+    assert judged(registry)["least_recall"].passed is True
+
+
+MAPPED = """
+[input]
+format = "mapping"
+
+[input.mapping]
+ts = "ts"
+duration_s = "duration"
+src_ip = "id.orig_h"
+src_port = "id.orig_p"
+dst_ip = "id.resp_h"
+dst_port = "id.resp_p"
+proto = "proto"
+service = "service"
+state = "conn_state"
+src_bytes = "orig_bytes"
+dst_bytes = "resp_bytes"
+label = "label"
+
+[input.extra]
+jitter = "jitter"
+verdict = "verdict"
+"""
+
+
+def train_mapped(registry: Registry, folder: Path, rows: list[Record], *more: str) -> tuple[int, str]:
+    """Run ``oddflow train`` on records with numbers of their own: its exit code and last line of standard error."""
+    config = folder / "oddflow.toml"
+    config.write_text(MAPPED)
+    data = write(folder / "today.log", rows)
+    given = ("--data", str(data), "--config", str(config), "--registry", registry.url)
+    code, _, err = run("train", *given, *SMALL, *more)
+    return code, err.splitlines()[-1]
+
+
+def test_a_feature_that_is_the_label_is_refused(
+    registry: Registry, attacked: list[Record], tmp_path: Path, shelf: Path
+) -> None:
+    """A number that only what had the labels could know is named, and not the honest one beside it."""
+    rng = np.random.default_rng(5)
+    leaking = [
+        {**row, "jitter": float(rng.exponential()), "verdict": float(row["label"] != "Benign")} for row in attacked
+    ]
+    ended = train_mapped(registry, tmp_path, leaking, "--train-on", "normal")
+    result = check_refused(registry, shelf, ended, "most_feature_auc")
+    assert (result.measured, "verdict by itself" in result.why) == (1.0, True)
+
+
+def test_a_model_that_looks_at_a_number_of_your_own_alone_is_refused(
+    registry: Registry, calm: list[Record], tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The simulator's attacks have such numbers as other flows have, so that what sees these alone finds none."""
+    fit = TRAINERS[IsolationForest.kind]
+
+    def looking_at_the_last(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
+        seen = np.zeros_like(matrix)
+        seen[:, -1] = matrix[:, -1]
+        return fit(seen, seed, params)
+
+    monkeypatch.setitem(TRAINERS, IsolationForest.kind, looking_at_the_last)
+    rng = np.random.default_rng(6)
+    lives = np.where(rng.random(len(calm)) < 0.02, 1.0, 60.0 + rng.integers(5, size=len(calm))).tolist()
+    rows = [{**row, "jitter": 1.0, "verdict": life, "label": None} for row, life in zip(calm, lives, strict=True)]
+    check_refused(registry, shelf, train_mapped(registry, tmp_path, rows), "least_roc_auc")
+
+
+def half_unusable(rows: list[Record]) -> list[Record]:
+    """Every other record of a protocol that there is not."""
+    return [{**row, "proto": "rtp"} if place % 2 else row for place, row in enumerate(rows)]
+
+
+def a_clock_years_behind(rows: list[Record]) -> list[Record]:
+    """Of some hosts the sensor is not set, and counts from 1970."""
+    return [{**row, "ts": row["ts"] - DEFAULT_START} if of_a_sensor(row) else row for row in rows]
+
+
+def a_clock_days_ahead(rows: list[Record]) -> list[Record]:
+    """Of some hosts the sensor is two days ahead."""
+    return [{**row, "ts": row["ts"] + 2 * DAY_S} if of_a_sensor(row) else row for row in rows]
+
+
+def of_a_sensor(row: Record) -> bool:
+    """Whether one sensor of several told it: one flow in thirteen."""
+    return sum(map(ord, row["uid"])) % 13 == 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "rule", "share"),
+    [
+        (half_unusable, "most_unusable_share", 0.5),
+        (a_clock_years_behind, "most_time_apart_share", 1 / 13),
+        (a_clock_days_ahead, "most_time_apart_share", 1 / 13),
+    ],
+)
+def test_harmed_records_are_refused(  # noqa: PLR0917 - a row of the table, and what it is tried on
+    registry: Registry,
+    shelf: Path,
+    calm: list[Record],
+    train: Callable[..., tuple[int, str]],
+    harm: Change,
+    rule: str,
+    share: float,
+) -> None:
+    """Half the records that say nothing, or one sensor of several with a wrong clock, are too many."""
+    result = check_refused(registry, shelf, train(harm(calm)), rule)
+    assert result.measured == pytest.approx(share, rel=0.3)
