@@ -115,9 +115,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="The same seed and flows give the same model.")] = 1,
     param: ParamOption = None,
     leave_out: LeaveOutOption = None,
-    folds: Annotated[
-        int, typer.Option(min=0, help="Trainings to measure the quality with, where there are labels.")
-    ] = 5,
+    folds: Annotated[int, typer.Option(min=0, help="Trainings to measure the quality with; 0: not measured.")] = 5,
     windows: Annotated[
         bool,
         typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too."),
@@ -435,7 +433,7 @@ def _tell_outcome(outcome: Outcome, as_json: bool) -> None:
     manifest, stand_out = outcome.model.manifest, outcome.trained.oddest
     if as_json:
         quality = {
-            name: {"median": each.value, "min": each.low, "max": each.high} for name, each in manifest.quality.items()
+            name: {"mean": each.value, "low": each.low, "high": each.high} for name, each in manifest.quality.items()
         }
         told = {
             "model": manifest.name,

@@ -22,9 +22,8 @@ from detector.scoring.scorer import Scored
 from training.cards.words import WORDS
 from training.detection_at_budget import found_figures
 from training.labels import Truth
-from training.metrics import figures
+from training.metrics import FOUND_AT, figures, found_by_label
 from training.overlap import Overlap, overlap
-from training.quality import FOUND_AT, found_by_label
 
 BUDGETS = (0.01, 0.001)
 """P-values at which the share of benign flows raised is told: what the calibration promises to keep below."""

@@ -83,8 +83,6 @@ class Learnt:
     extractor: FeatureExtractor
     state: FlowState
     """What daemons begin with: after the last flow that is peaceful and was not left out as oddest."""
-    everything: Matrix
-    """Features of all flows."""
     rows: NDArray[np.intp]
     matrix: Matrix
     """Of these rows."""
@@ -147,6 +145,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     rows = np.flatnonzero(choice.chosen)
     matrix, windows = training_features(extractor, frame, stretches.ranges[0], partitions, watched.end - watched.start)
     seen = matrix if len(rows) == len(frame) else matrix[rows]
+    del matrix
     tell(f"training {fitting.kind} on {len(rows):,} flows, and on parts of them to judge each by what did not see it")
     calm, cut = choice.calm[rows], stretches.among(rows)
     judged = calibrated(
@@ -173,7 +172,6 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     learnt = Learnt(
         extractor=extractor,
         state=FlowState(windows),
-        everything=matrix,
         rows=rows,
         matrix=seen,
         judged=judged,

@@ -21,7 +21,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
+
+FOUND_AT = 0.01
+"""False-positive rate at which the share found of each kind of attack is told."""
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 PREVALENCES = (0.01,)
@@ -83,3 +87,12 @@ def figures(scores: NDArray[np.float64], attacks: NDArray[np.bool_]) -> dict[str
     values += [tpr_at_fpr(curve, rate) for rate in FALSE_POSITIVE_RATES]
     values += [precision_at_prevalence(curve, share) for share in PREVALENCES]
     return found | dict(zip(names, values, strict=True))
+
+
+def found_by_label(scores: NDArray[np.float64], attacks: NDArray[np.bool_], labels: pl.Series) -> dict[str, float]:
+    """Share of each attack's rows that score above all but :data:`FOUND_AT` of the benign ones."""
+    benign = np.sort(scores[~attacks])[::-1]
+    allowed = int(FOUND_AT * len(benign) * (1 + 1e-12))
+    raised = scores > benign[allowed] if allowed < len(benign) else np.ones(len(scores), dtype=bool)
+    shares = pl.DataFrame([labels.alias("label"), pl.Series("raised", raised)]).filter(pl.Series(attacks))
+    return dict(shares.group_by("label").agg(pl.col("raised").mean()).rows())

@@ -1,8 +1,8 @@
-"""From flows to a model: choose rows, learn features and model, calibrate on the same time, measure.
+"""From flows to a model: choose rows, learn features and model, calibrate on the same time.
 
 The steps, for a frame in order of time: choose what to train on and what is taken for benign; learn from all of it,
-each stretch judged by what did not see it (``training.learn``); and, where there are labels, train again on parts to
-see how good it is and how much that varies (``training.quality``). All randomness comes from the recipe's seed.
+each stretch judged by what did not see it (``training.learn``). How good that is, ``training.evaluation`` measures. All
+randomness comes from the recipe's seed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from training.cards.card import card_files
 from training.cards.facts import NOTHING_TOLD, RATES, CardFacts, Parent, Told
 from training.cards.matters import shares_of
 from training.cards.words import span
-from training.estimators import DROPPED, fit_estimator
+from training.estimators import DROPPED
+from training.evaluation.headline import quality_of
 from training.feature_choice import without
 from training.labels import TrainOn, Truth
 from training.learn import Choice, Fitting, Learnt, learn
 from training.member_weights import shares
-from training.quality import Quality, measure
 from training.watched import DAY_S, Watched, ends_of
 
 TellStep = Callable[[str], None]
@@ -75,7 +75,7 @@ class Recipe:
     params: Mapping[str, Any] = field(default_factory=dict)
     """The estimator's own, by its library's names."""
     folds: int = 5
-    """How many times a labelled set is trained on in part and measured on the rest; fewer than 2: not measured."""
+    """How many times it is trained on a part and measured on the rest; fewer than 2: not measured."""
     windows: Mapping[str, Any] | None = field(default_factory=default_windows)
     """Parameters of the windowed features; None: none."""
     partitions: int = 1
@@ -129,7 +129,6 @@ class Trained:
     """The windows and the evidence after the last flow; None where flows have no addresses, or it is too large."""
     usual: BaselineRanges
     sample: TrainingSample
-    quality: Quality
     watched: Watched
     """When flows were seen."""
     training_rows: NDArray[np.intp]
@@ -183,7 +182,7 @@ class Trained:
             training=training_data(data, len(self.training_rows), self.recipe, self.watched),
             parameters=self.recipe.told,
             seeds={"training": self.recipe.seed},
-            quality=self.quality.figures,
+            quality=quality_of(told.report),
             parent=None if parent is None else parent.version,
             card=lambda manifest: card_files(manifest, facts),
             others=others,
@@ -260,7 +259,6 @@ def train_and_keep(
         beginning=ended_with(learnt.state, tell),
         usual=BaselineRanges.fit(seen, learnt.known),
         sample=TrainingSample.fit(seen, learnt.known),
-        quality=_measured(frame, learnt, truth, recipe, tell),
         watched=watched,
         training_rows=learnt.rows,
         self_test_rows=_sample(seen, recipe.seed),
@@ -305,22 +303,6 @@ def ended_with(state: FlowState, tell: TellStep = lambda _: None) -> InitialStat
         tell(f"the state after training, {beginning.size >> 20} MiB, is too large to ship: daemons begin without it")
         return None
     return beginning if clocks else None
-
-
-def _measured(frame: pl.DataFrame, learnt: Learnt, truth: Truth, recipe: Recipe, tell: TellStep) -> Quality:
-    """Quality on the features of all flows as they came, attacks in their windows."""
-    matrix, spec = learnt.everything, learnt.extractor.spec
-    if recipe.folds < 2 or not (truth.attack.any() and truth.benign.any()):
-        return Quality.unknown()
-    tell(f"measuring on labels: {recipe.folds} trainings on parts")
-
-    def fit(rows: NDArray[np.intp], fold: int) -> Model:
-        seed, params = recipe.seed + fold, recipe.fitting
-        return fit_estimator(
-            recipe.kind, matrix[rows], seed=seed, params=params, names=spec.names, single=spec.single_flows
-        )
-
-    return measure(matrix, truth, frame[LABEL], learnt.rows, recipe.folds, fit)
 
 
 def training_data(data: Dataset, rows: int, recipe: Recipe, watched: Watched) -> TrainingData:
