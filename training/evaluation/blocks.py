@@ -119,21 +119,31 @@ class Blocks:
         return np.sort(chosen)
 
 
-def sampled_sources(sources: pl.Series, most: int, seed: int) -> Mask:
+def sampled_sources(sources: pl.Series, most: int, seed: int, attack: Mask | None = None) -> Mask:
     """Rows of a sample of sources, each with all of its rows, at most so many; all where there are no more.
 
-    Where few sources hold most, the latest rows.
+    Sources of rows that are an ``attack`` (rows,) come first, up to half of them. Where few sources hold most, the
+    latest rows.
     """
     if len(sources) <= most:
         return np.ones(len(sources), np.bool_)
     hashes = scramble(hashes_of(sources).view(np.int64), seed)
     names, place, sizes = np.unique(hashes, return_inverse=True, return_counts=True)  # ascending hashes: random order
-    fits = sizes <= most
-    kept = fits & (np.cumsum(np.where(fits, sizes, 0)) <= most)
+    attacking = np.zeros(len(names), np.bool_)
+    if attack is not None:
+        attacking[place[attack]] = True
+    first = _within(attacking, sizes, most // 2)
+    kept = first | _within(~first, sizes, most - int(sizes[first].sum()))
     mask: Mask = kept[place]
     if int(mask.sum()) < most // 2 or not len(names):
         return np.arange(len(sources)) >= len(sources) - most
     return mask
+
+
+def _within(wanted: Mask, sizes: NDArray[np.int64], most: int) -> Mask:
+    """Those that are ``wanted``, in their order, while there are no more rows than ``most``."""
+    fits = wanted & (sizes <= most)
+    return fits & (np.cumsum(np.where(fits, sizes, 0)) <= most)
 
 
 def _places(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

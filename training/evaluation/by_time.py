@@ -55,13 +55,15 @@ class Begun:
         if not has_addresses(whole.frame):
             notes.append("flows have no addresses, by which incidents are counted: there are random splits alone")
             return cls(whole, protocol, ())
-        kept = sampled_sources(whole.frame["src_ip"], protocol.most_flows, protocol.seed)
+        kept = sampled_sources(whole.frame["src_ip"], protocol.most_flows, protocol.seed, whole.attack)
         few = whole if kept.all() else whole.take(kept)
         if not kept.all():
             notes.append(
                 f"splits by time are of {len(few.frame):,} flows of {few.frame['src_ip'].n_unique():,} sources; false"
                 " incidents a day are of these, asked and obtained alike"
             )
+            if missed := int((whole.attack & ~kept).sum()):
+                notes.append(f"{missed:,} flows that are labelled attacks are not among these: their sources have more")
         cuts = cuts_of(few, protocol)
         if not cuts:
             notes.append("flows span no time: there are random splits alone")

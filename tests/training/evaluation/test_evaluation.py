@@ -90,6 +90,20 @@ def test_samples_are_whole_blocks_and_whole_sources() -> None:
     assert sources.filter(pl.Series(kept)).n_unique() == 10
 
 
+def test_sources_of_labelled_attacks_are_sampled_first() -> None:
+    """What is found can be told of a sample, too: attackers are in it whatever the seed, up to half of its rows."""
+    sources = pl.Series([f"10.0.0.{number % 50}" for number in range(5000)])
+    few = np.isin(sources.to_numpy(), ["10.0.0.7", "10.0.0.9"])
+    many = np.isin(sources.to_numpy(), [f"10.0.0.{number}" for number in range(30)])
+    for seed in range(10):
+        kept = sampled_sources(sources, 1000, seed, few)
+        assert kept.sum() == 1000
+        assert kept[few].all()
+        kept = sampled_sources(sources, 1000, seed, many)
+        assert kept.sum() == 1000
+        assert kept[many].sum() >= 500
+
+
 @given(st.floats(0.001, 0.5), st.integers(20, 300))
 def test_the_prevalence_is_obtained(prevalence: float, benign: int) -> None:
     """Of the rows drawn, attacks are the share that was asked for, whatever theirs is in the set."""
