@@ -6,7 +6,11 @@
 then points to. ``shadow_cost_ratio`` is the throughput lost with a tenth of the sources in shadow: runs with it and
 without it take turns, and the medians are compared. The last line is one JSON object.
 
-usage: python -m bench.lifecycle [--rounds 3] [--records 1000000]
+``train_1m_s`` and ``train_1m_gib`` are of ``oddflow train --folds 0`` on a million simulated flows,
+``train_gate_card_1m_s`` of the same measured, judged and with its card. ``budget_obtained`` is what ten days raise
+after seven that were trained on. These come first, before there is a Kafka.
+
+usage: python -m bench.lifecycle [--rounds 3] [--records 1000000] [--only training|budgets|swaps …]
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +32,7 @@ from confluent_kafka import Consumer, TopicPartition
 from bench.clients import fill_topic
 from bench.daemon_run import running
 from bench.speed import FOREST, OUTPUTS, train, write_values
+from bench.training_cost import budgets, million
 from detector.registry.registry import Registry
 from detector.transport.kafka.topics import Topic, ensure_topics
 from training.demo.broker import EmbeddedKafka
@@ -148,7 +153,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of both with and without a shadow; 0: swaps alone")
     parser.add_argument("--records", type=int, default=1_000_000, help="of a run; for the swaps five times as many")
+    parts = ("training", "budgets", "swaps")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="parts to run; swaps with the shadow")
     options = parser.parse_args()
+    told: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as name:
+        if "training" in options.only:
+            told |= _tell(million(Path(name)))
+    if "budgets" in options.only:
+        told |= _tell(budgets())
+    if "swaps" in options.only:
+        told |= _tell(on_kafka(options))
+    print(json.dumps(told))
+
+
+def _tell(figures: Mapping[str, object]) -> dict[str, object]:
+    rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
+    for name, value in rounded.items():
+        print(f"  {name} {value}", flush=True)
+    return rounded
+
+
+def on_kafka(options: argparse.Namespace) -> dict[str, float]:
+    """What a swap and a shadow cost a daemon."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with EmbeddedKafka(folder / "kafka") as kafka:
@@ -166,8 +193,7 @@ def main() -> None:
                 "ODDFLOW_MODEL__POLL_INTERVAL_S": str(POLL_S),
             }
             figures = shadow_cost(folder, servers, settings, versions, options) if options.rounds else {}
-            figures |= swaps(folder, servers, settings, versions)
-    print(json.dumps({key: round(value, 3) for key, value in figures.items()}))
+            return figures | swaps(folder, servers, settings, versions)
 
 
 if __name__ == "__main__":

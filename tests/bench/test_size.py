@@ -25,7 +25,9 @@ def test_a_command_s_memory_and_time_are_measured(tmp_path: Path) -> None:
 
 def test_the_table_has_a_line_for_each_network() -> None:
     """Bytes are told in MiB, an alert's in kB."""
-    one = Sizes(25, 1000, 380.4, Cost(3 * MEBIBYTE, 2.6), 5 * MEBIBYTE, MEBIBYTE, Cost(2 * MEBIBYTE, 1.2), 4, 8000)
+    one = Sizes(
+        25, 1000, 380.4, Cost(3 * MEBIBYTE, 2.6, 3.0), 5 * MEBIBYTE, MEBIBYTE, Cost(2 * MEBIBYTE, 1.2, 1.5), 4, 8000
+    )
     lines = table([one, one]).splitlines()
     assert len(lines) == 4
     assert lines[2] == "| 25 | 1,000 | 380 | 3 | 3 | 5.0 | 1.0 | 2 | 1 | 4 | 2.0 |"

@@ -1,0 +1,51 @@
+"""What a training takes on a million flows, and what its budgets are worth on ten days that it has not seen.
+
+Both go through what users have: the command, with windows and the default kind, and the scorer of the daemon.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bench.budget import raised
+from bench.size import run
+from training.detection_at_budget import BUDGETS
+from training.simulator.scenario import Scenario
+from training.watched import DAY_S
+
+FLOWS = 1_000_000
+GIBIBYTE = 1 << 30
+
+HOSTS, SEED = 25, 301
+TRAINED_DAYS, UNSEEN_DAYS = 7, 10
+
+
+def million(folder: Path) -> dict[str, float]:
+    """Train on a million simulated flows: alone, then measured, judged beside that first model, and with a card."""
+    data = ["--hosts", "200", "--count", str(FLOWS), "--attacks", "none", "--output", "million.json", "--quiet"]
+    run("simulate", *data, folder=folder)
+    words = ("train", "--data", "million.json", "--format", "zeek-json", "--registry", "life", "--model", "million")
+    alone = run(*words, "--folds", "0", folder=folder)
+    whole = run(*words, folder=folder, ends_with=(0, 9))
+    return {
+        "train_1m_s": alone.seconds,
+        "train_1m_gib": alone.peak_bytes / GIBIBYTE,
+        "train_gate_card_1m_s": whole.seconds,
+        "train_gate_card_1m_gib": whole.peak_bytes / GIBIBYTE,
+    }
+
+
+def budgets() -> dict[str, dict[str, float]]:
+    """False incidents a day: asked for, and raised on the days after those trained on."""
+    days = TRAINED_DAYS + UNSEEN_DAYS
+    scenario = Scenario(seed=SEED, hosts=HOSTS, duration_s=days * DAY_S, attacks=(), attack_share=0.0)
+    flows = pl.concat([*scenario.frames()]).sort("ts", maintain_order=True)
+    before = flows["ts"].to_numpy() < scenario.start + TRAINED_DAYS * DAY_S
+    obtained = raised(flows.filter(pl.Series(before)), flows.filter(pl.Series(~before)), SEED)
+    return {
+        "budget_asked": {str(budget): float(budget) for budget in BUDGETS},
+        "budget_obtained": dict(zip(map(str, BUDGETS), np.round(obtained, 2).tolist(), strict=True)),
+    }
