@@ -20,6 +20,7 @@ from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.verdict import VERDICT, Verdict
 from detector.cli.rejects import check_share, told_reading
+from detector.errors import RegistryError
 from detector.registry.history import user
 from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
 from detector.registry.registry import AliasMovedError, Registry
@@ -100,7 +101,7 @@ def make_model(
     name = settings.model.name
     check_place(settings.model.registry)
     signer = private_key(settings.training.sign_key) if settings.training.sign_key else None
-    champion = Champion.of(registry, name)
+    champion, known_before = Champion.of(registry, name), registry.versions(name)
     read = usable(read, settings, tell)
     trained, learnt = train_and_keep(read.frame, recipe, tell, recipe.came_by(read))
     known = judged_by_people(judgements, learnt, read, settings)
@@ -119,6 +120,11 @@ def make_model(
     further = further_files(trained, report, verdict, tell)
     told = Told(report=report, verdict=verdict, drift=facts.drift)
     files = trained.bundle(name, read, parent_of(registry, name, champion.version), further, told)
+    if known_before and not registry.versions(name):
+        raise RegistryError(
+            f"publishing {name} {candidate.version}: registry {registry.url} had {len(known_before):,} versions when"
+            " training began, and has none; mount it again, then train anew"
+        )
     model = publish(registry, signed(files, signer))
     alias, previous = point(registry, model, verdict, champion.version, len(read.frame), tell, promote=promote)
     return Outcome(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Annotated, Any
 
 import msgspec
@@ -12,6 +14,7 @@ from detector.bundle.manifest import decode_manifest
 from detector.cli.models_place import ConfigOption, JsonOption, ModelOption, ModelPlace, RegistryOption, give
 from detector.errors import BundleError, ConfigurationError, RegistryError
 from detector.printable import printable
+from detector.registry.history import Entry
 from detector.registry.names import CHAMPION
 
 
@@ -35,7 +38,7 @@ def at(
     moment = parsed(when)
     place = ModelPlace.chosen(registry, model, config)
     place.registry.resolve(place.model, alias)  # raises what to do where there is no such model or alias
-    moves = sorted((entry for entry in place.registry.history(place.model) if entry.alias == alias), key=lambda e: e.at)
+    moves = in_order([entry for entry in place.registry.history(place.model) if entry.alias == alias])
     before = [entry for entry in moves if entry.at <= moment]
     after = [entry for entry in moves if entry.at > moment]
     found: dict[str, Any] = {"model": place.model, "alias": alias, "at": moment.isoformat()}
@@ -47,6 +50,15 @@ def at(
     else:
         found["version"] = None
     give(found, as_json, _words)
+
+
+def in_order(moves: Sequence[Entry]) -> list[Entry]:
+    """Have no move's time be earlier than that of the move before it.
+
+    Each was told by the clock of its machine, and clocks differ; the order of the lines is what happened.
+    """
+    times = accumulate((entry.at for entry in moves), max)
+    return [msgspec.structs.replace(entry, at=at) for entry, at in zip(moves, times, strict=True)]
 
 
 def parsed(when: str) -> datetime:

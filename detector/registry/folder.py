@@ -98,10 +98,11 @@ class FolderStorage:
             target.unlink(missing_ok=True)
 
     def append(self, path: str, line: bytes) -> None:
-        """Add a line; one that does not fit on the disk is taken back. Needs :meth:`exclusive`."""
-        target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("ab", buffering=0) as file:
+        """Add a line; one that does not fit on the disk is taken back. Needs :meth:`exclusive`, which makes the folder.
+
+        Where it is gone by then, as that of a file system that is mounted no more, no other begins in its place.
+        """
+        with (self._root / path).open("ab", buffering=0) as file:
             end = file.tell()
             try:
                 _write_all(file.fileno(), line)

@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from detector.bundle.files import read_bundle
 from detector.registry.registry import Registry
+from detector.registry.watcher import ModelWatcher
 from detector.shadow.figures import Figures
 from tests.bundles import bundle
 from tests.cli.test_models import FIRST, SECOND, run, told
@@ -58,6 +60,41 @@ def test_at_before_the_first_says_so() -> None:
     assert "none yet; the first was set at 2026-11-20T09:00:00+00:00" in run("at", "2026-11-20")[1]
     code, _, err = run("at", "yesterday")
     assert (code, "not a time" in err) == (2, True)
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=-7), timedelta(days=36_500)], ids=["behind", "ahead"])
+def test_a_trainer_s_wrong_clock_changes_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: timedelta
+) -> None:
+    """Whatever the trainer's clock, the last to be promoted is in charge, a daemon follows it, and a rollback leads
+    back from it."""
+    monkeypatch.setenv("ODDFLOW_MODEL__REGISTRY", str(tmp_path / "registry"))
+    registry = Registry(str(tmp_path / "registry"), now=lambda: AT)
+    registry.publish("flows", SECOND, bundle(1))
+    registry.promote("flows", SECOND)
+    daemon = ModelWatcher(registry, "flows", "champion", 0.01, read_bundle, lambda _: None, serving=SECOND)
+    trainer = Registry(str(tmp_path / "registry"), now=lambda: AT + wrong)
+    trainer.publish("flows", FIRST, bundle(0))  # a version is named by the trainer's clock, too
+    trainer.promote("flows", FIRST, by="trainer")
+    assert (registry.versions("flows"), registry.resolve("flows")) == ([FIRST, SECOND], FIRST)
+    daemon.look()
+    taken = daemon.take()
+    assert taken is not None
+    assert taken.version == FIRST
+    assert run("rollback")[0] == 0
+    assert registry.resolve("flows") == SECOND
+
+
+def test_at_goes_by_the_order_of_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A move by a clock that is behind counts from the move before it: the last of them is what is in charge."""
+    monkeypatch.setenv("ODDFLOW_MODEL__REGISTRY", str(tmp_path / "registry"))
+    for number, version, at in ((1, SECOND, AT), (0, FIRST, AT - timedelta(days=7))):
+        registry = Registry(str(tmp_path / "registry"), now=lambda at=at: at)  # type: ignore[misc]  # a time each
+        registry.publish("flows", version, bundle(number))
+        registry.promote("flows", version)
+    found = told("at", (AT + timedelta(hours=1)).isoformat())
+    assert (found["version"], found["since"], found["until"]) == (FIRST, AT.isoformat(), None)
+    assert told("at", (AT - timedelta(days=3)).isoformat())["version"] is None
 
 
 def test_diff_shows_both_and_what_daemons_found(registry: Registry) -> None:

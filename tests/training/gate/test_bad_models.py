@@ -19,39 +19,17 @@ from detector.bundle.verdict import VERDICT, RuleResult, decode_verdict
 from detector.models.base import Model
 from detector.models.kinds.isolation_forest import IsolationForest
 from detector.registry.registry import Registry
+from tests.training.small_days import DAY_S, MAPPED, SMALL, Record, records, write
 from tests.training.test_commands import run
 from training.estimators import TRAINERS
-from training.simulator.scenario import DEFAULT_START, Scenario
-from training.simulator.stream import encode
+from training.simulator.scenario import DEFAULT_START
 
 pytestmark = pytest.mark.slow
-
-DAY_S, NINE_S = 86_400.0, 32_400.0
-
-SMALL = ("--no-windows", "--kind", "isolation-forest", "--param", "n_estimators=25")
-"""Few trees: what is bad here is so whatever is fitted."""
 
 CLUSTERS = ("--no-windows", "--kind", "kmeans", "--param", "n_clusters=400")
 """Nearly one round each flow that comes seldom."""
 
-Record = dict[str, Any]
 Change = Callable[[list[Record]], list[Record]]
-
-
-def records(day: int, attacks: tuple[str, ...] = ()) -> list[Record]:
-    """Half an hour of labelled flows of one small network, in the order of a log."""
-    start = DEFAULT_START + day * DAY_S + NINE_S
-    scenario = Scenario(seed=4, hosts=25, start=start, duration_s=1_800.0, attacks=attacks, attack_share=0.1)
-    if attacks:
-        for place in range(6):
-            scenario.inject("vertical-scan", start + 120.0 + 270.0 * place, 60)
-    return [json.loads(line) for frame in scenario.frames() for line in encode(frame, "zeek-json", labels=True)]
-
-
-def write(path: Path, rows: list[Record]) -> Path:
-    """A log of them, a line each."""
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -223,30 +201,6 @@ def test_the_labels_as_they_were_are_learnt_by(
     train(attacked, "--train-on", "normal")
     assert judged(registry)["least_roc_auc"].passed is True
     assert judged(registry)["least_recall"].passed is True
-
-
-MAPPED = """
-[input]
-format = "mapping"
-
-[input.mapping]
-ts = "ts"
-duration_s = "duration"
-src_ip = "id.orig_h"
-src_port = "id.orig_p"
-dst_ip = "id.resp_h"
-dst_port = "id.resp_p"
-proto = "proto"
-service = "service"
-state = "conn_state"
-src_bytes = "orig_bytes"
-dst_bytes = "resp_bytes"
-label = "label"
-
-[input.extra]
-jitter = "jitter"
-verdict = "verdict"
-"""
 
 
 def train_mapped(registry: Registry, folder: Path, rows: list[Record], *more: str) -> tuple[int, str]:
