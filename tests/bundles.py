@@ -9,9 +9,10 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from detector.bundle.files import build_bundle, read_bundle
+from detector.bundle.files import build_bundle, read_bundle, seal_bundle
 from detector.bundle.loaded_model import LoadedModel
-from detector.bundle.manifest import TrainingData, decode_manifest
+from detector.bundle.manifest import MANIFEST, TrainingData, decode_manifest
+from detector.bundle.verdict import VERDICT, VERDICT_VERSION, RuleResult, Verdict
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.records.flow import SCHEMA
@@ -90,6 +91,19 @@ def bundle(
 def version_of(files: Mapping[str, bytes]) -> str:
     """The version that a bundle says it is."""
     return decode_manifest(files["model.json"]).version
+
+
+def judged(number: int, gate: bytes) -> dict[str, bytes]:
+    """A small bundle with a ``gate.json``."""
+    files = bundle(number)
+    others = {name: data for name, data in files.items() if name != MANIFEST}
+    return seal_bundle(read_bundle(files).manifest, {**others, VERDICT: gate})
+
+
+def verdict(passed: bool) -> bytes:
+    """A verdict of one rule."""
+    result = RuleResult(rule="least_recall", passed=passed, measured=0.0, bound=0.1, why="it finds nothing: train anew")
+    return Verdict(verdict_version=VERDICT_VERSION, passed=passed, champion=None, at="", rules=(result,)).encode()
 
 
 @cache

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detector.bundle.manifest import decode_manifest
 from detector.bundle.verdict import VERDICT, Verdict, decode_verdict
 from detector.errors import BundleError, ConfigurationError, GateError, RegistryError
 from detector.registry.names import CHAMPION
 from detector.registry.registry import Registry
+from detector.registry.verdicts import verdict_of
 
 UNGATED = "it was published without a verdict of the gate, so that nothing is known of how good it is"
 
@@ -41,8 +41,7 @@ def allowed_reason(model: str, version: str, alias: str, verdict: Verdict | None
 def told_verdict(registry: Registry, model: str, version: str) -> dict[str, Any]:
     """``gate`` in a word, and ``gate_reasons``; one that cannot be read hides nothing else of the version."""
     try:
-        known = VERDICT in decode_manifest(registry.manifest(model, version)).files
-        verdict = decode_verdict(registry.file(model, version, VERDICT)) if known else None
+        verdict = verdict_of(registry, model, version)
     except (BundleError, RegistryError) as error:
         return {"gate": "unreadable", "gate_reasons": [str(error)]}
     if verdict is None:

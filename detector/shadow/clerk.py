@@ -18,9 +18,10 @@ import msgspec
 
 from detector.deadline import Deadline
 from detector.registry.registry import AliasMovedError, Registry
+from detector.registry.verdicts import verdict_of
 from detector.settings.tree import Model, Shadow
 from detector.shadow import rules
-from detector.shadow.events import FiguresFailed, FiguresWork, ModelMoved
+from detector.shadow.events import FiguresFailed, FiguresWork, ModelMoved, PromotionHeld
 from detector.shadow.figures import Figures, read_figures, total
 from detector.shadow.tenure import Tenure, read_tenures, together
 from detector.telemetry.events import Tell
@@ -56,6 +57,7 @@ class Clerk:
         self._now = now
         self._holding = rules.Holding()
         self._failures, self._told = 0, ""
+        self._held = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shadow-clerk", daemon=True)
 
@@ -120,7 +122,11 @@ class Clerk:
         if rules.broken(figures, self._chosen) or held_s < self._chosen.hold_s:
             return
         history = self._registry.history(self._model.name)
-        if rules.was_rolled_back(history, self._model.alias, figures.challenger):
+        verdict = verdict_of(self._registry, self._model.name, figures.challenger)
+        if why := rules.why_held(history, self._model.alias, figures.challenger, verdict):
+            if self._held != figures.challenger:
+                self._tell(PromotionHeld(figures.challenger, why))
+            self._held = figures.challenger
             return
         reason = (
             f"all rules held for {held_s / 3600:.1f} hours of flows: {figures.flows:,} flows of {figures.sources:,}"

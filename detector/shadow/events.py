@@ -150,3 +150,15 @@ class ModelMoved:
             new=self.new,
             reason=self.reason,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionHeld:
+    """A challenger keeps all rules, and yet is not to be promoted by itself."""
+
+    version: str
+    why: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Log it: told once for a version."""
+        log.warning("model.not_promoted", version=self.version, reason=self.why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from detector.bundle.verdict import Verdict
 from detector.registry.history import Entry
 from detector.settings.tree import Shadow
 from detector.shadow.figures import DAY_S, Figures
@@ -55,6 +56,15 @@ class Holding:
 def was_rolled_back(history: Sequence[Entry], alias: str, version: str) -> bool:
     """Whether a version was ever rolled back: then it is not promoted again by itself."""
     return any(entry.action == "rollback" and (entry.alias, entry.previous) == (alias, version) for entry in history)
+
+
+def why_held(history: Sequence[Entry], alias: str, version: str, verdict: Verdict | None) -> str:
+    """Why a version that keeps all rules is not promoted by itself; empty where it may be."""
+    if was_rolled_back(history, alias, version):
+        return "it was rolled back before"
+    if verdict is None:
+        return "it was published without a verdict of the gate"
+    return "" if verdict.passed else f"the gate refused it: {'; '.join(verdict.reasons)}"
 
 
 def is_on_trial(history: Sequence[Entry], alias: str, version: str, now: datetime, within_s: float) -> bool:

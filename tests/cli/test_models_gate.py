@@ -8,27 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from detector.bundle.files import read_bundle, seal_bundle
-from detector.bundle.manifest import MANIFEST
-from detector.bundle.verdict import VERDICT, VERDICT_VERSION, RuleResult, Verdict
+from detector.bundle.verdict import VERDICT
 from detector.cli import app
 from detector.registry.registry import AliasMovedError, Registry
-from tests.bundles import bundle, version_of
+from tests.bundles import bundle, judged, verdict, version_of
 
 FIRST, SECOND = (version_of(bundle(number)) for number in (0, 1))
-
-
-def judged(number: int, gate: bytes) -> dict[str, bytes]:
-    """A small bundle with a ``gate.json``."""
-    files = bundle(number)
-    others = {name: data for name, data in files.items() if name != MANIFEST}
-    return seal_bundle(read_bundle(files).manifest, {**others, VERDICT: gate})
-
-
-def verdict(passed: bool) -> bytes:
-    """A verdict of one rule."""
-    result = RuleResult(rule="least_recall", passed=passed, measured=0.0, bound=0.1, why="it finds nothing: train anew")
-    return Verdict(verdict_version=VERDICT_VERSION, passed=passed, champion=None, at="", rules=(result,)).encode()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,11 @@ from detector.registry.registry import AliasMovedError, Registry
 from detector.settings.tree import Model
 from detector.settings.tree import Shadow as Rules
 from detector.shadow.clerk import Clerk
-from detector.shadow.events import FiguresFailed, FiguresWork, ModelMoved
+from detector.shadow.events import FiguresFailed, FiguresWork, ModelMoved, PromotionHeld
 from detector.shadow.figures import Figures, read_figures, total
 from detector.shadow.rules import Holding, broken, is_on_trial, was_rolled_back, why_roll_back
 from detector.shadow.tenure import Tenure
-from tests.bundles import bundle, version_of
+from tests.bundles import bundle, judged, verdict, version_of
 from tests.shadow.world import Heard
 
 FIRST, SECOND, THIRD = (version_of(bundle(number)) for number in (0, 1, 2))
@@ -128,10 +128,10 @@ def test_a_trial_ends_by_time_or_by_another_move() -> None:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    """Two models, a champion and a challenger."""
+    """Two models that passed the gate, a champion and a challenger."""
     registry = Registry(str(tmp_path / "registry"))
     for number in (0, 1):
-        registry.publish("flows", version_of(bundle(number)), bundle(number))
+        registry.publish("flows", version_of(bundle(number)), judged(number, verdict(passed=True)))
     registry.promote("flows", FIRST)
     registry.promote("flows", SECOND, "challenger")
     return registry
@@ -173,6 +173,23 @@ def test_a_challenger_is_promoted_once_the_rules_have_held(registry: Registry) -
     entry = registry.history("flows")[-1]
     assert (entry.action, entry.by, entry.reason) == ("promote", "oddflow detect, here-1", moved.reason)
     assert "all rules held" in entry.reason
+
+
+@pytest.mark.parametrize("files", [bundle(1), judged(1, verdict(passed=False))], ids=["unjudged", "refused"])
+def test_what_the_gate_has_not_passed_is_not_promoted_by_itself(tmp_path: Path, files: Mapping[str, bytes]) -> None:
+    """Whoever made it the challenger, and though it keeps all rules: that is told once."""
+    registry = Registry(str(tmp_path / "other"))
+    registry.publish("flows", FIRST, bundle(0))
+    registry.publish("flows", SECOND, files)
+    registry.promote("flows", FIRST)
+    registry.promote("flows", SECOND, "challenger")
+    desk = Desk(registry, hold_s=0.0)
+    desk.clerk.look()
+    desk.clerk.look()
+    assert registry.resolve("flows") == FIRST
+    (held,) = desk.heard.of(PromotionHeld)
+    assert held.version == SECOND
+    assert "gate" in held.why
 
 
 def test_another_daemons_figures_count_while_they_are_fresh(registry: Registry) -> None:
