@@ -144,15 +144,21 @@ class Trained:
     varying: NDArray[np.bool_]
     """Which features took more than one value among the rows trained on."""
 
-    def doubt(self, incidents_per_day: float) -> str:
-        """What is to be said where so many false incidents a day are fewer than one in the time calibrated on."""
-        if self.incidents is None or not incidents_per_day or incidents_per_day * self.incidents.days >= 1:
-            return ""
-        return (
-            f"{incidents_per_day:g} false incidents a day are fewer than one in the {span(self.incidents.seconds)} that"
-            " it was calibrated on, so that their threshold is beyond all that was seen; train on"
-            f" {span(DAY_S / incidents_per_day)} or more"
-        )
+    def doubts(self, incidents_per_day: float) -> list[str]:
+        """What is to be said where so many false incidents a day cannot be kept to, a sentence each."""
+        told = []
+        if self.watched.at_weekends_alone:
+            told.append(
+                "all flows are of a weekend: what hosts do on working days will be new to the model, and raised; train"
+                " on a working day, too"
+            )
+        if self.incidents is not None and incidents_per_day and incidents_per_day * self.incidents.days < 1:
+            told.append(
+                f"{incidents_per_day:g} false incidents a day are fewer than one in the"
+                f" {span(self.incidents.seconds)} that it was calibrated on, so that their threshold is beyond all that"
+                f" was seen; train on {span(DAY_S / incidents_per_day)} or more"
+            )
+        return told
 
     def bundle(
         self,

@@ -74,6 +74,9 @@ LEAST_STRETCH_S = 120.0
 NIGHT_S, NIGHTS_IN_A_DAY, DAYS_WORK_S = 16.5 * HOUR_S, 2.5, 4.0 * HOUR_S
 """The longest night, how many times as long it may be as the stretches beside it, and how long these last at least."""
 
+WEEK_S, SATURDAY_S, EDGE_S = 7.0 * DAY_S, 2.0 * DAY_S, 4.0 * HOUR_S
+"""1970 began on a Thursday; hours of a weekend that are a working day's elsewhere."""
+
 OVERLAP = 0.5
 """Of starts' or ends' watched time, whichever is less: where they share less, flows are longer than the capture, and
 the starts decide."""
@@ -151,6 +154,12 @@ class Watched:
     def end(self) -> float:
         """When watching ended; 0 where nothing was watched."""
         return float(self.ends[-1]) if len(self.ends) else 0.0
+
+    @property
+    def at_weekends_alone(self) -> bool:
+        """Whether no stretch reaches into a working day, Monday to Friday in UTC, by more than :data:`EDGE_S`."""
+        to_saturday = (self.starts + EDGE_S - SATURDAY_S) // WEEK_S * WEEK_S + SATURDAY_S
+        return bool(len(self.starts)) and bool((self.ends - EDGE_S <= to_saturday + 2.0 * DAY_S).all())
 
     def clock(self, ts: Floats) -> Floats:
         """How many seconds had been watched at each moment; rises with it, and stands still in pauses."""

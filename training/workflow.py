@@ -106,7 +106,7 @@ def make_model(
     trained, learnt = train_and_keep(read.frame, recipe, tell, recipe.came_by(read))
     known = judged_by_people(judgements, learnt, read, settings)
     del learnt  # all flows' features
-    if doubt := trained.doubt(settings.alerts.false_incidents_per_day):
+    for doubt in trained.doubts(settings.alerts.false_incidents_per_day):
         tell.note(doubt)
     draft = trained.bundle(name, read)
     candidate = read_bundle(draft)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -263,3 +264,21 @@ def test_ends_of_flows() -> None:
     frame = flows({"ts": 10.0, "duration_s": 2.5}, {"ts": 11.0, "duration_s": None}, {"ts": 12.0, "duration_s": 0.0})
     assert ends_of(frame).tolist() == [12.5, 11.0, 12.0]
     assert ends_of(frame.with_columns(pl.lit(np.inf).alias("duration_s"))).tolist() == [10.0, 11.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    ("start", "hours", "weekend"),
+    [
+        ("2026-01-10T00:00", 48, True),  # a Saturday
+        ("2026-01-10T09:00", 8, True),
+        ("2026-01-09T21:00", 50, True),
+        ("2026-01-09T12:00", 60, False),
+        ("2026-01-11T20:00", 12, False),
+        ("2026-01-05T00:00", 24, False),
+    ],
+)
+def test_a_weekend_alone_is_told_from_other_days(start: str, hours: int, weekend: bool) -> None:
+    """Some hours of Friday's evening or Monday's night are a weekend's elsewhere; a working day's are not."""
+    begin = datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp()
+    watched = Watched.of(np.arange(begin, begin + hours * 3600.0, 20.0))
+    assert watched.at_weekends_alone == weekend
