@@ -264,7 +264,7 @@ def train(
         protocol = protocol_of(
             folds=folds,
             repeats=repeats,
-            time_splits=0 if compare else time_splits,
+            time_splits=time_splits,
             prevalence=prevalence,
             seed=seed,
             incidents_per_day=settings.alerts.false_incidents_per_day,

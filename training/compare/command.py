@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from detector.errors import ConfigurationError
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
@@ -23,10 +25,11 @@ def comparing(protocol: Protocol, limit_s: float) -> Measuring:
     if not protocol.folds:
         raise ConfigurationError("--compare with --folds 0: there would be no runs to compare; give 2 or more")
     check_installed()
+    at_random = msgspec.structs.replace(protocol, time_splits=0)
 
     def measured(read: Dataset, recipe: Recipe, settings: Settings, tell: TellSteps) -> Findings:
         read = usable(read, settings, tell)
-        found = compare(read.frame, recipe, protocol, recipe.came_by(read), tell, limit_s=limit_s)
+        found = compare(read.frame, recipe, at_random, recipe.came_by(read), tell, limit_s=limit_s)
         return Findings(found.encode(), page(found), told(found))
 
     return measured

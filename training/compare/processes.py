@@ -9,7 +9,7 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from time import monotonic
 
-from training.compare.detectors import Contender
+from training.compare.detectors import SHELF, Contender
 from training.compare.worker import Done, Failed, Ran, Ready, Run, Said, work
 
 START_S = 300.0
@@ -31,7 +31,7 @@ class Outcome:
 def context() -> ForkServerContext:
     """Processes are forks of one that has imported the libraries, and has no threads."""
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["training.compare.worker"])
+    found.set_forkserver_preload(["training.compare.worker", *(each.place.partition(":")[0] for each in SHELF)])
     return found
 
 
