@@ -336,6 +336,17 @@ def evaluate(
     version: VersionOption = None,
     warm_up: WarmUpOption = None,
     attacker: AttackerOption = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write all figures with their ranges, by kind of attack, budget and part of the traffic, .html or"
+            " .json. Where no flow is labelled an attack, the simulator's are put on the flows' own hosts.",
+        ),
+    ] = None,
+    prevalence: Annotated[
+        float, typer.Option(metavar="SHARE", help="With --report: share of attacks that precision is told at.")
+    ] = 0.01,
     strict: Annotated[
         bool,
         typer.Option(
@@ -347,7 +358,7 @@ def evaluate(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a model on labelled flows.
+    """Measure a model on labelled flows; with --report, on any.
 
     Examples:
 
@@ -356,6 +367,8 @@ def evaluate(
       oddflow evaluate --warm-up morning.log --data afternoon.log --format zeek --registry registry --json
 
       oddflow evaluate --data conn.json --format zeek --registry registry --attacker 172.16.1.11 172.16.1.12 --strict
+
+      oddflow evaluate --dataset office --registry registry --report evaluation.html
     """
     from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
@@ -364,6 +377,9 @@ def evaluate(
     from training.data.chosen import chosen_set  # noqa: PLC0415
     from training.evaluate import doubts, show  # noqa: PLC0415
     from training.evaluate import evaluate as evaluate_scores  # noqa: PLC0415
+    from training.evaluation.dry_run import check_report, findings  # noqa: PLC0415
+    from training.evaluation.protocol import protocol_of  # noqa: PLC0415
+    from training.evaluation.published import measure_published  # noqa: PLC0415
     from training.labels import check_labels_possible, mark_attackers, need_labels  # noqa: PLC0415
 
     settings = settings_of(
@@ -378,8 +394,13 @@ def evaluate(
         training__datasets=datasets,
     )
     chosen = chosen_set(settings, dataset, data or topic or start or end)
+    check_report(report)
+    protocol = None
+    if report is not None:
+        protocol = protocol_of(prevalence=prevalence, incidents_per_day=settings.alerts.false_incidents_per_day)
     if chosen is None:
         open_format(settings)
+    if chosen is None and protocol is None:
         check_labels_possible("evaluating", settings.input.format, settings.input.mapping, attacker or [])
     asked = None if chosen else given_flows(data, topic, start, end)
     with steps_on_stderr(quiet=as_json) as steps:
@@ -389,12 +410,18 @@ def evaluate(
         if notes := told_reading(read):
             steps.note(notes)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))
-        need_labels(read.frame)
-        steps(f"scoring {len(read.frame):,} flows")
-        scored = score_flows(loaded, read, before)
-        found = evaluate_scores(loaded, read, scored, budget_of(settings))
-    typer.echo(json.dumps(found, indent=2) if as_json else show(found))
-    wrong = doubts(found)
+        if protocol is None or report is None:
+            need_labels(read.frame)
+            steps(f"scoring {len(read.frame):,} flows")
+            scored = score_flows(loaded, read, before)
+            found = evaluate_scores(loaded, read, scored, budget_of(settings))
+            wrong, text = doubts(found), json.dumps(found, indent=2) if as_json else show(found)
+        else:
+            on = measure_published(loaded, read, before, protocol, steps)
+            told = findings(on.report)
+            told.write(report)
+            wrong, text = on.doubts, told.json.decode().rstrip() if as_json else told.text
+    typer.echo(text)
     for doubt in wrong:
         typer.echo(f"oddflow: {doubt}", err=True)
     if strict and wrong:

@@ -73,13 +73,14 @@ def raised_at(model: LoadedModel, scored: Scored, truth: Truth, budget: Budget) 
 
 def doubts(found: Mapping[str, Any]) -> list[str]:
     """Why the figures cannot be relied on, a sentence each; none where nothing speaks against them."""
-    told = []
-    same = found["trained_on"]
-    if same is not None and same["certain"]:
-        told.append(Overlap(**same).told(found["rows"]))
-    if not found["network_known"]:
-        told.append(Raised(**found["raised"]).told(f"{found['model']} {found['version']}"))
-    return told
+    same = None if found["trained_on"] is None else Overlap(**found["trained_on"])
+    return doubts_of(f"{found['model']} {found['version']}", same, Raised(**found["raised"]), found["rows"])
+
+
+def doubts_of(model: str, same: Overlap | None, raised: Raised, rows: int) -> list[str]:
+    """The same, of a model's name and version, and of so many flows."""
+    told = [same.told(rows)] if same is not None and same.certain else []
+    return [*told, raised.told(model)] if raised.unknown else told
 
 
 def _by_incidents(frame: pl.DataFrame, scored: Scored, truth: Truth) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Event as Flag
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -108,6 +109,30 @@ DatasetsOption = Annotated[
     typer.Option("--datasets", help="Folder or URL of the data sets; the settings' training.datasets if not given."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
+
+
+class ChosenSet(Protocol):
+    """A data set that is there."""
+
+    def read(self, steps: Steps) -> Dataset:
+        """Its flows. Raises InputError where it is corrupt."""
+
+
+DATASETS = "oddflow.datasets"
+"""Entry-point group: a function of settings, the text of ``--dataset`` and whether other flows are given, too."""
+
+
+def chosen_set(settings: Settings, reference: str | None, others: object) -> ChosenSet | None:
+    """The set that ``--dataset`` names, None where it names none; sets are of ``training``.
+
+    Raises ConfigurationError where that is not installed, or ``others`` are given; InputError where it is not there.
+    """
+    if reference is None:
+        return None
+    for entry in entry_points(group=DATASETS):
+        found: ChosenSet | None = entry.load()(settings, reference, others)
+        return found
+    raise ConfigurationError("--dataset: nothing that reads data sets is installed; pip install 'oddflow[train]'")
 
 
 def settings_of(config: Path | None, **flags: str | float | list[str] | None) -> Settings:

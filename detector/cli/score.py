@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -12,6 +12,8 @@ from detector.cli.data import (
     ColumnsOption,
     ConfigOption,
     DataOption,
+    DatasetOption,
+    DatasetsOption,
     FormatOption,
     FromOption,
     ModelOption,
@@ -21,16 +23,22 @@ from detector.cli.data import (
     UnpackOption,
     VersionOption,
     WarmUpOption,
+    chosen_set,
     given_flows,
     read_files,
     read_flows,
     settings_of,
 )
 
+if TYPE_CHECKING:
+    from detector.cli.data import Given
+
 
 def score(
     *,
     data: DataOption = None,
+    dataset: DatasetOption = None,
+    datasets: DatasetsOption = None,
     format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
     columns: ColumnsOption = None,
@@ -58,6 +66,8 @@ def score(
       oddflow score --data conn.log.gz --format zeek --registry registry --output scores.parquet
 
       oddflow score --topic flows --from 2026-11-24T08:00:00Z --to 2026-11-24T09:00:00Z --registry s3://models
+
+      oddflow score --dataset office@20261124T090000Z --datasets datasets --registry registry
     """
     from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.score_output import write_scores  # noqa: PLC0415
@@ -73,12 +83,14 @@ def score(
         model__registry=registry,
         model__name=model,
         model__alias=alias,
+        training__datasets=datasets,
     )
-    asked = given_flows(data, topic, start, end)
+    chosen = chosen_set(settings, dataset, data or topic or start or end)
+    asked = None if chosen else given_flows(data, topic, start, end)
     with steps_on_stderr() as steps:
         loaded = load_model(settings, version)
         before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
-        read = read_flows(settings, asked, steps, labels=False)
+        read = chosen.read(steps) if chosen else read_flows(settings, cast("Given", asked), steps, labels=False)
         if notes := told_reading(read):
             steps.note(notes)
         steps(f"scoring {len(read.frame):,} flows")

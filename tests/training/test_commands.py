@@ -23,6 +23,7 @@ from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
 from detector.sharing.onnx_model import to_onnx
 from training.cli import KIND_NAMES
+from training.evaluation.report import decode_report
 from training.member_weights import shares
 from training.parameters import NAMES
 from training.shared import shared_files
@@ -168,6 +169,58 @@ def test_evaluate_measures(registry: Path, flows: Path) -> None:
     assert found["tpr_at_fpr_0.01"] > 0.8
 
 
+def test_report_of_a_published_model(registry: Path, flows: Path, tmp_path: Path) -> None:
+    """It has the figures of evaluate with ranges, each kind of attack, the budgets, and that it knows these flows."""
+    given = ("evaluate", "--data", str(flows), *FORMAT, "--registry", str(registry))
+    code, out, err = run(*given, "--report", str(tmp_path / "report.json"), "--json", "--prevalence", "0.02")
+    assert code == 0, err
+    report = decode_report((tmp_path / "report.json").read_bytes())
+    assert report == decode_report(out.encode())
+    assert report.model == f"flows {loaded(registry).version}"
+    plain = json.loads(run(*given, "--json")[1])
+    auc = report.by_time["roc_auc"]
+    assert auc.mean == pytest.approx(plain["roc_auc"])
+    assert auc.least < auc.mean < auc.most
+    assert {each.kind: each.attacks for each in report.attacks} == {"vertical-scan": 1, "horizontal-scan": 1}
+    assert [each.asked for each in report.budget] == [3.0, 10.0, 30.0]
+    assert (report.protocol.attacks, report.protocol.prevalence) == ("labelled", 0.02)
+    assert "of what the model was trained on" in report.notes[0]
+    assert {each.by for each in report.segments} == {"service", "subnet", "direction", "hour"}
+
+
+def test_report_without_labels(registry: Path, tmp_path: Path) -> None:
+    """The simulator's attacks are put on the flows' own hosts, and the page says so."""
+    bare = write(tmp_path / "bare.json", 5, (), labels=False)
+    given = ("evaluate", "--data", str(bare), *FORMAT, "--registry", str(registry), "--report")
+    code, out, err = run(*given, str(tmp_path / "report.html"))
+    assert code == 0, err
+    assert "False incidents a day, on these flows" in out
+    page = (tmp_path / "report.html").read_text()
+    assert f"<h1>Evaluation of flows {loaded(registry).version}</h1>" in page
+    assert "Attacks are the simulator&#x27;s, put on inside hosts of these flows" in page
+    assert "dns-tunnel, 3 attacks" in page
+
+
+def test_dry_run_reports_and_publishes_nothing(some: Path, tmp_path: Path) -> None:
+    """The file is a report that reads back and is what is printed; no registry comes to be, and no version."""
+    path, registry = tmp_path / "report.json", tmp_path / "registry"
+    splits = ("--folds", "2", "--repeats", "1", "--time-splits", "1")
+    given = ("--data", str(some), *FORMAT, *FOREST, *splits, "--registry", str(registry))
+    code, out, err = run("train", *given, "--dry-run", "--report", str(path), "--json")
+    assert code == 0, err
+    report = decode_report(path.read_bytes())
+    assert report == decode_report(out.encode())
+    assert (report.kind, report.model, report.protocol.folds) == ("isolation-forest", None, 2)
+    assert len(report.random["roc_auc"].runs) == 2
+    assert not registry.exists()
+
+
+def test_report_is_of_a_dry_run(some: Path, tmp_path: Path) -> None:
+    """Without it, the flag is refused before any flow is read."""
+    code, _, err = run("train", "--data", str(some), *FORMAT, "--report", str(tmp_path / "report.json"))
+    assert (code, "--dry-run" in err) == (2, True)
+
+
 def test_evaluation_on_the_training_s_flows_is_told(registry: Path, flows: Path, tmp_path: Path) -> None:
     """Flows that a model was trained on are told by their digest, or by file and time, and end --strict with 1."""
     renamed, longer, later = (tmp_path / name for name in ("other.json", flows.name, "later.json"))
@@ -290,6 +343,26 @@ def test_score_lines(registry: Path, flows: Path) -> None:
     assert [row["offset"] for row in rows] == list(range(len(flows.read_bytes().splitlines())))
     assert len({row["id"] for row in rows}) == len(rows)
     assert all(0.0 < row["p_value"] <= 1.0 for row in rows)
+
+
+def test_a_data_set_is_scored_as_its_records(registry: Path, some: Path, tmp_path: Path) -> None:
+    """``score --dataset`` gives for each record what it has for the file that the set was built of."""
+    sets = ("--datasets", str(tmp_path / "sets"))
+    assert run("dataset", "build", "--name", "office", "--data", str(some), *FORMAT, *sets)[0] == 0
+    code, of_set, err = run("score", "--dataset", "office", *sets, "--registry", str(registry))
+    assert code == 0, err
+    of_file = run("score", "--data", str(some), *FORMAT, "--registry", str(registry))[1]
+    told = [[json.loads(line) for line in each.splitlines()] for each in (of_set, of_file)]
+    assert len(told[0]) == 2_200
+    assert [(each["offset"], each["score"]) for each in told[0]] == [
+        (each["offset"], each["score"]) for each in told[1]
+    ]
+
+
+def test_a_data_set_and_files_are_not_scored_together(some: Path) -> None:
+    """Both flags at once are refused."""
+    code, _, err = run("score", "--dataset", "office", "--data", str(some), *FORMAT)
+    assert (code, "give one of them" in err) == (2, True)
 
 
 def test_same_seed_same_model(some: Path, tmp_path: Path) -> None:

@@ -78,7 +78,10 @@ def curves(report: Report) -> str:
     """What is found by what is falsely raised, drawn; nothing without attacks."""
     drawn = []
     if report.roc is not None:
-        caption = "Attack flows found, by the share of benign flows raised. The band is from the worst run to the best."
+        of = "resample" if report.model else "run"
+        caption = (
+            f"Attack flows found, by the share of benign flows raised. The band is from the worst {of} to the best."
+        )
         drawn.append(plot(plots.roc(report.roc), caption))
     if report.precision_recall is not None:
         prevalence = report.protocol.prevalence
@@ -119,7 +122,8 @@ def scores(report: Report) -> str:
     caption = (
         f"Scores of {sum(histogram.benign):,} benign flows (blue)"
         + (f" and of {attacks:,} of attacks (red)" if attacks else "")
-        + " that it was not trained on. Where they lie apart, it tells them apart."
+        + ("" if report.model else " that it was not trained on")
+        + ". Where they lie apart, it tells them apart."
     )
     return plot(plots.scores(histogram), caption)
 

@@ -63,9 +63,14 @@ def dry_run(protocol: Protocol) -> Measuring:
     def measured(read: Dataset, recipe: Recipe, settings: Settings, tell: TellSteps) -> Findings:
         read = usable(read, settings, tell)
         report = measure(read.frame, recipe, protocol=protocol, partitions=recipe.came_by(read), tell=tell)
-        return Findings(report.encode(), page(report), told(report))
+        return findings(report)
 
     return measured
+
+
+def findings(report: Report) -> Findings:
+    """A report in each way that it can be told."""
+    return Findings(report.encode(), page(report), told(report))
 
 
 def told(report: Report) -> str:
@@ -73,7 +78,8 @@ def told(report: Report) -> str:
     table = Table(box=None, pad_edge=False, show_header=True)
     for head in ("", "mean", "95 %", "least", "most"):
         table.add_column(head, justify="left" if not head else "right")
-    for name, figures in (("on later flows", report.by_time), ("at random", report.random)):
+    by_time = "on these flows" if report.model else "on later flows"
+    for name, figures in ((by_time, report.by_time), ("at random", report.random)):
         for figure, spread in figures.items():
             low, high = spread.interval
             table.add_row(

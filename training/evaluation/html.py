@@ -18,16 +18,17 @@ __all__ = ["page", "table", "whole_page"]
 
 def page(report: Report) -> str:
     """Write the page."""
-    title = f"Evaluation of {report.kind}"
+    title = f"Evaluation of {report.model or report.kind}"
+    by_time = "On these flows" if report.model else "On later flows than were trained on"
     body = [
         f"<h1>{html_text(title)}</h1>",
         f"<p>{html_text(_about(report))}</p>",
         *section("What to know", listed(report.notes) if report.notes else ""),
-        *section("On later flows than were trained on", figures("figure", report.by_time) if report.by_time else ""),
+        *section(by_time, figures("figure", report.by_time) if report.by_time else ""),
         *section("Attacks", _attacks(report.attacks) if report.attacks else ""),
         *section("False incidents: asked and obtained", budgets(report.budget) if report.budget else ""),
         *section(
-            "On blocks of time and source that were not trained on",
+            "By their scores" if report.model else "On blocks of time and source that were not trained on",
             (figures("figure", report.random) if report.random else "") + curves(report),
         ),
         *section("Scores", scores(report)),
@@ -39,10 +40,15 @@ def page(report: Report) -> str:
 
 def _about(report: Report) -> str:
     data = report.data
+    unseen = (
+        f" The model is of the kind {report.kind}, and nothing was trained for this report."
+        if report.model
+        else " They were not trained on where they were tested."
+    )
     return (
         f"{count(data.rows, 'flow')} of {count(data.hosts, 'inside host')}, watched for {span(data.watched_s)} from"
-        f" {moment(data.start)}; {data.attack_rows:,} are labelled attacks. Each figure is of flows that were not"
-        " trained on: its mean, the interval that holds the mean with 95 %, the least and the most seen."
+        f" {moment(data.start)}; {data.attack_rows:,} are labelled attacks.{unseen} Of each"
+        " figure are told its mean, the interval that holds the mean with 95 %, the least and the most seen."
     )
 
 
@@ -53,13 +59,23 @@ def _how(report: Report) -> str:
         "transplanted": "Attacks are the simulator's, put on inside hosts of these flows; none was trained on.",
         "none": "There were no attacks.",
     }[asked.attacks]
+    runs = (
+        "The model scored the flows as a daemon does, in order of time"
+        if report.model
+        else f"{asked.folds} folds, {asked.repeats} times, of blocks of {asked.block_s:g} s of one source;"
+        f" {asked.time_splits} splits by time"
+    )
+    worth = (
+        "Intervals are of resampled attacks and blocks: what this model would do on more of such traffic, not on other"
+        " networks"
+        if report.model
+        else "Intervals over random splits allow for shared training rows (Nadeau and Bengio 2003); those by time are"
+        " of resampled attacks and blocks, and do not tell what another training would give"
+    )
     return (
         f"{attacks} Precision and recall are told as if {asked.prevalence:.3g} of the flows were attacks, by"
-        f" {asked.resamples} resamples of each run. {asked.folds} folds, {asked.repeats} times, of blocks of"
-        f" {asked.block_s:g} s of one source; {asked.time_splits} splits by time, raised at"
-        f" {asked.incidents_per_day:g} false incidents a day. Intervals over random splits allow for shared training"
-        " rows (Nadeau and Bengio 2003); those by time are of resampled attacks and blocks, and do not tell what"
-        f" another training would give. Seed {asked.seed}, {report.seconds:.0f} s, {report.created}."
+        f" {asked.resamples} resamples of each run. {runs}, raised at {asked.incidents_per_day:g} false incidents a"
+        f" day. {worth}. Seed {asked.seed}, {report.seconds:.0f} s, {report.created}."
     )
 
 

@@ -203,6 +203,11 @@ def _histogram(at_random: AtRandom | None, by_time: Sequence[TimeRun]) -> Histog
         attack = np.concatenate([run.judged.scores[run.judged.attack] for run in by_time])
     elif at_random is not None:
         benign, attack = at_random.scores
+    return histogram_of(benign, attack)
+
+
+def histogram_of(benign: NDArray[np.float64], attack: NDArray[np.float64]) -> Histogram:
+    """Count scores of benign rows and of attacks, (rows,) each, in the same bins."""
     both = np.concatenate([benign, attack])
     low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
     edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)

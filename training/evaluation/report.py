@@ -135,13 +135,15 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     created: str
     """UTC, ISO 8601."""
     kind: str
+    model: str | None = None
+    """Name and version of the published model that was measured; None where a recipe's runs were."""
     parameters: dict[str, str | int | float | bool | None]
     protocol: Protocol
     data: Data
     random: dict[str, Spread]
     """Over the repeated random splits."""
     by_time: dict[str, Spread]
-    """Over the splits by time."""
+    """Over the splits by time; of a published model over the flows that it was given, as one run."""
     attacks: tuple[AttackFound, ...]
     budget: tuple[BudgetObtained, ...]
     segments: tuple[Segment, ...]

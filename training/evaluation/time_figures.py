@@ -13,7 +13,7 @@ from training.evaluation.figures import Ranking, at_prevalence, over_resamples
 from training.evaluation.random_splits import ranked_figures
 from training.evaluation.report import AttackFound, BudgetObtained, Protocol, Spread
 from training.evaluation.segments import Tested
-from training.evaluation.time_splits import TimeRun
+from training.evaluation.time_splits import Judged, TimeRun
 from training.metrics import operating_curve
 from training.watched import DAY_S, HOUR_S
 
@@ -71,8 +71,7 @@ def time_figures(runs: Sequence[TimeRun], protocol: Protocol) -> dict[str, Sprea
         rows = np.flatnonzero(judged.attack | judged.benign)
         attack = judged.attack[rows]
         raised = judged.rates[rows] <= protocol.incidents_per_day
-        blocks = judged.blocks[rows]
-        groups = np.where(attack, int(blocks.max(initial=0)) + 1 + judged.instances[rows], blocks)
+        groups = groups_of(judged, rows)
         rng = np.random.default_rng([protocol.seed, 7, 1000 + run.cut.number])
         drawn = at_prevalence(raised, attack, groups, protocol.prevalence, protocol.resamples, rng)
         if drawn is None:
@@ -92,6 +91,15 @@ def time_figures(runs: Sequence[TimeRun], protocol: Protocol) -> dict[str, Sprea
         drawn_of = np.stack(resampled[name])
         figures[name] = over_resamples(each, drawn_of.mean(axis=0), drawn_of.ravel())
     return figures
+
+
+def groups_of(judged: Judged, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+    """What each of some rows is drawn with as a whole: its attack, or its block of time."""
+    blocks = judged.blocks[rows]
+    groups: NDArray[np.int64] = np.where(
+        judged.attack[rows], int(blocks.max(initial=0)) + 1 + judged.instances[rows], blocks
+    )
+    return groups
 
 
 def tested_rows(runs: Sequence[TimeRun], protocol: Protocol) -> Tested:

@@ -270,6 +270,38 @@ def test_what_cannot_be_asked_is_refused(change: dict[str, float]) -> None:
         protocol_of(**change)
 
 
+def without_addresses(calm: pl.DataFrame, attack: str = "neptune") -> pl.DataFrame:
+    """Labelled flows as NSL-KDD has them: no address, port or time of its own, and columns that tell attacks."""
+    rng = np.random.default_rng(7)
+    odd = rng.random(len(calm)) < 0.3
+    nowhere = [pl.lit("0.0.0.0").alias(name) for name in ("src_ip", "dst_ip")]  # noqa: S104 - as formats write none
+    label = pl.Series(LABEL, np.where(odd, attack, BENIGN))
+    errors = pl.Series("serror_rate", np.where(odd, 0.9, 0.0) + rng.uniform(0.0, 0.3, len(calm)))
+    return calm.with_columns(*nowhere, pl.lit(0.0).alias("ts"), label, errors)
+
+
+@pytest.mark.slow
+def test_flows_without_addresses_are_measured_at_random(calm: pl.DataFrame) -> None:
+    """Labelled flows of no host and no time have figures of random splits, and notes on what they cannot have."""
+    recipe = replace(RECIPE, kind="kmeans-spread", params={}, windows=None, train_on=TrainOn.parse("normal"))
+    found = measure(without_addresses(calm)[:3_000], recipe, protocol=SMALL)
+    assert 0.8 < found.random["roc_auc"].mean <= 1.0
+    assert [each.kind for each in found.attacks] == ["neptune"]
+    assert (found.by_time, found.budget, found.segments, found.data.hosts) == ({}, (), (), 0)
+    assert any("no addresses" in note for note in found.notes)
+    assert any("row by row" in note for note in found.notes)
+
+
+def test_one_class_without_addresses_is_told(calm: pl.DataFrame) -> None:
+    """Where all are labelled benign and no host begins one, there is a report that claims nothing about attacks."""
+    recipe = replace(RECIPE, kind="kmeans-spread", params={}, windows=None)
+    found = measure(without_addresses(calm, attack=BENIGN)[:2_000], recipe, protocol=SMALL)
+    assert (found.protocol.attacks, found.attacks, found.roc) == ("none", (), None)
+    assert "roc_auc" not in found.random
+    assert any("nothing is known of what is found" in note for note in found.notes)
+    assert "<h2>Attacks</h2>" not in page(found)
+
+
 def test_attacks_alone_cannot_be_measured(calm: pl.DataFrame) -> None:
     """Where every flow is labelled an attack there is nothing to raise falsely."""
     with pytest.raises(InputError, match="every flow is labelled an attack"):
