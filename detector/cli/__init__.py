@@ -35,6 +35,7 @@ EXIT_CODES: dict[int, str] = {
     10: "another process is retraining the same model",
     130: "interrupted from the keyboard",
     141: "the reader of the output went away",
+    143: "one retraining that SIGTERM ended: the next call goes on at its step",
 }
 """Every exit code and what it means: ``--help`` and the reference page show this."""
 

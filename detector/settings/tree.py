@@ -503,6 +503,19 @@ class Retrain(Section):
         description="Seconds before and after an incident in which flows between its hosts are left out, too: an attack"
         " begins before it is raised.",
     )
+    keep_sets: int = Field(
+        default=7,
+        ge=1,
+        description="How many of its data sets are kept, the latest ones; any that a model in the registry was trained"
+        " on is kept besides.",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        examples=[9465],
+        ge=0,
+        le=65_535,
+        description="Port of its own metrics, on `web.host`, while it runs for ever. Unset: none.",
+    )
     drift_hold_s: float = Field(
         default=3_600.0, ge=0, description="Seconds that a reason of drift must hold to bring a retraining forward."
     )

@@ -20,7 +20,7 @@ import polars as pl
 
 from detector.errors import ConfigurationError, InputError, OutputError, RegistryError
 from detector.records.flow import LABEL, SCHEMA
-from detector.registry.names import NAME
+from detector.registry.names import NAME, checked
 from detector.registry.odd import OddFileError
 from detector.registry.storage import Storage, masked, open_storage
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
@@ -132,6 +132,17 @@ class DataSets:
             raise OutputError(
                 f"{doing} to {self.url}: {error.strerror or error}; nothing half-written was left; free some space or"
                 " allow writing there, and build again"
+            ) from error
+
+    def remove(self, name: str, version: str) -> None:
+        """Remove a version: nobody sees it from its first moment on. Raises OutputError."""
+        folder = f"{checked_name(name)}/versions/{checked('version', version)}"
+        try:
+            self._storage.remove(f"{folder}/{MANIFEST}")
+            self._storage.remove(folder)
+        except OSError as error:
+            raise OutputError(
+                f"removing data set {name}@{version} in {self.url}: {error.strerror or error}; allow writing there"
             ) from error
 
     @contextmanager

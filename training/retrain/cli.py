@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -24,13 +23,13 @@ from detector.cli.data import (
     UnpackOption,
     settings_of,
 )
-from detector.errors import ConfigurationError, GateError, ListenError
+from detector.errors import ConfigurationError, GateError
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-    from detector.settings.tree import Settings
     from training.retrain.state import State
+
+ENDED = 143
+"""What SIGTERM makes of one run: it is not done."""
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
@@ -135,6 +134,7 @@ def retrain(
         training__datasets=datasets,
         retrain__days=days,
         retrain__interval_s=span_s(every) if every else None,
+        retrain__metrics_port=metrics_port,
     )
     if promote and settings.shadow.share:
         raise ConfigurationError(
@@ -142,25 +142,13 @@ def retrain(
             " promote it by shadow.promote; set shadow.share to 0, or leave --promote out"
         )
 
-    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - --help needs none of these
-
-    from detector.cli.incidents import Asked, Documents  # noqa: PLC0415
-    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from detector.cli.incidents import Asked, Documents  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
-    from detector.registry.storage import masked, open_storage  # noqa: PLC0415
-    from detector.registry.trusted import open_registry  # noqa: PLC0415
-    from detector.telemetry.logs import open_log  # noqa: PLC0415
     from training.cli import networks, parameters  # noqa: PLC0415
-    from training.data.store import DataSets  # noqa: PLC0415
     from training.parameters import check_recipe  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
-    from training.retrain.drift import DriftRule  # noqa: PLC0415
-    from training.retrain.events import Note, RetrainEvent, RetrainMetrics  # noqa: PLC0415
-    from training.retrain.lease import Leases  # noqa: PLC0415
-    from training.retrain.run import Retraining, told  # noqa: PLC0415
-    from training.retrain.service import Service  # noqa: PLC0415
     from training.retrain.source import CaseSource, FlowSource  # noqa: PLC0415
-    from training.retrain.state import StateFile  # noqa: PLC0415
+    from training.retrain.wiring import Wanted, retrain_for_ever, retrain_once  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
 
     recipe = Recipe(
@@ -174,46 +162,20 @@ def retrain(
     )
     check_recipe(recipe.kind, recipe.params)
     check_place(settings.model.registry)
-    documents = (
-        None
-        if no_incidents
-        else Documents.chosen(Asked(config, incidents, None, None if incidents else bootstrap_servers))
+    told = Asked(config, incidents, None, None if incidents else bootstrap_servers)
+    wanted = Wanted(
+        settings=settings,
+        flows=FlowSource(paths=tuple(data or ()), topic=topic, archive=archive, days=settings.retrain.days),
+        cases=CaseSource(None if no_incidents else Documents.chosen(told), judged),
+        recipe=recipe,
+        fixed_partitions=partitions is not None,
+        promote=True if promote else None,
     )
-    storage, shown = open_storage(settings.model.registry), masked(settings.model.registry)
-    file = StateFile(storage, settings.model.name, shown)
-    log = open_log(sys.stderr, settings.log.level, settings.log.format)
-    with Leases(storage, settings.model.name, shown).held(), steps_on_stderr(quiet=bool(every)) as steps:
-        metrics = RetrainMetrics(CollectorRegistry(), file.read())
-
-        def tell(event: RetrainEvent) -> None:
-            event.count(metrics)
-            if every:  # else the steps say it
-                event.log(log)
-
-        retraining = Retraining(
-            file=file,
-            registry=open_registry(settings.model),
-            sets=DataSets(settings.training.datasets),
-            settings=settings,
-            flows=FlowSource(paths=tuple(data or ()), topic=topic, archive=archive, days=settings.retrain.days),
-            cases=CaseSource(documents, judged),
-            recipe=recipe,
-            fixed_partitions=partitions is not None,
-            steps=steps,
-            tell=tell,
-            promote=True if promote else None,
-        )
+    with ended_by_sigterm(0 if every else ENDED):
         if every:
-            rule = DriftRule(metrics_url or (), settings.retrain.drift_hold_s, lambda text: tell(Note(text)))
-            _serve(Service(retraining=retraining, rule=rule).serve, metrics.registry, metrics_port, settings)
-            return
-        try:
-            retraining.watch()
-            state = retraining.run("once")
-        finally:
-            if metrics_file:
-                metrics.write(metrics_file)
-    _end(state, told(state))
+            retrain_for_ever(wanted, metrics_url or ())
+        else:
+            _tell(*retrain_once(wanted, metrics_file))
 
 
 def check_flags(
@@ -263,25 +225,21 @@ def span_s(text: str) -> float:
     return seconds
 
 
-def _serve(
-    serve: Callable[[threading.Event], None], registry: CollectorRegistry, port: int | None, settings: Settings
-) -> None:
-    """Serve until SIGTERM, which ends it wherever it is: a run goes on at its step after the next start."""
-    from prometheus_client import start_http_server  # noqa: PLC0415
+@contextmanager
+def ended_by_sigterm(code: int) -> Iterator[None]:
+    """Have SIGTERM end this block wherever it is: a run goes on at its step after the next start."""
 
     def ended(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
+        raise SystemExit(code)
 
-    signal.signal(signal.SIGTERM, ended)
-    if port is not None:
-        try:
-            start_http_server(port, settings.web.host, registry=registry)
-        except OSError as error:
-            raise ListenError(f"metrics: cannot listen on {settings.web.host}:{port}: {error.strerror}") from error
-    serve(threading.Event())
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _end(state: State, lines: Sequence[str]) -> None:
+def _tell(state: State, lines: Sequence[str]) -> None:
     from detector.printable import printable  # noqa: PLC0415
 
     for line in lines:

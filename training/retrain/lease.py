@@ -1,8 +1,9 @@
 """One retraining of a model at a time: a lease with an owner and a time, ``<model>/retrain.lease``.
 
 Whoever holds it renews it; one that is not renewed ends by itself, and at once where its owner ran on this machine and
-is no more. Times are of the owners' clocks: they may differ by less than the lease lasts. Object stores have no locks:
-there it is read again after it was written, and of two in the very same moment both may still believe it theirs.
+is no more. One that slept so long that another took it learns that before its next step. Times are of the owners'
+clocks: they may differ by less than the lease lasts. Object stores have no locks: there it is read again after it was
+written, and of two in the very same moment both may still believe it theirs.
 """
 
 from __future__ import annotations
@@ -86,18 +87,22 @@ class Leases:
         self._now = now
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold it, and renew it by a thread. Raises BusyError where another does; RegistryError."""
+    def held(self) -> Iterator[Callable[[], None]]:
+        """Hold it, and renew it by a thread. Raises BusyError where another does; RegistryError.
+
+        Gives what raises BusyError once another has taken it.
+        """
         mine = self._take()
         over = threading.Event()
         thread = threading.Thread(target=self._renew, args=(mine, over), name="retrain-lease", daemon=True)
         thread.start()
         try:
-            yield
+            yield lambda: self._still(mine)
         finally:
             over.set()
             thread.join(RENEWED_EVERY_S)
-            with suppress(OSError):
+            with suppress(OSError, BusyError):
+                self._still(mine)
                 self._storage.replace(self._path, msgspec.json.encode(msgspec.structs.replace(mine, until=0.0)))
 
     def _take(self) -> Lease:
@@ -127,9 +132,19 @@ class Leases:
         except (FileNotFoundError, OddFileError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
 
+    def _still(self, mine: Lease) -> None:
+        """Raise BusyError where another holds it now. Raises OSError."""
+        there = self._read()
+        if there is not None and (there.host, there.pid, there.since) != (mine.host, mine.pid, mine.since):
+            raise BusyError(
+                f"retraining {self._model} in registry {self._shown}: this process was not heard of for so long that"
+                f" another took over: {there.told}"
+            )
+
     def _renew(self, mine: Lease, over: threading.Event) -> None:
         while not over.wait(RENEWED_EVERY_S):
-            with suppress(OSError):  # away for a while: the lease lasts longer than one look
+            with suppress(OSError, BusyError):  # away for a while: the lease lasts longer than one look
+                self._still(mine)
                 self._storage.replace(
                     self._path, msgspec.json.encode(msgspec.structs.replace(mine, until=self._now() + LASTS_S))
                 )

@@ -1,13 +1,14 @@
 """One retraining, step by step; see :mod:`training.retrain.state` for the steps and the file that they are kept in.
 
-Each step writes the file last. A step that is done again after a kill looks first for what it had done: a set that was
-built since the run began, a version that was trained on that set, the place where its alias points.
+Each step writes the file last. A step that is done again after a kill looks first for what it had done: a set that is
+later than the latest one before the run, a version that was trained on that set, the place where its alias points.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import msgspec
 from detector.bundle.files import read_bundle
 from detector.bundle.manifest import decode_manifest
 from detector.bundle.verdict import VERDICT, decode_verdict
-from detector.errors import InputError, OddflowError
+from detector.errors import InputError, OddflowError, RegistryError
 from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
 from detector.registry.registry import Registry
 from detector.settings.tree import Settings
@@ -25,6 +26,7 @@ from training.data.build import Wanted, build
 from training.data.manifest import LeftOut, SetInfo
 from training.data.store import DataSets
 from training.retrain.events import Came, RetrainEvent, StepDone
+from training.retrain.lease import BusyError
 from training.retrain.source import CaseSource, FlowSource
 from training.retrain.state import Result, State, StateFile, Step
 from training.retrain.withheld import withheld
@@ -57,6 +59,8 @@ class Retraining:
     tell: Callable[[RetrainEvent], None]
     promote: bool | None = None
     """True: in charge at once, where the gate passes it; None: only the first model of all."""
+    check: Callable[[], None] = lambda: None
+    """Raises BusyError once another holds the lease."""
     now: Callable[[], float] = time.time
 
     @property
@@ -87,18 +91,32 @@ class Retraining:
             )
             self.file.write(state)
         try:
-            if state.step == "gather":
+            if state.step == "gather" or not self._is_there(state):
                 state = self._done(state, "gather", self.gather)
             if state.step == "make":
                 state = self._done(state, "make", self.make)
+        except BusyError:
+            raise  # the file is another's now
         except OddflowError as error:
             # What is wrong with a set stays wrong: the next run gathers anew. What a retry can help goes on from here.
             step: Step = state.step if error.retryable else "due"
             state = msgspec.structs.replace(state, step=step, result="failed", detail=str(error))
-            self._came(state)
+            with suppress(RegistryError):  # what went wrong first is what is told
+                self._came(state)
             raise
         self._came(state)
         return state
+
+    def awaited(self, state: State) -> float | None:
+        """Until when at most the next run waits for what daemons decide of the last one's model; None: it does not.
+
+        Where they promote by themselves, a challenger that another takes the place of is never promoted.
+        """
+        shadow = self.settings.shadow
+        if not (shadow.promote and shadow.share) or (state.step, state.result) != ("watch", "challenger"):
+            return None
+        until = state.last_success.get("make", state.began) + self.settings.retrain.interval_s + shadow.hold_s
+        return until if self.now() < until else None
 
     def watch(self) -> State:
         """Look what became of the model of the last run; told where it is something new. Raises RegistryError."""
@@ -122,21 +140,25 @@ class Retraining:
             read, share = self.flows.read(self.settings, self.now(), self.steps)
             self.steps("leaving out flows of incidents")
             margin_s = self.settings.retrain.incident_margin_s
-            incidents = self.cases.incidents(read.start - margin_s)
+            incidents = self.cases.incidents(read.start - margin_s, self.steps)
             out = withheld(read.frame, incidents, self.cases.judgements(), margin_s)
             if not out.keep.any():
                 raise InputError("building a data set: every flow is of an incident that nobody judged; judge some")
+            self.check()
             self.steps("writing the set")
             before = (LeftOut(OF_INCIDENTS, out.rows),)
             wanted = Wanted(name=self.set_name, source_share=share, before=before)
             moment = datetime.fromtimestamp(self.now(), UTC)
             info = build(self.sets, replace(read, frame=read.frame.filter(out.keep)), wanted, now=moment)
+        self._forget_sets(info)
         left_out = sum(each.rows for each in info.left_out if each.why == OF_INCIDENTS)
         return msgspec.structs.replace(state, step="make", dataset=info.reference, withheld=left_out)
 
     def make(self, state: State) -> State:
         """Train, judge and publish; or find the version that this run had published, and point its alias."""
         found = self._published(state)
+        if found is not None and self._fate(found) == "rolled back":
+            return msgspec.structs.replace(state, step="due", version=found, result="rolled back", detail="")
         if found is not None:
             version, alias = found, self._alias_of(found)
             detail = self._why_refused(version) if alias == REJECTED else ""
@@ -161,6 +183,24 @@ class Retraining:
 
     def _latest_set(self) -> str:
         return next(reversed(self.sets.versions(self.set_name)), "")
+
+    def _is_there(self, state: State) -> bool:
+        """Whether the run's set is there still: a pod's own disk goes with it."""
+        name, _, version = (state.dataset or "").partition("@")
+        return bool(version) and version in self.sets.versions(name)
+
+    def _forget_sets(self, latest: SetInfo) -> None:
+        """Remove sets beyond those to be kept, but none that a model in the registry was trained on."""
+        old = self.sets.versions(self.set_name)[: -self.settings.retrain.keep_sets]
+        if not old:
+            return
+        used = {latest.reference}
+        for model in self.registry.models():
+            for version in self.registry.versions(model):
+                used.add(str(decode_manifest(self.registry.manifest(model, version)).training.dataset))
+        for version in old:
+            if f"{self.set_name}@{version}" not in used:
+                self.sets.remove(self.set_name, version)
 
     def _built(self, state: State) -> SetInfo | None:
         latest = self._latest_set()
@@ -205,6 +245,7 @@ class Retraining:
         return self.now() - state.began > 2 * self.settings.retrain.interval_s
 
     def _done(self, state: State, step: Step, work: Callable[[State], State]) -> State:
+        self.check()
         began = self.now()
         state = work(state)
         at = self.now()
@@ -232,3 +273,10 @@ def told(state: State) -> Sequence[str]:
     if state.version:
         lines.append(f"model {state.version}: {state.result}{f': {state.detail}' if state.detail else ''}")
     return lines
+
+
+def awaiting(state: State, until: float) -> Sequence[str]:
+    """Why there is nothing to do, likewise."""
+    moment = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    why = f"model {state.version}: daemons compare it, and promote it by themselves (shadow.promote)"
+    return [f"{why}: nothing is made before they have, or before {moment}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from detector.errors import OddflowError
 from training.retrain.drift import DriftRule
 from training.retrain.events import DriftAdvised, Note
+from training.retrain.lease import BusyError
 from training.retrain.run import Retraining
 from training.retrain.state import State
 
@@ -22,13 +24,13 @@ RETRY_S = 600.0
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """Runs for ever; whoever calls it holds the lease."""
+    """Runs for ever; whoever calls it holds the lease. Raises BusyError where it was lost."""
 
     retraining: Retraining
     rule: DriftRule
     now: Callable[[], float] = time.time
     look_s: float = LOOK_S
-    _failed_at: float | None = field(default=None, init=False)
+    _failed_at: float = field(default=-math.inf, init=False)
 
     def serve(self, stop: threading.Event) -> None:
         """Go on until told to stop."""
@@ -39,26 +41,38 @@ class Service:
     def look(self) -> None:
         """Run if there is a reason to; else see what became of the last model. What goes wrong is told, not raised."""
         try:
-            state = self.retraining.watch()
-            if why := self.reason(state):
-                self.retraining.run(why)
-                self._failed_at = None
-                self.rule.forget()
+            why = self.reason(self.retraining.watch())
+        except BusyError:
+            raise
+        except OddflowError as error:
+            self.retraining.tell(Note(str(error)))
+            return
+        if not why:
+            return
+        try:
+            self.retraining.run(why)
+        except BusyError:
+            raise
         except OddflowError as error:
             self._failed_at = self.now()
-            self.retraining.tell(Note(f"{error}; next try in {self._pause_s:.0f} s at the earliest"))
+            self.retraining.tell(Note(f"{error}; next try in {self._pause_s:.0f} s"))
+        else:
+            self.rule.forget()
 
     def reason(self, state: State) -> str:
         """Why a run should begin, or go on, now; empty where none should."""
         now, chosen = self.now(), self.retraining.settings.retrain
         advised = self.rule.look(now)
-        if self._failed_at is not None:
+        if state.result == "failed":
             return "after a failure" if now - self._failed_at >= self._pause_s else ""
         if state.step in {"gather", "make"}:
             return "it was interrupted"
+        if self.retraining.awaited(state) is not None:
+            return ""
         if now - state.began >= chosen.interval_s:
             return "it is time"
-        if advised and now - state.began >= chosen.drift_least_interval_s:
+        # A challenger is of recent traffic already; drift is of the champion's, until somebody promotes it.
+        if advised and state.result != "challenger" and now - state.began >= chosen.drift_least_interval_s:
             self.retraining.tell(DriftAdvised(advised))
             return f"drift of {', '.join(advised)}"
         return ""

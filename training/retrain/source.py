@@ -12,7 +12,7 @@ from detector.casebook.told import Told, read_told
 from detector.casebook.wanted import Wanted
 from detector.cli.data import Given, read_flows
 from detector.cli.incidents import Documents
-from detector.errors import InputError
+from detector.errors import InputError, OddflowError
 from detector.incidents.wholes import named
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
@@ -22,11 +22,16 @@ from training.gate.known import Judgement, read_judgements
 
 if TYPE_CHECKING:
     from detector.cli.steps import Steps
+    from training.workflow import TellSteps
 
 DAY_S = 86_400.0
 
 MOST_INCIDENTS = 100_000
 """That are held at once; with more a run fails, rather than train on an incident that was forgotten."""
+
+
+NO_INCIDENTS = "--incidents FILE reads them from files; --no-incidents trains on every flow, as before there are any"
+"""What to do where they cannot be read."""
 
 
 class ReadFlows(NamedTuple):
@@ -64,15 +69,31 @@ class CaseSource:
     documents: Documents | None
     judged: Path | None
 
-    def incidents(self, since: float) -> list[Told]:
-        """Incidents whose last flow is not before ``since``. Raises InputError, also for documents that are none."""
+    def incidents(self, since: float, tell: TellSteps) -> list[Told]:
+        """Incidents whose last flow is not before ``since``; documents that are none are counted and told.
+
+        Raises InputError, BrokerError, also where not one of the documents is an incident's.
+        """
         if self.documents is None:
             return []
         latest = Latest(MOST_INCIDENTS, Wanted(since=since).fits, named)
-        for documents in self.documents.batches():
-            for document in documents:
-                if document and not document.isspace():
-                    latest.put(read_told(document))
+        read, unfit, why = 0, 0, ""
+        try:
+            for documents in self.documents.batches():
+                for document in documents:
+                    if not document or document.isspace():
+                        continue
+                    read += 1
+                    try:
+                        latest.put(read_told(document))
+                    except InputError as error:
+                        unfit, why = unfit + 1, why or str(error)
+            if read and unfit == read:
+                raise InputError(f"none of {read:,} documents is an incident's: {why}")
+        except OddflowError as error:
+            raise type(error)(f"reading the incidents whose flows are left out: {error}; {NO_INCIDENTS}") from error
+        if unfit:
+            tell.note(f"{unfit:,} of {read:,} documents are no incident's: {why}")
         if latest.dropped:
             raise InputError(
                 f"reading incidents: there are more than {MOST_INCIDENTS:,} of the time of these flows; retrain on"
