@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -166,11 +167,12 @@ def retrain(
     wanted = Wanted(
         settings=settings,
         flows=FlowSource(paths=tuple(data or ()), topic=topic, archive=archive, days=settings.retrain.days),
-        cases=CaseSource(None if no_incidents else Documents.chosen(told), judged),
+        cases=CaseSource(None if no_incidents else partial(Documents.chosen, told), judged),
         recipe=recipe,
         fixed_partitions=partitions is not None,
         promote=True if promote else None,
     )
+    wanted.cases.check()
     with ended_by_sigterm(0 if every else ENDED):
         if every:
             retrain_for_ever(wanted, metrics_url or ())

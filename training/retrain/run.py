@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -100,11 +100,12 @@ class Retraining:
         except OddflowError as error:
             # What is wrong with a set stays wrong: the next run gathers anew. What a retry can help goes on from here.
             step: Step = state.step if error.retryable else "due"
-            state = msgspec.structs.replace(state, step=step, result="failed", detail=str(error))
+            state = came(state, step, "failed", str(error))
             with suppress(RegistryError):  # what went wrong first is what is told
-                self._came(state)
+                self.file.write(state)
+            self.tell(Came(state))
             raise
-        self._came(state)
+        self.tell(Came(state))
         return state
 
     def awaited(self, state: State) -> float | None:
@@ -127,8 +128,9 @@ class Retraining:
         success = {**state.last_success, "watch": self.now()}
         if result == state.result:
             return state
-        state = msgspec.structs.replace(state, result=result, detail="", last_success=success)
-        self._came(state)
+        state = msgspec.structs.replace(came(state, "watch", result), last_success=success)
+        self.file.write(state)
+        self.tell(Came(state))
         return state
 
     # --- the steps ----------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class Retraining:
             self.steps("writing the set")
             before = (LeftOut(OF_INCIDENTS, out.rows),)
             wanted = Wanted(name=self.set_name, source_share=share, before=before)
-            moment = datetime.fromtimestamp(self.now(), UTC)
+            moment = max(datetime.fromtimestamp(self.now(), UTC), second_after(state.last_set))
             info = build(self.sets, replace(read, frame=read.frame.filter(out.keep)), wanted, now=moment)
         self._forget_sets(info)
         left_out = sum(each.rows for each in info.left_out if each.why == OF_INCIDENTS)
@@ -158,7 +160,7 @@ class Retraining:
         """Train, judge and publish; or find the version that this run had published, and point its alias."""
         found = self._published(state)
         if found is not None and self._fate(found) == "rolled back":
-            return msgspec.structs.replace(state, step="due", version=found, result="rolled back", detail="")
+            return came(msgspec.structs.replace(state, version=found), "due", "rolled back")
         if found is not None:
             version, alias = found, self._alias_of(found)
             detail = self._why_refused(version) if alias == REJECTED else ""
@@ -177,7 +179,7 @@ class Retraining:
             version, alias, detail = outcome.model.version, outcome.alias, "; ".join(outcome.reasons)
         result = RESULT_OF[alias]
         step: Step = "due" if result == "rejected" else "watch"
-        return msgspec.structs.replace(state, step=step, version=version, result=result, detail=detail)
+        return came(msgspec.structs.replace(state, version=version), step, result, detail)
 
     # --- what was done before -----------------------------------------------------------------------------------
 
@@ -204,7 +206,7 @@ class Retraining:
 
     def _built(self, state: State) -> SetInfo | None:
         latest = self._latest_set()
-        return None if latest == state.last_set else self.sets.info(f"{self.set_name}@{latest}")
+        return None if latest <= state.last_set else self.sets.info(f"{self.set_name}@{latest}")
 
     def _published(self, state: State) -> str | None:
         since = f"{datetime.fromtimestamp(state.began, UTC):%Y%m%dT%H%M%SZ}"
@@ -258,13 +260,20 @@ class Retraining:
         self.tell(StepDone(step, state))
         return state
 
-    def _came(self, state: State) -> None:
-        """Count what a run came to."""
-        result = state.result or "failed"
-        self.file.write(
-            msgspec.structs.replace(state, results={**state.results, result: state.results.get(result, 0) + 1})
-        )
-        self.tell(Came(state))
+
+def second_after(version: str) -> datetime:
+    """So that the next one's name is later, whatever the clock says."""
+    try:
+        at = datetime.strptime(version.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:  # there is none
+        return datetime.min.replace(tzinfo=UTC)
+    return at + timedelta(seconds=1)
+
+
+def came(state: State, step: Step, result: Result, detail: str = "") -> State:
+    """A run has come to something, which counts."""
+    results = {**state.results, result: state.results.get(result, 0) + 1}
+    return msgspec.structs.replace(state, step=step, result=result, detail=detail, results=results)
 
 
 def told(state: State) -> Sequence[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,8 +68,16 @@ class FlowSource:
 class CaseSource:
     """What was found, and what people said of it; ``documents`` None: there are no incidents to be left out."""
 
-    documents: Documents | None
+    documents: Callable[[], Documents] | None
+    """Asked each time: there may be more files by then."""
     judged: Path | None
+
+    def check(self) -> None:
+        """Raise OddflowError, with the way out, where it is plain that incidents or judgements cannot be read."""
+        if self.documents is not None:
+            with _with_way_out():
+                self.documents()
+        self.judgements()
 
     def incidents(self, since: float, tell: TellSteps) -> list[Told]:
         """Incidents whose last flow is not before ``since``; documents that are none are counted and told.
@@ -78,8 +88,8 @@ class CaseSource:
             return []
         latest = Latest(MOST_INCIDENTS, Wanted(since=since).fits, named)
         read, unfit, why = 0, 0, ""
-        try:
-            for documents in self.documents.batches():
+        with _with_way_out():
+            for documents in self.documents().batches():
                 for document in documents:
                     if not document or document.isspace():
                         continue
@@ -90,8 +100,6 @@ class CaseSource:
                         unfit, why = unfit + 1, why or str(error)
             if read and unfit == read:
                 raise InputError(f"none of {read:,} documents is an incident's: {why}")
-        except OddflowError as error:
-            raise type(error)(f"reading the incidents whose flows are left out: {error}; {NO_INCIDENTS}") from error
         if unfit:
             tell.note(f"{unfit:,} of {read:,} documents are no incident's: {why}")
         if latest.dropped:
@@ -104,3 +112,11 @@ class CaseSource:
     def judgements(self) -> list[Judgement]:
         """What people said."""
         return [] if self.judged is None else read_judgements(self.judged)
+
+
+@contextmanager
+def _with_way_out() -> Iterator[None]:
+    try:
+        yield
+    except OddflowError as error:
+        raise type(error)(f"incidents whose flows are left out: {error}; {NO_INCIDENTS}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from detector.archive.shelf import Shelf
 from detector.bundle.manifest import decode_manifest
 from detector.records.flow import SCHEMA
 from detector.registry.registry import Registry
-from tests.casebook.documents import ocsf
+from detector.transport.base import OutRecord
+from tests.casebook.documents import ID, ocsf
+from tests.conftest import MakeTopic
 from tests.training.retrain.conftest import Ran
+from tests.transport.arena import produce
 from training.data.store import DataSets
 
 Retrain = Callable[..., Ran]
@@ -123,3 +127,107 @@ def test_the_metrics_of_a_run_are_written(retrain: Retrain, log: Path, tmp_path:
     for step in ("gather", "make"):
         assert f'oddflow_retrain_last_success_timestamp_seconds{{step="{step}"}}' in page
         assert f'oddflow_retrain_step_duration_seconds{{step="{step}"}}' in page
+
+
+def test_old_sets_go_but_for_those_of_models(
+    retrain: Retrain, log: Path, registry: Registry, sets: DataSets, tmp_path: Path
+) -> None:
+    """The latest ones are kept, and every one that a model in the registry names."""
+    few = {"ODDFLOW_RETRAIN__KEEP_SETS": "1"}
+    for _ in range(3):
+        assert retrain(*given(log), "--no-incidents", **few).code == 0
+    built = sets.versions("retrain-flows")
+    assert len(built) == 3
+    shutil.rmtree(tmp_path / "registry" / "flows" / "versions" / registry.versions("flows")[1])
+    assert retrain(*given(log), "--no-incidents", **few).code == 0
+    left = sets.versions("retrain-flows")
+    assert left[:2] == [built[0], built[2]]
+    assert len(left) == 3
+
+
+def test_promoting_at_once_is_refused_where_daemons_compare_first(retrain: Retrain, log: Path) -> None:
+    """It says which setting to change; with it, a challenger never is."""
+    ran = retrain(*given(log), "--no-incidents", "--promote")
+    assert (ran.code, "set shadow.share to 0, or leave --promote out" in ran.err) == (2, True)
+
+
+def test_nothing_is_made_while_daemons_decide(retrain: Retrain, log: Path, registry: Registry) -> None:
+    """Where they promote by themselves, the challenger is left to them; the command says until when, and ends well."""
+    for _ in range(3):
+        ran = retrain(*given(log), "--no-incidents", ODDFLOW_SHADOW__PROMOTE="true")
+        assert ran.code == 0
+    challenger = registry.versions("flows")[1]
+    assert (len(registry.versions("flows")), f"model {challenger}: daemons compare it" in ran.out) == (2, True)
+    registry.promote("flows", challenger)
+    assert retrain(*given(log), "--no-incidents", ODDFLOW_SHADOW__PROMOTE="true").code == 0
+    assert len(registry.versions("flows")) == 3
+
+
+@pytest.mark.parametrize("content", [None, b'{"no": "incident"}\n'], ids=["missing", "others"])
+def test_incidents_that_cannot_be_read_are_told_with_the_way_out(
+    retrain: Retrain, log: Path, registry: Registry, tmp_path: Path, content: bytes | None
+) -> None:
+    """Nothing is trained on flows whose incidents are unknown, unless somebody says that there are none."""
+    told = tmp_path / "incidents.jsonl"
+    if content is not None:
+        told.write_bytes(content)
+    ran = retrain(*given(log), "--incidents", str(told))
+    assert (ran.code, "--no-incidents trains on every flow" in ran.err) == (3, True), ran.err
+    assert registry.models() == []
+
+
+def test_a_judged_incident_stays_in(
+    retrain: Retrain, log: Path, frame: pl.DataFrame, sets: DataSets, tmp_path: Path
+) -> None:
+    """What people called false is trained on; single flows that they called true are not."""
+    start, end = float(frame["ts"][0]), float(frame["ts"][-1])
+    told, judged = tmp_path / "incidents.jsonl", tmp_path / "judged.jsonl"
+    source, attack = frame["src_ip"].mode()[0], frame["uid"][3]
+    told.write_bytes(ocsf(sources=[source], destinations=[], ports=[], counts={}, first_seen=start, last_seen=end))
+    judged.write_text(f'{{"id": "{ID}", "label": "false"}}\n{{"id": "{attack}", "label": "true"}}\n')
+    more = {"ODDFLOW_GATE__MOST_KNOWN_TRUE_LOST": "false"}
+    ran = retrain(*given(log), "--incidents", str(told), "--judged", str(judged), **more)
+    assert ran.code == 0, ran.err
+    uids = sets.read("retrain-flows").frame["uid"].to_list()
+    assert (len(uids), attack in uids) == (len(frame) - 1, False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ((), "give --every SPAN"),
+        (("--once", "--every", "24h"), "give --every SPAN"),
+        (("--every", "soon", "--topic", "flows"), "--every soon: give a span"),
+        (("--once",), "give one of --data, --topic and --archive"),
+        (("--once", "--data", "-"), "standard input cannot be read again"),
+        (("--once", "--topic", "flows", "--metrics-port", "1"), "--once has --metrics-file"),
+        (("--every", "1d", "--topic", "flows", "--metrics-file", "a"), "--every has --metrics-port"),
+        (("--every", "1d", "--topic", "flows", "--metrics-url", "daemon:9464"), "give one such as http://"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_told(retrain: Retrain, flags: tuple[str, ...], told: str) -> None:
+    """One line says what to give."""
+    ran = retrain(*flags)
+    assert (ran.code, told in ran.err) == (2, True), ran.err
+
+
+@pytest.mark.kafka
+def test_a_topic_is_trained_on_without_its_incidents(  # noqa: PLR0917 - fixtures
+    retrain: Retrain, kafka: str, topic: MakeTopic, log: Path, frame: pl.DataFrame, sets: DataSets
+) -> None:
+    """Flows and incidents come from a real broker, of all partitions; a topic of incidents may be empty, not absent."""
+    flows, incidents = topic(2), topic()
+    lines = log.read_bytes().splitlines()
+    for partition in range(2):
+        produce(kafka, flows, [OutRecord(line) for line in lines[partition::2]], partition)
+    given = ("--once", "--topic", flows, "--format", "zeek-json", "--bootstrap-servers", kafka)
+    ran = retrain(*given, ODDFLOW_OUTPUT__INCIDENTS_TOPIC="not-there")
+    assert (ran.code, "--no-incidents trains on every flow" in ran.err) == (4, True), ran.err
+    there = {"ODDFLOW_OUTPUT__INCIDENTS_TOPIC": incidents}
+    assert retrain(*given, **there).code == 0
+    assert (sets.info("retrain-flows").rows, sets.info("retrain-flows").partitions) == (len(frame), 2)
+    source, start, end = frame["src_ip"].mode()[0], float(frame["ts"][0]), float(frame["ts"][-1])
+    one = ocsf(sources=[source], destinations=[], ports=[], counts={}, first_seen=start, last_seen=end)
+    produce(kafka, incidents, [OutRecord(one)])
+    assert retrain(*given, **there).code == 0
+    assert source not in sets.read("retrain-flows").frame["src_ip"].to_list()
