@@ -92,6 +92,12 @@ class Tour:
         small = ("--kind", "hbos", "--folds", "0", "--no-incidents")
         return self.run("retrain", "--once", "--data", str(self.logs), *GIVEN, *places, *small)
 
+    def search(self, *flags: str) -> Ran:
+        """Search on them."""
+        places = ("--out", str(self.folder / "best.toml"), "--study", str(self.folder / "search.db"))
+        small = ("--kind", "hbos", "--trials", "2", "--folds", "2", "--train-on", "normal")
+        return self.run("search", str(self.logs), *GIVEN, *places, *small, *flags)
+
     def detected(self, shape: str = "ocsf", logs: str = "json") -> Mapping[str, str]:
         """The files that the daemon writes, and its log, by the names of channels."""
         names = {each.value: self.folder / f"{shape}.{each.value}.jsonl" for each in Channel}
@@ -222,6 +228,7 @@ OUTLETS: Mapping[str, Outlet] = {
     "train: terminal": Outlet(lambda tour: _both(tour.train()), "terminal"),
     "train: --json": Outlet(lambda tour: tour.train("--json").out, "json", carries=False),
     "train: card": Outlet(Tour.card, "html"),
+    "search": Outlet(lambda tour: _both(tour.search()), "terminal"),
     "retrain": Outlet(lambda tour: _both(tour.retrain()), "terminal"),
     "detect: log as JSON": Outlet(lambda tour: tour.detected()["log"], "terminal", carries=False),
     "detect: log on a terminal": Outlet(lambda tour: tour.detected("ecs", "console")["log"], "terminal", carries=False),

@@ -73,6 +73,7 @@ ELSEWHERE = {
     "demo": "training.demo.cli",
     "hunt": "training.hunt.cli",
     "retrain": "training.retrain.cli",
+    "search": "training.search.cli",
 }
 """Commands with a module of their own; their extras may be missing."""
 

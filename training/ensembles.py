@@ -190,6 +190,11 @@ def _listed(given: str | Sequence[str]) -> list[str]:
     return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else list(given)
 
 
+def members_named(given: str | Sequence[str]) -> list[str]:
+    """Names of members, in the order in which the model combines them. Raises ValueError for what is none."""
+    return list(_members(given))
+
+
 def _members(given: str | Sequence[str]) -> dict[str, str]:
     """Members by name, in the order in which the model combines them."""
     wanted = _listed(given)

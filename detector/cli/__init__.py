@@ -59,6 +59,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
     "replay": CommandPlace("detector.cli.replay:replay", "Score the record of an alert again, and compare."),
     "train": CommandPlace(None, "Train a model, have the gate judge it, and publish it.", "train"),
+    "search": CommandPlace(None, "Search for parameters, features and weights to train by.", "search"),
     "retrain": CommandPlace(None, "Make new models by itself: for ever, or once.", "train"),
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
     "dataset": CommandPlace(None, "Build, list and show data sets to train on.", "train"),

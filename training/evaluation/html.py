@@ -9,6 +9,7 @@ from training.cards.pieces import budgets, curves, cuts, figures, listed, scores
 from training.cards.pieces import table as table_of_markup
 from training.cards.words import count, moment, percent, span
 from training.evaluation.report import AttackFound, Report
+from training.evaluation.search_page import searched
 
 FOLDING = 5
 """Columns of a table whose first is a line of its own on a phone."""
@@ -23,6 +24,7 @@ def page(report: Report) -> str:
     body = [
         f"<h1>{html_text(title)}</h1>",
         f"<p>{html_text(_about(report))}</p>",
+        *section("The search", searched(report.search) if report.search else ""),
         *section("What to know", listed(report.notes) if report.notes else ""),
         *section(by_time, figures("figure", report.by_time) if report.by_time else ""),
         *section("Attacks", _attacks(report.attacks) if report.attacks else ""),

@@ -32,7 +32,7 @@ class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     runs: tuple[float, ...]
 
 
-class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """How it was measured."""
 
     folds: int
@@ -54,6 +54,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """More rows are not trained on, nor as many more tested, in one random run; a sample of whole blocks is."""
     most_flows: int
     """More flows are not in the splits by time; those of a sample of sources are, whole."""
+    tested_from: float | None = None
+    """Splits by time test flows from then on alone; None: those of the second half of the time watched."""
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -124,7 +126,52 @@ class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     attacks: tuple[int, ...]
 
 
-class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Beside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A figure of the usual recipe and of the one chosen, on the same flows, which had no part in choosing."""
+
+    name: str
+    usual: Spread
+    chosen: Spread
+    gain: float
+    """Chosen less usual."""
+    interval: tuple[float, float]
+    """In which the gain lies with 95 %, by resampling attacks and blocks for both alike."""
+
+
+class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a recipe was chosen, what that cost, and what it was good for."""
+
+    objective: str
+    """What was chosen by: a mean over random splits of the flows before ``untouched_from``."""
+    untouched_from: float
+    """Flows from then on had no part in choosing; the report is of these alone."""
+    space: tuple[str, ...]
+    """All that was chosen from."""
+    chosen: dict[str, str | int | float | bool | None]
+    """Parameters in which the chosen recipe differs from the usual one."""
+    left_out: tuple[str, ...]
+    """Features that it does without."""
+    usual_value: float
+    """The objective of the usual recipe."""
+    chosen_value: float
+    """That of the chosen one: the best of many, so more than it is worth."""
+    trials: int
+    """That ended; of these, ``pruned`` were given up before their last split, and ``failed`` could not be trained."""
+    pruned: int
+    failed: int
+    cut_off: int
+    """That an interruption ended, beside those."""
+    seconds: float
+    """What the trials took, by the clock."""
+    processor_seconds: float
+    workers: str
+    """Where they ran."""
+    beside: tuple[Beside, ...]
+    verdict: str
+    """A sentence: whether the chosen one is better where it was not chosen."""
+
+
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The whole of it. Figures by name: ``roc_auc``, ``tpr_at_fpr_0.01``, ``tpr_at_fpr_0.001`` (of flows by score);
     ``precision``, ``recall`` (of flows at the prevalence, raised at the budget; over random splits, beyond all but one
     in a thousand of the other folds' benign rows); ``precision_at_prevalence_X`` (as many raised as there are attacks,
@@ -156,6 +203,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Sentences on what could not be measured and why."""
     seconds: float
     """What it took."""
+    search: Search | None = None
+    """Of a recipe that was searched for."""
 
     def encode(self) -> bytes:
         """The document's bytes: the same report gives the same bytes."""

@@ -78,8 +78,13 @@ def cuts_of(marked: Marked, protocol: Protocol) -> list[Cut]:
     watched = Watched.of(ts, ends_of(marked.frame))
     if not watched.seconds or not protocol.time_splits:
         return []
-    shares = FIRST_PART + (1.0 - FIRST_PART) * np.arange(protocol.time_splits) / protocol.time_splits
+    first = FIRST_PART
+    if protocol.tested_from is not None:
+        first = float(watched.clock(np.array([protocol.tested_from]))[0]) / watched.seconds
+    shares = first + (1.0 - first) * np.arange(protocol.time_splits) / protocol.time_splits
     starts = watched.moments(shares * watched.seconds).tolist()
+    if protocol.tested_from is not None:
+        starts[0] = protocol.tested_from
     ends = [*starts[1:], np.inf]
     return [Cut(number, *each) for number, each in enumerate(zip(starts, ends, strict=True))]
 

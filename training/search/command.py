@@ -1,0 +1,192 @@
+"""What ``oddflow search`` does with its flags: checks all that it can, reads flows, searches, writes what was found."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from detector.cli.data import Given as GivenFlows
+from detector.cli.data import given_flows, read_flows
+from detector.cli.score_output import write_whole
+from detector.cli.steps import Steps, steps_on_stderr
+from detector.errors import ConfigurationError
+from detector.features.windows import default_windows
+from detector.pipeline.decoding import open_format
+from detector.settings.tree import Settings
+from training.cli import networks, parameters
+from training.data.chosen import chosen_set
+from training.evaluation.dry_run import check_report
+from training.evaluation.html import page
+from training.evaluation.protocol import protocol_of
+from training.gate.gate import budget_of
+from training.labels import TrainOn, check_labels_possible, mark_attackers
+from training.parameters import parameters_for
+from training.search.progress import Budget
+from training.search.searching import Asked, Found, searched
+from training.search.settings_file import check_parameters, settings_text, tables_of, train_command
+from training.search.space import PARTS, Part
+from training.search.told import as_json as told_as_json
+from training.search.told import as_text
+from training.search.workers import Threads
+from training.stretches import cores
+from training.train import Recipe
+
+LARGEST_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The flags, as they were given."""
+
+    data: list[str] | None
+    dataset: str | None
+    topic: str | None
+    start: str | None
+    end: str | None
+    out: Path
+    report: Path | None
+    study: Path
+    trials: int | None
+    seconds: float | None
+    choose: list[str]
+    held_out: float
+    jobs: int | None
+    kind: str | None
+    param: list[str]
+    train_on: str
+    seed: int
+    folds: int
+    repeats: int
+    prevalence: float
+    windows: bool
+    partitions: int | None
+    inside: list[str]
+    attacker: list[str]
+    own: Path | None
+    """The settings file that was read."""
+    flags: list[str]
+    """Those that ``oddflow train`` takes, too."""
+
+
+def run(given: Given, settings: Settings, *, as_json: bool) -> str:
+    """Search, write what was found, and give the words for it. Raises what :func:`searched` does."""
+    chosen = chosen_set(settings, given.dataset, given.data or given.topic or given.start or given.end)
+    recipe = recipe_of(given, settings)
+    check_files(given)
+    if not 0.0 < given.held_out <= LARGEST_SHARE:
+        raise ConfigurationError(f"--held-out {given.held_out:g}: give a share above 0, {LARGEST_SHARE:g} at the most")
+    asked = asked_of(given, settings, quiet=as_json)
+    flows = None
+    if chosen is None:
+        open_format(settings)
+        flows = given_flows(given.data, given.topic, given.start, given.end)
+        if recipe.train_on.needs_labels:
+            what = f"training on {given.train_on}"
+            check_labels_possible(what, settings.input.format, settings.input.mapping, given.attacker)
+    command = train_command(given.flags, given.out)
+    with ended_by_signals(), steps_on_stderr(quiet=as_json) as steps:
+        read = chosen.read(steps) if chosen else read_flows(settings, cast("GivenFlows", flows), steps, labels=True)
+        read = replace(read, frame=mark_attackers(read.frame, given.attacker))
+        if read.topic is not None and given.partitions is None:
+            recipe = replace(recipe, partitions=len(read.sources))
+        with told_how_to_go_on(steps, given.study):
+            found = searched(read, recipe, settings, asked, steps)
+        write(found, given, command)
+    return told_as_json(found, given.out, command) if as_json else as_text(found, given.out, command)
+
+
+def recipe_of(given: Given, settings: Settings) -> Recipe:
+    """The recipe as it is. Raises ConfigurationError for one that cannot be."""
+    kind, params = parameters_for(settings.training, given.kind, parameters(given.param))
+    check_parameters(params)
+    return Recipe(
+        kind=kind,
+        train_on=TrainOn.parse(given.train_on),
+        seed=given.seed,
+        params=params,
+        folds=0,
+        windows=default_windows() if given.windows else None,
+        partitions=given.partitions or 1,
+        inside=networks(given.inside),
+        leave_out=settings.training.leave_out,
+    )
+
+
+def asked_of(given: Given, settings: Settings, *, quiet: bool) -> Asked:
+    """What is searched, and by whom."""
+    places = given.jobs or cores()
+    return Asked(
+        study=given.study,
+        protocol=protocol_of(
+            folds=given.folds,
+            repeats=given.repeats,
+            prevalence=given.prevalence,
+            seed=given.seed,
+            incidents_per_day=budget_of(settings),
+        ),
+        held_out=given.held_out,
+        parts=parts_of(given.choose),
+        budget=Budget(given.trials, given.seconds),
+        workers=lambda material: Threads(material, places),
+        workers_words=f"{places} {'thread' if places == 1 else 'threads'}",
+        quiet=quiet,
+    )
+
+
+def parts_of(names: list[str]) -> tuple[Part, ...]:
+    """Read ``--choose``. Raises ConfigurationError for what cannot be chosen."""
+    for name in names:
+        if name not in PARTS:
+            raise ConfigurationError(f"--choose {name}: there is {', '.join(PARTS)}")
+    return tuple(name for name in PARTS if name in names) or PARTS
+
+
+def check_files(given: Given) -> None:
+    """Raise ConfigurationError, before anything is read, for files that cannot be written, or that are others."""
+    out = given.out
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        why = "it is a folder" if out.is_dir() else f"there is no folder {out.absolute().parent}"
+        raise ConfigurationError(f"--out {out}: {why}; give a file such as best.toml")
+    for other, what in ((given.own, "the settings that are read"), (given.study, "the study")):
+        if other is not None and out.absolute() == other.absolute():
+            raise ConfigurationError(f"--out {out}: that is {what}; give another file")
+    check_report(given.report)
+
+
+def write(found: Found, given: Given, command: str) -> None:
+    """Write the settings, and the report where one is asked for, each whole or not at all."""
+    head = (f"Found by oddflow search: {found.search.verdict}.", f"Train by it: {command}")
+    text = settings_text(found.recipe, tables_of(given.own), head).encode()
+    write_whole(str(given.out), lambda file: file.write(text))
+    if given.report is not None:
+        json = given.report.suffix.lower() == ".json"
+        whole = found.report.encode() if json else page(found.report).encode()
+        write_whole(str(given.report), lambda file: file.write(whole))
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM end it as Ctrl-C does."""
+    was = signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, was)
+
+
+@contextmanager
+def told_how_to_go_on(steps: Steps, study: Path) -> Iterator[None]:
+    """Say, where it is interrupted, what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        steps.note(f"stopped; trials that ended are kept in {study}: run the same command again to go on")
+        raise
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
