@@ -40,7 +40,7 @@ from detector.scoring.warm_up import warm_up
 from detector.settings.tree import Settings
 from detector.shadow.office import Office
 from detector.state.keeper import StateKeeper
-from detector.state.store import SnapshotStore
+from detector.state.store import snapshots_of
 from detector.telemetry.events import Event, Telemetry
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
@@ -256,9 +256,8 @@ class Daemon:
         settings = self._settings
         if not settings.state.enabled or settings.input.transport == "files":
             return None
-        url = settings.state.url or f"{settings.model.registry.rstrip('/')}/.state"
         keeper = StateKeeper(
-            SnapshotStore(url, settings.kafka.group, settings.input.topic),
+            snapshots_of(settings, settings.input.topic),
             judge.memory,
             interval_s=settings.state.snapshot_interval_s,
             tell=self._telemetry.tell,

@@ -30,9 +30,11 @@ from detector.settings.tree import Settings
 
 if TYPE_CHECKING:
     from detector.alerts.read_alert import ReadAlert
+    from detector.bundle.loaded_model import LoadedModel
     from detector.cli.steps import Steps
     from detector.scoring.dataset import Dataset
     from detector.scoring.replay import Replayed
+    from detector.state.snapshot import Snapshot
 
 MOST_BYTES = 16 << 20
 """Of an alert's file: one is some kilobytes."""
@@ -53,8 +55,19 @@ def replay(
     ] = False,
     horizon: Annotated[
         float,
-        typer.Option("--horizon", min=0, help="Hours of its partition to read before it; 0: all there are."),
+        typer.Option(
+            "--horizon",
+            min=0,
+            help="Hours of its partition to read before it where no state was kept; 0: all there are.",
+        ),
     ] = 24.0,
+    state: Annotated[
+        bool,
+        typer.Option(
+            "--state/--no-state",
+            help="Begin with the state that the daemon kept (state.url) at or before the record, where it has one.",
+        ),
+    ] = True,
     data: DataOption = None,
     format: FormatOption = None,  # noqa: A002
     unpack: UnpackOption = None,
@@ -67,10 +80,11 @@ def replay(
     """Work an alert out once more, by the model version that made it, and say whether it comes out the same.
 
     An alert that holds its features (`alerts.detail` is `vector` or `features`) needs the registry alone. Of another
-    one the record is read again, with what came before it: from Kafka, or from the files of --data, which must hold
-    both. Exit code 0: all that the alert tells came out the same; 1: something differs, or the alert holds nothing to
-    compare with; 3: the alert was altered, or its record is gone; 4: Kafka is unreachable; 5: the registry has no such
-    version; 6: its bundle is not the one that made the alert.
+    one the record is read again, with what came before it: from Kafka, after the state that the daemon kept at or
+    before it, or from the files of --data, which must hold both. Exit code 0: all that the alert tells came out the
+    same; 1: something differs, or the alert holds nothing to compare with; 3: the alert was altered, or its record is
+    gone; 4: Kafka is unreachable; 5: the registry has no such version; 6: its bundle is not the one that made the
+    alert.
 
     Examples:
 
@@ -110,9 +124,10 @@ def replay(
         if told.vector is not None and not (record or data):
             found = replay_vector(told, model)
         else:
-            flows = _flows(told, settings, data, horizon, steps)
+            kept, without = (None, "") if data or not state else _kept(told, settings, model)
+            flows = _flows(told, settings, data, None if kept is None else kept.offset, horizon, steps)
             steps("scoring")
-            found = replay_record(told, model, flows)
+            found = replay_record(told, model, flows, kept, without)
     typer.echo(json.dumps(_as_json(told, found), indent=2) if as_json else _as_text(told, found))
     if not found.same:
         raise typer.Exit(1)
@@ -143,8 +158,28 @@ def _on_topic(wanted: str, settings: Settings, topic: str, steps: Steps) -> byte
     raise InputError(f"reading alert {wanted}: topic {topic} does not hold it any more; lengthen its retention")
 
 
-def _flows(alert: ReadAlert, settings: Settings, data: list[str] | None, horizon_h: float, steps: Steps) -> Dataset:
-    """The alert's record and what came before it."""
+def _kept(alert: ReadAlert, settings: Settings, model: LoadedModel) -> tuple[Snapshot | None, str]:
+    """The latest state at or before the alert's record that the daemon of these settings kept; or why there is none."""
+    from detector.scoring.replay import state_of  # noqa: PLC0415
+    from detector.state.store import snapshots_of  # noqa: PLC0415
+
+    if not settings.state.enabled:
+        return None, "the daemon keeps no state (state.enabled)"
+    try:
+        store = snapshots_of(settings, alert.topic)
+        kept = store.load(alert.partition, alert.offset)
+        if kept is None:
+            return None, f"{store.url} has no state of group {settings.kafka.group} at or before it: two are kept"
+        state_of(kept, model)
+    except (OSError, RegistryError, InputError) as error:
+        return None, f"the state that the daemon kept cannot be used: {error}"
+    return kept, ""
+
+
+def _flows(  # noqa: PLR0917 - which record, and from where on
+    alert: ReadAlert, settings: Settings, data: list[str] | None, first: int | None, horizon_h: float, steps: Steps
+) -> Dataset:
+    """The alert's record and what came before it: of a topic from the offset ``first`` on, if there is one."""
     from detector.scoring.dataset import read_topic  # noqa: PLC0415
     from detector.scoring.replay import KEEP  # noqa: PLC0415
     from detector.transport.kafka.topic_range import Bound, TopicRange  # noqa: PLC0415
@@ -152,7 +187,9 @@ def _flows(alert: ReadAlert, settings: Settings, data: list[str] | None, horizon
     if data:
         return read_files(settings, data, steps, labels=False)
     steps(f"reading topic {alert.topic}, partition {alert.partition}")
-    start = Bound(time_ms=max(alert.time_ms - round(horizon_h * HOUR_MS), 0)) if horizon_h else Bound()
+    start = Bound(offset=first)
+    if first is None and horizon_h:
+        start = Bound(time_ms=max(alert.time_ms - round(horizon_h * HOUR_MS), 0))
     asked = TopicRange(
         alert.topic, settings.kafka.consumer(), start, Bound(offset=alert.offset + 1), partition=alert.partition
     )

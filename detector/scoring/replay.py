@@ -36,6 +36,7 @@ from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
 from detector.scoring.kept_flows import begin_state
 from detector.scoring.scorer import Scorer
+from detector.state.snapshot import Snapshot
 from detector.transport.kafka.partitioner import partitions_of
 
 ROUNDED = 1e-5
@@ -135,23 +136,41 @@ def replay_vector(alert: ReadAlert, model: LoadedModel) -> Replayed:
     )
 
 
-def replay_record(alert: ReadAlert, model: LoadedModel, data: Dataset) -> Replayed:
+def replay_record(
+    alert: ReadAlert, model: LoadedModel, data: Dataset, kept: Snapshot | None = None, without: str = ""
+) -> Replayed:
     """Read the alert's record in ``data`` again, after all of its partition that comes before it there.
 
-    Raises InputError where it is not among them.
+    With ``kept``, what a daemon had kept of its state, that state comes before these, of which there are none older;
+    ``without`` says why there is none. Raises InputError where the record is not among them.
     """
     frame, partitions = in_record_order(alert, model, data)
     place = record_in(alert, data, frame)
     frame, partitions = frame[: place + 1], partitions[: place + 1]
-    state = FlowState.fresh(model)
+    state = FlowState.fresh(model) if kept is None else state_of(kept, model)
     scorer = Scorer(model, state)
     begun = begin_state(model, partitions, state)
     for start in range(0, place, CHUNK_ROWS):
         end = min(start + CHUNK_ROWS, place)
         scorer.find(frame[start:end], partitions[start:end])
     findings = scorer.find(frame[place:], partitions[place:])
-    began = f"{place:,} flows before it" + (", after those of training" if begun else "")
+    began = f"{place:,} flows before it"
+    if kept is not None:
+        began = f"the daemon's state at offset {kept.offset}, and {place:,} flows from there on"
+    elif begun:
+        began += ", after those of training"
+    began += f"; {without}" if without else ""
     return _compared(alert, model, Replayed("record", began, model.manifest.features_hash), findings)
+
+
+def state_of(kept: Snapshot, model: LoadedModel) -> FlowState:
+    """The state that a daemon had kept, for this model. Raises InputError for what is not of its windows and views."""
+    state = FlowState.fresh(model)
+    if missing := state.parts.keys() - kept.parts.keys():
+        raise InputError(f"it has no {', '.join(sorted(missing))}, which the model needs")
+    for name, part in state.parts.items():
+        part.restore(kept.partition, kept.parts[name])
+    return state
 
 
 def in_record_order(alert: ReadAlert, model: LoadedModel, data: Dataset) -> tuple[pl.DataFrame, NDArray[np.int32]]:

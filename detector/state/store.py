@@ -11,6 +11,7 @@ from urllib.parse import quote
 from detector.errors import InputError
 from detector.registry.odd import OddFileError
 from detector.registry.storage import masked, open_storage
+from detector.settings.tree import Settings
 from detector.state.snapshot import Snapshot, pack, unpack
 
 SLOTS = ("a", "b")
@@ -20,6 +21,12 @@ MAX_SNAPSHOT_BYTES = 2 << 30
 
 PROBE = "writable"
 """The file that a start writes."""
+
+
+def snapshots_of(settings: Settings, topic: str) -> SnapshotStore:
+    """Where daemons of these settings keep snapshots of a topic's partitions. Raises RegistryError."""
+    url = settings.state.url or f"{settings.model.registry.rstrip('/')}/.state"
+    return SnapshotStore(url, settings.kafka.group, topic)
 
 
 class SnapshotStore:

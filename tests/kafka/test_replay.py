@@ -49,3 +49,32 @@ def test_alert_on_kafka_replays_until_its_record_is_gone(make_daemon: MakeDaemon
     assert (code, "its record is missing" in err, 'alerts.detail to "vector"' in err) == (3, True, True)
     code, _, err = replay(daemon, "0" * 8 + "-0000-5000-8000-" + "0" * 12, "--topic", daemon.topics.alerts)
     assert (code, "does not hold it any more" in err) == (3, True)
+
+
+def test_alert_replays_from_the_state_that_the_daemon_kept(make_daemon: MakeDaemon, kafka: str) -> None:
+    """Where what came before its record is gone, the daemon's own state stands in, and every feature is the same.
+
+    Without that state features differ, and an alert from before it says that there is none.
+    """
+    daemon = make_daemon(windows=True, alerts={"detail": "vector", "repeat": "all"}, state={"snapshot_interval_s": 9e3})
+    flows = simulated(2 * RECORDS)
+    for part in (flows[:RECORDS], flows[RECORDS:]):  # each stop keeps the state as it is then
+        send(kafka, daemon.topics.flows, part)
+        daemon.start()
+        daemon.wait_until_handled(RECORDS)
+        assert daemon.stop() == 0
+    place = TopicPartition(daemon.topics.flows, 0, RECORDS)
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin.delete_records([place])[place].result(60)
+    last = Outcome.read(kafka, daemon.topics).alerts[-1]
+    named = (last["metadata"]["uid"], "--topic", daemon.topics.alerts, "--record")
+    config = ("--config", str(daemon.folder / "oddflow.toml"))
+    code, told, err = replay(daemon, *named, *config)
+    assert (code, err, told["differing"]) == (0, "", [])
+    assert told["state"].startswith(f"the daemon's state at offset {RECORDS}, and ")
+    assert "vector" in told["compared"]
+
+    code, told, _ = replay(daemon, *named, *config, "--no-state")
+    assert (code, told["same"]) == (1, False)
+    code, told, _ = replay(daemon, *named)
+    assert (code, "has no state of group oddflow" in told["state"]) == (1, True)
