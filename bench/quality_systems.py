@@ -6,7 +6,6 @@ features of single flows; where they are told to see the windows as well, their 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pyod.models.cblof import CBLOF
-from pyod.models.hbos import HBOS
-from pyod.models.knn import KNN
-from sklearn.ensemble import IsolationForest as ScikitForest
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler
 
 from bench.quality_sets import CONTAMINATION
 from detector.features.extractor import build_spec
@@ -28,6 +23,7 @@ from detector.models.base import Model
 from detector.models.ensemble import Ensemble
 from detector.models.kinds.isolation_forest import IsolationForest
 from detector.scoring.scorer import Scored, Scorer
+from training.compare.detectors import SHELF, FromShelf
 from training.estimators import fit_estimator
 from training.labels import TrainOn
 from training.learn import Choice, Fitting, learn
@@ -104,22 +100,11 @@ def judged(  # noqa: PLR0917 - what is learnt from, what is tried
 OURS = {"oddflow": Ours(Ensemble.kind), "oddflow-forest": Ours(IsolationForest.kind, FOREST)}
 
 
-def forest(train: Matrix, test: Matrix, seed: int) -> Scores:
-    """scikit-learn's IsolationForest as it comes."""
-    return np.asarray(-ScikitForest(random_state=seed).fit(train).score_samples(test))
-
-
-def pyod(make: Callable[[int], Any]) -> System:
-    """One of PyOD's detectors, on standardised features."""
+def from_shelf(detector: FromShelf) -> System:
+    """One of those that ``oddflow train --compare`` has."""
 
     def scores(train: Matrix, test: Matrix, seed: int) -> Scores:
-        scaler = StandardScaler().fit(train)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found: Scores = np.nan_to_num(
-                make(seed).fit(scaler.transform(train)).decision_function(scaler.transform(test))
-            )
-        return found
+        return np.nan_to_num(detector.fit(train, None, seed)(test))
 
     return scores
 
@@ -166,10 +151,17 @@ def _spread(train: Matrix) -> Matrix:
     return train[::step]
 
 
+forest = from_shelf(
+    FromShelf("sklearn-iforest", "scikit-learn", "sklearn.ensemble:IsolationForest", seeded="random_state")
+)
+"""scikit-learn's, as it comes."""
+
+_SHELF = {each.name: from_shelf(each) for each in SHELF}
+
 PYOD: Mapping[str, System] = {
-    "pyod-knn": few(pyod(lambda _: KNN(n_neighbors=5))),
-    "pyod-hbos": pyod(lambda _: HBOS()),
-    "pyod-cblof": pyod(lambda seed: CBLOF(random_state=seed)),
+    "pyod-knn": few(_SHELF["pyod-knn"]),
+    "pyod-hbos": _SHELF["pyod-hbos"],
+    "pyod-cblof": _SHELF["pyod-cblof"],
 }
 """The best three of nine on folds of NSL-KDD's training file: docs/research/quality.md has the figures."""
 
