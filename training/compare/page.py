@@ -10,6 +10,8 @@ from training.cards.words import named
 from training.compare import words
 from training.compare.contract import Compared, Comparison
 
+RANGES = ("train s", "rows/s", "runs", "parameters")
+
 
 def page(comparison: Comparison) -> str:
     """Write the page."""
@@ -19,8 +21,9 @@ def page(comparison: Comparison) -> str:
     body = [
         f"<h1>{title}</h1>",
         _paragraph(words.about(comparison)),
-        _table(("", *words.HEADS), [(words.called(row), *words.cells(row)) for row in ended]),
+        _table(("", *words.QUALITY), [(words.called(row), *words.quality(row)) for row in ended]),
         *(_paragraph(line) for line in (words.FOUND, *words.legend(comparison))),
+        *section("What each costs", _table(("", "package", *words.COSTS), [_costs(row) for row in ended])),
         *section("Without figures", listed(f"{words.called(row)}: {row.failed}" for row in failed) if failed else ""),
         *section("What to know", listed(comparison.notes) if comparison.notes else ""),
         *section("How it was measured", _paragraph(words.how(comparison))),
@@ -28,7 +31,7 @@ def page(comparison: Comparison) -> str:
     for name in dict.fromkeys(name for row in ended for name in row.figures):
         found = {words.called(row): row.figures[name] for row in ended if name in row.figures}
         body += section(named(name), figures("", found))
-    body += section("Costs, the least and the most of the runs", _costs(ended))
+    body += section("Costs, the least and the most of the runs", _table(("", *RANGES), [_ranges(row) for row in ended]))
     return whole_page(title, body)
 
 
@@ -37,19 +40,22 @@ def _paragraph(text: str) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return table([html_text(head) for head in heads], [[html_text(cell) for cell in row] for row in rows])
+    """Of five columns, so that it folds on a phone."""
+    cells = [[html_text(cell) for cell in row] for row in rows]
+    return table([html_text(head) for head in heads], cells, folds=True)
 
 
-def _costs(ended: Sequence[Compared]) -> str:
-    rows = [
-        (
-            words.called(row),
-            row.package,
-            ", ".join(f"{name} = {value}" for name, value in row.parameters.items()) or "defaults",
-            f"{row.train_s.least:.3g} to {row.train_s.most:.3g}",
-            f"{row.rows_per_s.least:,.0f} to {row.rows_per_s.most:,.0f}",
-        )
-        for row in ended
-        if row.train_s and row.rows_per_s
-    ]
-    return _table(("", "package", "parameters", "train s", "rows/s"), rows) if rows else ""
+def _costs(row: Compared) -> tuple[str, ...]:
+    return (words.called(row), row.package, *words.costs(row))
+
+
+def _ranges(row: Compared) -> tuple[str, ...]:
+    parameters = ", ".join(f"{name} = {value}" for name, value in row.parameters.items()) or "defaults"
+    train, rate = row.train_s, row.rows_per_s
+    return (
+        words.called(row),
+        f"{train.least:.3g} to {train.most:.3g}" if train else "–",
+        f"{rate.least:,.0f} to {rate.most:,.0f}" if rate else "–",
+        str(row.runs),
+        parameters,
+    )

@@ -16,11 +16,11 @@ def told(comparison: Comparison) -> str:
     """The table, who failed and why, and what to know."""
     table = Table(box=None, pad_edge=False, show_header=True, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
-    for head in words.HEADS:
+    for head in (*words.QUALITY, *words.COSTS):
         table.add_column(head, justify="right", no_wrap=True)
     for row in comparison.compared:
         if not row.failed:
-            table.add_row(words.called(row), *words.cells(row))
+            table.add_row(words.called(row), *words.quality(row), *words.costs(row))
     console = Console(width=WIDTH, highlight=False, markup=False, color_system=None)
     failed = [f"{words.called(row)}: no figures, {printable(row.failed)}" for row in comparison.compared if row.failed]
     with console.capture() as capture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.cards.words import moment, span
+from training.cards.words import count, moment, span
 from training.compare.contract import Compared, Comparison, Cost
 from training.evaluation.report import Spread
 
@@ -10,7 +10,7 @@ MARKS = {"published": " *", "shelf": "", "upper bound": " †"}
 
 LEGEND = (
     "* what oddflow train --kind makes",
-    "† an upper bound, no competitor: it is taught by the labels of the rows to train on",
+    "† taught by the labels of the rows to train on: an upper bound for attacks like these, no competitor",
 )
 
 
@@ -34,7 +34,7 @@ def about(comparison: Comparison) -> str:
         "none": "without attacks",
     }[asked.attacks]
     return (
-        f"{data.rows:,} flows of {data.hosts:,} inside hosts, watched for {span(data.watched_s)} from"
+        f"{count(data.rows, 'flow')} of {count(data.hosts, 'inside host')}, watched for {span(data.watched_s)} from"
         f" {moment(data.start)}, {attacks}. All see the same {len(comparison.features)} of oddflow's features and the"
         f" same rows: {asked.folds * asked.repeats} runs, each trained on {_ends(comparison.train_rows)} rows"
         f" (--train-on {comparison.train_on}) and tested on {_ends(comparison.test_rows)} that it was not trained on."
@@ -47,7 +47,7 @@ def how(comparison: Comparison) -> str:
     return (
         f"Runs are {asked.folds} folds, {asked.repeats} times, of blocks of {asked.block_s:g} s of one source; of more"
         f" than {asked.most_rows:,} rows to train on, or as many benign ones or attacks to test, some whole blocks are"
-        " taken, the same for all. Each is at its library's defaults, none was tuned. Precision and recall are of rows"
+        " taken, the same for all. Each is at its defaults, none was tuned. Precision and recall are of rows"
         " raised beyond all but one in a thousand of the other folds' benign rows, told as if"
         f" {asked.prevalence:.3g} of the flows were attacks. The range is where the mean lies with 95 %; it allows for"
         " runs that share training rows (Nadeau and Bengio 2003), and where ranges overlap neither is shown to be"
@@ -58,20 +58,21 @@ def how(comparison: Comparison) -> str:
     )
 
 
-HEADS = ("ROC AUC", "found %", "precision %", "recall %", "train s", "rows/s", "MiB")
+QUALITY = ("ROC AUC", "found %", "precision %", "recall %")
+COSTS = ("train s", "rows/s", "MiB")
 
 FOUND = "found: of attack flows, where 1 in 100 benign flows is raised; each figure with its 95 % range"
 
 
-def cells(row: Compared) -> tuple[str, ...]:
-    """What stands below :data:`HEADS`."""
-    return (
-        area(row.figures.get("roc_auc")),
-        *(share(row.figures.get(name)) for name in ("tpr_at_fpr_0.01", "precision", "recall")),
-        seconds(row.train_s),
-        rows(row.rows_per_s),
-        mebibytes(row.peak_mib),
-    )
+def quality(row: Compared) -> tuple[str, ...]:
+    """What stands below :data:`QUALITY`."""
+    found = (share(row.figures.get(name)) for name in ("tpr_at_fpr_0.01", "precision", "recall"))
+    return (area(row.figures.get("roc_auc")), *found)
+
+
+def costs(row: Compared) -> tuple[str, ...]:
+    """What stands below :data:`COSTS`."""
+    return seconds(row.train_s), rows(row.rows_per_s), mebibytes(row.peak_mib)
 
 
 def share(spread: Spread | None) -> str:
