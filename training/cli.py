@@ -313,9 +313,13 @@ def refused(outcome: Outcome) -> None:
     """Raise GateError where the gate refused the model."""
     if outcome.reasons:
         stays = outcome.verdict.champion
+        nothing = (
+            "nothing is in charge: to use it all the same, oddflow models promote rejected"
+            f" --model {outcome.model.name} --anyway --reason TEXT"
+        )
         raise GateError(
             f"training: the gate refused {outcome.model.name} {outcome.model.version}: {'; '.join(outcome.reasons)}; it"
-            f" is kept as rejected, and {f'{stays} stays in charge' if stays else 'nothing is in charge'}"
+            f" is kept as rejected, and {f'{stays} stays in charge' if stays else nothing}"
         )
 
 

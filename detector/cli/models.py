@@ -260,12 +260,12 @@ def _give_move(place: ModelPlace, alias: str, version: str, previous: str | None
 
 def _versions_table(rows: list[dict[str, Any]]) -> Table:
     table = Table("model", box=None, pad_edge=False)
-    for name in ("version", "aliases", "kind", "trained on", "gate"):
-        table.add_column(name, no_wrap=True)
+    for name, whole in (("version", True), ("aliases", False), ("kind", True), ("flows", True), ("gate", True)):
+        table.add_column(name, no_wrap=whole)
     table.add_column("quality")
     for row in rows:
         rest = (
-            (row["kind"], f"{row['trained_on_rows']:,} flows", row["gate"], _figures(row["quality"]))
+            (row["kind"], f"{row['trained_on_rows']:,}", row["gate"], _few_figures(row["quality"]))
             if row["readable"]
             else ("unreadable", "", "", f"oddflow models verify {row['version']} tells why")
         )
@@ -305,6 +305,12 @@ def _manifest_table(manifest: Manifest, shown: dict[str, Any]) -> Table:
 def _add(table: Table, *cells: str) -> None:
     """Add a row; a bundle's manifest and an alias's history may hold anything."""
     table.add_row(*map(printable, cells))
+
+
+def _few_figures(quality: dict[str, float]) -> str:
+    """What a list has room for."""
+    words = {"roc_auc": "AUC {:.3f}", "false_incidents_per_day": "{:.3g} false a day"}
+    return ", ".join(word.format(quality[name]) for name, word in words.items() if name in quality)
 
 
 def _figures(quality: dict[str, float]) -> str:
