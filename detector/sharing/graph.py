@@ -15,7 +15,7 @@ from detector.sharing.trees import Trees
 TREES = "ai.onnx.ml"
 OPSETS = {"": 21, TREES: 5}
 IR_VERSION = 10
-"""Those of onnxruntime 1.20 (2024), the first with ``TreeEnsemble`` in float64."""
+"""Those of onnxruntime 1.21 (2025), the first with ``TreeEnsemble`` in float64."""
 
 AT_MOST = 0
 """A node's mode ``BRANCH_LEQ``."""

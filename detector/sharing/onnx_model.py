@@ -1,4 +1,4 @@
-"""``model.onnx``: features of flows in, scores and p-values out, for any ONNX runtime from 1.20 on.
+"""``model.onnx``: features of flows in, scores and p-values out, for any ONNX runtime from 1.21 on.
 
 Input ``features``: float32, rows × features, in the order that the model's metadata and the manifest name. Outputs
 ``score`` and ``p_value``: float64, (rows,) each. What computes the features of a flow is not in it.
