@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -100,6 +101,37 @@ class StepDone:
         log.info(
             "retrain.step", step=self.step, dataset=self.state.dataset, version=self.state.version, seconds=seconds
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The service has begun; ``due`` is when the next run is, in seconds since 1970."""
+
+    model: str
+    due: float
+
+    def count(self, metrics: RetrainMetrics) -> None:
+        """It counts as nothing."""
+
+    def log(self, log: Log) -> None:
+        """Log it: else nothing would be said until the next run."""
+        log.info(
+            "retrain.began", model=self.model, next_run=f"{datetime.fromtimestamp(self.due, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What became of the last model was looked at; in seconds since 1970."""
+
+    at: float
+
+    def count(self, metrics: RetrainMetrics) -> None:
+        """Show when."""
+        metrics.timed({"watch": self.at}, {})
+
+    def log(self, log: Log) -> None:
+        """Nothing new is nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)

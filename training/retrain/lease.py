@@ -52,7 +52,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
         """For people."""
         moments = (f"{datetime.fromtimestamp(each, UTC):%Y-%m-%dT%H:%M:%SZ}" for each in (self.since, self.until))
         since, until = moments
-        return f"process {self.pid} on {self.host.partition('/')[0]}, since {since}, its lease ends {until}"
+        return f"process {self.pid} on {self.host.partition('/')[0]} is at it, since {since}; its lease ends {until}"
 
     def is_over(self, now: float) -> bool:
         """Whether nobody holds it any more."""
@@ -112,7 +112,7 @@ class Leases:
                 there = self._read()
                 if there is not None and not there.is_over(now):
                     raise BusyError(
-                        f"retraining {self._model} in registry {self._shown}: {there.told}, is at it; wait for it"
+                        f"retraining {self._model} in registry {self._shown}: {there.told}; wait, or end it"
                     )
                 mine = Lease(host=this_host(), pid=os.getpid(), since=now, until=now + LASTS_S)
                 self._storage.replace(self._path, msgspec.json.encode(mine))

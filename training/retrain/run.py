@@ -25,7 +25,7 @@ from detector.settings.tree import Settings
 from training.data.build import Wanted, build
 from training.data.manifest import LeftOut, SetInfo
 from training.data.store import DataSets
-from training.retrain.events import Came, RetrainEvent, StepDone
+from training.retrain.events import Came, RetrainEvent, StepDone, Watched
 from training.retrain.lease import BusyError
 from training.retrain.source import CaseSource, FlowSource
 from training.retrain.state import Result, State, StateFile, Step
@@ -124,11 +124,11 @@ class Retraining:
         state = self.file.read()
         if state.step != "watch" or state.version is None:
             return state
-        result = self._fate(state.version)
-        success = {**state.last_success, "watch": self.now()}
+        result, at = self._fate(state.version), self.now()
+        self.tell(Watched(at))
         if result == state.result:
             return state
-        state = msgspec.structs.replace(came(state, "watch", result), last_success=success)
+        state = msgspec.structs.replace(came(state, "watch", result), last_success={**state.last_success, "watch": at})
         self.file.write(state)
         self.tell(Came(state))
         return state

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from detector.errors import OddflowError
 from training.retrain.drift import DriftRule
-from training.retrain.events import DriftAdvised, Note
+from training.retrain.events import Began, DriftAdvised, Note
 from training.retrain.lease import BusyError
 from training.retrain.run import Retraining
 from training.retrain.state import State
@@ -33,7 +33,10 @@ class Service:
     _failed_at: float = field(default=-math.inf, init=False)
 
     def serve(self, stop: threading.Event) -> None:
-        """Go on until told to stop."""
+        """Go on until told to stop. Raises RegistryError where the state cannot be read at the beginning."""
+        state, chosen = self.retraining.file.read(), self.retraining.settings.retrain
+        due = self.now() if state.step in {"gather", "make"} else max(self.now(), state.began + chosen.interval_s)
+        self.retraining.tell(Began(self.retraining.model, due))
         while not stop.is_set():
             self.look()
             stop.wait(self.look_s)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
+from rich.console import Console
 
 from detector.cli.steps import Steps, steps_on_stderr
 from detector.errors import ListenError
 from detector.registry.storage import masked, open_storage
 from detector.registry.trusted import open_registry
 from detector.settings.tree import Settings
-from detector.telemetry.logs import open_log
+from detector.telemetry.logs import Log, open_log
 from training.data.store import DataSets
 from training.retrain.drift import DriftRule
 from training.retrain.events import Note, RetrainEvent, RetrainMetrics
@@ -38,6 +39,18 @@ class Wanted:
     recipe: Recipe
     fixed_partitions: bool
     promote: bool | None
+
+
+class LoggedSteps(Steps):
+    """Shows no steps; what a person should know is logged."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(Console(stderr=True), quiet=True)
+        self._log = log
+
+    def note(self, text: str) -> None:
+        """Log it."""
+        Note(text).log(self._log)
 
 
 def retrain_once(wanted: Wanted, metrics_file: Path | None) -> tuple[State, Sequence[str]]:
@@ -65,7 +78,7 @@ def retrain_for_ever(wanted: Wanted, urls: Sequence[str]) -> None:
         event.count(metrics)
         event.log(log)
 
-    with steps_on_stderr(quiet=True) as steps, _made(wanted, steps, tell) as made:
+    with LoggedSteps(log) as steps, _made(wanted, steps, tell) as made:
         retraining, metrics = made
         if settings.retrain.metrics_port is not None:
             _listen(settings, metrics.registry)

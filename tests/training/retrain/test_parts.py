@@ -44,7 +44,10 @@ def hold(folder: Path, host: str, pid: int) -> None:
 def test_a_second_one_is_told_who_holds_it(tmp_path: Path) -> None:
     """While another machine's lease lasts, nobody else retrains; the error names the machine and the process."""
     hold(tmp_path, "trainer-2/1", 77)
-    with pytest.raises(BusyError, match="process 77 on trainer-2, since 2027-01-15T07:59:00Z"), leases(tmp_path).held():
+    with (
+        pytest.raises(BusyError, match="process 77 on trainer-2 is at it, since 2027-01-15T07:59:00Z"),
+        leases(tmp_path).held(),
+    ):
         pass
     assert BusyError.exit_code == 10
 
