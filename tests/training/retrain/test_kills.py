@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -42,16 +43,17 @@ class Killed(BaseException):
 class Death:
     """Writes until the ``last`` one; nothing is written any more then. ``None``: for ever."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, last: int | None) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, last: int | None, error: BaseException | None = None) -> None:
         self.written: list[str] = []
         self._last = last
+        self._error = error or Killed()
         for name in WRITES:
             monkeypatch.setattr(FolderStorage, name, self._counted(getattr(FolderStorage, name)))
 
     def _counted(self, write: Callable[..., None]) -> Callable[..., None]:
         def counted(storage: FolderStorage, path: str, *rest: object, **named: object) -> None:
             if len(self.written) == self._last:
-                raise Killed
+                raise self._error
             self.written.append(path)
             write(storage, path, *rest, **named)
 
@@ -152,6 +154,21 @@ def test_a_real_kill_between_publishing_and_the_alias(folder: Path, log: Path) -
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert (registry.aliases("flows"), len(registry.versions("flows"))) == (before, 2)
+    assert run(folder, log).code == 0
+    assert registry.aliases("flows") == {**before, "challenger": registry.versions("flows")[1]}
+
+
+@pytest.mark.parametrize("what", ["the version", "the move's line", "the alias"])
+def test_a_registry_that_goes_away_is_told(folder: Path, log: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Nothing is half-published and the champion stays; once it is back, a run ends well."""
+    registry = Registry(str(folder / "registry"))
+    before = registry.aliases("flows")
+    with monkeypatch.context() as patch:
+        Death(patch, RUN.index(what), OSError(errno.EHOSTDOWN, "Host is down"))
+        ran = run(folder, log)
+    assert (ran.code, "Host is down" in ran.err, registry.aliases("flows")) == (5, True, before), ran.err
+    for version in registry.versions("flows"):
+        registry.fetch("flows", version)
     assert run(folder, log).code == 0
     assert registry.aliases("flows") == {**before, "challenger": registry.versions("flows")[1]}
 

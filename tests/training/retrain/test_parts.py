@@ -83,6 +83,17 @@ def test_a_lease_is_given_back(tmp_path: Path) -> None:
     assert lease.until == 0.0
 
 
+def test_one_that_slept_too_long_learns_that_another_took_over(tmp_path: Path) -> None:
+    """Its next step raises, and its end leaves the other's lease as it is."""
+    with leases(tmp_path).held() as check:
+        check()
+        other = Lease(host="trainer-2/1", pid=77, since=NOW + LASTS_S, until=NOW + 2 * LASTS_S)
+        (tmp_path / "flows" / "retrain.lease").write_bytes(msgspec.json.encode(other))
+        with pytest.raises(BusyError, match=r"another took over: process 77 on trainer-2"):
+            check()
+    assert msgspec.json.decode((tmp_path / "flows" / "retrain.lease").read_bytes(), type=Lease) == other
+
+
 # --- the drift rule ---------------------------------------------------------------------------------------------------
 
 
