@@ -19,6 +19,8 @@ from detector.settings.load import PREFIX, load_settings
 from detector.settings.tree import Settings
 from tests.faults.test_rules import PROVOKED
 from tests.promtool import promtool
+from training.retrain.events import RetrainMetrics
+from training.retrain.state import State
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config"
@@ -66,14 +68,20 @@ def expressions() -> list[tuple[str, str]]:
 
 
 def declared() -> dict[str, set[str]]:
-    """Every series name that the daemon may show, with its labels."""
+    """Every series name that the daemon or the retrain service may show, with its labels."""
     names: dict[str, set[str]] = {}
     for metric in open_metrics(CollectorRegistry()).declared:
         labels = {*metric.labels, "instance", "job"}
         names[metric.name] = labels
         if metric.type == "histogram":
             names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
-    return names
+    return names | {name: {"step", "result", "instance", "job"} for name in retrain_names()}
+
+
+def retrain_names() -> list[str]:
+    """The series of the retrain service."""
+    found = RetrainMetrics(CollectorRegistry(), State()).registry.collect()
+    return [f"{each.name}_total" if each.type == "counter" else each.name for each in found]
 
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("**/*.yaml")), ids=lambda path: path.name)

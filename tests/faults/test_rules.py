@@ -16,10 +16,11 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._resource import ResourceType
 
 from detector.cli.healthcheck import ask
+from detector.registry.registry import Registry
 from tests.bundles import ordinary_flows
 from tests.faults.recorder import Recorder
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Daemon, Trickle, damage, limit, promote, publish, send, simulated, wait_for
+from tests.kafka.world import MODEL, Daemon, Trickle, damage, limit, promote, publish, send, simulated, wait_for
 from tests.schemas.small_registry import SmallRegistry
 from tests.transport.guarded import PASSWORD, GuardedKafka, right
 from training.simulator.scenario import DEFAULT_START
@@ -49,12 +50,25 @@ PROVOKED = {
     "another network": {"OddflowNetworkUnknown"},
     "a topic that loses records and goes": {"OddflowRecordsLost", "OddflowTopicMissing"},
     "no schema registry": {"OddflowSchemaRegistryLost"},
+    "a challenger that is late and crashes": {"OddflowChallengerBehind", "OddflowChallengerFailed"},
+    "a bad champion": {"OddflowRolledBack"},  # by tests/kafka/test_shadow.py
 }
 """What each test here makes fire; tests/test_deployment.py sees that no rule is missing."""
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.slow]
 
 RATE = 500.0
+
+LATE = """
+import os, time
+from detector.shadow.comparison import Comparison
+def compare(self):
+    while not os.path.exists({flag!r}):
+        time.sleep(0.05)
+    raise RuntimeError("the challenger's time is up")
+Comparison.compare = compare
+"""
+"""Run at the start of a process, it has a challenger keep everything waiting until a file is there, and then crash."""
 
 
 def readiness(daemon: Daemon) -> tuple[int, str]:
@@ -207,6 +221,27 @@ def test_another_network_than_the_model_knows(make_daemon: MakeDaemon, kafka: st
         wait_for(lambda: daemon.total("oddflow_raised_ratio") >= 0.8)
         recorder.wait(10)
     assert recorder.fired(tmp_path) >= PROVOKED["another network"]
+
+
+def test_a_challenger_that_is_late_and_crashes(
+    make_daemon: MakeDaemon, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flows that are left out of the comparison are told of, and so is a challenger that is given up."""
+    daemon = make_daemon(windows=True, shadow={"share": 1.0}, batch={"max_records": 100})
+    version = publish(daemon.registry, 1, promote=False, windows=True)
+    Registry(str(daemon.registry)).promote(MODEL, version, "challenger")
+    over = tmp_path / "over"
+    (tmp_path / "sitecustomize.py").write_text(LATE.format(flag=str(over)))
+    with monkeypatch.context() as patched:
+        patched.setenv("PYTHONPATH", str(tmp_path))
+        daemon.start()
+    with Trickle(kafka, daemon.topics.flows, simulated(3_000), RATE), Recorder(daemon.port) as recorder:
+        wait_for(lambda: daemon.total("oddflow_shadow_dropped_records_total") > 0)
+        recorder.wait(40)
+        over.touch()
+        wait_for(lambda: daemon.total("oddflow_shadow_failures_total") > 0)
+        recorder.wait(3)
+    assert recorder.fired(tmp_path) >= PROVOKED["a challenger that is late and crashes"]
 
 
 def test_a_topic_that_loses_records_and_goes(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from detector.registry.registry import Registry
+from tests.faults.recorder import Recorder
+from tests.faults.test_rules import PROVOKED
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.world import MODEL, Trickle, promote, publish, simulated, wait_for
 
 pytestmark = pytest.mark.kafka
 
 
-def test_a_challenger_is_promoted_and_a_bad_champion_rolled_back(make_daemon: MakeDaemon, kafka: str) -> None:
-    """A challenger that keeps the rules becomes champion by itself; one that raises too many incidents goes again."""
+def test_a_challenger_is_promoted_and_a_bad_champion_rolled_back(
+    make_daemon: MakeDaemon, kafka: str, tmp_path: Path
+) -> None:
+    """A challenger that keeps the rules becomes champion by itself; one that raises too many incidents goes again.
+
+    The rollback is told by an alert rule.
+    """
     rules = {
         "share": 1.0,
         "figures_interval_s": 0.2,
@@ -31,7 +40,10 @@ def test_a_challenger_is_promoted_and_a_bad_champion_rolled_back(make_daemon: Ma
     registry = Registry(str(daemon.registry))
     first = registry.resolve(MODEL)
     daemon.start()
-    with Trickle(kafka, daemon.topics.flows, simulated(20_000), per_s=1_000):
+    with (
+        Trickle(kafka, daemon.topics.flows, simulated(20_000), per_s=1_000),
+        Recorder(daemon.port, period_s=0.5) as recorder,
+    ):
         second = publish(daemon.registry, 1, promote=False, windows=True)
         registry.promote(MODEL, second, "challenger")
         wait_for(lambda: daemon.total("oddflow_shadow_flows_total") > 0)
@@ -47,9 +59,11 @@ def test_a_challenger_is_promoted_and_a_bad_champion_rolled_back(make_daemon: Ma
         daemon.start()
         wait_for(lambda: registry.resolve(MODEL) == second)
         wait_for(lambda: bool(daemon.events("model.rolled_back")))
+        recorder.wait(4)
     assert daemon.stop() == 0
     assert registry.resolve(MODEL) == second
     last = registry.history(MODEL)[-1]
     assert (last.action, last.previous) == ("rollback", third)
     assert "at most 0 a day are asked for" in last.reason
     assert daemon.events("shadow.failed") == []
+    assert recorder.fired(tmp_path) >= PROVOKED["a bad champion"]
