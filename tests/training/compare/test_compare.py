@@ -32,6 +32,8 @@ from training.labels import TrainOn
 from training.simulator.scenario import Scenario
 from training.train import Recipe
 
+pytestmark = pytest.mark.timeout(900)  # everyone compiles what they need, and machines are busy
+
 SMALL = protocol_of(folds=2, repeats=1, time_splits=0, resamples=20, most_rows=1000)
 RECIPE = Recipe(kind="isolation-forest", params={"n_estimators": 20}, windows=None, train_on=TrainOn.parse("normal"))
 
