@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from detector.errors import InputError
 from training.compare.contract import COMPARISON_VERSION, Compared, Comparison, Cost
-from training.compare.detectors import SHELF, Contender, UpperBound, published
+from training.compare.detectors import SHELF, Contender, UpperBound
 from training.compare.processes import Outcome, outcome_of
+from training.compare.published import published
 from training.compare.worker import Run
 from training.evaluation.by_time import TellStep
 from training.evaluation.marked import Marked

@@ -1,15 +1,15 @@
-"""Who is compared: the published kinds, and what a data scientist would take from a shelf, each at its defaults.
+"""What a data scientist would take from a shelf, each detector at its defaults, and one that is taught by labels.
 
-Each is data alone, so that it can be sent to the process that it is measured in; libraries are imported there. All see
-the same columns. PyOD's detectors, many of which measure distances, see them standardised, as its examples do; forests
-do not care.
+Each is data alone, so that it can be sent to the process that it is measured in; libraries are imported there. PyOD's
+detectors, many of which measure distances, see columns standardised, as its examples do; forests do not care. Nothing
+here imports polars: its threads, started by the import, would leave locks behind in the processes that are forked.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -19,12 +19,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from detector.errors import ConfigurationError, InputError
-from detector.features.spec import FeatureSpec
-from detector.models.ensemble import Ensemble
 from training.compare.contract import Role
-from training.estimators import TRAINERS
-from training.evaluation.random_splits import trained
-from training.train import Recipe
 
 Matrix = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -60,31 +55,6 @@ class Contender(Protocol):
     def fit(self, train: Matrix, attack: NDArray[np.bool_], seed: int) -> Scoring:
         """Train on rows × features, of which some are labelled an ``attack``: only an upper bound looks at that."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A kind that ``oddflow train`` makes, trained as for its evaluation."""
-
-    recipe: Recipe
-    spec: FeatureSpec
-    package: str = "oddflow"
-    role: Role = "published"
-
-    @property
-    def name(self) -> str:
-        """The kind."""
-        return self.recipe.kind
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The recipe's."""
-        return self.recipe.params
-
-    def fit(self, train: Matrix, attack: NDArray[np.bool_], seed: int) -> Scoring:
-        """Train on the rows."""
-        del attack
-        return trained(train, self.recipe, self.spec, seed).score
 
 
 SCORES: Mapping[str, tuple[str, float]] = {
@@ -173,15 +143,6 @@ SHELF: tuple[FromShelf, ...] = (
     FromShelf("coniferest-forest", "coniferest", "coniferest.isoforest:IsolationForest", {"n_jobs": 1}, "random_seed"),
 )
 """Fourteen of PyOD's, and coniferest's forest. Not its SUOD, which is many of these at once."""
-
-
-def published(recipe: Recipe, spec: FeatureSpec) -> tuple[Published, ...]:
-    """Each published kind; the recipe's parameters are of its own kind alone."""
-    kinds = (Ensemble.kind, *TRAINERS)
-    return tuple(
-        Published(replace(recipe, kind=kind, params=recipe.params if kind == recipe.kind else {}), spec)
-        for kind in kinds
-    )
 
 
 def check_installed() -> None:

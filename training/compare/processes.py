@@ -29,7 +29,7 @@ class Outcome:
 
 
 def context() -> ForkServerContext:
-    """Processes are forks of one that has imported the libraries, and has no threads."""
+    """Processes are forks of one that has imported the shelf's libraries, and has no threads of polars."""
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["training.compare.worker", *(each.place.partition(":")[0] for each in SHELF)])
     return found

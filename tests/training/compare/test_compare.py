@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -208,3 +210,13 @@ def test_what_cannot_be_is_said_before_flows_are_read(arguments: Sequence[str], 
     (tmp_path / "flows.json").write_text("no flow")
     code, _, said = run(tmp_path / "flows.json", *arguments)
     assert (code, why in said) == (2, True)
+
+
+def test_what_is_forked_has_no_threads_of_polars() -> None:
+    """Neither the worker nor a library of the shelf imports polars, whose locks a fork would inherit for ever."""
+    modules = ["training.compare.worker", *(each.place.partition(":")[0] for each in SHELF)]
+    code = (
+        f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\nprint('polars' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
