@@ -74,6 +74,19 @@ def test_what_the_gate_refuses_ends_with_9(retrain: Retrain, log: Path, registry
     assert len(registry.versions("flows")) == 3
 
 
+@pytest.mark.slow
+def test_the_gate_judges_what_was_measured(retrain: Retrain, log: Path, registry: Registry) -> None:
+    """With folds the rules of quality are asked: by its bound one model is refused, and another passes."""
+    measured = (*given(log), "--no-incidents", "--folds", "2")
+    ran = retrain(*measured, ODDFLOW_GATE__LEAST_ROC_AUC="0.999")
+    assert (ran.code, "less than 0.999" in ran.err) == (9, True), ran.err
+    assert registry.aliases("flows") == {"rejected": registry.versions("flows")[0]}
+    few = {f"ODDFLOW_GATE__{rule}": "false" for rule in ("LEAST_RECALL", "LEAST_ATTACKS_FOUND")}
+    ran = retrain(*measured, ODDFLOW_GATE__LEAST_ROC_AUC="0.1", **few)
+    assert ran.code == 0, ran.err
+    assert registry.resolve("flows") == registry.versions("flows")[1]
+
+
 def test_flows_of_an_incident_are_left_out(
     retrain: Retrain, log: Path, frame: pl.DataFrame, sets: DataSets, tmp_path: Path
 ) -> None:
@@ -187,8 +200,7 @@ def test_a_judged_incident_stays_in(
     source, attack = frame["src_ip"].mode()[0], frame["uid"][3]
     told.write_bytes(ocsf(sources=[source], destinations=[], ports=[], counts={}, first_seen=start, last_seen=end))
     judged.write_text(f'{{"id": "{ID}", "label": "false"}}\n{{"id": "{attack}", "label": "true"}}\n')
-    more = {"ODDFLOW_GATE__MOST_KNOWN_TRUE_LOST": "false"}
-    ran = retrain(*given(log), "--incidents", str(told), "--judged", str(judged), **more)
+    ran = retrain(*given(log), "--incidents", str(told), "--judged", str(judged))
     assert ran.code == 0, ran.err
     uids = sets.read("retrain-flows").frame["uid"].to_list()
     assert (len(uids), attack in uids) == (len(frame) - 1, False)

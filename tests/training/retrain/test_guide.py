@@ -1,0 +1,42 @@
+"""The guide's jobs for systemd, cron and Kubernetes call the command as it is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from detector.cli import app
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def calls() -> Iterator[list[str]]:
+    """What the guide and the README give to ``oddflow retrain``."""
+    guide = (ROOT / "docs" / "guides" / "retrain.md").read_text(encoding="utf-8")
+    for text in (guide, (ROOT / "README.md").read_text(encoding="utf-8")):
+        for call in re.findall(r"oddflow (retrain --.*)", text.replace("\\\n", " ")):
+            yield shlex.split(call.partition(">>")[0])
+    (job,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    containers = yaml.safe_load(job)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    yield containers[0]["args"]
+
+
+def test_there_are_calls() -> None:
+    """They are found, whatever the guide looks like."""
+    assert len(list(calls())) >= 7
+
+
+@pytest.mark.parametrize("call", [*calls()], ids=" ".join)
+def test_every_call_is_understood(call: list[str]) -> None:
+    """Each flag is there."""
+    group = get_command(app)
+    context = group.make_context("oddflow", ["retrain"], resilient_parsing=True)
+    _, command, arguments = group.resolve_command(context, call)  # type: ignore[attr-defined]  # it is a group
+    assert command is not None
+    assert command.make_context("retrain", arguments).params["every" if "--every" in call else "once"]
