@@ -58,6 +58,9 @@ class Facts:
     budget: float
     """False incidents a day asked for; 0: alerts are not counted so."""
     report: Report | None = None
+    """Of the recipe: of models that were trained on parts of the flows."""
+    own_roc_auc: float | None = None
+    """Of the model itself, on flows that it has seen, with attacks among them."""
     paired: Paired | None = None
     known: Known | None = None
     drift: Mapping[str, float] | None = None

@@ -26,7 +26,15 @@ from training.evaluation.report import Protocol, Report
 from training.gate.against import against
 from training.gate.facts import Facts, Known
 from training.gate.known import Judgement, known_of
-from training.gate.measured import LEAST_DRIFT_ROWS, drift, own_features, raised_unseen, records_of, speed
+from training.gate.measured import (
+    LEAST_DRIFT_ROWS,
+    drift,
+    own_features,
+    own_roc_auc,
+    raised_unseen,
+    records_of,
+    speed,
+)
 from training.learn import Learnt
 from training.train import Recipe
 
@@ -114,6 +122,7 @@ def facts_of(  # noqa: PLR0917 - what is judged
         records_per_s=speed(candidate, read.frame),
         budget=budget,
         report=tested.report,
+        own_roc_auc=own_roc_auc(candidate, tested.by_time),
         known=known,
         own_features=own_features(read.frame),
         missing=missing,

@@ -20,6 +20,7 @@ from detector.scoring.flow_state import FlowState
 from detector.scoring.kept_flows import partitions_in
 from detector.scoring.scorer import Scorer
 from detector.transport.kafka.partitioner import partitions_of
+from training.evaluation.by_time import ByTime
 from training.evaluation.figures import Mask
 from training.gate.facts import Records
 from training.labels import Truth
@@ -70,6 +71,24 @@ def speed(model: LoadedModel, frame: pl.DataFrame) -> float:
         scorer.score(few, partitions)
         seconds.append(process_time() - began)
     return len(few) / max(min(seconds), 1e-9)
+
+
+def own_roc_auc(model: LoadedModel, tested: ByTime | None) -> float | None:
+    """How well the model itself tells attacks among the last flows tested by time; None where there are none.
+
+    It has seen the flows, though not the attacks put on them, so that this is no figure to expect. But it is of the
+    model that is published: what else is measured, is of others by the same recipe.
+    """
+    for run in reversed(tested.runs if tested is not None else ()):
+        marked = run.later if run.mixed is None else run.mixed
+        if marked.attack.any() and marked.benign.any():
+            frame, known = marked.frame, marked.attack | marked.benign
+            partitions = marked.partitions
+            if partitions is None:
+                partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions)
+            scores = Scorer(model, FlowState.fresh(model)).score(frame, partitions).scores
+            return roc_auc(operating_curve(scores[known], marked.attack[known]))
+    return None
 
 
 def drift(parent: TrainingSample, model: LoadedModel, read: Dataset) -> dict[str, float]:

@@ -159,6 +159,26 @@ def test_a_swapped_sign_is_refused(
     assert result.measured < 0.4
 
 
+def test_a_model_that_went_wrong_in_its_last_training_alone_is_refused(
+    registry: Registry,
+    shelf: Path,
+    calm: list[Record],
+    train: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is published was trained on all flows, what is measured on parts of them: the former is looked at, too."""
+    fit = TRAINERS[IsolationForest.kind]
+    with_lengths(monkeypatch, lambda lengths: lengths.max() - lengths)
+    bad = TRAINERS[IsolationForest.kind]
+
+    def bad_of_all(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
+        return (bad if len(matrix) == len(calm) else fit)(matrix, seed, params)
+
+    monkeypatch.setitem(TRAINERS, IsolationForest.kind, bad_of_all)
+    result = check_refused(registry, shelf, train(calm), "least_roc_auc")
+    assert "the model itself" in result.why
+
+
 def test_an_overfitted_threshold_is_refused(
     registry: Registry,
     shelf: Path,

@@ -152,6 +152,14 @@ def test_quality_is_asked_of_the_lower_bound() -> None:
     assert verdict(with_figures(roc_auc=spread(0.7, 0.61))).passed is True
 
 
+def test_a_model_that_went_wrong_by_itself_is_refused() -> None:
+    """Where others by the recipe are good, and the one that would be published is not, that one counts."""
+    found = result(verdict(replace(GOOD, own_roc_auc=0.2)), "least_roc_auc")
+    assert (found.passed, found.measured, "the model itself" in found.why) == (False, 0.2, True)
+    assert verdict(replace(GOOD, own_roc_auc=0.56)).passed
+    assert not verdict(replace(GOOD, own_roc_auc=0.54)).passed
+
+
 def test_quality_by_time_counts_where_random_runs_are_few() -> None:
     """Of two random runs an interval says nothing: then later flows decide."""
     few = report({**FIGURES, "roc_auc": spread(0.9, 0.1, runs=2)}, spread(11.0, 6.0))
