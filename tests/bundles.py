@@ -93,9 +93,9 @@ def version_of(files: Mapping[str, bytes]) -> str:
     return decode_manifest(files["model.json"]).version
 
 
-def judged(number: int, gate: bytes) -> dict[str, bytes]:
+def judged(number: int, gate: bytes, *, windows: bool = False) -> dict[str, bytes]:
     """A small bundle with a ``gate.json``."""
-    files = bundle(number)
+    files = bundle(number, windows=windows)
     others = {name: data for name, data in files.items() if name != MANIFEST}
     return seal_bundle(read_bundle(files).manifest, {**others, VERDICT: gate})
 

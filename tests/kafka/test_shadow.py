@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from detector.registry.registry import Registry
+from tests.bundles import judged, verdict, version_of
 from tests.faults.recorder import Recorder
 from tests.faults.test_rules import PROVOKED
 from tests.kafka.fixtures import MakeDaemon
@@ -44,7 +45,9 @@ def test_a_challenger_is_promoted_and_a_bad_champion_rolled_back(
         Trickle(kafka, daemon.topics.flows, simulated(20_000), per_s=1_000),
         Recorder(daemon.port, period_s=0.5) as recorder,
     ):
-        second = publish(daemon.registry, 1, promote=False, windows=True)
+        passed = judged(1, verdict(True), windows=True)
+        second = version_of(passed)
+        registry.publish(MODEL, second, passed)
         registry.promote(MODEL, second, "challenger")
         wait_for(lambda: daemon.total("oddflow_shadow_flows_total") > 0)
         wait_for(lambda: registry.resolve(MODEL) == second)
