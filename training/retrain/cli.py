@@ -25,6 +25,7 @@ from detector.cli.data import (
     settings_of,
 )
 from detector.errors import ConfigurationError, GateError
+from training.cli import KindOption, LeaveOutOption, ParamOption, networks, parameters
 
 if TYPE_CHECKING:
     from training.retrain.state import State
@@ -70,11 +71,10 @@ def retrain(
     registry: RegistryOption = None,
     model: ModelOption = None,
     datasets: DatasetsOption = None,
-    kind: Annotated[str, typer.Option(help="Kind of model, as for train.")] = "ensemble",
+    kind: KindOption = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and flows give the same model.")] = 1,
-    param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Parameters of the kind, as for train.")
-    ] = None,
+    param: ParamOption = None,
+    leave_out: LeaveOutOption = None,
     folds: Annotated[int, typer.Option(min=0, help="Trainings to measure the quality with.")] = 5,
     windows: Annotated[
         bool, typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too.")
@@ -133,6 +133,7 @@ def retrain(
         model__registry=registry,
         model__name=model,
         training__datasets=datasets,
+        training__leave_out=leave_out,
         retrain__days=days,
         retrain__interval_s=span_s(every) if every else None,
         retrain__metrics_port=metrics_port,
@@ -145,23 +146,23 @@ def retrain(
 
     from detector.cli.incidents import Asked, Documents  # noqa: PLC0415 - --help needs none of these
     from detector.features.windows import default_windows  # noqa: PLC0415
-    from training.cli import networks, parameters  # noqa: PLC0415
-    from training.parameters import check_recipe  # noqa: PLC0415
+    from training.parameters import parameters_for  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
     from training.retrain.source import CaseSource, FlowSource  # noqa: PLC0415
     from training.retrain.wiring import Wanted, retrain_for_ever, retrain_once  # noqa: PLC0415
     from training.train import Recipe  # noqa: PLC0415
 
+    model_kind, params = parameters_for(settings.training, kind, parameters(param or []))
     recipe = Recipe(
-        kind=kind,
+        kind=model_kind,
         seed=seed,
-        params=parameters(param or []),
+        params=params,
         folds=folds,
         windows=default_windows() if windows else None,
         partitions=partitions or 1,
         inside=networks(inside or []),
+        leave_out=settings.training.leave_out,
     )
-    check_recipe(recipe.kind, recipe.params)
     check_place(settings.model.registry)
     told = Asked(config, incidents, None, None if incidents else bootstrap_servers)
     wanted = Wanted(

@@ -144,6 +144,16 @@ def test_the_metrics_of_a_run_are_written(retrain: Retrain, log: Path, tmp_path:
         assert f'oddflow_retrain_step_duration_seconds{{step="{step}"}}' in page
 
 
+def test_the_settings_say_what_is_trained(retrain: Retrain, log: Path, registry: Registry) -> None:
+    """Kind, parameters and features are those of the settings, as they are for train, where no flag says otherwise."""
+    assert retrain(*given(log), "--no-incidents").code == 0
+    assert retrain(*given(log), "--no-incidents", ODDFLOW_TRAINING__LEAVE_OUT='["ports"]').code == 0
+    first, second = (
+        set(decode_manifest(registry.manifest("flows", each)).features.names) for each in registry.versions("flows")
+    )
+    assert second < first
+
+
 def test_old_sets_go_but_for_those_of_models(
     retrain: Retrain, log: Path, registry: Registry, sets: DataSets, tmp_path: Path
 ) -> None:
