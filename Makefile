@@ -35,8 +35,8 @@ help:  ## Show this list
 demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
 	$(RUN) oddflow demo
 
-test: $(STAMP) promtool chromium  ## Run all tests: unit, Kafka, faults, slow
-	$(PYTEST)
+test: promtool chromium unit  ## Run all tests: the quick ones on all cores, then Kafka, faults, browser, slow
+	$(PYTEST) -m 'not ($(QUICK))' --durations 20
 
 unit: $(STAMP)  ## Run the quick tests alone, on all cores
 	$(PYTEST) -m '$(QUICK)' -n auto --dist loadscope
