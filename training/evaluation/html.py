@@ -86,7 +86,7 @@ def _attacks(found: tuple[AttackFound, ...]) -> str:
         (
             f"{each.kind}, {count(each.attacks, 'attack')}",
             percent(each.found.mean),
-            " to ".join(map(percent, each.found.interval)),
+            " to ".join(map(percent, each.found.interval)) if each.attacks > 1 else "not known of one",
             percent(each.flows_found.mean),
             "never" if each.seconds is None else f"{each.seconds:,.0f} s",
         )
