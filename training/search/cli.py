@@ -77,7 +77,14 @@ def search(
             help="Share of the time, its last, that has no part in choosing; both recipes are measured on it.",
         ),
     ] = 0.25,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials beside each other. Default: one a core.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trials beside each other. Default: one a core, or one a thread of --dask."),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster whose workers try the trials."),
+    ] = None,
     kind: KindOption = None,
     param: Annotated[
         list[str] | None,
@@ -134,9 +141,12 @@ def search(
 
       oddflow search labelled.log --format zeek --train-on normal --trials 100 --study monday.db --out monday.toml
 
+      oddflow search logs/ --format zeek --trials 500 --dask tcp://10.0.0.5:8786
+
       oddflow search conn.log.gz --format zeek --choose weights --param members=forest,clusters,hbos,single
     """
-    import optuna  # noqa: F401, PLC0415 - told as an extra that is missing, before flows are read
+    import distributed  # noqa: F401, PLC0415 - told as an extra that is missing, before flows are read
+    import optuna  # noqa: F401, PLC0415
 
     from training.search.command import Given, run  # noqa: PLC0415 - --help needs none of it
 
@@ -166,6 +176,7 @@ def search(
         choose=choose or [],
         held_out=held_out,
         jobs=jobs,
+        dask=dask,
         kind=kind,
         param=param or [],
         train_on=train_on,

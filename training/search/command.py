@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from detector.errors import ConfigurationError
 from detector.features.windows import default_windows
 from detector.pipeline.decoding import open_format
 from detector.settings.tree import Settings
+from training.cards.words import count
 from training.cli import networks, parameters
 from training.data.chosen import chosen_set
 from training.evaluation.dry_run import check_report
@@ -25,13 +25,15 @@ from training.evaluation.protocol import protocol_of
 from training.gate.gate import budget_of
 from training.labels import TrainOn, check_labels_possible, mark_attackers
 from training.parameters import parameters_for
+from training.search.interrupts import ended_by_signals
+from training.search.material import Material
 from training.search.progress import Budget
 from training.search.searching import Asked, Found, searched
 from training.search.settings_file import check_parameters, settings_text, tables_of, train_command
 from training.search.space import PARTS, Part
 from training.search.told import as_json as told_as_json
 from training.search.told import as_text
-from training.search.workers import Threads
+from training.search.workers import Threads, Workers
 from training.stretches import cores
 from training.train import Recipe
 
@@ -55,6 +57,7 @@ class Given:
     choose: list[str]
     held_out: float
     jobs: int | None
+    dask: str | None
     kind: str | None
     param: list[str]
     train_on: str
@@ -118,7 +121,6 @@ def recipe_of(given: Given, settings: Settings) -> Recipe:
 
 def asked_of(given: Given, settings: Settings, *, quiet: bool) -> Asked:
     """What is searched, and by whom."""
-    places = given.jobs or cores()
     return Asked(
         study=given.study,
         protocol=protocol_of(
@@ -131,10 +133,21 @@ def asked_of(given: Given, settings: Settings, *, quiet: bool) -> Asked:
         held_out=given.held_out,
         parts=parts_of(given.choose),
         budget=Budget(given.trials, given.seconds),
-        workers=lambda material: Threads(material, places),
-        workers_words=f"{places} {'thread' if places == 1 else 'threads'}",
+        workers=workers_of(given.dask, given.jobs),
+        workers_words="a Dask cluster" if given.dask else count(given.jobs or cores(), "thread"),
         quiet=quiet,
     )
+
+
+def workers_of(dask: str | None, jobs: int | None) -> Callable[[Material], Workers]:
+    """Who tries. Raises ConfigurationError, before flows are read, for a cluster that does not answer."""
+    if not dask:
+        return lambda material: Threads(material, jobs or cores())
+    from training.search.cluster import Cluster, check_versions, connected  # noqa: PLC0415 - slow to import
+
+    with connected(dask) as client:
+        check_versions(client, dask)
+    return lambda material: Cluster(material, dask, jobs)
 
 
 def parts_of(names: list[str]) -> tuple[Part, ...]:
@@ -169,16 +182,6 @@ def write(found: Found, given: Given, command: str) -> None:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Have SIGTERM end it as Ctrl-C does."""
-    was = signal.signal(signal.SIGTERM, _interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, was)
-
-
-@contextmanager
 def told_how_to_go_on(steps: Steps, study: Path) -> Iterator[None]:
     """Say, where it is interrupted, what is kept."""
     try:
@@ -186,7 +189,3 @@ def told_how_to_go_on(steps: Steps, study: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         steps.note(f"stopped; trials that ended are kept in {study}: run the same command again to go on")
         raise
-
-
-def _interrupted(*_: object) -> None:
-    raise KeyboardInterrupt

@@ -15,11 +15,12 @@ from time import monotonic
 import numpy as np
 from optuna.trial import Trial
 
-from detector.errors import ConfigurationError, InputError
+from detector.errors import ConfigurationError, InputError, OddflowError
+from training.search.interrupts import Interrupts
 from training.search.progress import Budget, progress
 from training.search.space import Space
 from training.search.study import Study
-from training.search.workers import Result, Workers
+from training.search.workers import PieceLostError, Result, Workers
 from training.train import Recipe
 
 LOOK_S = 0.5
@@ -27,6 +28,9 @@ LOOK_S = 0.5
 
 MOST_FAILED = 20
 """So many trials in a row that could not be trained are enough to give up: the fault is not theirs."""
+
+MOST_LOST = 3
+"""So often one piece of a trial may be lost with who did it: then it is the trial that kills them."""
 
 Tell = Callable[[str], None]
 
@@ -36,6 +40,8 @@ class _Running:
     trial: Trial
     recipe: Recipe
     values: list[float] = field(default_factory=list)
+    lost: int = 0
+    """Pieces of it that were lost, in a row."""
 
 
 @dataclass(slots=True)
@@ -62,15 +68,18 @@ class Search:
         Raises InputError where trial after trial cannot be trained, and what the workers raise.
         """
         self._began, self._before = monotonic(), len(self.study.ended)
-        try:
-            with self.workers:
-                while self._begin_trials() or self._running:
-                    self._take_one()
-        finally:
-            for each in self._running.values():
-                self.study.lose(each.trial)
-            self._running.clear()
-            self._spend()
+        interrupts = Interrupts()
+        with interrupts.noted():
+            try:
+                with self.workers:
+                    while self._begin_trials() or self._running:
+                        self._take_one()
+                        interrupts.check()
+            finally:
+                for each in self._running.values():
+                    self.study.lose(each.trial)
+                self._running.clear()
+                self._spend()
 
     def _begin_trials(self) -> bool:
         """Begin as many as there is room for; whether any more will be."""
@@ -106,17 +115,24 @@ class Search:
             return
         each = self._running[number]
         try:
-            each.values.append(result.result().value)
+            value = result.result().value
+        except PieceLostError as error:
+            self._lose_piece(each, str(error))
         except (ConfigurationError, InputError) as error:
-            why = str(error)
-            self._end(each, f"could not be trained: {why}", lambda: self.study.fail(each.trial, why))
-            self._failed += 1
-            if self._failed >= MOST_FAILED:
-                raise InputError(f"searching: {self._failed} trials in a row could not be trained: {why}") from error
-            return
+            self._fail(each, str(error))
+        except OddflowError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what a library makes of a strange choice must not end the search
+            self._fail(each, f"{type(error).__name__}: {error}")
+        else:
+            self._go_on(each, value)
+
+    def _go_on(self, each: _Running, value: float) -> None:
+        """Keep what a split gave, and decide on the trial."""
+        each.values.append(value)
+        each.lost = self._failed = 0
         mean = float(np.mean(each.values))
         each.trial.report(mean, len(each.values))
-        self._failed = 0
         if len(each.values) == self.splits:
             self._end(each, f"{mean:.4f}", lambda: self.study.complete(each.trial, mean))
         elif each.trial.should_prune():
@@ -124,6 +140,23 @@ class Search:
             self._end(each, words, lambda: self.study.prune(each.trial))
         else:
             self._next_split(each)
+
+    def _lose_piece(self, each: _Running, why: str) -> None:
+        """Try it again, unless it is the trial that ends its workers."""
+        each.lost += 1
+        if each.lost < MOST_LOST:
+            self.tell("a split was lost with its worker: trying it again")
+            self._next_split(each)
+        else:
+            self._end(each, f"cost {MOST_LOST} workers their lives", lambda: self.study.fail(each.trial, why))
+
+    def _fail(self, each: _Running, why: str) -> None:
+        """Count a trial that could not be trained. Raises InputError where none can."""
+        why = " ".join(why.split())
+        self._end(each, f"could not be trained: {why}", lambda: self.study.fail(each.trial, why))
+        self._failed += 1
+        if self._failed >= MOST_FAILED:
+            raise InputError(f"searching: {self._failed} trials in a row could not be trained: {why}")
 
     def _end(self, each: _Running, words: str, keep: Callable[[], None]) -> None:
         keep()

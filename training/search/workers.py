@@ -17,19 +17,25 @@ from training.train import Recipe
 Done = Callable[["Result"], None]
 
 
+class PieceLostError(Exception):
+    """A piece of work was not done, though nothing is wrong with it: whoever did it is gone."""
+
+
 class Result(Protocol):
     """A piece of work that has been done, or could not be."""
 
     def result(self) -> Evaluated:
-        """What came of it; raises what went wrong."""
+        """What came of it; raises what went wrong, PieceLostError where it should be tried again."""
         ...
 
 
 class Workers(Protocol):
     """Where pieces are done. Entered before the first, left after the last, which gives up what is not done."""
 
-    places: int
-    """How many pieces are done beside each other."""
+    @property
+    def places(self) -> int:
+        """How many pieces are done beside each other."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -52,13 +58,18 @@ class Threads:
     """Threads of this process."""
 
     def __init__(self, material: Material, places: int) -> None:
-        self.places = places
+        self._places = places
         self._material = material
         self._pool: ThreadPoolExecutor | None = None
         self._began = 0.0
 
+    @property
+    def places(self) -> int:
+        """As many as there are threads."""
+        return self._places
+
     def __enter__(self) -> Self:
-        self._pool = ThreadPoolExecutor(self.places, thread_name_prefix="search")
+        self._pool = ThreadPoolExecutor(self._places, thread_name_prefix="search")
         self._began = process_time()
         return self
 

@@ -19,7 +19,7 @@ from training.search.progress import Budget
 from training.search.run import MOST_FAILED, Search
 from training.search.space import Range, Space
 from training.search.study import Study, Subject, opened
-from training.search.workers import Done
+from training.search.workers import Done, PieceLostError
 from training.train import Recipe
 
 SPACE = Space((Range("x", 0.0, 10.0, 5.0), Range("n", 1, 64, 8, whole=True, log=True)), ("outcome",))
@@ -31,11 +31,11 @@ SPLITS = 4
 class Came:
     """A result that is there at once, or an error."""
 
-    value: float | OddflowError
+    value: float | Exception
 
     def result(self) -> Evaluated:
         """Give or raise it."""
-        if isinstance(self.value, OddflowError):
+        if isinstance(self.value, Exception):
             raise self.value
         return Evaluated(self.value, 0.0)
 
@@ -44,7 +44,7 @@ class Came:
 class Landscape:
     """Workers that know a value for each recipe at once; ``stop_after`` pieces, Ctrl-C is pressed."""
 
-    value: Callable[[int, dict[str, Any]], float | OddflowError]
+    value: Callable[[int, dict[str, Any]], float | Exception]
     places: int = 1
     stop_after: int = 1_000_000
     pieces: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -171,14 +171,31 @@ def test_time_that_is_over_ends_it_with_one_trial_at_least(tmp_path: Path) -> No
 def test_a_trial_that_cannot_be_trained_fails_alone(tmp_path: Path) -> None:
     """It is told with its reason, counted, and not tried again; the others go on."""
 
-    def steep(number: int, params: dict[str, Any]) -> float | OddflowError:
-        return InputError("too steep") if params.get("n", 8) > 40 else hill(number, params)
+    def steep(number: int, params: dict[str, Any]) -> float | Exception:
+        return ValueError("too\nsteep") if params.get("n", 8) > 40 else hill(number, params)
 
     told = run(tmp_path / "s.db", Landscape(steep), 15)
     with kept(tmp_path / "s.db") as study:
         assert 0 < study.of_state(TrialState.FAIL) < 15
         assert len(study.ended) == 15
-    assert any("could not be trained: too steep" in line for line in told)
+    assert any("could not be trained: ValueError: too steep" in line for line in told)
+
+
+def test_a_piece_that_is_lost_is_done_again(tmp_path: Path) -> None:
+    """One that was lost with its worker is tried again; one that is lost each time fails its trial."""
+    lost: list[int] = []
+
+    def shaky(number: int, params: dict[str, Any]) -> float | Exception:
+        if params.get("n", 8) != 8 or len(lost) < 2:
+            lost.append(number)
+            return PieceLostError("killed")
+        return hill(number, params)
+
+    told = run(tmp_path / "s.db", Landscape(shaky), 3)
+    with kept(tmp_path / "s.db") as study:
+        assert study.first.value == pytest.approx(sum(hill(number, {}) for number in range(SPLITS)) / SPLITS)
+        assert study.of_state(TrialState.FAIL) == 2
+    assert any("workers their lives" in line for line in told)
 
 
 def test_it_gives_up_where_nothing_can_be_trained(tmp_path: Path) -> None:

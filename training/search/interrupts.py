@@ -1,0 +1,61 @@
+"""Being told to end, by Ctrl-C or SIGTERM: at once where that harms nothing, at the next safe moment while trials run.
+
+An interrupt in the midst of a write to the study would leave that write half done; so while trials run, it is noted,
+and the search looks for it. Told a second time, it ends wherever it is.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Whether it was told to end."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if it was."""
+        if self._told:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note signals instead of ending; threads other than the main one have none."""
+        with _handled(self._note):
+            yield
+
+    def _note(self, *_: object) -> None:
+        self.check()
+        self._told = True
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM end it as Ctrl-C does."""
+    with _handled(_end):
+        yield
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _handled(handler: Any) -> Iterator[None]:
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = [(each, signal.signal(each, handler)) for each in SIGNALS]
+    try:
+        yield
+    finally:
+        for each, was in before:
+            signal.signal(each, was)
