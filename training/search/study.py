@@ -252,7 +252,7 @@ def _check_file(path: Path) -> None:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise InputError(f"study {path}: it is no SQLite file, so no study; {_ANOTHER}")
     try:
-        connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True, timeout=10)
+        connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True, timeout=PATIENCE_S)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             names = (

@@ -22,6 +22,8 @@ from training.search.study import Study, Subject, opened
 from training.search.workers import Done, PieceLostError
 from training.train import Recipe
 
+pytestmark = pytest.mark.slow
+
 SPACE = Space((Range("x", 0.0, 10.0, 5.0), Range("n", 1, 64, 8, whole=True, log=True)), ("outcome",))
 SUBJECT = Subject(data="d", recipe="r", protocol="p", space="s", held_out=0.25)
 SPLITS = 4
