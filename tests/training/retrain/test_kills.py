@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from detector.cli import app
 from detector.registry.folder import FolderStorage
 from detector.registry.registry import Registry
-from tests.training.retrain.conftest import SMALL, Ran
+from tests.training.retrain.conftest import SMALL, Ran, await_another_second
 from training.data.store import DataSets
 
 WRITES = ("create_folder", "replace", "append")
@@ -82,6 +82,7 @@ def flags(folder: Path, log: Path) -> tuple[str, ...]:
 
 def run(folder: Path, log: Path, *more: str) -> Ran:
     """Retrain once."""
+    await_another_second()
     result = CliRunner(env={"ODDFLOW_SHADOW__SHARE": "0"}).invoke(app, (*flags(folder, log), *more))
     if isinstance(result.exception, Killed):
         raise result.exception
