@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from detector.errors import ConfigurationError
 from detector.registry.registry import Registry
 from detector.registry.trusted import open_registry
 from detector.settings.load import load_settings
@@ -61,8 +60,7 @@ def give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> Non
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write a file that --output names. Raises ConfigurationError where it cannot be."""
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ConfigurationError(f"writing {path}: {error.strerror}; give another file") from error
+    """Write a file that --output names. Raises OutputError where it cannot be; what was there stays then."""
+    from detector.cli.score_output import write_whole  # noqa: PLC0415 - imports polars, which --help does without
+
+    write_whole(str(path), lambda file: file.write(data))

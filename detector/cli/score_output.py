@@ -33,10 +33,17 @@ def write_scores(table: pl.DataFrame, output: str) -> None:
     write_whole(output, lambda file: _write(table, file, Path(output).suffix == ".parquet"))
 
 
-def write_whole(output: str, write: Callable[[BinaryIO], object]) -> None:
-    """Have ``write`` fill a file that lies aside until it is whole. Raises OutputError; nothing is written then."""
+def write_whole(output: str, write: Callable[[BinaryIO], object], *, option: str = "--output") -> None:
+    """Have ``write`` fill a file that lies aside until it is whole. Raises OutputError; nothing is written then.
+
+    What is there and no file, such as ``/dev/null`` or a pipe, is written to and never replaced.
+    """
     path = Path(output)
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as there:
+                write(there)
+            return
         with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
             try:
                 write(aside)  # type: ignore[arg-type]  # it is one
@@ -48,7 +55,7 @@ def write_whole(output: str, write: Callable[[BinaryIO], object]) -> None:
                 Path(aside.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        fix = "make room" if error.errno in _FULL else "choose another --output"
+        fix = "make room" if error.errno in _FULL else f"choose another {option}"
         raise OutputError(f"writing {output}: {error.strerror or error}; {fix}; nothing was written") from error
 
 

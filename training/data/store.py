@@ -56,7 +56,7 @@ class DataSets:
 
         Raises InputError, with names that are near, for an unknown one.
         """
-        name, at, version = reference.partition("@")
+        name, _, version = reference.partition("@")
         known = self.versions(name)
         if not known:
             names = self.names()
@@ -66,7 +66,7 @@ class DataSets:
                 f"reading data set {reference}: {self.url} has no set {name} ({there}); build one:"
                 f" oddflow dataset build --name {name} --data FILE --format NAME --datasets {self.url}"
             )
-        if not at:
+        if not version:
             return name, known[-1]
         if version not in known:
             near = difflib.get_close_matches(version, known, 1, cutoff=0.6) or known[-SHOWN:]

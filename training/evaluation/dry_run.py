@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from detector.errors import ConfigurationError, InputError
+from detector.cli.score_output import write_whole
+from detector.errors import ConfigurationError
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
 from training.cards.words import named
@@ -41,12 +42,9 @@ class Findings:
     text: str
 
     def write(self, path: Path) -> None:
-        """Write it as what the file's name says. Raises InputError where that cannot be."""
+        """Write it as what the file's name says. Raises OutputError where that cannot be; what was there stays then."""
         content = self.json if path.suffix.lower() == ".json" else self.page.encode()
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            raise InputError(f"writing {path}: {error.strerror or error}; give another --report") from error
+        write_whole(str(path), lambda file: file.write(content), option="--report")
 
 
 class Measuring(typing.Protocol):
