@@ -219,6 +219,7 @@ def train(
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.registry.trusted import open_registry  # noqa: PLC0415
     from training.data.chosen import chosen_set  # noqa: PLC0415
+    from training.gate.gate import protocol_for  # noqa: PLC0415
     from training.gate.known import read_judgements  # noqa: PLC0415
     from training.labels import TrainOn, check_labels_possible, mark_attackers  # noqa: PLC0415
     from training.parameters import parameters_for  # noqa: PLC0415
@@ -275,6 +276,7 @@ def train(
         raise ConfigurationError("--report is of --dry-run and --compare; give one of them with it")
     else:
         check_place(settings.model.registry)
+        protocol_for(recipe, settings)
     with steps_on_stderr(quiet=as_json) as steps:
         read = chosen.read(steps) if chosen else read_flows(settings, cast("Given", asked), steps, labels=True)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))

@@ -28,6 +28,9 @@ from training.feature_choice import check_choice
 EVERY_KIND = frozenset({"drop"})
 """What ``fit_estimator`` takes itself."""
 
+MOST_TREES = 10_000
+"""More take minutes to grow, and a bundle that no registry wants."""
+
 OURS = frozenset({"random_state"})
 """The seed's business: it has an option of its own."""
 
@@ -55,6 +58,11 @@ def check_recipe(kind: str, params: Mapping[str, Any]) -> None:
             raise ConfigurationError(
                 f"--param {name}: {kind} has no such parameter; {nearest(name, sorted(known))};"
                 " docs/explanation/models.md"
+            )
+        value = params[name]
+        if name.endswith("n_estimators") and isinstance(value, int | float) and value > MOST_TREES:
+            raise ConfigurationError(
+                f"--param {name}={value}: a forest has at most {MOST_TREES:,} trees; some hundreds tell as much"
             )
     estimator = ESTIMATORS.get(kind)
     if estimator is not None:

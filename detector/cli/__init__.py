@@ -27,7 +27,7 @@ EXIT_CODES: dict[int, str] = {
     2: "settings, flags or names that oddflow does not accept",
     3: "a data file that is missing, empty, cut off or of another format",
     4: "Kafka, the schema registry or a Dask cluster is unreachable; Kafka lacks a topic or did not acknowledge",
-    5: "the registry has no such model, version or alias, or cannot be written",
+    5: "the registry has no such model, version or alias (or none can be called so), or cannot be written",
     6: "a model bundle that is corrupt, unsafe or made for other features",
     7: "an output that cannot be written, such as a full disk",
     8: "a port in use",

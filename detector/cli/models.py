@@ -260,8 +260,8 @@ def _give_move(place: ModelPlace, alias: str, version: str, previous: str | None
 
 def _versions_table(rows: list[dict[str, Any]]) -> Table:
     table = Table("model", box=None, pad_edge=False)
-    for name, whole in (("version", True), ("aliases", False), ("kind", True), ("flows", True), ("gate", True)):
-        table.add_column(name, no_wrap=whole)
+    for name in ("version", "aliases", "kind", "flows", "gate"):
+        table.add_column(name, no_wrap=True)
     table.add_column("quality")
     for row in rows:
         rest = (
@@ -269,7 +269,8 @@ def _versions_table(rows: list[dict[str, Any]]) -> Table:
             if row["readable"]
             else ("unreadable", "", "", f"oddflow models verify {row['version']} tells why")
         )
-        _add(table, row["model"], row["version"], ", ".join(row["aliases"]), *rest)
+        aliases = "\n".join(map(printable, row["aliases"]))
+        table.add_row(printable(row["model"]), printable(row["version"]), aliases, *map(printable, rest))
     return table
 
 

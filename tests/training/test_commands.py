@@ -489,6 +489,8 @@ def test_bad_input(  # noqa: PLR0917 - a row of the table
         (("--kind", "isolation-forest", "--param", "n_estimator=5"), 2, "did you mean 'n_estimators'?"),
         (("--param", "clusters_n_cluster=5"), 2, "did you mean 'clusters_n_clusters'?"),
         (("--param", "n_estimators=abc"), 2, "must be an int"),
+        (("--param", "n_estimators=10000000"), 2, "at most 10,000 trees"),
+        (("--folds", "100000"), 2, "give 0 for no random splits, or 2 to 100"),
         (("--param", "n_estimators=10", "clusters_n_clusters=0"), 2, "must be an int in the range [1, inf)"),
         (("--kind", "ecod", "--param", "rows=5"), 2, "ecod has no such parameter; did you mean 'max_rows'?"),
         (("--max-rejected", "20"), 2, "--max-rejected (training.max_rejected_share)"),
