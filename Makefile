@@ -25,6 +25,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 # Those for object stores are left out: no test asks for them, and they bring forty packages.
 LOCKED_EXTRAS := train demo search compare signing onnx notebooks schema-registry kafka-python-codecs docs
 
+# Each process has a Kafka of its own, and whole modules, so that what they share is made once.
+PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
 .PHONY: help demo test unit lint docs site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool chromium clean
@@ -35,11 +37,11 @@ help:  ## Show this list
 demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
 	$(RUN) oddflow demo
 
-test: promtool chromium unit  ## Run all tests: the quick ones on all cores, then Kafka, faults, browser, slow
-	$(PYTEST) -m 'not ($(QUICK))' --durations 20
+test: promtool chromium unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
+	$(PYTEST) -m 'not ($(QUICK))' $(PARALLEL) --durations 20
 
 unit: $(STAMP)  ## Run the quick tests alone, on all cores
-	$(PYTEST) -m '$(QUICK)' -n auto --dist loadscope
+	$(PYTEST) -m '$(QUICK)' $(PARALLEL)
 
 lint: $(STAMP)  ## Check style, types, and that generated pages are current
 	$(RUN) ruff check .
