@@ -74,7 +74,7 @@ def test_a_pipe_is_read_from_its_first_byte(tmp_path: Path, content: bytes) -> N
         (b"P\n", [b"P"]),
         (b"PAR\nx", [b"PAR", b"x"]),
         (b"\x1f\n", [b"\x1f"]),
-        (gzip.compress(b"a\nb\n"), [b"a", b"b"]),
+        (gzip.compress(b"a\nb\n", mtime=0), [b"a", b"b"]),
     ],
 )
 def test_a_pipe_may_give_a_byte_at_a_time(tmp_path: Path, content: bytes, expected: list[bytes]) -> None:
