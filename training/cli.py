@@ -253,6 +253,7 @@ def train(
         inside=networks(inside or []),
         leave_out=settings.training.leave_out,
     )
+    protocol_for(recipe, settings)  # refuses folds that cannot be
     judgements = read_judgements(judged) if judged else []
     if chosen is None:
         open_format(settings)
@@ -276,7 +277,6 @@ def train(
         raise ConfigurationError("--report is of --dry-run and --compare; give one of them with it")
     else:
         check_place(settings.model.registry)
-        protocol_for(recipe, settings)
     with steps_on_stderr(quiet=as_json) as steps:
         read = chosen.read(steps) if chosen else read_flows(settings, cast("Given", asked), steps, labels=True)
         read = replace(read, frame=mark_attackers(read.frame, attacker or []))

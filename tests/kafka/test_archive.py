@@ -63,7 +63,8 @@ def test_what_a_daemon_archives_becomes_a_set(make_daemon: MakeDaemon, kafka: st
     order = ["ts", OFFSET]
     expected = read_dataset([records], "zeek-json").frame.select(columns).sort(order)
     assert_frame_equal(read.frame.select(columns).sort(order), expected)
-    assert sets.info(f"week@{built(daemon, tmp_path / 'sets')['version']}").sha256 == info.sha256
+    again = built(daemon, tmp_path / "other sets")["version"]
+    assert DataSets(str(tmp_path / "other sets")).info(f"week@{again}").sha256 == info.sha256
 
 
 def test_an_archive_that_is_full_costs_no_alert(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_sigterm_within_a_step_ends_it_and_the_next_goes_on(
     """It ends with 0 while it trains, and leaves no version; the next call goes on with the same set."""
     file = StateFile(open_storage(str(tmp_path / "registry")), "flows", "here")
     registry = Registry(str(tmp_path / "registry"))
-    with served(places, log, "--param", "n_estimators=20000") as process:
+    with served(places, log, "--param", "n_estimators=10000") as process:
         until(lambda: file.read().step == "make", process)
         process.terminate()
         out = process.communicate(timeout=PATIENCE_S)[0]
