@@ -153,7 +153,7 @@ def connected(address: str) -> Any:
     """Reach a scheduler that has workers. Raises ConfigurationError, soon, where there is none."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told below, once
     try:
-        client: Any = Client(address, timeout=PATIENCE_S, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=PATIENCE_S, set_as_default=False)  # type: ignore[no-untyped-call]  # it has no types
     except (OSError, TimeoutError, ValueError) as error:
         why = str(error).splitlines()[0] if str(error) else f"no answer within {PATIENCE_S:.0f} s"
         raise ConfigurationError(

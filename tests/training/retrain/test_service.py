@@ -32,6 +32,9 @@ DAY_S = 86_400.0
 PATIENCE_S = 240.0
 """A process that imports and trains on a busy machine."""
 
+IN_CHARGE = State(step="watch", began=NOW, result="promoted", version="v")
+"""A model that a run has put in charge just now."""
+
 ADVISED = 'oddflow_drift_retrain_advised{reason="scores"} 1.0\n'
 
 
@@ -90,11 +93,6 @@ def looked(fake: Fake, page: str = "", *, hours: int) -> list[str]:
     return fake.runs
 
 
-def in_charge(**more: object) -> State:
-    """A model that a run has put in charge just now."""
-    return State(step="watch", began=NOW, result="promoted", version="v", **more)  # type: ignore[arg-type]
-
-
 def test_a_run_begins_each_interval() -> None:
     """At once where there was none, then a day after the beginning of the one before."""
     assert looked(Fake(State()), hours=49) == ["it is time"] * 3
@@ -107,10 +105,10 @@ def test_an_interrupted_run_goes_on_at_once() -> None:
 
 def test_drift_brings_it_forward_once() -> None:
     """It must have held for an hour, six hours after the last run; then the challenger is of recent traffic already."""
-    fake = Fake(in_charge())
+    fake = Fake(IN_CHARGE)
     assert looked(fake, ADVISED, hours=20) == ["drift of scores"]
     assert fake.state.began == NOW + 6 * 3_600.0
-    assert looked(Fake(in_charge()), ADVISED.replace("1.0", "0.0"), hours=20) == []
+    assert looked(Fake(IN_CHARGE), ADVISED.replace("1.0", "0.0"), hours=20) == []
 
 
 def test_a_failure_is_tried_again_after_a_pause() -> None:

@@ -246,7 +246,7 @@ def foreign(path: Path) -> None:
 
 def strangers(path: Path) -> None:
     """A study of somebody's own."""
-    optuna.create_study(storage=f"sqlite:///{path}", study_name="mine").storage = None  # type: ignore[attr-defined]
+    optuna.create_study(storage=f"sqlite:///{path}", study_name="mine")
 
 
 @pytest.mark.parametrize(
