@@ -29,10 +29,9 @@ from training.compare.detectors import SHELF, Contender, UpperBound
 from training.compare.processes import Outcome, outcome_of
 from training.compare.published import published
 from training.compare.worker import Run
-from training.evaluation.by_time import TellStep
 from training.evaluation.marked import Marked
 from training.evaluation.measure import data_of, marked_of, plain
-from training.evaluation.prepared import Prepared, attacks_for, prepared
+from training.evaluation.prepared import Prepared, prepared, settled
 from training.evaluation.protocol import DEFAULT
 from training.evaluation.random_splits import (
     Features,
@@ -45,7 +44,7 @@ from training.evaluation.random_splits import (
 )
 from training.evaluation.report import Protocol, Spread
 from training.labels import TrainOn
-from training.train import Recipe
+from training.train import Recipe, TellStep
 
 LIMIT_S = 600.0
 """Seconds that one contender may take for all its runs."""
@@ -79,17 +78,15 @@ def compare(
     began = monotonic()
     whole = marked_of(frame, recipe, partitions)
     notes: list[str] = []
-    protocol = msgspec.structs.replace(protocol, attacks=attacks_for(whole, recipe, protocol, notes))
+    protocol = settled(whole, recipe, protocol, notes)
     if protocol.attacks == "none":
         raise InputError(f"comparing: there are no attacks to find ({'; '.join(notes)})")
-    ready = prepared(whole, recipe, protocol, notes, tell)
+    ready = prepared(whole, recipe, protocol, notes)
     attacks = [int(ready.marked.attack[split.test].sum()) for split in ready.splits]
     if not any(attacks):
         raise InputError("comparing: none of the runs has an attack to find; give flows with more attacks")
     taught = _taught(ready, recipe, protocol)
-    features = ready.features
-    if recipe.train_on.needs_labels and taught:
-        features = Features(ready.marked, [*ready.splits, *taught], recipe)
+    features = ready.features(recipe, tell, taught)
     contenders: list[Contender] = [*published(recipe, features.extractor.spec), *shelf]
     if taught:
         contenders.append(UpperBound())

@@ -5,7 +5,6 @@ Runs go side by side in a pool. Where there are too many flows, they are of some
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -19,12 +18,7 @@ from training.evaluation.marked import Marked
 from training.evaluation.report import Protocol
 from training.evaluation.time_splits import TimeRun, cuts_of, time_run
 from training.stretches import cores
-from training.train import Recipe
-
-TellStep = Callable[[str], None]
-
-EACH_TIME = 3
-"""Transplanted attacks of each kind among the flows of each run."""
+from training.train import Recipe, TellStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +61,7 @@ class Begun:
         cuts = cuts_of(few, protocol)
         if not cuts:
             notes.append("flows span no time: there are random splits alone")
-        each = EACH_TIME if protocol.attacks == "transplanted" else 0
-        longest_first = [pool.submit(time_run, cut, few, recipe, protocol, each) for cut in reversed(cuts)]
+        longest_first = [pool.submit(time_run, cut, few, recipe, protocol) for cut in reversed(cuts)]
         return cls(few, protocol, tuple(longest_first[::-1]))
 
     def gathered(self, notes: list[str], tell: TellStep) -> ByTime:

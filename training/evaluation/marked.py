@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detector.features.windows_keys import hashes_of
 from detector.records.flow import LABEL
+from detector.transport.kafka.partitioner import partitions_of
 from training.evaluation.transplant import among
 from training.labels import TrainOn, Truth
 from training.simulator.frames import ATTACK_ID
@@ -83,6 +84,10 @@ class Marked:
             return kept
         truth = Truth(self.attack & self.trainable, self.benign)
         return train_on.rows(truth, kept, seed)
+
+    def came_by(self, partitions: int) -> NDArray[np.int32]:
+        """The partition of each flow (rows,): of a topic with so many, keyed by source, where they came by none."""
+        return partitions_of(self.frame["src_ip"], partitions) if self.partitions is None else self.partitions
 
     def calm(self, train_on: TrainOn) -> Mask:
         """Which rows a recipe calibrates on. Raises InputError where there is none."""

@@ -27,9 +27,9 @@ from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.net.networks import networks_of
 from training.evaluation.attempts import Attempts, attempts_found
-from training.evaluation.by_time import Begun, ByTime, TellStep
+from training.evaluation.by_time import Begun, ByTime
 from training.evaluation.marked import Marked
-from training.evaluation.prepared import attacks_for, prepared
+from training.evaluation.prepared import prepared, settled
 from training.evaluation.protocol import DEFAULT
 from training.evaluation.random_splits import (
     RandomFigures,
@@ -44,7 +44,7 @@ from training.evaluation.time_figures import attacks_of, budgets_obtained, teste
 from training.evaluation.time_splits import TimeRun
 from training.evaluation.transplant import inside_addresses
 from training.stretches import cores
-from training.train import Recipe
+from training.train import Recipe, TellStep
 from training.watched import Watched, ends_of
 
 BINS = 40
@@ -89,7 +89,7 @@ def measure_and_keep(
     began = monotonic()
     whole = marked_of(frame, recipe, partitions)
     notes: list[str] = []
-    protocol = msgspec.structs.replace(protocol, attacks=attacks_for(whole, recipe, protocol, notes))
+    protocol = settled(whole, recipe, protocol, notes)
     with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
         begun = Begun.of(whole, recipe, protocol, pool, notes)
         at_random = _at_random(whole, recipe, protocol, pool, notes, tell)
@@ -160,8 +160,8 @@ def _at_random(  # noqa: PLR0917 - what is measured, how and by whom
 ) -> AtRandom | None:
     if not protocol.folds:
         return None
-    ready = prepared(whole, recipe, protocol, notes, tell)
-    marked, splits, features = ready.marked, ready.splits, ready.features
+    ready = prepared(whole, recipe, protocol, notes)
+    marked, splits, features = ready.marked, ready.splits, ready.features(recipe, tell)
     runs = []
     for number, run in enumerate(pool.map(lambda split: scored(split, features, recipe), splits)):
         runs.append(run)

@@ -1,4 +1,4 @@
-"""Flows made ready for random splits: attacks put among them, blocks cut, features computed once for every run.
+"""Flows made ready for random splits: attacks put among them, blocks cut, rows chosen for every run.
 
 What :func:`training.evaluation.measure.measure` tests one recipe with, the search and the comparison test many with:
 the same rows, the same splits, the same attacks.
@@ -6,21 +6,21 @@ the same rows, the same splits, the same attacks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 import polars as pl
 
 from detector.features.extra import extra_columns, has_addresses
 from detector.net.networks import networks_of
 from training.evaluation.blocks import Blocks
-from training.evaluation.by_time import TellStep
-from training.evaluation.marked import Marked
+from training.evaluation.marked import Attacks, Marked
 from training.evaluation.random_splits import Features, Split, block_rows, splits_of
 from training.evaluation.report import Protocol
 from training.evaluation.transplant import inside_addresses, transplanted
 from training.labels import Truth
-from training.train import Recipe
+from training.train import Recipe, TellStep
 
 EACH_RANDOM = 5
 """Transplanted attacks of each kind, among all flows."""
@@ -34,16 +34,18 @@ class Prepared:
     """With the attacks among them."""
     blocks: Blocks
     splits: list[Split]
-    features: Features
+
+    def features(self, recipe: Recipe, tell: TellStep, others: Sequence[Split] = ()) -> Features:
+        """Compute, over all flows, those of the rows of the splits, and of ``others`` of the same flows."""
+        tell(f"computing features of {len(self.marked.frame):,} flows for {len(self.splits)} random splits")
+        return Features(self.marked, [*self.splits, *others], recipe)
 
 
-def prepared(
-    whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[str], tell: TellStep = lambda _: None
-) -> Prepared:
+def prepared(whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[str]) -> Prepared:
     """Make flows ready; ``notes`` gain what a reader of the figures should know.
 
-    ``protocol.attacks`` says already where they come from (:func:`attacks_for`). Raises InputError where a run has too
-    few flows.
+    ``protocol.attacks`` says already where they come from (:func:`settled`). Raises InputError where a run has too few
+    flows.
     """
     marked = _with_attacks(whole, recipe, protocol)
     blocks = block_rows(marked, protocol)
@@ -55,12 +57,15 @@ def prepared(
             f"blocks are {blocks.block_s:g} s long, not {protocol.block_s:g}, so that each fold has some: what one"
             " fold has learnt may help it in another"
         )
-    tell(f"computing features of {len(marked.frame):,} flows for {len(splits)} random splits")
-    return Prepared(marked, blocks, splits, Features(marked, splits, recipe))
+    return Prepared(marked, blocks, splits)
 
 
-def attacks_for(whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[str]) -> Any:
-    """Where attacks come from: what is asked for, if it can be."""
+def settled(whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[str]) -> Protocol:
+    """Have the protocol say where attacks come from: what is asked for, if it can be; ``notes`` gain why not."""
+    return msgspec.structs.replace(protocol, attacks=_attacks_for(whole, recipe, protocol, notes))
+
+
+def _attacks_for(whole: Marked, recipe: Recipe, protocol: Protocol, notes: list[str]) -> Attacks:
     if protocol.attacks == "none":
         return "none"
     if protocol.attacks == "labelled" and whole.attack.any():

@@ -8,12 +8,10 @@ attacks among them, for what is found.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,19 +24,17 @@ from detector.scoring.flow_state import FlowState
 from detector.scoring.kept_flows import begin_state, partitions_in
 from detector.scoring.scorer import Scorer
 from training.evaluate import doubts_of
-from training.evaluation.by_time import EACH_TIME, TellStep
 from training.evaluation.figures import FPR_GRID, RECALL_GRID, Ranking, band, precision_recall_at, roc_at
 from training.evaluation.marked import Marked
 from training.evaluation.measure import SHORT_DAYS, data_of, histogram_of, marked_of, plain
-from training.evaluation.prepared import attacks_for
+from training.evaluation.prepared import settled
 from training.evaluation.report import REPORT_VERSION, Band, Protocol, Report
 from training.evaluation.segments import segments_of, worst_told
 from training.evaluation.time_figures import attacks_of, budgets_obtained, groups_of, tested_rows, time_figures
-from training.evaluation.time_splits import Cut, Judged, TimeRun, joined, judged_by
-from training.evaluation.transplant import transplanted
+from training.evaluation.time_splits import Cut, Judged, TimeRun, attacked, judged_beside
 from training.labels import Truth
 from training.overlap import overlap
-from training.train import Recipe
+from training.train import Recipe, TellStep
 from training.watched import Watched, ends_of
 
 
@@ -72,7 +68,7 @@ def measure_published(
     recipe = Recipe(kind=model.manifest.kind, inside=tuple(model.manifest.features.inside))
     whole = marked_of(read.frame, recipe, read.partitions)
     notes: list[str] = []
-    protocol = msgspec.structs.replace(protocol, attacks=attacks_for(whole, recipe, protocol, notes))
+    protocol = settled(whole, recipe, protocol, notes)
     state = FlowState.fresh(model)
     begin_state(model, partitions_in(model, read if before is None else before), state)
     if before is not None:
@@ -121,19 +117,10 @@ def measure_published(
 def _scored(model: LoadedModel, whole: Marked, state: FlowState, protocol: Protocol) -> TimeRun:
     """Score the flows as they are, and again with attacks where these are transplanted."""
     frame = whole.frame
-    partitions, networks = model.extractor.spec.partitions, model.extractor.inside
     cut = Cut(0, float(frame["ts"][0]), float("inf"))
     watched = Watched.of(frame["ts"].to_numpy(), ends_of(frame))
-    mixed = None
-    if protocol.attacks == "transplanted":
-        attacks = transplanted(
-            frame, cut.start, float(frame["ts"][-1]), each=EACH_TIME, seed=protocol.seed, networks=networks
-        )
-        mixed = None if attacks is None else whole.with_attacks(attacks)
-    calm = judged_by(Scorer(model, state if mixed is None else deepcopy(state)), whole, partitions, networks, protocol)
-    if mixed is not None:
-        calm = joined(calm, judged_by(Scorer(model, state), mixed, partitions, networks, protocol))
-    return TimeRun(cut, whole, mixed, calm, watched.days, 0)
+    mixed = attacked(whole, cut, protocol, model.extractor.inside)
+    return TimeRun(cut, whole, mixed, judged_beside(model, state, whole, mixed, protocol), watched.days, 0)
 
 
 def _curves(judged: Judged, protocol: Protocol) -> tuple[Band | None, Band | None]:

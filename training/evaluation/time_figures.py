@@ -36,8 +36,7 @@ def false_incidents(runs: Sequence[TimeRun], asked: float, protocol: Protocol) -
     values, hourly = [], []
     for run in runs:
         judged = run.judged
-        raised = np.flatnonzero(judged.benign & (judged.rates <= asked))
-        first = raised[np.unique(judged.incidents[raised], return_index=True)[1]]
+        first = judged.falsely_raised(asked)
         values.append(len(first) / run.days if run.days else 0.0)
         begin = judged.ts.min()
         hours = np.floor((judged.ts - begin) / HOUR_S).astype(np.int64)

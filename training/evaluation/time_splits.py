@@ -13,11 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.decisions.calibrated_model import ScoringModel
 from detector.decisions.passed import evidence_keys
 from detector.errors import InputError
-from detector.net.networks import Networks, networks_of
+from detector.net.networks import Networks
+from detector.scoring.flow_state import FlowState
 from detector.scoring.scorer import Scorer
-from detector.transport.kafka.partitioner import partitions_of
 from training.evaluation.marked import Marked
 from training.evaluation.report import Protocol
 from training.evaluation.segments import segment_values
@@ -28,6 +29,9 @@ from training.watched import DAY_S, Watched, ends_of
 
 FIRST_PART = 0.5
 """Of the time watched, nothing in it is tested: models need a past."""
+
+EACH = 3
+"""Transplanted attacks of each kind among the flows of each run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class Judged:
     """Target on a day: which incident each would be."""
     values: pl.DataFrame
     """Of segments."""
+
+    def falsely_raised(self, budget: float) -> NDArray[np.intp]:
+        """Places of the benign flows by which each false incident begins, at so many a day."""
+        raised = np.flatnonzero(self.benign & (self.rates <= budget))
+        return raised[np.unique(self.incidents[raised], return_index=True)[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +98,8 @@ def cuts_of(marked: Marked, protocol: Protocol) -> list[Cut]:
     return [Cut(number, *each) for number, each in enumerate(zip(starts, ends, strict=True))]
 
 
-def time_run(cut: Cut, marked: Marked, recipe: Recipe, protocol: Protocol, each: int) -> TimeRun:
-    """Train and test once; with ``each`` transplanted attacks of every kind, 0 for none.
+def time_run(cut: Cut, marked: Marked, recipe: Recipe, protocol: Protocol) -> TimeRun:
+    """Train and test once.
 
     Raises InputError where there is too little before or after, or nothing to hold incidents against.
     """
@@ -111,34 +120,41 @@ def time_run(cut: Cut, marked: Marked, recipe: Recipe, protocol: Protocol, each:
     )
     if learnt.incidents is None:
         raise InputError("its flows span no time, by which incidents could be counted")
-    networks, scoring, state = networks_of(recipe.inside), learnt.scoring, learnt.state
-    trained = len(learnt.rows)
+    scoring, state, trained = learnt.scoring, learnt.state, len(learnt.rows)
     del learnt, past
     watched = Watched.of(later.frame["ts"].to_numpy(), ends_of(later.frame))
-    attacks = None
-    if each:
-        attacks = transplanted(
-            later.frame,
-            cut.start,
-            min(cut.end, float(later.frame["ts"][-1])),
-            each=each,
-            seed=protocol.seed + 100 * cut.number,
-            networks=networks,
-        )
-    before = state if attacks is None else deepcopy(state)
-    judged = judged_by(Scorer(scoring, before), later, spec.partitions, networks, protocol)
-    mixed = None if attacks is None else later.with_attacks(attacks)
-    if mixed is not None:
-        hit = judged_by(Scorer(scoring, state), mixed, spec.partitions, networks, protocol)
-        judged = joined(judged, hit)
-    return TimeRun(cut, later, mixed, judged, watched.days, trained)
+    mixed = attacked(later, cut, protocol, scoring.extractor.inside)
+    return TimeRun(cut, later, mixed, judged_beside(scoring, state, later, mixed, protocol), watched.days, trained)
 
 
-def judged_by(scorer: Scorer, later: Marked, partitions: int, networks: Networks, protocol: Protocol) -> Judged:
-    """Score flows as a daemon would, and keep what is measured by."""
-    frame = later.frame
-    came_by = partitions_of(frame["src_ip"], partitions) if later.partitions is None else later.partitions
-    scored = scorer.score(frame, came_by)
+def attacked(later: Marked, cut: Cut, protocol: Protocol, networks: Networks) -> Marked | None:
+    """A run's flows with transplanted attacks among them; None where these are not what is asked for, or cannot be."""
+    if protocol.attacks != "transplanted":
+        return None
+    attacks = transplanted(
+        later.frame,
+        cut.start,
+        min(cut.end, float(later.frame["ts"][-1])),
+        each=EACH,
+        seed=protocol.seed + 100 * cut.number,
+        networks=networks,
+    )
+    return None if attacks is None else later.with_attacks(attacks)
+
+
+def judged_beside(
+    model: ScoringModel, state: FlowState, later: Marked, mixed: Marked | None, protocol: Protocol
+) -> Judged:
+    """Score flows as they came, which goes on in ``state``, and those mixed with attacks from where it was."""
+    before = None if mixed is None else deepcopy(state)
+    calm = judged_by(model, state, later, protocol)
+    return calm if mixed is None or before is None else joined(calm, judged_by(model, before, mixed, protocol))
+
+
+def judged_by(model: ScoringModel, state: FlowState, later: Marked, protocol: Protocol) -> Judged:
+    """Score flows as a daemon would, and keep what is measured by. Raises InputError where it tells no incidents."""
+    frame, extractor = later.frame, model.extractor
+    scored = Scorer(model, state).score(frame, later.came_by(extractor.spec.partitions))
     if scored.rates is None:
         raise InputError("it cannot tell false incidents")
     ts = frame["ts"].to_numpy()
@@ -155,7 +171,7 @@ def judged_by(scorer: Scorer, later: Marked, partitions: int, networks: Networks
         ts=ts,
         blocks=slots,
         incidents=keys.targets ^ (days * np.uint64(0x9E3779B97F4A7C15)),
-        values=segment_values(frame, networks),
+        values=segment_values(frame, extractor.inside),
     )
 
 

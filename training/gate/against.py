@@ -8,7 +8,6 @@ before, as a daemon's are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,9 @@ from detector.errors import BundleError, InputError
 from detector.scoring.flow_state import FlowState
 from detector.scoring.kept_flows import begin_state
 from detector.scoring.scorer import Scorer
-from detector.transport.kafka.partitioner import partitions_of
 from training.evaluation.by_time import ByTime
-from training.evaluation.marked import Marked
 from training.evaluation.report import Protocol
-from training.evaluation.time_splits import Judged, joined, judged_by
+from training.evaluation.time_splits import Judged, judged_beside
 from training.gate.facts import Paired
 
 COVERED = 0.95
@@ -45,26 +42,18 @@ def _by_champion(tested: ByTime, champion: LoadedModel) -> list[Judged]:
 
     It begins with what its training ended with where that was before these flows; else it knows more than their past.
     """
-    partitions, networks = champion.extractor.spec.partitions, champion.extractor.inside
+    partitions = champion.extractor.spec.partitions
     state = FlowState.fresh(champion)
     ts = tested.marked.frame["ts"].to_numpy()
     if champion.beginning is not None and champion.beginning.ended_at <= ts[0]:
-        begin_state(champion, _came_by(tested.marked, partitions), state)
+        begin_state(champion, tested.marked.came_by(partitions), state)
     seen, found = -np.inf, []
     for run in tested.runs:
         if len((past := tested.marked.take((ts >= seen) & (ts < run.cut.start))).frame):
-            Scorer(champion, state).score(past.frame, _came_by(past, partitions))
-        hit = None
-        if run.mixed is not None:
-            hit = judged_by(Scorer(champion, deepcopy(state)), run.mixed, partitions, networks, tested.protocol)
-        calm = judged_by(Scorer(champion, state), run.later, partitions, networks, tested.protocol)
-        found.append(calm if hit is None else joined(calm, hit))
+            Scorer(champion, state).score(past.frame, past.came_by(partitions))
+        found.append(judged_beside(champion, state, run.later, run.mixed, tested.protocol))
         seen = run.cut.end
     return found
-
-
-def _came_by(marked: Marked, partitions: int) -> NDArray[np.int32]:
-    return partitions_of(marked.frame["src_ip"], partitions) if marked.partitions is None else marked.partitions
 
 
 def paired(
@@ -102,5 +91,5 @@ def interval_of(losses: Sequence[float] | NDArray[np.float64], protocol: Protoco
 
 
 def _false_a_day(runs: Sequence[Judged], days: float, protocol: Protocol) -> float:
-    raised = [judged.incidents[judged.benign & (judged.rates <= protocol.incidents_per_day)] for judged in runs]
-    return sum(len(np.unique(each)) for each in raised) / days if days else 0.0
+    count = sum(len(judged.falsely_raised(protocol.incidents_per_day)) for judged in runs)
+    return count / days if days else 0.0

@@ -5,10 +5,8 @@ What cannot be measured is told, and refuses nothing; what is measured and too l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from msgspec import structs
 
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -20,7 +18,7 @@ from detector.settings.tree import Settings
 from training.evaluation.by_time import ByTime
 from training.evaluation.by_time import by_time as by_time_of
 from training.evaluation.measure import marked_of, measure_and_keep
-from training.evaluation.prepared import attacks_for
+from training.evaluation.prepared import settled
 from training.evaluation.protocol import protocol_of
 from training.evaluation.report import Protocol, Report
 from training.gate.against import against
@@ -36,12 +34,10 @@ from training.gate.measured import (
     speed,
 )
 from training.learn import Learnt
-from training.train import Recipe
+from training.train import Recipe, TellStep
 
 USUAL_BUDGET = 10.0
 """False incidents a day that are tested for where alerts are not counted so."""
-
-TellStep = Callable[[str], None]
 
 
 def budget_of(settings: Settings) -> float:
@@ -163,7 +159,7 @@ def beside(  # noqa: PLR0917 - what is compared
 def _by_time(read: Dataset, recipe: Recipe, settings: Settings) -> ByTime:
     whole = marked_of(read.frame, recipe, recipe.came_by(read))
     protocol = protocol_of(seed=recipe.seed, incidents_per_day=budget_of(settings))
-    return by_time_of(whole, recipe, structs.replace(protocol, attacks=attacks_for(whole, recipe, protocol, [])))
+    return by_time_of(whole, recipe, settled(whole, recipe, protocol, []))
 
 
 def _drift(champion: LoadedModel, read: Dataset) -> tuple[Mapping[str, float] | None, str]:

@@ -82,11 +82,8 @@ def own_roc_auc(model: LoadedModel, tested: ByTime | None) -> float | None:
     for run in reversed(tested.runs if tested is not None else ()):
         marked = run.later if run.mixed is None else run.mixed
         if marked.attack.any() and marked.benign.any():
-            frame, known = marked.frame, marked.attack | marked.benign
-            partitions = marked.partitions
-            if partitions is None:
-                partitions = partitions_of(frame["src_ip"], model.extractor.spec.partitions)
-            scores = Scorer(model, FlowState.fresh(model)).score(frame, partitions).scores
+            known, came_by = marked.attack | marked.benign, marked.came_by(model.extractor.spec.partitions)
+            scores = Scorer(model, FlowState.fresh(model)).score(marked.frame, came_by).scores
             return roc_auc(operating_curve(scores[known], marked.attack[known]))
     return None
 

@@ -7,7 +7,7 @@ weeks, would give is not in these intervals.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -67,9 +67,9 @@ class Pair:
             found.append(_told(name, *pairs))
         return tuple(found)
 
-    def verdict(self, protocol: Protocol) -> str:
-        """Whether the chosen one is better where it was not chosen, in a sentence."""
-        found = {each.name: each for each in self.beside(protocol)}
+    def verdict(self, figures: Sequence[Beside]) -> str:
+        """Whether the chosen one is better where it was not chosen, in a sentence; by the ``figures`` of both."""
+        found = {each.name: each for each in figures}
         if OBJECTIVE not in found:
             return "no attack is in the untouched stretch: whether the chosen recipe finds more is not known"
         each, groups = found[OBJECTIVE], self._groups()
@@ -190,7 +190,6 @@ def _told(name: str, usual: tuple[float, Floats], chosen: tuple[float, Floats]) 
 
 def _false_by_hour(judged: Judged, protocol: Protocol) -> Floats:
     """How many benign targets are first raised in each hour that has flows."""
-    raised = np.flatnonzero(judged.benign & (judged.rates <= protocol.incidents_per_day))
-    first = raised[np.unique(judged.incidents[raised], return_index=True)[1]]
+    first = judged.falsely_raised(protocol.incidents_per_day)
     hour = np.unique(np.floor((judged.ts - judged.ts.min()) / HOUR_S), return_inverse=True)[1]
     return np.bincount(hour[first], minlength=int(hour.max()) + 1).astype(np.float64)

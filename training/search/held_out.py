@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -13,11 +13,11 @@ from detector.errors import InputError
 from detector.features.extra import has_addresses
 from training.evaluation.marked import Marked
 from training.evaluation.measure import marked_of
-from training.evaluation.prepared import attacks_for, prepared
+from training.evaluation.prepared import prepared, settled
 from training.evaluation.report import Protocol
 from training.search.material import Material
 from training.stretches import LEAST_ROWS
-from training.train import Recipe
+from training.train import Recipe, TellStep
 from training.watched import Watched, ends_of
 
 LEAST_LATER = 50
@@ -77,21 +77,21 @@ class HeldOut:
             found.update(self.whole.partitions.tobytes())
         return found.hexdigest()
 
-    def material(self, recipe: Recipe, protocol: Protocol, notes: list[str], tell: Any) -> tuple[Material, Protocol]:
+    def material(
+        self, recipe: Recipe, protocol: Protocol, notes: list[str], tell: TellStep
+    ) -> tuple[Material, Protocol]:
         """Make ready what trials are tried on, and say where its attacks come from.
 
         Raises InputError where there are too few flows, or there is no attack to find.
         """
         few = marked_of(self.chosen_by.frame, recipe, self.chosen_by.partitions)
-        attacks = attacks_for(few, recipe, protocol, notes)
-        if attacks == "none":
+        protocol = settled(few, recipe, protocol, notes)
+        if protocol.attacks == "none":
             raise InputError(f"searching: there is nothing to choose by: {notes[-1]}")
-        protocol = msgspec.structs.replace(protocol, attacks=attacks)
-        return Material.of(prepared(few, recipe, protocol, notes, tell), protocol.prevalence), protocol
+        ready = prepared(few, recipe, protocol, notes)
+        return Material.of(ready, ready.features(recipe, tell), protocol.prevalence), protocol
 
     def final_protocol(self, recipe: Recipe, protocol: Protocol) -> Protocol:
         """How the untouched stretch is measured: trained on all before it, then judged as a daemon would."""
-        attacks = attacks_for(self.untouched, recipe, protocol, [])
-        return msgspec.structs.replace(
-            protocol, folds=0, time_splits=1, tested_from=self.start, attacks=attacks, seed=protocol.seed
-        )
+        later = msgspec.structs.replace(protocol, folds=0, time_splits=1, tested_from=self.start)
+        return settled(self.untouched, recipe, later, [])

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from detector.errors import InputError
 from detector.features.spec import FeatureSpec
 from training.evaluation.prepared import Prepared
-from training.evaluation.random_splits import Split, seed_of, trained
+from training.evaluation.random_splits import Features, Split, seed_of, trained
 from training.feature_choice import without
 from training.train import Recipe
 
@@ -63,7 +63,7 @@ class Material:
     prevalence: float
 
     @classmethod
-    def of(cls, ready: Prepared, prevalence: float) -> Self:
+    def of(cls, ready: Prepared, features: Features, prevalence: float) -> Self:
         """Take what was made ready; splits without an attack to find tell nothing and are left out.
 
         Raises InputError where none has one.
@@ -80,7 +80,7 @@ class Material:
             parts.append(Part(moved, attack, weights_of(attack, marked.instances[split.test])))
         if not parts:
             raise InputError("searching: no random split has an attack to find; give more data, or fewer --folds")
-        return cls(ready.features.of(places), ready.features.extractor.spec, tuple(parts), prevalence)
+        return cls(features.of(places), features.extractor.spec, tuple(parts), prevalence)
 
     @property
     def least_trained(self) -> int:

@@ -95,12 +95,10 @@ def searched(read: Dataset, base: Recipe, settings: Settings, asked: Asked, tell
     before = _measured(held, base, final)
     after = before if chosen == base else _measured(held, chosen, final)
     usual, best = before.by_time.runs[0], after.by_time.runs[0]
-    pairs = Pair(usual.judged, best.judged, usual.days)
-    told = msgspec.structs.replace(
-        told,
-        beside=pairs.beside(before.by_time.protocol),
-        verdict=pairs.verdict(before.by_time.protocol) if chosen != base else NOTHING_BETTER,
-    )
+    pair = Pair(usual.judged, best.judged, usual.days)
+    beside = pair.beside(before.by_time.protocol)
+    verdict = pair.verdict(beside) if chosen != base else NOTHING_BETTER
+    told = msgspec.structs.replace(told, beside=beside, verdict=verdict)
     report = msgspec.structs.replace(after.report, notes=(*notes, *after.report.notes), search=told)
     return Found(chosen, report)
 

@@ -121,7 +121,8 @@ def test_the_verdict_says_what_the_untouched_stretch_says(usual: str, chosen: st
     """Better, worse and alike are told as what they are."""
     found = recipes()
     protocol = protocol_of(resamples=100)
-    assert words in Pair(found[usual], found[chosen], 0.5).verdict(protocol)
+    pair = Pair(found[usual], found[chosen], 0.5)
+    assert words in pair.verdict(pair.beside(protocol))
 
 
 def test_gains_are_paired_and_hold_what_they_should() -> None:
@@ -138,7 +139,8 @@ def test_gains_are_paired_and_hold_what_they_should() -> None:
 def test_few_attacks_tell_nothing() -> None:
     """With two attacks no interval is believed, however far apart the recipes are."""
     found = recipes(2)
-    words = Pair(found["bad"], found["good"], 0.5).verdict(protocol_of(resamples=50))
+    pair = Pair(found["bad"], found["good"], 0.5)
+    words = pair.verdict(pair.beside(protocol_of(resamples=50)))
     assert "cannot be told" in words
     assert "2 attacks" in words
 
@@ -147,5 +149,6 @@ def test_without_attacks_false_incidents_alone_are_told() -> None:
     """There is no objective then, and the verdict says so."""
     calm = judged(np.linspace(0.0, 1.0, 500), 0)
     pair = Pair(calm, calm, 0.5)
-    assert [each.name for each in pair.beside(protocol_of(resamples=20))] == [FALSE]
-    assert "no attack is in the untouched stretch" in pair.verdict(protocol_of(resamples=20))
+    beside = pair.beside(protocol_of(resamples=20))
+    assert [each.name for each in beside] == [FALSE]
+    assert "no attack is in the untouched stretch" in pair.verdict(beside)
