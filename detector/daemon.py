@@ -39,6 +39,7 @@ from detector.scoring.kept_flows import budget_of
 from detector.scoring.warm_up import warm_up
 from detector.settings.tree import Settings
 from detector.shadow.office import Office
+from detector.signals import handled
 from detector.state.keeper import StateKeeper
 from detector.state.store import snapshots_of
 from detector.telemetry.events import Event, Telemetry
@@ -335,9 +336,5 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
         stop()
         signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled(on_signal, signal.SIGTERM, signal.SIGINT):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -49,6 +49,7 @@ ORDER = (
         "telemetry",
         "printable",
         "deadline",
+        "signals",
         "errors",
         "__init__",
     ),

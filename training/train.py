@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -94,6 +94,10 @@ class Recipe:
     def came_by(self, read: Dataset) -> NDArray[np.int32] | None:
         """The partition of each flow, where the topic read has as many as the recipe names; None: by their sources."""
         return read.partitions if self.partitions == len(read.sources) else None
+
+    def over(self, read: Dataset) -> Recipe:
+        """The same with the partitions of the topic that flows were read from; as it is for those of files."""
+        return self if read.topic is None else replace(self, partitions=len(read.sources))
 
     @property
     def drop(self) -> float:

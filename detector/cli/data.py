@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -162,6 +162,23 @@ def given_flows(paths: list[str] | None, topic: str | None, start: str | None, e
     from detector.transport.paths import expanded  # noqa: PLC0415 - --help needs none
 
     return Given(tuple(expanded(paths or ())), topic, start, end)
+
+
+def flow_reader(  # noqa: PLR0917 - a set, or the flags of other flows
+    settings: Settings,
+    chosen: ChosenSet | None,
+    paths: list[str] | None,
+    topic: str | None,
+    start: str | None,
+    end: str | None,
+    *,
+    labels: bool,
+) -> Callable[[Steps], Dataset]:
+    """How to read the chosen set, with its labels, or what the flags give; raises as :func:`given_flows` does."""
+    if chosen is not None:
+        return chosen.read
+    given = given_flows(paths, topic, start, end)
+    return lambda steps: read_flows(settings, given, steps, labels=labels)
 
 
 def read_flows(settings: Settings, given: Given, steps: Steps, *, labels: bool) -> Dataset:

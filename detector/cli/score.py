@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -24,14 +24,10 @@ from detector.cli.data import (
     VersionOption,
     WarmUpOption,
     chosen_set,
-    given_flows,
+    flow_reader,
     read_files,
-    read_flows,
     settings_of,
 )
-
-if TYPE_CHECKING:
-    from detector.cli.data import Given
 
 
 def score(
@@ -86,11 +82,11 @@ def score(
         training__datasets=datasets,
     )
     chosen = chosen_set(settings, dataset, data or topic or start or end)
-    asked = None if chosen else given_flows(data, topic, start, end)
+    read_from = flow_reader(settings, chosen, data, topic, start, end, labels=False)
     with steps_on_stderr() as steps:
         loaded = load_model(settings, version)
         before = read_files(settings, warm_up, steps, labels=False, what="warm-up ") if warm_up else None
-        read = chosen.read(steps) if chosen else read_flows(settings, cast("Given", asked), steps, labels=False)
+        read = read_from(steps)
         if notes := told_reading(read):
             steps.note(notes)
         steps(f"scoring {len(read.frame):,} flows")

@@ -22,9 +22,9 @@ from detector.cli import app
 from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
 from detector.sharing.onnx_model import to_onnx
-from training.cli import KIND_NAMES
 from training.evaluation.report import decode_report
 from training.member_weights import shares
+from training.options import KIND_NAMES
 from training.parameters import NAMES
 from training.shared import shared_files
 from training.simulator.scenario import DEFAULT_START, Scenario

@@ -10,6 +10,7 @@ import typer
 
 from detector.cli.data import ColumnsOption, ConfigOption, FormatOption, JsonOption, UnpackOption, settings_of
 from detector.errors import ConfigurationError, OutputError
+from training.options import InsideOption, MaxRejectedOption, networks
 
 
 def hunt(
@@ -36,21 +37,9 @@ def hunt(
             help="Hosts a day that may be raised falsely; the settings' alerts.false_incidents_per_day if not given.",
         ),
     ] = None,
-    inside: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NETWORK...",
-            help="Networks with public addresses that are inside, as private ones are, in CIDR.",
-        ),
-    ] = None,
+    inside: InsideOption = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and logs give the same page.")] = 1,
-    max_rejected: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Share of the records that may be unusable; the settings' training.max_rejected_share if not given.",
-        ),
-    ] = None,
+    max_rejected: MaxRejectedOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,7 +62,6 @@ def hunt(
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.transport.paths import expanded  # noqa: PLC0415
-    from training.cli import networks  # noqa: PLC0415
     from training.hunt.hunting import hunt as hunt_flows  # noqa: PLC0415
     from training.hunt.page import page  # noqa: PLC0415
     from training.hunt.told import as_json as told_as_json  # noqa: PLC0415

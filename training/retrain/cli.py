@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +22,16 @@ from detector.cli.data import (
     settings_of,
 )
 from detector.errors import ConfigurationError, GateError
-from training.cli import KindOption, LeaveOutOption, ParamOption, networks, parameters
+from detector.signals import ended_by_sigterm
+from training.options import (
+    InsideOption,
+    KindOption,
+    LeaveOutOption,
+    ParamOption,
+    PartitionsOption,
+    WindowsOption,
+    recipe_of,
+)
 
 if TYPE_CHECKING:
     from training.retrain.state import State
@@ -76,17 +82,9 @@ def retrain(
     param: ParamOption = None,
     leave_out: LeaveOutOption = None,
     folds: Annotated[int, typer.Option(min=0, help="Trainings to measure the quality with.")] = 5,
-    windows: Annotated[
-        bool, typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too.")
-    ] = True,
-    partitions: Annotated[
-        int | None,
-        typer.Option(min=1, help="Partitions of the topic that the daemon reads. Default: those read, or 1."),
-    ] = None,
-    inside: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NETWORK...", help="Networks with public addresses that are inside, in CIDR."),
-    ] = None,
+    windows: WindowsOption = True,
+    partitions: PartitionsOption = None,
+    inside: InsideOption = None,
     promote: Annotated[
         bool,
         typer.Option("--promote", help="Put what passes the gate in charge at once. Only where shadow.share is 0."),
@@ -145,23 +143,19 @@ def retrain(
         )
 
     from detector.cli.incidents import Asked, Documents  # noqa: PLC0415 - --help needs none of these
-    from detector.features.windows import default_windows  # noqa: PLC0415
-    from training.parameters import parameters_for  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
     from training.retrain.source import CaseSource, FlowSource  # noqa: PLC0415
     from training.retrain.wiring import Wanted, retrain_for_ever, retrain_once  # noqa: PLC0415
-    from training.train import Recipe  # noqa: PLC0415
 
-    model_kind, params = parameters_for(settings.training, kind, parameters(param or []))
-    recipe = Recipe(
-        kind=model_kind,
+    recipe = recipe_of(
+        settings,
+        kind=kind,
+        param=param,
         seed=seed,
-        params=params,
         folds=folds,
-        windows=default_windows() if windows else None,
-        partitions=partitions or 1,
-        inside=networks(inside or []),
-        leave_out=settings.training.leave_out,
+        windows=windows,
+        partitions=partitions,
+        inside=inside,
     )
     check_place(settings.model.registry)
     told = Asked(config, incidents, None, None if incidents else bootstrap_servers)
@@ -174,7 +168,7 @@ def retrain(
         promote=True if promote else None,
     )
     wanted.cases.check()
-    with ended_by_sigterm(0 if every else ENDED):
+    with ended_by_sigterm(0 if every else ENDED):  # a run goes on at its step after the next start
         if every:
             retrain_for_ever(wanted, metrics_url or ())
         else:
@@ -226,20 +220,6 @@ def span_s(text: str) -> float:
     if not 1 <= seconds < float("inf"):
         raise ConfigurationError(f"--every {text}: give a span such as 24h, 90m or 7d")
     return seconds
-
-
-@contextmanager
-def ended_by_sigterm(code: int) -> Iterator[None]:
-    """Have SIGTERM end this block wherever it is: a run goes on at its step after the next start."""
-
-    def ended(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(code)
-
-    before = signal.signal(signal.SIGTERM, ended)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(state: State, lines: Sequence[str]) -> None:

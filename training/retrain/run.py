@@ -167,11 +167,7 @@ class Retraining:
         else:
             self.steps(f"reading data set {state.dataset}")
             read = self.sets.read(state.dataset or "")
-            recipe = (
-                self.recipe
-                if read.topic is None or self.fixed_partitions
-                else replace(self.recipe, partitions=len(read.sources))
-            )
+            recipe = self.recipe if self.fixed_partitions else self.recipe.over(read)
             judgements = self.cases.judgements()
             outcome = make_model(
                 read, recipe, self.settings, self.registry, self.steps, promote=self.promote, judgements=judgements

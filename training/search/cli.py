@@ -23,10 +23,19 @@ from detector.cli.data import (
     ToOption,
     TopicOption,
     UnpackOption,
+    chosen_set,
     settings_of,
 )
 from detector.settings.load import CONFIG_VARIABLE
-from training.cli import KindOption, LeaveOutOption
+from training.options import (
+    InsideOption,
+    KindOption,
+    LeaveOutOption,
+    MaxRejectedOption,
+    PartitionsOption,
+    WindowsOption,
+    recipe_of,
+)
 
 USUAL_TRIALS = 50
 """Where neither trials nor minutes are asked for."""
@@ -100,28 +109,11 @@ def search(
     prevalence: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of attacks that precision is told at.")
     ] = 0.01,
-    windows: Annotated[
-        bool, typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too.")
-    ] = True,
-    partitions: Annotated[
-        int | None,
-        typer.Option(min=1, help="Partitions of the topic that the daemon will read. Default: those of --topic, or 1."),
-    ] = None,
-    inside: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NETWORK...",
-            help="Networks with public addresses that are inside, as private ones are, in CIDR.",
-        ),
-    ] = None,
+    windows: WindowsOption = True,
+    partitions: PartitionsOption = None,
+    inside: InsideOption = None,
     attacker: AttackerOption = None,
-    max_rejected: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Share of the records that may be unusable; the settings' training.max_rejected_share if not given.",
-        ),
-    ] = None,
+    max_rejected: MaxRejectedOption = None,
     registry: RegistryOption = None,
     model: ModelOption = None,
     config: ConfigOption = None,
@@ -162,9 +154,21 @@ def search(
         training__datasets=datasets,
         training__leave_out=leave_out,
     )
+    chosen = chosen_set(settings, dataset, data or topic or start or end)
+    recipe = recipe_of(
+        settings,
+        kind=kind,
+        param=param,
+        seed=seed,
+        folds=0,
+        windows=windows,
+        partitions=partitions,
+        inside=inside,
+        train_on=train_on,
+    )
     given = Given(
+        chosen=chosen,
         data=data,
-        dataset=dataset,
         topic=topic,
         start=start,
         end=end,
@@ -177,16 +181,11 @@ def search(
         held_out=held_out,
         jobs=jobs,
         dask=dask,
-        kind=kind,
-        param=param or [],
-        train_on=train_on,
-        seed=seed,
+        recipe=recipe,
+        fixed_partitions=partitions is not None,
         folds=folds,
         repeats=repeats,
         prevalence=prevalence,
-        windows=windows,
-        partitions=partitions,
-        inside=inside or [],
         attacker=attacker or [],
         own=config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None),
         flags=flags_of(

@@ -6,25 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
-from detector.cli.data import Given as GivenFlows
-from detector.cli.data import given_flows, read_flows
+from detector.cli.data import ChosenSet, flow_reader
 from detector.cli.score_output import write_whole
 from detector.cli.steps import Steps, steps_on_stderr
 from detector.errors import ConfigurationError
-from detector.features.windows import default_windows
-from detector.pipeline.decoding import open_format
 from detector.settings.tree import Settings
 from training.cards.words import count
-from training.cli import networks, parameters
-from training.data.chosen import chosen_set
-from training.evaluation.dry_run import check_report
-from training.evaluation.html import page
+from training.evaluation.dry_run import check_report, findings
 from training.evaluation.protocol import protocol_of
 from training.gate.gate import budget_of
-from training.labels import TrainOn, check_labels_possible, mark_attackers
-from training.parameters import parameters_for
+from training.labels import mark_attackers
+from training.options import check_format
 from training.search.interrupts import ended_by_signals
 from training.search.material import Material
 from training.search.progress import Budget
@@ -44,8 +37,8 @@ LARGEST_SHARE = 0.9
 class Given:
     """The flags, as they were given."""
 
+    chosen: ChosenSet | None
     data: list[str] | None
-    dataset: str | None
     topic: str | None
     start: str | None
     end: str | None
@@ -58,16 +51,13 @@ class Given:
     held_out: float
     jobs: int | None
     dask: str | None
-    kind: str | None
-    param: list[str]
-    train_on: str
-    seed: int
+    recipe: Recipe
+    """The usual one."""
+    fixed_partitions: bool
+    """Whether its partitions are meant; else those that flows were read from count."""
     folds: int
     repeats: int
     prevalence: float
-    windows: bool
-    partitions: int | None
-    inside: list[str]
     attacker: list[str]
     own: Path | None
     """The settings file that was read."""
@@ -77,46 +67,25 @@ class Given:
 
 def run(given: Given, settings: Settings, *, as_json: bool) -> str:
     """Search, write what was found, and give the words for it. Raises what :func:`searched` does."""
-    chosen = chosen_set(settings, given.dataset, given.data or given.topic or given.start or given.end)
-    recipe = recipe_of(given, settings)
+    recipe = given.recipe
+    check_parameters(recipe.params)
     check_files(given)
     if not 0.0 < given.held_out <= LARGEST_SHARE:
         raise ConfigurationError(f"--held-out {given.held_out:g}: give a share above 0, {LARGEST_SHARE:g} at the most")
     asked = asked_of(given, settings, quiet=as_json)
-    flows = None
-    if chosen is None:
-        open_format(settings)
-        flows = given_flows(given.data, given.topic, given.start, given.end)
-        if recipe.train_on.needs_labels:
-            what = f"training on {given.train_on}"
-            check_labels_possible(what, settings.input.format, settings.input.mapping, given.attacker)
+    if given.chosen is None:
+        check_format(settings, recipe, given.attacker)
+    read_from = flow_reader(settings, given.chosen, given.data, given.topic, given.start, given.end, labels=True)
     command = train_command(given.flags, given.out)
     with ended_by_signals(), steps_on_stderr(quiet=as_json) as steps:
-        read = chosen.read(steps) if chosen else read_flows(settings, cast("GivenFlows", flows), steps, labels=True)
+        read = read_from(steps)
         read = replace(read, frame=mark_attackers(read.frame, given.attacker))
-        if read.topic is not None and given.partitions is None:
-            recipe = replace(recipe, partitions=len(read.sources))
+        if not given.fixed_partitions:
+            recipe = recipe.over(read)
         with told_how_to_go_on(steps, given.study):
             found = searched(read, recipe, settings, asked, steps)
         write(found, given, command)
     return told_as_json(found, given.out, command) if as_json else as_text(found, given.out, command)
-
-
-def recipe_of(given: Given, settings: Settings) -> Recipe:
-    """The recipe as it is. Raises ConfigurationError for one that cannot be."""
-    kind, params = parameters_for(settings.training, given.kind, parameters(given.param))
-    check_parameters(params)
-    return Recipe(
-        kind=kind,
-        train_on=TrainOn.parse(given.train_on),
-        seed=given.seed,
-        params=params,
-        folds=0,
-        windows=default_windows() if given.windows else None,
-        partitions=given.partitions or 1,
-        inside=networks(given.inside),
-        leave_out=settings.training.leave_out,
-    )
 
 
 def asked_of(given: Given, settings: Settings, *, quiet: bool) -> Asked:
@@ -127,7 +96,7 @@ def asked_of(given: Given, settings: Settings, *, quiet: bool) -> Asked:
             folds=given.folds,
             repeats=given.repeats,
             prevalence=given.prevalence,
-            seed=given.seed,
+            seed=given.recipe.seed,
             incidents_per_day=budget_of(settings),
         ),
         held_out=given.held_out,
@@ -176,9 +145,7 @@ def write(found: Found, given: Given, command: str) -> None:
     text = settings_text(found.recipe, tables_of(given.own), head).encode()
     write_whole(str(given.out), lambda file: file.write(text))
     if given.report is not None:
-        json = given.report.suffix.lower() == ".json"
-        whole = found.report.encode() if json else page(found.report).encode()
-        write_whole(str(given.report), lambda file: file.write(whole))
+        findings(found.report).write(given.report)
 
 
 @contextmanager

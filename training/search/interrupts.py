@@ -9,8 +9,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import current_thread, main_thread
-from typing import Any
+
+from detector.signals import handled
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,7 +29,7 @@ class Interrupts:
     @contextmanager
     def noted(self) -> Iterator[None]:
         """Note signals instead of ending; threads other than the main one have none."""
-        with _handled(self._note):
+        with handled(self._note, *SIGNALS):
             yield
 
     def _note(self, *_: object) -> None:
@@ -40,22 +40,9 @@ class Interrupts:
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Have SIGTERM end it as Ctrl-C does."""
-    with _handled(_end):
+    with handled(_end, *SIGNALS):
         yield
 
 
 def _end(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-@contextmanager
-def _handled(handler: Any) -> Iterator[None]:
-    if current_thread() is not main_thread():
-        yield
-        return
-    before = [(each, signal.signal(each, handler)) for each in SIGNALS]
-    try:
-        yield
-    finally:
-        for each, was in before:
-            signal.signal(each, was)

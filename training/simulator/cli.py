@@ -69,11 +69,12 @@ def simulate(
 
       oddflow simulate --count 10 --output -
     """
-    from training.simulator.attacks import ATTACKS  # noqa: PLC0415 - --help needs none of these
+    from detector.signals import ended_by_sigterm  # noqa: PLC0415 - --help needs none of these
+    from training.simulator.attacks import ATTACKS  # noqa: PLC0415
     from training.simulator.choices import kinds_of, moment_of, seconds_of  # noqa: PLC0415
     from training.simulator.run import Run  # noqa: PLC0415
     from training.simulator.scenario import Scenario  # noqa: PLC0415
-    from training.simulator.targets import Places, ended_by_sigterm  # noqa: PLC0415
+    from training.simulator.targets import Places  # noqa: PLC0415
     from training.simulator.writers import writer_named  # noqa: PLC0415
 
     writer = writer_named(format)

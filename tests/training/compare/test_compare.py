@@ -19,7 +19,6 @@ from detector.errors import ConfigurationError, InputError
 from detector.records.flow import BENIGN, LABEL, SCHEMA
 from tests.chromium import assert_readable
 from tests.training.compare.contenders import Blank, Dying, Hanging, Large, Raising, Sound
-from training.cli import KIND_NAMES
 from training.compare import command, detectors
 from training.compare.compare import compare
 from training.compare.contract import Compared, Comparison
@@ -31,6 +30,7 @@ from training.compare.worker import Run
 from training.evaluation.measure import measure
 from training.evaluation.protocol import protocol_of
 from training.labels import TrainOn
+from training.options import KIND_NAMES
 from training.simulator.scenario import Scenario
 from training.train import Recipe
 
