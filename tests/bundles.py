@@ -16,6 +16,7 @@ from detector.bundle.verdict import VERDICT, VERDICT_VERSION, RuleResult, Verdic
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.records.flow import SCHEMA
+from detector.scoring.dataset import Dataset
 from training.learn import Choice, Fitting, learn
 from training.simulator.scenario import DEFAULT_START
 from training.train import ended_with
@@ -86,6 +87,11 @@ def bundle(
         training=TrainingData(rows=1_500, rows_read=1_500, sources=("conn.log",), format="zeek"),
         created=START + timedelta(minutes=number),
     )
+
+
+def as_read(flows: pl.DataFrame, format: str = "zeek-json") -> Dataset:  # noqa: A002
+    """Flows as if they were read from a log."""
+    return Dataset(flows, format, ("conn.log",), "0" * 64, {}, {})
 
 
 def version_of(files: Mapping[str, bytes]) -> str:

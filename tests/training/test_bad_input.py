@@ -19,8 +19,9 @@ from detector.bundle.files import read_bundle
 from detector.bundle.verdict import VERDICT, decode_verdict
 from detector.registry import folder
 from detector.registry.registry import Registry
-from tests.training.small_days import MAPPED, SMALL, Record, records, write
-from tests.training.test_commands import run
+from tests.commands import run
+from tests.training import small_days
+from tests.training.small_days import SMALL, Record, judged, records, write
 from training import workflow
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,6 @@ def rows() -> list[Record]:
 def shelf(rows: list[Record], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry whose champion needs the user's own numbers, beside the log and the settings that it is of."""
     place = tmp_path_factory.mktemp("shelf")
-    (place / "oddflow.toml").write_text(MAPPED)
     write(place / "today.log", rows)
     code, last = train(place)
     assert code == 0, last
@@ -54,11 +54,9 @@ def place(shelf: Path, tmp_path: Path) -> Path:
     return tmp_path / "place"
 
 
-def train(place: Path, *more: str, log: str = "today.log", mapped: bool = True) -> tuple[int, str]:
-    """Run ``oddflow train``; its exit code and last line of standard error."""
-    how = ("--config", str(place / "oddflow.toml")) if mapped else ("--format", "zeek")
-    code, _, err = run("train", "--data", str(place / log), *how, "--registry", str(place / "registry"), *FAST, *more)
-    return code, err.splitlines()[-1]
+def train(place: Path, *more: str, log: str = "today.log") -> tuple[int, str]:
+    """Run ``oddflow train`` with the user's own numbers; its exit code and last line of standard error."""
+    return small_days.train(place, *FAST, *more, log=log, mapped=True)
 
 
 def tree(place: Path) -> dict[str, bytes]:
@@ -113,10 +111,9 @@ def test_a_set_whose_features_differ_is_told(place: Path) -> None:
     assert (code, "needs column extra.jitter, which these flows do not carry" in err) == (6, True), err
     code, _, err = run("train", *given, *SMALL, "--folds", "2")
     assert (code in {0, 9}, registry.resolve("flows")) == (True, champion), err
-    newest = registry.history("flows")[-1].version
-    found = {each.rule: each for each in decode_verdict(registry.file("flows", newest, VERDICT)).rules}
-    assert found["largest_loss"].passed is None
-    assert "needs column extra.jitter" in found["largest_loss"].why
+    loss = judged(registry)["largest_loss"]
+    assert loss.passed is None
+    assert "needs column extra.jitter" in loss.why
 
 
 def harm(place: Path, name: str) -> None:

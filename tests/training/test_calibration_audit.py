@@ -15,7 +15,8 @@ from detector.decisions.assessment import Assessment
 from detector.decisions.budget import DAY_S, IncidentCalibration
 from detector.decisions.passed import evidence_keys
 from detector.net.directions import directions_of
-from tests.training.test_commands import FORMAT, run, write
+from tests.commands import run
+from tests.training.test_commands import FORMAT, write
 from training.calibration_audit import DEEP, as_rows, as_text, oddest
 
 ROWS = 400

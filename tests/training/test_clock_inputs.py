@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.test_commands import INPUTS, run
+from tests.commands import run
+from tests.training.test_commands import INPUTS
 
 BUDGET = "2000"
 """False incidents a day: a capture of minutes supports no fewer."""

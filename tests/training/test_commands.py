@@ -14,21 +14,20 @@ import polars as pl
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from typer.testing import CliRunner
 
 from detector.bundle.files import read_bundle
 from detector.bundle.signature import verify
-from detector.cli import app
 from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
 from detector.sharing.onnx_model import to_onnx
+from tests.commands import run
+from tests.training.small_days import lines_of
 from training.evaluation.report import decode_report
 from training.member_weights import shares
 from training.options import KIND_NAMES
 from training.parameters import NAMES
 from training.shared import shared_files
 from training.simulator.scenario import DEFAULT_START, Scenario
-from training.simulator.stream import encode
 from training.train import Trained
 
 pytestmark = pytest.mark.slow
@@ -42,20 +41,13 @@ INPUTS = Path(__file__).parent.parent / "inputs"
 """Situations of people who run sensors, each with what it should give."""
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command."""
-    result = CliRunner().invoke(app, arguments)
-    return result.exit_code, result.stdout, result.stderr
-
-
 @cache
 def simulated(seed: int, attacks: tuple[str, ...], labels: bool) -> bytes:
     """Half an hour of flows, a line each."""
     scenario = Scenario(
         seed=seed, hosts=30, start=DEFAULT_START + 10 * 3600.0, duration_s=1800.0, attacks=attacks, attack_share=0.05
     )
-    lines = [line for frame in scenario.frames() for line in encode(frame, "zeek-json", labels=labels)]
-    return b"\n".join(lines) + b"\n"
+    return b"\n".join(lines_of(scenario, labels=labels)) + b"\n"
 
 
 def write(path: Path, seed: int, attacks: tuple[str, ...], labels: bool = True) -> Path:

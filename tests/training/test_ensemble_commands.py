@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from detector.models.ensemble import Ensemble
-from tests.training.test_commands import FORMAT, loaded, run, write
+from tests.commands import run
+from tests.training.test_commands import FORMAT, loaded, write
 
 pytestmark = pytest.mark.slow
 

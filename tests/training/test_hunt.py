@@ -8,22 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from detector.cli import app
 from tests.chromium import assert_readable
+from tests.commands import run
+from tests.training.small_days import lines_of
 from training.simulator.scenario import DEFAULT_START, Scenario
-from training.simulator.stream import encode
 
 FORMAT = ("--format", "zeek-json")
 
 HOSTILE = "<script>alert(1)</script>\u202e"
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command."""
-    result = CliRunner().invoke(app, arguments)
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +31,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         attacks=("vertical-scan",),
         attack_share=0.03,
     )
-    lines = [line for frame in scenario.frames() for line in encode(frame, "zeek-json", labels=True)]
+    lines = lines_of(scenario)
     half = len(lines) // 2
     records = [{**json.loads(line), "service": HOSTILE} for line in lines[:half]]
     (folder / "conn.1.log").write_text("\n".join(map(json.dumps, records)) + "\n")

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-from detector.cli import app
 from detector.errors import ConfigurationError, InputError
-from detector.records.flow import BENIGN, LABEL, SCHEMA
+from detector.records.flow import BENIGN, LABEL
 from tests.chromium import assert_readable
+from tests.commands import run
 from tests.training.compare.contenders import Blank, Dying, Hanging, Large, Raising, Sound
+from tests.training.small_days import calm_flows
 from training.compare import command, detectors
 from training.compare.compare import compare
 from training.compare.contract import Compared, Comparison
@@ -31,7 +31,6 @@ from training.evaluation.measure import measure
 from training.evaluation.protocol import protocol_of
 from training.labels import TrainOn
 from training.options import KIND_NAMES
-from training.simulator.scenario import Scenario
 from training.train import Recipe
 
 pytestmark = pytest.mark.timeout(900)  # everyone compiles what they need, and machines are busy
@@ -43,9 +42,7 @@ RECIPE = Recipe(kind="isolation-forest", params={"n_estimators": 20}, windows=No
 @pytest.fixture(scope="module")
 def flows() -> pl.DataFrame:
     """Half an hour of a small network, in which questions to name servers are called attacks: all sources have some."""
-    scenario = Scenario(seed=4, hosts=25, duration_s=1800.0, attacks=(), attack_share=0.0)
-    frame = pl.concat([*scenario.frames()]).sort("ts", maintain_order=True).select(*SCHEMA)
-    return frame.with_columns(
+    return calm_flows(1_800.0).with_columns(
         pl.when(pl.col("dst_port") == 53).then(pl.lit("dns")).otherwise(pl.lit(BENIGN)).alias(LABEL)
     )
 
@@ -61,8 +58,8 @@ def runs(tmp_path: Path) -> tuple[Run, ...]:
     """Two runs of a few rows, with the seeds 1 and 2."""
     rows = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
     found = (Run(tmp_path, 0, 1), Run(tmp_path, 1, 2))
-    for run in found:
-        run.write(rows, np.zeros(60, np.bool_), rows[:20])
+    for each in found:
+        each.write(rows, np.zeros(60, np.bool_), rows[:20])
     return found
 
 
@@ -190,12 +187,6 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         command.comparing(SMALL, 60.0)
 
 
-def run(flows: Path, *arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a training on a file of flows."""
-    result = CliRunner().invoke(app, ["train", "--data", str(flows), "--format", "zeek-json", *arguments])
-    return result.exit_code, result.stdout, result.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -207,8 +198,9 @@ def run(flows: Path, *arguments: str) -> tuple[int, str, str]:
 )
 def test_what_cannot_be_is_said_before_flows_are_read(arguments: Sequence[str], why: str, tmp_path: Path) -> None:
     """A request that makes no sense ends with the exit code of settings; no flow is looked at."""
-    (tmp_path / "flows.json").write_text("no flow")
-    code, _, said = run(tmp_path / "flows.json", *arguments)
+    flows = tmp_path / "flows.json"
+    flows.write_text("no flow")
+    code, _, said = run("train", "--data", str(flows), "--format", "zeek-json", *arguments)
     assert (code, why in said) == (2, True)
 
 

@@ -15,17 +15,16 @@ import mlcroissant  # type: ignore[import-untyped]  # it has no types
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from typer.testing import CliRunner
 
 from detector.bundle.manifest import decode_manifest
-from detector.cli import app
 from detector.errors import InputError, OutputError
 from detector.scoring.dataset import Dataset, read_dataset
+from tests.commands import run
+from tests.training.small_days import lines_of
 from training.data.build import Wanted, assembled, build
 from training.data.manifest import FLOWS, MANIFEST, SetInfo
 from training.data.store import DataSets
 from training.simulator.scenario import DEFAULT_START, Scenario
-from training.simulator.stream import encode
 
 AT = datetime(2026, 11, 29, 5, 30, tzinfo=UTC)
 
@@ -36,9 +35,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scenario = Scenario(
         seed=5, hosts=25, start=DEFAULT_START + 10 * 3600.0, duration_s=600.0, attacks=("vertical-scan",)
     )
-    lines = [line for frame in scenario.frames() for line in encode(frame, "zeek-json", labels=True)]
     path = tmp_path_factory.mktemp("logs") / "conn.log"
-    path.write_bytes(b"\n".join([*lines, b'{"no": "flow"}']) + b"\n")
+    path.write_bytes(b"\n".join([*lines_of(scenario), b'{"no": "flow"}']) + b"\n")
     return path
 
 
@@ -58,12 +56,6 @@ def built(read: Dataset, tmp_path: Path) -> tuple[DataSets, SetInfo]:
 def files_of(tmp_path: Path, info: SetInfo) -> Path:
     """The folder of a set that is built."""
     return tmp_path / "sets" / info.name / "versions" / info.version
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command."""
-    result = CliRunner().invoke(app, arguments)
-    return result.exit_code, result.stdout, result.stderr
 
 
 def test_a_set_reads_back_as_what_it_was_built_from(read: Dataset, built: tuple[DataSets, SetInfo], log: Path) -> None:

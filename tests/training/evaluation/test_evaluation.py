@@ -16,6 +16,7 @@ from detector.errors import ConfigurationError, InputError
 from detector.records.flow import BENIGN, LABEL, SCHEMA
 from tests.cards.reports import report as full_report
 from tests.chromium import assert_readable
+from tests.training.small_days import calm_flows
 from training.evaluation.attempts import Attempts, attempts_found
 from training.evaluation.blocks import Blocks, sampled_sources
 from training.evaluation.dry_run import check_report
@@ -30,7 +31,6 @@ from training.evaluation.transplant import among, inside_addresses, transplanted
 from training.labels import TrainOn
 from training.metrics import operating_curve
 from training.simulator.frames import ATTACK_ID
-from training.simulator.scenario import Scenario
 from training.train import Recipe
 
 RECIPE = Recipe(kind="isolation-forest", params={"n_estimators": 20})
@@ -40,8 +40,7 @@ SMALL = protocol_of(folds=3, repeats=1, time_splits=1, resamples=50, most_rows=3
 @pytest.fixture(scope="session")
 def calm() -> pl.DataFrame:
     """Two hours of a small network without attacks or labels."""
-    scenario = Scenario(seed=4, hosts=25, duration_s=7200.0, attacks=(), attack_share=0.0)
-    return pl.concat([*scenario.frames()]).sort("ts", maintain_order=True).select(*SCHEMA)
+    return calm_flows(7_200.0)
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,12 @@ import pytest
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.errors import InputError
-from detector.records.flow import SCHEMA
-from detector.scoring.dataset import Dataset
+from tests.bundles import as_read
+from tests.training.small_days import calm_flows
 from training.evaluation.by_time import ByTime, by_time
 from training.evaluation.measure import marked_of
 from training.evaluation.protocol import protocol_of
 from training.gate.against import against
-from training.simulator.scenario import Scenario
 from training.train import Recipe, train
 
 RECIPE = Recipe(kind="isolation-forest", params={"n_estimators": 20}, folds=0)
@@ -26,8 +25,7 @@ RECIPE = Recipe(kind="isolation-forest", params={"n_estimators": 20}, folds=0)
 @pytest.fixture(scope="module")
 def flows() -> pl.DataFrame:
     """An hour and a half of a small network, without attacks."""
-    scenario = Scenario(seed=4, hosts=25, duration_s=5400.0, attacks=(), attack_share=0.0)
-    return pl.concat([*scenario.frames()]).sort("ts", maintain_order=True).select(*SCHEMA)
+    return calm_flows(5_400.0)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +38,7 @@ def runs(flows: pl.DataFrame) -> ByTime:
 def champion(flows: pl.DataFrame, runs: ByTime) -> LoadedModel:
     """Trained as the first run was."""
     early = flows.filter(pl.col("ts") < runs.runs[0].cut.start)
-    read = Dataset(early, "zeek-json", ("conn.log",), "0" * 64, {}, {})
-    return read_bundle(train(early, RECIPE).bundle("flows", read))
+    return read_bundle(train(early, RECIPE).bundle("flows", as_read(early)))
 
 
 def test_a_champion_is_held_against_every_run(runs: ByTime, champion: LoadedModel) -> None:

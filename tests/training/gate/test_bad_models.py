@@ -5,9 +5,9 @@ What is bad is put in where it would be: into what a fit gives, or into the reco
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.bundle.verdict import VERDICT, RuleResult, decode_verdict
+from detector.bundle.verdict import RuleResult
 from detector.models.base import Model
 from detector.models.kinds.isolation_forest import IsolationForest
 from detector.registry.registry import Registry
-from tests.training.small_days import DAY_S, MAPPED, SMALL, Record, records, write
-from tests.training.test_commands import run
+from tests.training.small_days import DAY_S, SMALL, Record, judged, records, train, write
 from training.estimators import TRAINERS
 from training.simulator.scenario import DEFAULT_START
 
@@ -44,59 +43,56 @@ def attacked() -> list[Record]:
     return records(1, ("vertical-scan", "horizontal-scan", "ssh-brute-force"))
 
 
+@dataclass(frozen=True)
+class Trainer:
+    """Whoever trains day after day, in a folder of its own, beside the champion that was put in charge a day before."""
+
+    place: Path
+    registry: Registry
+    champion: str
+
+    def train(
+        self, rows: list[Record], *more: str, how: tuple[str, ...] = SMALL, mapped: bool = False
+    ) -> tuple[int, str]:
+        """Run ``oddflow train`` on records; its exit code and last line of standard error."""
+        write(self.place / "today.log", rows)
+        code, last = train(self.place, *how, *more, mapped=mapped)
+        assert code in {0, 9}, last
+        return code, last
+
+    def check_refused(self, ended: tuple[int, str], rule: str) -> RuleResult:
+        """It was refused by that rule, is kept with the reason, and the champion is what it was."""
+        code, last = ended
+        assert (code, self.registry.resolve("flows")) == (9, self.champion), last
+        refused = self.registry.resolve("flows", "rejected")
+        assert self.registry.versions("flows") == [self.champion, refused]
+        assert "challenger" not in self.registry.aliases("flows")
+        result = judged(self.registry)[rule]
+        assert result.passed is False, result
+        entry = self.registry.history("flows")[-1]
+        assert (entry.action, entry.version) == ("reject", refused)
+        for told in (entry.reason, last):
+            assert result.why in told
+        assert f"{self.champion} stays in charge" in last
+        return result
+
+
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with a champion, trained on the day before."""
-    folder = tmp_path_factory.mktemp("shelf")
-    data = write(folder / "yesterday.log", records(0))
-    code, out, err = run("train", "--data", str(data), "--format", "zeek", "--registry", str(folder), *SMALL, "--json")
-    assert (code, json.loads(out)["alias"]) == (0, "champion"), err
-    return folder
+def yesterday(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose registry has a champion, trained on the day before."""
+    place = tmp_path_factory.mktemp("yesterday")
+    write(place / "today.log", records(0))
+    code, last = train(place, *SMALL)
+    assert (code, set(Registry(str(place / "registry")).aliases("flows"))) == (0, {"champion"}), last
+    return place
 
 
 @pytest.fixture
-def registry(shelf: Path, tmp_path: Path) -> Registry:
-    """The same, of one test's own."""
-    shutil.copytree(shelf, tmp_path / "registry")
-    return Registry(str(tmp_path / "registry"))
-
-
-@pytest.fixture
-def train(registry: Registry, tmp_path: Path) -> Callable[..., tuple[int, str]]:
-    """Run ``oddflow train`` on records; give its exit code and last line of standard error."""
-
-    def with_records(rows: list[Record], *more: str, how: tuple[str, ...] = SMALL) -> tuple[int, str]:
-        data = write(tmp_path / "today.log", rows)
-        given = ("--data", str(data), "--format", "zeek", "--registry", registry.url)
-        code, _, err = run("train", *given, *how, *more)
-        assert code in {0, 9}, err
-        return code, err.splitlines()[-1]
-
-    return with_records
-
-
-def judged(registry: Registry) -> Mapping[str, RuleResult]:
-    """What each rule found of the newest version."""
-    newest = registry.history("flows")[-1].version
-    return {each.rule: each for each in decode_verdict(registry.file("flows", newest, VERDICT)).rules}
-
-
-def check_refused(registry: Registry, shelf: Path, ended: tuple[int, str], rule: str) -> RuleResult:
-    """It was refused by that rule, is kept with the reason, and the champion is what it was."""
-    code, last = ended
-    champion = Registry(str(shelf)).resolve("flows")
-    assert (code, registry.resolve("flows")) == (9, champion), last
-    refused = registry.resolve("flows", "rejected")
-    assert registry.versions("flows") == [champion, refused]
-    assert "challenger" not in registry.aliases("flows")
-    result = judged(registry)[rule]
-    assert result.passed is False, result
-    entry = registry.history("flows")[-1]
-    assert (entry.action, entry.version) == ("reject", refused)
-    for told in (entry.reason, last):
-        assert result.why in told
-    assert f"{champion} stays in charge" in last
-    return result
+def trainer(yesterday: Path, tmp_path: Path) -> Trainer:
+    """The next day, of one test's own."""
+    place = Path(shutil.copytree(yesterday, tmp_path / "place"))
+    registry = Registry(str(place / "registry"))
+    return Trainer(place, registry, registry.resolve("flows"))
 
 
 # --- what a fit gives --------------------------------------------------------------------------------------------
@@ -117,54 +113,36 @@ def with_lengths(monkeypatch: pytest.MonkeyPatch, change: Callable[[NDArray[np.f
     monkeypatch.setitem(TRAINERS, IsolationForest.kind, bad)
 
 
-def test_a_good_model_is_the_challenger(
-    registry: Registry, shelf: Path, calm: list[Record], train: Callable[..., tuple[int, str]]
-) -> None:
+def test_a_good_model_is_the_challenger(trainer: Trainer, calm: list[Record]) -> None:
     """What the others here do wrong is all that is wrong: without it, the same flows give a challenger."""
-    code, last = train(calm)
+    code, last = trainer.train(calm)
     assert code == 0, last
-    assert registry.resolve("flows") == Registry(str(shelf)).resolve("flows")
-    assert registry.resolve("flows", "challenger") == registry.versions("flows")[-1]
-    assert [name for name, each in judged(registry).items() if each.passed is None] == [
+    assert trainer.registry.resolve("flows") == trainer.champion
+    assert trainer.registry.resolve("flows", "challenger") == trainer.registry.versions("flows")[-1]
+    assert [name for name, each in judged(trainer.registry).items() if each.passed is None] == [
         "most_known_false_raised",
         "most_known_true_lost",
         "most_feature_auc",
     ]
 
 
-def test_constant_scores_are_refused(
-    registry: Registry,
-    shelf: Path,
-    calm: list[Record],
-    train: Callable[..., tuple[int, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_constant_scores_are_refused(trainer: Trainer, calm: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose every score is the same tells attacks from nothing."""
     with_lengths(monkeypatch, lambda lengths: np.full_like(lengths, 5.0))
-    result = check_refused(registry, shelf, train(calm), "least_roc_auc")
+    result = trainer.check_refused(trainer.train(calm), "least_roc_auc")
     assert result.measured == 0.5
 
 
-def test_a_swapped_sign_is_refused(
-    registry: Registry,
-    shelf: Path,
-    calm: list[Record],
-    train: Callable[..., tuple[int, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_swapped_sign_is_refused(trainer: Trainer, calm: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
     """A model to which the usual is odd ranks attacks last."""
     with_lengths(monkeypatch, lambda lengths: lengths.max() - lengths)
-    result = check_refused(registry, shelf, train(calm), "least_roc_auc")
+    result = trainer.check_refused(trainer.train(calm), "least_roc_auc")
     assert result.measured is not None
     assert result.measured < 0.4
 
 
 def test_a_model_that_went_wrong_in_its_last_training_alone_is_refused(
-    registry: Registry,
-    shelf: Path,
-    calm: list[Record],
-    train: Callable[..., tuple[int, str]],
-    monkeypatch: pytest.MonkeyPatch,
+    trainer: Trainer, calm: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is published was trained on all flows, what is measured on parts of them: the former is looked at, too."""
     fit = TRAINERS[IsolationForest.kind]
@@ -175,79 +153,59 @@ def test_a_model_that_went_wrong_in_its_last_training_alone_is_refused(
         return (bad if len(matrix) == len(calm) else fit)(matrix, seed, params)
 
     monkeypatch.setitem(TRAINERS, IsolationForest.kind, bad_of_all)
-    result = check_refused(registry, shelf, train(calm), "least_roc_auc")
+    result = trainer.check_refused(trainer.train(calm), "least_roc_auc")
     assert "the model itself" in result.why
 
 
 def test_an_overfitted_threshold_is_refused(
-    registry: Registry,
-    shelf: Path,
-    calm: list[Record],
-    train: Callable[..., tuple[int, str]],
-    monkeypatch: pytest.MonkeyPatch,
+    trainer: Trainer, calm: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Clusters round nearly each flow, calibrated on the flows that they are of, raise far too much of later ones."""
     monkeypatch.setattr("training.estimators.unseen_scores", lambda rows, *given: given[2].score(rows))
-    result = check_refused(registry, shelf, train(calm, how=CLUSTERS), "most_false_incidents")
+    result = trainer.check_refused(trainer.train(calm, how=CLUSTERS), "most_false_incidents")
     assert result.measured is not None
     assert result.measured > 10 * (result.bound or 0.0)
 
 
 def test_the_same_clusters_with_thresholds_by_unseen_flows_raise_no_more_than_asked(
-    registry: Registry, calm: list[Record], train: Callable[..., tuple[int, str]]
+    trainer: Trainer, calm: list[Record]
 ) -> None:
     """It is the threshold that was refused: calibrated as they should be, the clusters keep that rule."""
-    train(calm, how=CLUSTERS)
-    assert judged(registry)["most_false_incidents"].passed is True
+    trainer.train(calm, how=CLUSTERS)
+    assert judged(trainer.registry)["most_false_incidents"].passed is True
 
 
 # --- what is in the records --------------------------------------------------------------------------------------
 
 
-def test_shuffled_labels_are_refused(
-    registry: Registry, shelf: Path, attacked: list[Record], train: Callable[..., tuple[int, str]]
-) -> None:
+def test_shuffled_labels_are_refused(trainer: Trainer, attacked: list[Record]) -> None:
     """Where labels say nothing of the flows, a model trained on those called benign finds nothing of the others."""
     labels = np.random.default_rng(3).permutation(np.array([row["label"] for row in attacked], dtype=object))
     shuffled = [{**row, "label": label} for row, label in zip(attacked, labels, strict=True)]
-    check_refused(registry, shelf, train(shuffled, "--train-on", "normal"), "least_roc_auc")
-    assert judged(registry)["least_recall"].passed is False
+    trainer.check_refused(trainer.train(shuffled, "--train-on", "normal"), "least_roc_auc")
+    assert judged(trainer.registry)["least_recall"].passed is False
 
 
-def test_the_labels_as_they_were_are_learnt_by(
-    registry: Registry, attacked: list[Record], train: Callable[..., tuple[int, str]]
-) -> None:
+def test_the_labels_as_they_were_are_learnt_by(trainer: Trainer, attacked: list[Record]) -> None:
     """It is the shuffling that was refused: by their own labels, the same flows make a model that finds attacks."""
-    train(attacked, "--train-on", "normal")
-    assert judged(registry)["least_roc_auc"].passed is True
-    assert judged(registry)["least_recall"].passed is True
+    trainer.train(attacked, "--train-on", "normal")
+    assert judged(trainer.registry)["least_roc_auc"].passed is True
+    assert judged(trainer.registry)["least_recall"].passed is True
 
 
-def train_mapped(registry: Registry, folder: Path, rows: list[Record], *more: str) -> tuple[int, str]:
-    """Run ``oddflow train`` on records with numbers of their own: its exit code and last line of standard error."""
-    config = folder / "oddflow.toml"
-    config.write_text(MAPPED)
-    data = write(folder / "today.log", rows)
-    given = ("--data", str(data), "--config", str(config), "--registry", registry.url)
-    code, _, err = run("train", *given, *SMALL, *more)
-    return code, err.splitlines()[-1]
-
-
-def test_a_feature_that_is_the_label_is_refused(
-    registry: Registry, attacked: list[Record], tmp_path: Path, shelf: Path
-) -> None:
+def test_a_feature_that_is_the_label_is_refused(trainer: Trainer, attacked: list[Record]) -> None:
     """A number that only what had the labels could know is named, and not the honest one beside it."""
     rng = np.random.default_rng(5)
     leaking = [
         {**row, "jitter": float(rng.exponential()), "verdict": float(row["label"] != "Benign")} for row in attacked
     ]
-    ended = train_mapped(registry, tmp_path, leaking, "--train-on", "normal")
-    result = check_refused(registry, shelf, ended, "most_feature_auc")
+    ended = trainer.train(leaking, "--train-on", "normal", mapped=True)
+    result = trainer.check_refused(ended, "most_feature_auc")
     assert (result.measured, "verdict by itself" in result.why) == (1.0, True)
 
 
 def test_a_model_that_looks_at_a_number_of_your_own_alone_is_refused(
-    registry: Registry, calm: list[Record], tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+    trainer: Trainer, calm: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The simulator's attacks have such numbers as other flows have, so that what sees these alone finds none."""
     fit = TRAINERS[IsolationForest.kind]
@@ -261,7 +219,7 @@ def test_a_model_that_looks_at_a_number_of_your_own_alone_is_refused(
     rng = np.random.default_rng(6)
     lives = np.where(rng.random(len(calm)) < 0.02, 1.0, 60.0 + rng.integers(5, size=len(calm))).tolist()
     rows = [{**row, "jitter": 1.0, "verdict": life, "label": None} for row, life in zip(calm, lives, strict=True)]
-    check_refused(registry, shelf, train_mapped(registry, tmp_path, rows), "least_roc_auc")
+    trainer.check_refused(trainer.train(rows, mapped=True), "least_roc_auc")
 
 
 def half_unusable(rows: list[Record]) -> list[Record]:
@@ -292,15 +250,9 @@ def of_a_sensor(row: Record) -> bool:
         (a_clock_days_ahead, "most_time_apart_share", 1 / 13),
     ],
 )
-def test_harmed_records_are_refused(  # noqa: PLR0917 - a row of the table, and what it is tried on
-    registry: Registry,
-    shelf: Path,
-    calm: list[Record],
-    train: Callable[..., tuple[int, str]],
-    harm: Change,
-    rule: str,
-    share: float,
+def test_harmed_records_are_refused(
+    trainer: Trainer, calm: list[Record], harm: Change, rule: str, share: float
 ) -> None:
     """Half the records that say nothing, or one sensor of several with a wrong clock, are too many."""
-    result = check_refused(registry, shelf, train(harm(calm)), rule)
+    result = trainer.check_refused(trainer.train(harm(calm)), rule)
     assert result.measured == pytest.approx(share, rel=0.3)

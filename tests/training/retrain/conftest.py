@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-from detector.cli import app
+from detector.registry.registry import Registry
+from tests.commands import Ran, run
+from tests.training.small_days import flows_of
+from training.data.store import DataSets
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
 
@@ -19,12 +20,7 @@ SMALL = ("--kind", "isolation-forest", "--param", "n_estimators=10", "--folds", 
 """A model of seconds: too few flows to measure it, so that most rules of the gate cannot be asked."""
 
 
-class Ran(NamedTuple):
-    """A command that came to its end."""
-
-    code: int
-    out: str
-    err: str
+Retrain = Callable[..., Ran]
 
 
 def await_another_second() -> None:
@@ -38,7 +34,7 @@ def await_another_second() -> None:
 def frame() -> pl.DataFrame:
     """Ten minutes of few hosts."""
     scenario = Scenario(seed=5, hosts=25, start=DEFAULT_START + 36_000.0, duration_s=600.0, attacks=())
-    return pl.concat(scenario.frames()).sort("ts", maintain_order=True)
+    return flows_of(scenario)
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +59,28 @@ def places(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def retrain(places: tuple[str, ...]) -> Callable[..., Ran]:
+def registry(tmp_path: Path) -> Registry:
+    """Where models are published."""
+    return Registry(str(tmp_path / "registry"))
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> DataSets:
+    """Where data sets are kept."""
+    return DataSets(str(tmp_path / "sets"))
+
+
+def given(log: Path) -> tuple[str, ...]:
+    """Flows from files."""
+    return ("--once", "--data", str(log), "--format", "zeek-json")
+
+
+@pytest.fixture
+def retrain(places: tuple[str, ...]) -> Retrain:
     """Retrain a small model."""
 
     def call(*flags: str, **environment: str) -> Ran:
         await_another_second()
-        result = CliRunner(env=environment).invoke(app, ("retrain", *places, *SMALL, *flags))
-        return Ran(result.exit_code, result.stdout, result.stderr)
+        return run("retrain", *places, *SMALL, *flags, **environment)
 
     return call

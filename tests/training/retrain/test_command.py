@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -18,28 +17,9 @@ from detector.registry.registry import Registry
 from detector.transport.base import OutRecord
 from tests.casebook.documents import ID, ocsf
 from tests.conftest import MakeTopic
-from tests.training.retrain.conftest import Ran
+from tests.training.retrain.conftest import Retrain, given
 from tests.transport.arena import produce
 from training.data.store import DataSets
-
-Retrain = Callable[..., Ran]
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    """Where models are published."""
-    return Registry(str(tmp_path / "registry"))
-
-
-@pytest.fixture
-def sets(tmp_path: Path) -> DataSets:
-    """Where data sets are kept."""
-    return DataSets(str(tmp_path / "sets"))
-
-
-def given(log: Path) -> tuple[str, ...]:
-    """Flows from files."""
-    return ("--once", "--data", str(log), "--format", "zeek-json")
 
 
 def set_of(registry: Registry, version: str) -> object:

@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from detector.cli import app
 from detector.registry.folder import FolderStorage
 from detector.registry.registry import Registry
-from tests.training.retrain.conftest import SMALL, Ran, await_another_second
+from tests import commands
+from tests.commands import Ran
+from tests.training.retrain.conftest import SMALL, await_another_second, given
 from training.data.store import DataSets
 
 WRITES = ("create_folder", "replace", "append")
@@ -77,16 +77,13 @@ def folder(begun: Path, tmp_path: Path) -> Path:
 def flags(folder: Path, log: Path) -> tuple[str, ...]:
     """How it is called."""
     places = ("--registry", str(folder / "registry"), "--datasets", str(folder / "sets"))
-    return ("retrain", "--once", "--data", str(log), "--format", "zeek-json", "--no-incidents", *SMALL, *places)
+    return ("retrain", *given(log), "--no-incidents", *SMALL, *places)
 
 
 def run(folder: Path, log: Path, *more: str) -> Ran:
     """Retrain once."""
     await_another_second()
-    result = CliRunner(env={"ODDFLOW_SHADOW__SHARE": "0"}).invoke(app, (*flags(folder, log), *more))
-    if isinstance(result.exception, Killed):
-        raise result.exception
-    return Ran(result.exit_code, result.stdout, result.stderr)
+    return commands.run(*flags(folder, log), *more, ODDFLOW_SHADOW__SHARE="0")
 
 
 def moves(written: list[str]) -> int:

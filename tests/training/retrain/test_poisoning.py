@@ -17,10 +17,11 @@ from detector.casebook.told import Told, read_told
 from detector.decisions.decide import Budget
 from detector.records.every_format import open_decoder
 from detector.records.flow import LABEL
-from detector.scoring.dataset import Dataset
 from detector.scoring.judge import Judge
 from detector.telemetry.events import silent
+from tests.bundles import as_read
 from tests.golden.day import NoOther, batch, read
+from tests.training.small_days import flows_of
 from training.retrain.withheld import INCIDENT_MARGIN_S, withheld
 from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import DEFAULT_START, Scenario
@@ -42,13 +43,12 @@ def part_of(day: int) -> pl.DataFrame:
     scenario = Scenario(seed=7, hosts=25, start=start, duration_s=PART_S, attacks=())
     if day:
         scenario.inject("vertical-scan", start + 500.0, 80)
-    return pl.concat(scenario.frames()).sort("ts", maintain_order=True)
+    return flows_of(scenario)
 
 
 def trained(frame: pl.DataFrame) -> LoadedModel:
     """A model of flows."""
-    data = Dataset(frame, "zeek-json", ("conn.log",), "0" * 64, {}, {})
-    return read_bundle(train(frame, RECIPE).bundle("flows", data))
+    return read_bundle(train(frame, RECIPE).bundle("flows", as_read(frame)))
 
 
 def judged(model: LoadedModel, frame: pl.DataFrame) -> tuple[float, list[Told]]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import msgspec
 import pytest
@@ -20,7 +16,10 @@ from detector.errors import InputError
 from detector.registry.registry import Registry
 from detector.registry.storage import open_storage
 from detector.settings.load import load_settings
-from tests.training.retrain.conftest import SMALL, Ran
+from tests.commands import PATIENCE_S, until
+from tests.training.retrain.conftest import SMALL, Retrain, given
+from training.demo.ports import free_port
+from training.demo.scrape import Scrape, scrape
 from training.retrain.drift import DriftRule
 from training.retrain.events import RetrainEvent
 from training.retrain.run import Retraining
@@ -29,9 +28,6 @@ from training.retrain.state import State, StateFile
 
 NOW = 1_800_000_000.0
 DAY_S = 86_400.0
-PATIENCE_S = 240.0
-"""A process that imports and trains on a busy machine."""
-
 IN_CHARGE = State(step="watch", began=NOW, result="promoted", version="v")
 """A model that a run has put in charge just now."""
 
@@ -148,42 +144,21 @@ def served(places: tuple[str, ...], log: Path, *flags: str) -> Iterator[subproce
         process.communicate()
 
 
-def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + PATIENCE_S
-    while not true():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def page(port: int) -> str:
-    """Its metrics; empty while nobody answers."""
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
-    except (URLError, ConnectionError):
-        return ""
+def page(port: int) -> Scrape:
+    """Its metrics; none while nobody answers."""
+    return scrape(port) or Scrape([])
 
 
 @pytest.mark.slow
 def test_the_service_makes_a_model_and_keeps_others_away_until_sigterm(
-    places: tuple[str, ...], log: Path, tmp_path: Path, retrain: Callable[..., Ran]
+    places: tuple[str, ...], log: Path, registry: Registry, retrain: Retrain
 ) -> None:
     """Its metrics tell each step; a second one ends with 10 and names it; after SIGTERM the next may begin at once."""
     port = free_port()
-    registry = Registry(str(tmp_path / "registry"))
     with served(places, log, "--metrics-port", str(port)) as process:
-        until(lambda: 'oddflow_retrain_results_total{result="promoted"} 1.0' in page(port), process)
-        assert 'oddflow_retrain_step_duration_seconds{step="make"}' in page(port)
-        second = retrain("--once", "--data", str(log), "--format", "zeek-json", "--no-incidents")
+        until(lambda: page(port).total("oddflow_retrain_results_total", result="promoted") == 1.0, process)
+        assert page(port).total("oddflow_retrain_step_duration_seconds", step="make") > 0.0
+        second = retrain(*given(log), "--no-incidents")
         assert (second.code, f"process {process.pid} on" in second.err) == (10, True), second.err
         process.terminate()
         out = process.communicate(timeout=PATIENCE_S)[0]
@@ -194,17 +169,16 @@ def test_the_service_makes_a_model_and_keeps_others_away_until_sigterm(
         *["retrain.step"] * 2,
         "retrain.result",
     ]
-    assert retrain("--once", "--data", str(log), "--format", "zeek-json", "--no-incidents").code == 0
+    assert retrain(*given(log), "--no-incidents").code == 0
     assert len(registry.versions("flows")) == 2
 
 
 @pytest.mark.slow
 def test_sigterm_within_a_step_ends_it_and_the_next_goes_on(
-    places: tuple[str, ...], log: Path, tmp_path: Path, retrain: Callable[..., Ran]
+    places: tuple[str, ...], log: Path, registry: Registry, retrain: Retrain
 ) -> None:
     """It ends with 0 while it trains, and leaves no version; the next call goes on with the same set."""
-    file = StateFile(open_storage(str(tmp_path / "registry")), "flows", "here")
-    registry = Registry(str(tmp_path / "registry"))
+    file = StateFile(open_storage(registry.url), "flows", "here")
     with served(places, log, "--param", "n_estimators=10000") as process:
         until(lambda: file.read().step == "make", process)
         process.terminate()
@@ -212,6 +186,6 @@ def test_sigterm_within_a_step_ends_it_and_the_next_goes_on(
     assert (process.returncode, registry.versions("flows")) == (0, []), out
     begun = file.read()
     assert begun.step == "make"
-    assert retrain("--once", "--data", str(log), "--format", "zeek-json", "--no-incidents").code == 0
+    assert retrain(*given(log), "--no-incidents").code == 0
     assert file.read().dataset == begun.dataset
     assert registry.aliases("flows") == {"champion": registry.versions("flows")[0]}

@@ -8,16 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
 
-import polars as pl
 import pytest
 
 from detector.errors import ConfigurationError
-from tests.training.search.test_command import FORMAT, complete, flows, places, run, states
+from tests.commands import run, until
+from tests.training.search.test_command import FORMAT, complete, flows, places, states
+from tests.training.small_days import flows_of
 from training.evaluation.marked import Marked
 from training.evaluation.protocol import protocol_of
 from training.search import cluster
@@ -41,11 +41,8 @@ class Dask:
         self._folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
         file = folder / "scheduler.json"
-        self.start("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-        until = time.monotonic() + 120
-        while not (file.exists() and file.read_text()):
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        scheduler = self.start("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+        until(lambda: file.exists() and bool(file.read_text()), scheduler)
         self.address = re.sub(r"//.*:", "//127.0.0.1:", json.loads(file.read_text())["address"])
 
     def worker(self, name: str) -> subprocess.Popen[bytes]:
@@ -82,11 +79,7 @@ def test_a_worker_is_killed_and_the_search_ends(flows: Path, dask: Dask, tmp_pat
     given = (str(flows), *FORMAT, *SMALL, *places(tmp_path), "--trials", "6", "--dask", dask.address, "--json")
     search = subprocess.Popen([sys.executable, "-m", "detector", "search", *given], stdout=subprocess.PIPE)
     try:
-        until = time.monotonic() + 240
-        while complete(tmp_path / "search.db") < 1:
-            assert search.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        until(lambda: complete(tmp_path / "search.db") >= 1, search)
         first.send_signal(signal.SIGKILL)
         out, _ = search.communicate(timeout=300)
     finally:
@@ -101,8 +94,7 @@ def test_a_worker_is_killed_and_the_search_ends(flows: Path, dask: Dask, tmp_pat
 
 def test_the_cluster_gives_what_is_given_here(dask: Dask) -> None:
     """A worker of the cluster gives a recipe the same value as this process does, and counts its own seconds."""
-    scenario = Scenario(seed=4, hosts=25, duration_s=1800.0, attacks=("vertical-scan",), attack_share=0.1)
-    frame = pl.concat([*scenario.frames()]).sort("ts", maintain_order=True)
+    frame = flows_of(Scenario(seed=4, hosts=25, duration_s=1800.0, attacks=("vertical-scan",), attack_share=0.1))
     recipe = Recipe(kind="isolation-forest", params={"n_estimators": 5}, leave_out=("pair_*",))
     held = HeldOut.of(Marked.of(frame), 0.25)
     material, _ = held.material(recipe, protocol_of(folds=2, repeats=1, most_rows=1000), [], lambda _: None)

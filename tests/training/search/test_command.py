@@ -8,31 +8,23 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from detector.bundle.files import read_bundle
-from detector.cli import app
 from detector.registry.registry import Registry
+from tests.commands import run, until
+from tests.training.small_days import lines_of
 from training.evaluation.report import decode_report
 from training.simulator.scenario import DEFAULT_START, Scenario
-from training.simulator.stream import encode
 
 pytestmark = pytest.mark.slow
 
 FORMAT = ("--format", "zeek-json")
 SMALL = ("--kind", "isolation-forest", "--param", "n_estimators=10", "--folds", "2", "--jobs", "1")
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command."""
-    result = CliRunner().invoke(app, arguments)
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +39,7 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
         attack_share=0.1,
     )
     path = tmp_path_factory.mktemp("flows") / "labelled.json"
-    lines = [line for frame in scenario.frames() for line in encode(frame, "zeek-json", labels=True)]
-    path.write_bytes(b"\n".join(lines) + b"\n")
+    path.write_bytes(b"\n".join(lines_of(scenario)) + b"\n")
     return path
 
 
@@ -97,7 +88,7 @@ def test_a_killed_search_goes_on(flows: Path, tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
     )
     try:
-        wait_for_trials(database, 2, process)
+        until(lambda: complete(database) >= 2, process)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(60)
@@ -113,7 +104,7 @@ def test_sigterm_ends_it_and_says_how_to_go_on(flows: Path, tmp_path: Path) -> N
     given = (str(flows), *FORMAT, *SMALL, *places(tmp_path), "--trials", "1000")
     process = subprocess.Popen([sys.executable, "-m", "detector", "search", *given], stderr=subprocess.PIPE, text=True)
     try:
-        wait_for_trials(tmp_path / "search.db", 1, process)
+        until(lambda: complete(tmp_path / "search.db") >= 1, process)
         process.terminate()
         _, err = process.communicate(timeout=120)
     finally:
@@ -140,15 +131,6 @@ def states(database: Path) -> list[str]:
 def complete(database: Path) -> int:
     """How many trials have ended, and were not cut off."""
     return sum(state in {"COMPLETE", "PRUNED"} for state in states(database))
-
-
-def wait_for_trials(database: Path, wanted: int, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """Wait until so many trials have ended."""
-    until = time.monotonic() + 240
-    while complete(database) < wanted:
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.2)
 
 
 @pytest.mark.parametrize(
