@@ -19,18 +19,22 @@ from tests.cli.test_models import FIRST, SECOND, run, told
 AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
+def put_in_charge(folder: Path, number: int, at: datetime, reason: str = "") -> None:
+    """Ann publishes and promotes a model where the clock says this."""
+    registry, version = Registry(str(folder / "registry"), now=lambda: at), (FIRST, SECOND)[number]
+    registry.publish("flows", version, bundle(number))
+    registry.promote("flows", version, by="ann", reason=reason)
+
+
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """The first was promoted at nine, the second an hour later."""
     monkeypatch.delenv("ODDFLOW_CONFIG", raising=False)
     monkeypatch.setenv("ODDFLOW_MODEL__REGISTRY", str(tmp_path / "registry"))
     monkeypatch.setenv("COLUMNS", "200")
-    times = iter([AT, AT + timedelta(hours=1)])
-    registry = Registry(str(tmp_path / "registry"), now=lambda: next(times))
-    for number, version in ((0, FIRST), (1, SECOND)):
-        registry.publish("flows", version, bundle(number))
-        registry.promote("flows", version, by="ann", reason=f"number {number}")
-    return registry
+    for number, at in ((0, AT), (1, AT + timedelta(hours=1))):
+        put_in_charge(tmp_path, number, at, reason=f"number {number}")
+    return Registry(str(tmp_path / "registry"))
 
 
 @pytest.mark.parametrize(
@@ -69,13 +73,10 @@ def test_a_trainer_s_wrong_clock_changes_no_order(
     """Whatever the trainer's clock, the last to be promoted is in charge, a daemon follows it, and a rollback leads
     back from it."""
     monkeypatch.setenv("ODDFLOW_MODEL__REGISTRY", str(tmp_path / "registry"))
-    registry = Registry(str(tmp_path / "registry"), now=lambda: AT)
-    registry.publish("flows", SECOND, bundle(1))
-    registry.promote("flows", SECOND)
+    put_in_charge(tmp_path, 1, AT)
+    registry = Registry(str(tmp_path / "registry"))
     daemon = ModelWatcher(registry, "flows", "champion", 0.01, read_bundle, lambda _: None, serving=SECOND)
-    trainer = Registry(str(tmp_path / "registry"), now=lambda: AT + wrong)
-    trainer.publish("flows", FIRST, bundle(0))  # a version is named by the trainer's clock, too
-    trainer.promote("flows", FIRST, by="trainer")
+    put_in_charge(tmp_path, 0, AT + wrong)  # a version is named by the trainer's clock, too
     assert (registry.versions("flows"), registry.resolve("flows")) == ([FIRST, SECOND], FIRST)
     daemon.look()
     taken = daemon.take()
@@ -88,10 +89,8 @@ def test_a_trainer_s_wrong_clock_changes_no_order(
 def test_at_goes_by_the_order_of_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A move by a clock that is behind counts from the move before it: the last of them is what is in charge."""
     monkeypatch.setenv("ODDFLOW_MODEL__REGISTRY", str(tmp_path / "registry"))
-    for number, version, at in ((1, SECOND, AT), (0, FIRST, AT - timedelta(days=7))):
-        registry = Registry(str(tmp_path / "registry"), now=lambda at=at: at)  # type: ignore[misc]  # a time each
-        registry.publish("flows", version, bundle(number))
-        registry.promote("flows", version)
+    put_in_charge(tmp_path, 1, AT)
+    put_in_charge(tmp_path, 0, AT - timedelta(days=7))
     found = told("at", (AT + timedelta(hours=1)).isoformat())
     assert (found["version"], found["since"], found["until"]) == (FIRST, AT.isoformat(), None)
     assert told("at", (AT - timedelta(days=3)).isoformat())["version"] is None

@@ -16,11 +16,10 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._resource import ResourceType
 
 from detector.cli.healthcheck import ask
-from detector.registry.registry import Registry
-from tests.bundles import ordinary_flows
+from tests.bundles import bundle, ordinary_flows
 from tests.faults.recorder import Recorder
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import MODEL, Daemon, Trickle, damage, limit, promote, publish, send, simulated, wait_for
+from tests.kafka.world import Daemon, Trickle, challenge, damage, limit, promote, publish, send, simulated, wait_for
 from tests.schemas.small_registry import SmallRegistry
 from tests.transport.guarded import PASSWORD, GuardedKafka, right
 from training.simulator.scenario import DEFAULT_START
@@ -223,18 +222,12 @@ def test_another_network_than_the_model_knows(make_daemon: MakeDaemon, kafka: st
     assert recorder.fired(tmp_path) >= PROVOKED["another network"]
 
 
-def test_a_challenger_that_is_late_and_crashes(
-    make_daemon: MakeDaemon, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_challenger_that_is_late_and_crashes(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
     """Flows that are left out of the comparison are told of, and so is a challenger that is given up."""
     daemon = make_daemon(windows=True, shadow={"share": 1.0}, batch={"max_records": 100})
-    version = publish(daemon.registry, 1, promote=False, windows=True)
-    Registry(str(daemon.registry)).promote(MODEL, version, "challenger")
+    challenge(daemon.registry, bundle(1, windows=True))
     over = tmp_path / "over"
-    (tmp_path / "sitecustomize.py").write_text(LATE.format(flag=str(over)))
-    with monkeypatch.context() as patched:
-        patched.setenv("PYTHONPATH", str(tmp_path))
-        daemon.start()
+    daemon.start(harm=LATE.format(flag=str(over)))
     with Trickle(kafka, daemon.topics.flows, simulated(3_000), RATE), Recorder(daemon.port) as recorder:
         wait_for(lambda: daemon.total("oddflow_shadow_dropped_records_total") > 0)
         recorder.wait(40)

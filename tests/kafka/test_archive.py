@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 from polars.testing import assert_frame_equal
-from typer.testing import CliRunner
 
 from detector.archive.read import read_archive
-from detector.cli import app
 from detector.records.flow import SCHEMA
 from detector.scoring.dataset import OFFSET, SOURCE, read_dataset
+from tests.commands import run
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Daemon, Outcome, send, simulated
+from tests.kafka.world import Daemon, Outcome, simulated
 from training.data.manifest import FLOWS
 from training.data.store import DataSets
 
@@ -27,19 +26,16 @@ RECORDS = 3_000
 
 def archived(daemon: Daemon, kafka: str) -> Outcome:
     """What came out of a daemon that archives while it reads the records, in batches of hundreds, and stops."""
-    send(kafka, daemon.topics.flows, simulated(RECORDS))
-    daemon.start()
-    daemon.wait_until_handled(RECORDS)
-    assert daemon.stop() == 0
+    daemon.work_through(simulated(RECORDS))
     return Outcome.read(kafka, daemon.topics)
 
 
 def built(daemon: Daemon, sets: Path) -> dict[str, Any]:
     """What ``oddflow dataset build --archive`` tells of the set that it made."""
     given = ("--name", "week", "--archive", str(daemon.folder / "archive"), "--datasets", str(sets), "--json")
-    result = CliRunner().invoke(app, ["dataset", "build", *given])
-    assert result.exit_code == 0, result.stderr
-    told: dict[str, Any] = json.loads(result.stdout)
+    ran = run("dataset", "build", *given)
+    assert ran.code == 0, ran.err
+    told: dict[str, Any] = json.loads(ran.out)
     return told
 
 

@@ -56,14 +56,8 @@ def test_it_goes_on_where_it_stopped(make_daemon: MakeDaemon, kafka: str) -> Non
     """Stopped in order and started again, it reads on from there: nothing is scored twice, nothing is left out."""
     daemon = make_daemon()
     values = simulated(2_000)
-    send(kafka, daemon.topics.flows, values[:1_000])
-    daemon.start()
-    daemon.wait_until_handled(1_000)
-    assert daemon.stop() == 0
-    send(kafka, daemon.topics.flows, values[1_000:])
-    daemon.start()
-    daemon.wait_until_handled(1_000)
-    assert daemon.stop() == 0
+    daemon.work_through(values[:1_000])
+    daemon.work_through(values[1_000:])
     scored = Outcome.read(kafka, daemon.topics).scored()
     assert scored == {(0, offset): 1 for offset in range(2_000)}
 

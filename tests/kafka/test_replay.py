@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from detector.cli import app
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import Daemon, Outcome, send, simulated
+from tests.kafka.world import Daemon, Outcome, simulated
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -32,10 +32,7 @@ def test_alert_on_kafka_replays_until_its_record_is_gone(make_daemon: MakeDaemon
     So is an alert that is on no topic.
     """
     daemon = make_daemon(windows=True, alerts={"detail": "numbers", "repeat": "all"})
-    send(kafka, daemon.topics.flows, simulated(RECORDS))
-    daemon.start()
-    daemon.wait_until_handled(RECORDS)
-    assert daemon.stop() == 0
+    daemon.work_through(simulated(RECORDS))
     last = Outcome.read(kafka, daemon.topics).alerts[-1]
     named = (last["metadata"]["uid"], "--topic", daemon.topics.alerts)
     code, told, err = replay(daemon, *named)
@@ -59,10 +56,7 @@ def test_alert_replays_from_the_state_that_the_daemon_kept(make_daemon: MakeDaem
     daemon = make_daemon(windows=True, alerts={"detail": "vector", "repeat": "all"}, state={"snapshot_interval_s": 9e3})
     flows = simulated(2 * RECORDS)
     for part in (flows[:RECORDS], flows[RECORDS:]):  # each stop keeps the state as it is then
-        send(kafka, daemon.topics.flows, part)
-        daemon.start()
-        daemon.wait_until_handled(RECORDS)
-        assert daemon.stop() == 0
+        daemon.work_through(part)
     place = TopicPartition(daemon.topics.flows, 0, RECORDS)
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     admin.delete_records([place])[place].result(60)

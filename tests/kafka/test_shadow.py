@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from detector.registry.registry import Registry
-from tests.bundles import judged, verdict, version_of
+from tests.bundles import judged, verdict
 from tests.faults.recorder import Recorder
 from tests.faults.test_rules import PROVOKED
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import MODEL, Trickle, promote, publish, simulated, wait_for
+from tests.kafka.world import MODEL, Trickle, challenge, promote, publish, simulated, wait_for
 
 pytestmark = pytest.mark.kafka
 
@@ -45,10 +45,7 @@ def test_a_challenger_is_promoted_and_a_bad_champion_rolled_back(
         Trickle(kafka, daemon.topics.flows, simulated(20_000), per_s=1_000),
         Recorder(daemon.port, period_s=0.5) as recorder,
     ):
-        passed = judged(1, verdict(True), windows=True)
-        second = version_of(passed)
-        registry.publish(MODEL, second, passed)
-        registry.promote(MODEL, second, "challenger")
+        second = challenge(daemon.registry, judged(1, verdict(True), windows=True))
         wait_for(lambda: daemon.total("oddflow_shadow_flows_total") > 0)
         wait_for(lambda: registry.resolve(MODEL) == second)
         wait_for(lambda: len(daemon.events("model.swapped")) == 2)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import polars as pl
 import pytest
 
-from detector.registry.registry import Registry
-from detector.scoring.dataset import Dataset
 from detector.transport.base import OutRecord
-from tests.bundles import bundle, ordinary_flows, version_of
+from tests.bundles import as_read, bundle, ordinary_flows
 from tests.conftest import MakeTopic
 from tests.kafka.fixtures import MakeDaemon
-from tests.kafka.world import MODEL, Daemon, simulated, wait_for
+from tests.kafka.world import MODEL, Daemon, challenge, simulated, wait_for
 from tests.transport.arena import consume, produce
 from training.train import Recipe, train
 
@@ -39,14 +36,12 @@ def crashing() -> Mapping[str, bytes]:
     """A challenger that needs a number which no flow here carries: an error at its first flows."""
     flows = ordinary_flows(1_500).with_columns(pl.lit(1.0).alias("extra.jitter"))
     recipe = Recipe(kind="isolation-forest", params={"n_estimators": 10}, folds=0, windows=None)
-    return train(flows, recipe).bundle(MODEL, Dataset(flows, "mapping", ("conn.log",), "0" * 64, {}, {}))
+    return train(flows, recipe).bundle(MODEL, as_read(flows, "mapping"))
 
 
 def challenged(daemon: Daemon, files: Mapping[str, bytes]) -> Daemon:
     """Give a daemon a challenger, that it scores beside its champion on every flow."""
-    registry, version = Registry(str(daemon.registry)), version_of(files)
-    registry.publish(MODEL, version, files)
-    registry.promote(MODEL, version, "challenger")
+    challenge(daemon.registry, files)
     daemon.settings["shadow"] = {"share": 1.0}
     return daemon
 
@@ -58,9 +53,7 @@ def emitted(daemon: Daemon) -> dict[str, list[OutRecord]]:
     return {what: consume(daemon.bootstrap, topic) for what, topic in topics.items()}
 
 
-def test_challengers_change_no_byte(
-    make_daemon: MakeDaemon, kafka: str, topic: MakeTopic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_challengers_change_no_byte(make_daemon: MakeDaemon, kafka: str, topic: MakeTopic) -> None:
     """Beside a challenger that compares, one that crashes and one that hangs, a champion emits what it does alone."""
     flows = topic()
 
@@ -78,15 +71,10 @@ def test_challengers_change_no_byte(
     alone, good = reading("alone"), challenged(reading("good"), bundle(1, windows=True))
     bad, hung = challenged(reading("bad"), crashing()), challenged(reading("hung"), bundle(1, windows=True))
     every = (alone, good, bad, hung)
-    (tmp_path / "hanging").mkdir()
-    (tmp_path / "hanging" / "sitecustomize.py").write_text(HANGING)
     for daemon in every:
-        with monkeypatch.context() as patched:
-            if daemon is hung:
-                patched.setenv("PYTHONPATH", str(tmp_path / "hanging"))
-            daemon.launch()
+        daemon.launch(harm=HANGING if daemon is hung else "")
     for daemon in every:
-        wait_for(lambda daemon=daemon: daemon.total("oddflow_start_timestamp_seconds") > 0)  # type: ignore[misc]  # one each
+        daemon.wait_until_up()
     values, sent = simulated(RECORDS), 0
     while sent < RECORDS:
         produce(kafka, flows, [OutRecord(value) for value in values[sent : sent + PIECE]])

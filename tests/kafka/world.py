@@ -60,6 +60,14 @@ def publish(registry: Path, number: int = 0, *, promote: bool = True, windows: b
     return version
 
 
+def challenge(registry: Path, files: Mapping[str, bytes]) -> str:
+    """Publish a bundle as the challenger, and give its version."""
+    store, version = Registry(str(registry)), version_of(files)
+    store.publish(MODEL, version, files)
+    store.promote(MODEL, version, "challenger")
+    return version
+
+
 def promote(registry: Path, version: str) -> None:
     """Make a published version the champion."""
     Registry(str(registry)).promote(MODEL, version, reason="a test")
@@ -115,17 +123,27 @@ class Daemon:
         lines = [line for line in self.log.splitlines() if line.startswith("{")]
         return [found for found in map(msgspec.json.decode, lines) if found.get("event") == name]
 
-    def start(self, before: Sequence[str] = ()) -> None:
-        """Start it, and wait until it is up: it serves its metrics long before."""
-        self.launch(before)
+    def start(self, before: Sequence[str] = (), harm: str = "") -> None:
+        """Start it as ``launch`` does, and wait until it is up."""
+        self.launch(before, harm)
+        self.wait_until_up()
+
+    def wait_until_up(self) -> None:
+        """Wait until it reads: it serves its metrics long before."""
         wait_for(lambda: self.total("oddflow_start_timestamp_seconds") > 0 or not self.running)
         assert self.running, self.log[-2_000:]
 
-    def launch(self, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        """Start its process, by the command ``before`` if one is given, and wait for nothing."""
+    def launch(self, before: Sequence[str] = (), harm: str = "") -> subprocess.Popen[bytes]:
+        """Start its process, by the command ``before`` if one is given, and wait for nothing.
+
+        ``harm`` is Python that the process runs before all else.
+        """
         path = self.folder / "oddflow.toml"
         path.write_text(_toml(self._tree()))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ODDFLOW_")}
+        if harm:
+            (self.folder / "sitecustomize.py").write_text(harm)
+            environment["PYTHONPATH"] = str(self.folder)
         with (self.folder / "daemon.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*before, sys.executable, "-m", "detector", "detect", "--config", str(path)],
@@ -190,6 +208,13 @@ class Daemon:
         """Wait until it has handled so many since its start; the commit may come a moment later."""
         wait_for(lambda: self.handled() >= count or not self.running)
         assert self.handled() >= count, f"{self.handled():.0f} of {count}\n{self.log[-2_000:]}"
+
+    def work_through(self, values: Sequence[bytes]) -> None:
+        """Send it records, start it, wait until it has handled as many, and stop it."""
+        send(self.bootstrap, self.topics.flows, values)
+        self.start()
+        self.wait_until_handled(len(values))
+        assert self.stop() == 0
 
     def committed(self) -> int:
         """The group's offset in partition 0; below 0 while there is none."""
