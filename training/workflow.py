@@ -126,7 +126,7 @@ def make_model(
             " training began, and has none; mount it again, then train anew"
         )
     model = publish(registry, signed(files, signer))
-    alias, previous = point(registry, model, verdict, champion.version, len(read.frame), tell, promote=promote)
+    alias, previous = point(registry, name, model.version, verdict, len(read.frame), tell, promote=promote)
     return Outcome(
         model=model, trained=trained, read=read, report=report, verdict=verdict, alias=alias, previous=previous
     )
@@ -156,23 +156,23 @@ def judged(  # noqa: PLR0917 - what is judged, and beside whom
 
 def point(  # noqa: PLR0917 - which alias, and what is told of it
     registry: Registry,
-    model: LoadedModel,
+    name: str,
+    version: str,
     verdict: Verdict,
-    champion: str | None,
     flows: int,
     tell: TellSteps,
     *,
     promote: bool | None,
 ) -> tuple[str, str | None]:
     """Point the alias that the verdict allows to a published version; give it, and where it pointed to before."""
-    name, version, by = model.name, model.version, user()
+    by = user()
     if not verdict.passed:
         reason = f"refused by the gate: {'; '.join(verdict.reasons)}"
         return REJECTED, registry.promote(name, version, REJECTED, by=by, reason=reason[:MOST_REASON])
     reason = f"trained on {flows} flows, passed the gate"
-    if promote or (promote is None and champion is None):
+    if promote or (promote is None and verdict.champion is None):
         try:
-            return CHAMPION, registry.promote(name, version, by=by, reason=reason, expect={CHAMPION: champion})
+            return CHAMPION, registry.promote(name, version, by=by, reason=reason, expect={CHAMPION: verdict.champion})
         except AliasMovedError as error:
             tell.note(f"{error}; it is the {CHALLENGER}")
     return CHALLENGER, registry.promote(name, version, CHALLENGER, by=by, reason=reason)

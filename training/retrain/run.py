@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from detector.bundle.files import read_bundle
 from detector.bundle.manifest import decode_manifest
-from detector.bundle.verdict import VERDICT, decode_verdict
+from detector.bundle.verdict import Verdict
 from detector.errors import InputError, OddflowError, RegistryError
 from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
 from detector.registry.registry import Registry
+from detector.registry.verdicts import verdict_of
 from detector.settings.tree import Settings
 from training.data.build import Wanted, build
 from training.data.manifest import LeftOut, SetInfo
@@ -163,7 +163,7 @@ class Retraining:
             return came(msgspec.structs.replace(state, version=found), "due", "rolled back")
         if found is not None:
             version, alias = found, self._alias_of(found)
-            detail = self._why_refused(version) if alias == REJECTED else ""
+            detail = "; ".join(self._verdict(version).reasons)
         else:
             self.steps(f"reading data set {state.dataset}")
             read = self.sets.read(state.dataset or "")
@@ -219,13 +219,16 @@ class Retraining:
         for alias in RESULT_OF:
             if there.get(alias) == version:
                 return alias
-        files = self.registry.fetch(self.model, version)
-        model, verdict = read_bundle(files), decode_verdict(files[VERDICT])
-        rows = model.manifest.training.rows_read
-        return point(self.registry, model, verdict, verdict.champion, rows, self.steps, promote=self.promote)[0]
+        rows = decode_manifest(self.registry.manifest(self.model, version)).training.rows_read
+        verdict = self._verdict(version)
+        return point(self.registry, self.model, version, verdict, rows, self.steps, promote=self.promote)[0]
 
-    def _why_refused(self, version: str) -> str:
-        return "; ".join(decode_verdict(self.registry.fetch(self.model, version)[VERDICT]).reasons)
+    def _verdict(self, version: str) -> Verdict:
+        """What the gate said of a version that a run has published."""
+        found = verdict_of(self.registry, self.model, version)
+        if found is None:
+            raise RegistryError(f"{self.model} {version}: the gate's verdict is not with it; it was published by hand")
+        return found
 
     def _fate(self, version: str) -> Result:
         aliases = self.registry.aliases(self.model)
