@@ -102,11 +102,12 @@ def _one_partition(flows: pl.DataFrame) -> NDArray[np.int32]:
     return np.zeros(len(flows), np.int32)
 
 
-def simulated(seed: int, hosts: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Two days to train on and the day after."""
-    scenario = Scenario(seed=seed, hosts=hosts, duration_s=3 * DAY_S, attacks=(), attack_share=0.0)
+def simulated(seed: int, hosts: int, trained: int = 2, tried: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """So many days to train on and those after them."""
+    duration_s = (trained + tried) * DAY_S
+    scenario = Scenario(seed=seed, hosts=hosts, duration_s=duration_s, attacks=(), attack_share=0.0)
     flows = pl.concat([*scenario.frames()]).sort("ts", maintain_order=True)
-    before = pl.Series(flows["ts"].to_numpy() < scenario.start + 2 * DAY_S)
+    before = pl.Series(flows["ts"].to_numpy() < scenario.start + trained * DAY_S)
     return flows.filter(before), flows.filter(~before)
 
 

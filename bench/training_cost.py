@@ -8,13 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from bench.budget import raised
+from bench.budget import raised, simulated
 from bench.size import run
 from training.detection_at_budget import BUDGETS
-from training.simulator.scenario import Scenario
-from training.watched import DAY_S
 
 FLOWS = 1_000_000
 GIBIBYTE = 1 << 30
@@ -42,11 +39,10 @@ def budgets() -> dict[str, dict[str, list[float]] | list[float]]:
     """False incidents a day: asked for, and raised on the days after those trained on, a figure for each network."""
     obtained = []
     for seed in SEEDS:
-        days = TRAINED_DAYS + UNSEEN_DAYS
-        scenario = Scenario(seed=seed, hosts=HOSTS, duration_s=days * DAY_S, attacks=(), attack_share=0.0)
-        flows = pl.concat([*scenario.frames()]).sort("ts", maintain_order=True)
-        before = flows["ts"].to_numpy() < scenario.start + TRAINED_DAYS * DAY_S
-        obtained.append(raised(flows.filter(pl.Series(before)), flows.filter(pl.Series(~before)), seed))
-        print(f"  seed {seed}, {len(flows):,} flows: {np.round(obtained[-1], 2).tolist()} a day", flush=True)
+        train, tried = simulated(seed, HOSTS, TRAINED_DAYS, UNSEEN_DAYS)
+        obtained.append(raised(train, tried, seed))
+        print(
+            f"  seed {seed}, {len(train) + len(tried):,} flows: {np.round(obtained[-1], 2).tolist()} a day", flush=True
+        )
     each = np.round(np.array(obtained).T, 2).tolist()
     return {"budget_asked": list(BUDGETS), "budget_obtained": dict(zip(map(str, BUDGETS), each, strict=True))}

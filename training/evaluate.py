@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from detector.bundle.loaded_model import LoadedModel
@@ -24,6 +23,7 @@ from training.detection_at_budget import found_figures
 from training.labels import Truth
 from training.metrics import FOUND_AT, figures, found_by_label
 from training.overlap import Overlap, overlap
+from training.text import plain_text
 
 BUDGETS = (0.01, 0.001)
 """P-values at which the share of benign flows raised is told: what the calibration promises to keep below."""
@@ -109,10 +109,7 @@ def show(found: Mapping[str, Any]) -> str:
     table.add_row(f"{'Benign flows' if raised.harmless else 'Flows'} raised", f"{raised.raised:,} of {raised.flows:,}")
     if (same := found["trained_on"]) is not None and not same["certain"]:
         table.add_row("Note", Overlap(**same).told(found["rows"]))
-    console = Console(width=100, highlight=False, markup=False, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get().rstrip()
+    return plain_text(table, width=100)
 
 
 def _raised(p_values: NDArray[np.float64], budget: float) -> float | None:

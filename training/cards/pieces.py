@@ -57,6 +57,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, text: bool = F
     return f'<div class="wide"><table{css}>{line(heads, "th")}{lines}</table></div>'
 
 
+def folding(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts in five columns, which folds on a phone: the first of each row a name, the others numbers."""
+    cells = [[html_text(cell) for cell in row] for row in rows]
+    return table([html_text(head) for head in heads], cells, folds=True)
+
+
 def listed(items: Iterable[str]) -> str:
     """A list of texts."""
     return f"<ul>{''.join(f'<li>{html_text(item)}</li>' for item in items)}</ul>"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from detector.printable import html_text
-from training.cards.pieces import figures, listed, section, table, whole_page
+from training.cards.pieces import figures, folding, listed, section, whole_page
 from training.cards.words import named
 from training.compare import words
 from training.compare.contract import Compared, Comparison
@@ -21,9 +19,9 @@ def page(comparison: Comparison) -> str:
     body = [
         f"<h1>{title}</h1>",
         _paragraph(words.about(comparison)),
-        _table(("", *words.QUALITY), [(words.called(row), *words.quality(row)) for row in ended]),
+        folding(("", *words.QUALITY), [(words.called(row), *words.quality(row)) for row in ended]),
         *(_paragraph(line) for line in (words.FOUND, *words.legend(comparison))),
-        *section("What each costs", _table(("", "package", *words.COSTS), [_costs(row) for row in ended])),
+        *section("What each costs", folding(("", "package", *words.COSTS), [_costs(row) for row in ended])),
         *section("Without figures", listed(f"{words.called(row)}: {row.failed}" for row in failed) if failed else ""),
         *section("What to know", listed(comparison.notes) if comparison.notes else ""),
         *section("How it was measured", _paragraph(words.how(comparison))),
@@ -31,18 +29,14 @@ def page(comparison: Comparison) -> str:
     for name in dict.fromkeys(name for row in ended for name in row.figures):
         found = {words.called(row): row.figures[name] for row in ended if name in row.figures}
         body += section(named(name), figures("", found))
-    body += section("Costs, the least and the most of the runs", _table(("", *RANGES), [_ranges(row) for row in ended]))
+    body += section(
+        "Costs, the least and the most of the runs", folding(("", *RANGES), [_ranges(row) for row in ended])
+    )
     return whole_page(title, body)
 
 
 def _paragraph(text: str) -> str:
     return f"<p>{html_text(text)}</p>"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Of five columns, so that it folds on a phone."""
-    cells = [[html_text(cell) for cell in row] for row in rows]
-    return table([html_text(head) for head in heads], cells, folds=True)
 
 
 def _costs(row: Compared) -> tuple[str, ...]:

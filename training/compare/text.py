@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from detector.printable import printable
 from training.compare import words
 from training.compare.contract import Comparison
+from training.text import plain_text
 
 WIDTH = 100
 
@@ -21,17 +21,13 @@ def told(comparison: Comparison) -> str:
     for row in comparison.compared:
         if not row.failed:
             table.add_row(words.called(row), *words.quality(row), *words.costs(row))
-    console = Console(width=WIDTH, highlight=False, markup=False, color_system=None)
     failed = [f"{words.called(row)}: no figures, {printable(row.failed)}" for row in comparison.compared if row.failed]
-    with console.capture() as capture:
-        console.print(table)
-        for line in (
-            *failed,
-            *words.legend(comparison),
-            words.FOUND,
-            words.about(comparison),
-            words.how(comparison),
-            *(f"note: {printable(note)}" for note in comparison.notes),
-        ):
-            console.print(line)
-    return "\n".join(line.rstrip() for line in capture.get().rstrip().split("\n"))
+    below = (
+        *failed,
+        *words.legend(comparison),
+        words.FOUND,
+        words.about(comparison),
+        words.how(comparison),
+        *(f"note: {printable(note)}" for note in comparison.notes),
+    )
+    return "\n".join(line.rstrip() for line in plain_text(table, *below, width=WIDTH).split("\n"))

@@ -6,7 +6,6 @@ import typing
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from detector.cli.score_output import write_whole
@@ -17,6 +16,7 @@ from training.cards.words import named
 from training.evaluation.html import page
 from training.evaluation.measure import measure
 from training.evaluation.report import Protocol, Report
+from training.text import plain_text
 from training.train import Recipe
 from training.workflow import TellSteps, usable
 
@@ -87,7 +87,4 @@ def told(report: Report) -> str:
                 f"{spread.least:.3g}",
                 f"{spread.most:.3g}",
             )
-    console = Console(width=120, highlight=False, markup=False, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join([capture.get().rstrip(), *(f"note: {note}" for note in report.notes)])
+    return "\n".join([plain_text(table, width=120), *(f"note: {note}" for note in report.notes)])

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from detector.printable import html_text
-from training.cards.pieces import budgets, curves, cuts, figures, listed, scores, section, whole_page
-from training.cards.pieces import table as table_of_markup
+from training.cards.pieces import budgets, curves, cuts, figures, folding, listed, scores, section, whole_page
 from training.cards.words import count, moment, percent, span
 from training.evaluation.report import AttackFound, Report
 from training.evaluation.search_page import searched
-
-FOLDING = 5
-"""Columns of a table whose first is a line of its own on a phone."""
-
-__all__ = ["page", "table", "whole_page"]
 
 
 def page(report: Report) -> str:
@@ -92,10 +84,4 @@ def _attacks(found: tuple[AttackFound, ...]) -> str:
         )
         for each in found
     ]
-    return table(("", "found", "interval", "of its flows", "first after"), rows)
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts, the first of each row a name, the others numbers; with four of these it fits a phone."""
-    cells = [[html_text(cell) for cell in row] for row in rows]
-    return table_of_markup([html_text(head) for head in heads], cells, folds=len(heads) == FOLDING)
+    return folding(("", "found", "interval", "of its flows", "first after"), rows)

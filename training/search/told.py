@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from detector.printable import printable
 from training.evaluation.search_page import capital, chosen_words, cost_words, side
 from training.search.searching import Found
+from training.text import plain_text
 
 
 def as_text(found: Found, output: Path, command: str) -> str:
@@ -20,13 +20,10 @@ def as_text(found: Found, output: Path, command: str) -> str:
         table.add_column(head, justify="right" if place else "left")
     for each in found.search.beside:
         table.add_row(*side(each))
-    console = Console(width=140, highlight=False, markup=False, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
     return "\n".join(
         [
             f"{capital(found.search.verdict)}.",
-            capture.get().rstrip(),
+            plain_text(table, width=140),
             chosen_words(found.search),
             cost_words(found.search),
             *(f"note: {note}" for note in found.report.notes),
