@@ -20,7 +20,7 @@ from detector.models.kinds.isolation_forest import IsolationForest
 from detector.models.kinds.kmeans import KMeans
 from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
-from detector.settings.tree import Training
+from detector.settings.life_cycle import Training
 from training import ensembles, reductions
 from training import kmeans_diagonal as spreads
 from training.feature_choice import check_choice

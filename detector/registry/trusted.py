@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from detector.bundle import signature
 from detector.errors import ConfigurationError
 from detector.registry.registry import Registry
-from detector.settings.tree import Model
+from detector.settings.life_cycle import Model
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey

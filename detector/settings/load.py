@@ -21,7 +21,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from detector.errors import ConfigurationError
-from detector.settings.tree import Section, Settings
+from detector.settings.section import Section
+from detector.settings.tree import Settings
 
 PREFIX = "ODDFLOW_"
 CONFIG_VARIABLE = "ODDFLOW_CONFIG"

@@ -13,7 +13,8 @@ from typing import Any, get_args
 from pydantic import SecretStr, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from detector.settings.tree import Section, Settings
+from detector.settings.section import Section
+from detector.settings.tree import Settings
 
 HIDDEN = "(hidden)"
 
@@ -148,7 +149,7 @@ def _wrapped(text: str, width: int = 100) -> list[str]:
 INTRODUCTION = """\
 # Settings
 
-<!-- Made from detector/settings/tree.py by `make docs`; change it there. -->
+<!-- Made from the classes in detector/settings by `make docs`; change it there. -->
 
 Defaults < a TOML file < the environment < flags: the later wins, key by key.
 

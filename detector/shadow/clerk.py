@@ -19,7 +19,7 @@ import msgspec
 from detector.deadline import Deadline
 from detector.registry.registry import AliasMovedError, Registry
 from detector.registry.verdicts import verdict_of
-from detector.settings.tree import Model, Shadow
+from detector.settings.life_cycle import Model, Shadow
 from detector.shadow import rules
 from detector.shadow.events import FiguresFailed, FiguresWork, ModelMoved, PromotionHeld
 from detector.shadow.figures import Figures, read_figures, total

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from detector.bundle.verdict import Verdict
 from detector.registry.history import Entry
-from detector.settings.tree import Shadow
+from detector.settings.life_cycle import Shadow
 from detector.shadow.figures import DAY_S, Figures
 from detector.shadow.tenure import Tenure
 

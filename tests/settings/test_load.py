@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import ConfigurationError
+from detector.settings.kafka import Kafka
 from detector.settings.load import FLAGS, known_keys, load_settings
 from detector.settings.pages import HIDDEN, dumped, plain, schema
-from detector.settings.tree import Batch, Input, Kafka, Settings, Web
+from detector.settings.tree import Batch, Input, Settings, Web
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ import pytest
 
 from detector.registry.history import Entry
 from detector.registry.registry import AliasMovedError, Registry
-from detector.settings.tree import Model
-from detector.settings.tree import Shadow as Rules
+from detector.settings.life_cycle import Model
+from detector.settings.life_cycle import Shadow as Rules
 from detector.shadow.clerk import Clerk
 from detector.shadow.events import FiguresFailed, FiguresWork, ModelMoved, PromotionHeld
 from detector.shadow.figures import Figures, read_figures, total

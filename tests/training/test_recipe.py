@@ -7,7 +7,7 @@ import pytest
 from detector.errors import ConfigurationError
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
-from detector.settings.tree import Training
+from detector.settings.life_cycle import Training
 from tests.models.conformance import training_rows
 from training.estimators import DROPPED, fit_estimator
 from training.feature_choice import check_choice, without

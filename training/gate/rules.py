@@ -13,7 +13,7 @@ from scipy.stats import chi2
 
 from detector.bundle.verdict import VERDICT_VERSION, RuleResult, Verdict
 from detector.drift.monitor import INDEX_LIMIT
-from detector.settings.tree import Gate
+from detector.settings.life_cycle import Gate
 from training.evaluation.report import BudgetObtained, Report, Spread
 from training.gate.facts import Facts, Known
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from detector.bundle.verdict import RuleResult, Verdict, decode_verdict
-from detector.settings.tree import Gate
+from detector.settings.life_cycle import Gate
 from training.evaluation.protocol import DEFAULT
 from training.evaluation.report import REPORT_VERSION, BudgetObtained, Data, Histogram, Report, Spread
 from training.gate.facts import Facts, Known, Paired, Records
