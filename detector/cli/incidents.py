@@ -123,30 +123,19 @@ class Reading:
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         from detector.casebook.latest import Latest  # noqa: PLC0415
+        from detector.casebook.parsed import Parsed  # noqa: PLC0415
+        from detector.casebook.told import read_told  # noqa: PLC0415
         from detector.casebook.wanted import Wanted  # noqa: PLC0415
         from detector.incidents.wholes import named  # noqa: PLC0415
 
         self.latest = Latest(fits=(wanted or Wanted()).fits, named=named)
         self._wanted = wanted
-        self._read = 0
-        self._unfit = 0
-        self._why = ""
+        self._parsed = Parsed(read_told, "incident's")
         self._last_seen = 0.0
 
     def take(self, documents: list[bytes | None]) -> Iterator[tuple[Told, bytes]]:
         """Take documents in, one after the other; gives those that tell something new, wanted or not."""
-        from detector.casebook.told import read_told  # noqa: PLC0415
-
-        for document in documents:
-            if not document or document.isspace():  # a compacted topic's mark of a deletion, or a blank line
-                continue
-            self._read += 1
-            try:
-                told = read_told(document)
-            except InputError as error:
-                self._unfit += 1
-                self._why = self._why or str(error)
-                continue
+        for told, document in self._parsed.of(documents):
             self._last_seen = max(self._last_seen, told.ours.last_seen)
             if self.latest.put(told):
                 yield told, document
@@ -158,10 +147,11 @@ class Reading:
 
     def tell(self) -> None:
         """Say on standard error what a person should know. Raises InputError where not one was an incident's."""
-        if self._read and self._unfit == self._read:
-            raise InputError(f"reading incidents: none of {self._read:,} documents is an incident's: {self._why}")
-        if self._unfit:
-            typer.echo(f"{self._unfit:,} of {self._read:,} documents are no incident's: {self._why}", err=True)
+        parsed = self._parsed
+        if parsed.none_fits:
+            raise InputError(f"reading incidents: none of {parsed.read:,} documents is an incident's: {parsed.why}")
+        if parsed.note:
+            typer.echo(parsed.note, err=True)
         if self.latest.dropped:
             typer.echo(f"{self.latest.dropped:,} incidents of before are left out; ask for fewer by --since", err=True)
         if not self.latest.wholes():
@@ -318,25 +308,23 @@ def hosts(
       oddflow incidents hosts --input risk.jsonl --most 5
     """
     from detector.casebook.hosts import HostRisks, read_host  # noqa: PLC0415
+    from detector.casebook.parsed import Parsed  # noqa: PLC0415
 
     asked = Asked(config, inputs, topic, bootstrap_servers).over(context.obj)
     place = Documents.chosen(asked, lambda settings: settings.output.risk_topic, "output.risk_topic")
-    found, read, unfit, why = HostRisks(), 0, 0, ""
+    found = HostRisks()
+    faded = frozenset({b"", b"null"})  # a host whose risk faded away
+    parsed = Parsed(read_host, "host's risk", blank=lambda document: document.strip() in faded)
     for batch in place.batches():
-        for document in batch:
-            if not document or document.strip() in {b"", b"null"}:  # a host whose risk faded away
-                continue
-            read += 1
-            try:
-                found.put(read_host(document))
-            except InputError as error:
-                unfit, why = unfit + 1, why or str(error)
-    if read and unfit == read:
+        for host, _ in parsed.of(batch):
+            found.put(host)
+    if parsed.none_fits:
         raise InputError(
-            f"reading hosts' risks: none of {read:,} documents is one, as `detect --risk` writes them: {why}"
+            f"reading hosts' risks: none of {parsed.read:,} documents is one, as `detect --risk` writes them:"
+            f" {parsed.why}"
         )
-    if unfit:
-        typer.echo(f"{unfit:,} of {read:,} documents are no host's risk: {why}", err=True)
+    if parsed.note:
+        typer.echo(parsed.note, err=True)
     _show_hosts(found.rows()[:most], as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from detector.casebook.latest import Latest
+from detector.casebook.parsed import Parsed
 from detector.casebook.told import Told, read_told
 from detector.casebook.wanted import Wanted
 from detector.cli.data import Given, read_flows
@@ -87,21 +88,15 @@ class CaseSource:
         if self.documents is None:
             return []
         latest = Latest(MOST_INCIDENTS, Wanted(since=since).fits, named)
-        read, unfit, why = 0, 0, ""
+        parsed = Parsed(read_told, "incident's")
         with _with_way_out():
             for documents in self.documents().batches():
-                for document in documents:
-                    if not document or document.isspace():
-                        continue
-                    read += 1
-                    try:
-                        latest.put(read_told(document))
-                    except InputError as error:
-                        unfit, why = unfit + 1, why or str(error)
-            if read and unfit == read:
-                raise InputError(f"none of {read:,} documents is an incident's: {why}")
-        if unfit:
-            tell.note(f"{unfit:,} of {read:,} documents are no incident's: {why}")
+                for told, _ in parsed.of(documents):
+                    latest.put(told)
+            if parsed.none_fits:
+                raise InputError(f"none of {parsed.read:,} documents is an incident's: {parsed.why}")
+        if parsed.note:
+            tell.note(parsed.note)
         if latest.dropped:
             raise InputError(
                 f"reading incidents: there are more than {MOST_INCIDENTS:,} of the time of these flows; retrain on"

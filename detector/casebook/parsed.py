@@ -1,0 +1,48 @@
+"""Documents read one after the other: those that are what was expected, and a count of those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from detector.errors import InputError
+
+T = TypeVar("T")
+
+
+class Parsed(Generic[T]):
+    """``parse`` reads a document, and raises InputError for one that is none; ``what`` it then is not, in words."""
+
+    def __init__(self, parse: Callable[[bytes], T], what: str, blank: Callable[[bytes], bool] = bytes.isspace) -> None:
+        self._parse = parse
+        self._what = what
+        self._blank = blank
+        self._unfit = 0
+        self.read = 0
+        """Documents so far, but for deletions of a compacted topic and those that are ``blank``."""
+        self.why = ""
+        """Why the first one that is none is none."""
+
+    def of(self, documents: Iterable[bytes | None]) -> Iterator[tuple[T, bytes]]:
+        """Those that could be read, each with its bytes."""
+        for document in documents:
+            if not document or self._blank(document):
+                continue
+            self.read += 1
+            try:
+                found = self._parse(document)
+            except InputError as error:
+                self._unfit += 1
+                self.why = self.why or str(error)
+            else:
+                yield found, document
+
+    @property
+    def none_fits(self) -> bool:
+        """Whether there were documents, and not one could be read."""
+        return bool(self.read) and self._unfit == self.read
+
+    @property
+    def note(self) -> str:
+        """What a person should know; empty where all could be read."""
+        return f"{self._unfit:,} of {self.read:,} documents are no {self._what}: {self.why}" if self._unfit else ""
