@@ -158,9 +158,9 @@ class Reading:
             from detector.casebook.words import moment  # noqa: PLC0415
 
             why = (
-                f"none of {self._read:,} documents is what the flags ask for;"
+                f"none of {parsed.read:,} documents is what the flags ask for;"
                 f" the latest is of {moment(self._last_seen)} UTC"
-                if self._read
+                if parsed.read
                 else "none was told yet"
             )
             typer.echo(f"no incidents: {why}", err=True)
