@@ -11,7 +11,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 PURE = (
-    *("incidents", "casebook", "alerts", "sharing", "bundle", "decisions", "features", "records"),
+    *(
+        "suppression",
+        "feedback",
+        "incidents",
+        "casebook",
+        "alerts",
+        "sharing",
+        "bundle",
+        "decisions",
+        "features",
+        "records",
+    ),
     *("models", "net", "kernels"),
 )
 """Arrays and frames in, arrays and frames out."""
@@ -24,6 +35,8 @@ KNOWN = ("detector.transport.base", "detector.transport.kafka.partitioner")
 ORDER = (
     *("__main__", "reference", "cli", "daemon", "daemon_events", "every_metric", "pipeline", "shadow", "scoring"),
     *(
+        "suppression",
+        "feedback",
         "incidents",
         "alerts",
         "archive",

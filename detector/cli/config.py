@@ -60,10 +60,10 @@ def dump(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 @app.command("schema")
 def show_schema(
     of: Annotated[
-        Literal["settings", "alert", "alert-ecs", "incident", "incident-ecs"], typer.Argument(help="Of what.")
+        Literal["settings", "alert", "alert-ecs", "incident", "incident-ecs", "label"], typer.Argument(help="Of what.")
     ] = "settings",
 ) -> None:
-    """Give the JSON Schema of the settings file, for an editor; or of an alert or incident, for who reads them.
+    """Give the JSON Schema of the settings file, for an editor; or of an alert, incident or label, for programs.
 
     Examples:
 
@@ -74,7 +74,7 @@ def show_schema(
     if of == "settings":
         typer.echo(json.dumps(schema(), indent=2))
     else:
-        package = f"detector.{of.partition('-')[0]}s"
+        package = "detector.feedback" if of == "label" else f"detector.{of.partition('-')[0]}s"
         typer.echo((files(package) / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of alerts and incidents, and a page of all their fields, from the types that they are written by.
+"""JSON Schemas of alerts, incidents and labels, and a page of all their fields, from their types.
 
 A field that says neither what it means nor has one value alone is an error: none goes undocumented.
 """
@@ -6,12 +6,13 @@ A field that says neither what it means nor has one value alone is an error: non
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.alerts.contract import ALERT_VERSION, ECS_VERSION, OCSF_VERSION, Alert, EcsAlert
+from detector.feedback.label import FEEDBACK_VERSION, WITHDRAWAL_OR_VERDICT, Label
 from detector.incidents.contract import INCIDENT_VERSION, EcsIncident, Finding
 
 
@@ -23,31 +24,32 @@ class Document(NamedTuple):
     type: type[msgspec.Struct]
     version: int
     ours: str
-    """Where in it the part is that is ours."""
+    """Where in it the part is that is ours; empty where all of it is."""
+    package: str
+    """The package that its schema is in."""
+    rules: Mapping[str, Any] = {}
+    """Of the schema, beside what the type says."""
 
 
 DOCUMENTS = (
-    Document("alert", f"Alert, OCSF {OCSF_VERSION}", Alert, ALERT_VERSION, "unmapped.oddflow"),
-    Document("alert-ecs", f"Alert, ECS {ECS_VERSION}", EcsAlert, ALERT_VERSION, "oddflow"),
-    Document("incident", f"Incident, OCSF {OCSF_VERSION}", Finding, INCIDENT_VERSION, "unmapped.oddflow"),
-    Document("incident-ecs", f"Incident, ECS {ECS_VERSION}", EcsIncident, INCIDENT_VERSION, "oddflow"),
+    Document("alert", f"Alert, OCSF {OCSF_VERSION}", Alert, ALERT_VERSION, "unmapped.oddflow", "alerts"),
+    Document("alert-ecs", f"Alert, ECS {ECS_VERSION}", EcsAlert, ALERT_VERSION, "oddflow", "alerts"),
+    Document("incident", f"Incident, OCSF {OCSF_VERSION}", Finding, INCIDENT_VERSION, "unmapped.oddflow", "incidents"),
+    Document("incident-ecs", f"Incident, ECS {ECS_VERSION}", EcsIncident, INCIDENT_VERSION, "oddflow", "incidents"),
+    Document("label", "Label", Label, FEEDBACK_VERSION, "", "feedback", WITHDRAWAL_OR_VERDICT),
 )
 
 INTRODUCTION = """\
-# Fields of alerts and incidents
+# Fields of alerts, incidents and labels
 
-<!-- Made from detector/alerts/contract.py and detector/incidents/contract.py by `make docs`; change it there. -->
+<!-- Made from detector/alerts/contract.py, detector/incidents/contract.py and detector/feedback/label.py by
+`make docs`; change it there. -->
 
 Each field that a document can have. Those marked *maybe* are left out where there is nothing to tell; no field is ever
-null. `[]` is a list. Fields under `unmapped.oddflow` or `oddflow` are ours, the others the standard's. The same as JSON
-Schema: `oddflow config schema alert`, `incident`, `alert-ecs` or `incident-ecs`. How to read them is in
-[alerts](../explanation/alerts.md).
+null. `[]` is a list. Fields under `unmapped.oddflow` or `oddflow` are ours, the others the standard's; labels are ours
+alone. The same as JSON Schema: `oddflow config schema alert`, `incident`, `alert-ecs`, `incident-ecs` or `label`. How
+to read them is in [alerts](../explanation/alerts.md).
 """
-
-
-def part_of(document: Document) -> str:
-    """The package that its schema is in: ``alerts`` or ``incidents``."""
-    return document.name.partition("-")[0] + "s"
 
 
 def schema_of(document: Document) -> dict[str, Any]:
@@ -64,6 +66,7 @@ def schema_of(document: Document) -> dict[str, Any]:
         "$id": f"urn:oddflow:{document.name}:{document.version}",
         "title": document.title,
         **whole,
+        **document.rules,
         "$defs": parts,
     }
 
@@ -102,9 +105,9 @@ def _section(document: Document) -> str:
 
 
 def _rows(document: Document, schema: dict[str, Any]) -> Iterator[str]:
-    standard = document.title.split(", ")[1].split()[0]
+    standard = "" if not document.ours else document.title.split(", ")[1].split()[0]
     for path, described, required in described_fields(schema, schema, ""):
-        ours = path == document.ours or path.startswith(f"{document.ours}.")
+        ours = not document.ours or path == document.ours or path.startswith(f"{document.ours}.")
         meaning = described.get("description") or f"Always `{_one(described)}`."
         cells = (
             f"`{path}`",

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from detector.cli import EXIT_CODES
 from detector.every_metric import open_metrics
 from detector.reference.commands import commands_page
-from detector.reference.documents import DOCUMENTS, fields_page, part_of, schema_file
+from detector.reference.documents import DOCUMENTS, fields_page, schema_file
 from detector.reference.exporters import exporters_page
 from detector.reference.features import features_page
 from detector.reference.incidents import incidents_page, kind_pages
@@ -70,7 +70,7 @@ def pages() -> dict[Path, str]:
         KINDS / "index.md": incidents_page(),
         Path("docs/reference/metrics.md"): metrics_page(),
         **{KINDS / f"{name}.md": text for name, text in kind_pages().items()},
-        **{Path(f"detector/{part_of(each)}/{each.name}.schema.json"): schema_file(each) for each in DOCUMENTS},
+        **{Path(f"detector/{each.package}/{each.name}.schema.json"): schema_file(each) for each in DOCUMENTS},
     }
 
 
