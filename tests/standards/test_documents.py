@@ -242,7 +242,7 @@ def test_every_field_is_documented(document: Any) -> None:
     """Each field of each document says what it means, and a schema with one that does not is refused."""
     schema = schema_of(document)
     names = [path for path, *_ in described_fields(schema, schema, "")]
-    assert len(names) == len(set(names)) > 30
+    assert len(names) == len(set(names)) > 10
     next(iter(schema["$defs"].values()))["properties"]["new"] = {"type": "string"}
     with pytest.raises(ValueError, match="new: nothing says what it means"):
         list(described_fields(schema, schema, ""))
