@@ -100,7 +100,7 @@ class Tour:
 
     def detected(self, shape: str = "ocsf", logs: str = "json") -> Mapping[str, str]:
         """The files that the daemon writes, and its log, by the names of channels."""
-        names = {each.value: self.folder / f"{shape}.{each.value}.jsonl" for each in Channel}
+        names = {each.value: self.folder / f"{shape}.{each.value}.jsonl" for each in WRITTEN}
         flags = {
             Channel.ALERTS: "--output",
             Channel.DEAD_LETTERS: "--dead-letters",
@@ -214,6 +214,9 @@ class Tour:
 
 GIVEN = ("--format", "zeek-json")
 
+WRITTEN = tuple(each for each in Channel if each is not Channel.FEEDBACK)
+"""Channels that the daemon writes."""
+
 
 @dataclass(frozen=True)
 class Outlet:
@@ -239,7 +242,7 @@ OUTLETS: Mapping[str, Outlet] = {
             carries=channel not in {Channel.SCORES, Channel.RISKS} or (shape, channel) == ("ocsf", Channel.SCORES),
         )
         for shape in SHAPES
-        for channel in Channel
+        for channel in WRITTEN
     },
     "incidents: list": Outlet(lambda tour: _both(tour.incidents()), "terminal", carries=False),
     "incidents: list --json": Outlet(lambda tour: tour.incidents("--json").out, "json"),

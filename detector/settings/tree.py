@@ -236,6 +236,15 @@ class State(Section):
     )
 
 
+class Feedback(Section):
+    """What people say of what was found: labels, as `oddflow feedback` writes and reads them."""
+
+    topic: str = Field(
+        default="oddflow.feedback",
+        description="Kafka topic of labels, one document each, kept for ever. Empty: there is none.",
+    )
+
+
 class Web(Section):
     """The HTTP endpoints `/metrics`, `/healthz`, `/readyz`, `/model` and `/incidents`."""
 
@@ -313,6 +322,7 @@ class Settings(BaseSettings):
     shadow: Shadow = Shadow()
     state: State = State()
     archive: Archive = Archive()
+    feedback: Feedback = Feedback()
     web: Web = Web()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()
@@ -342,6 +352,7 @@ class Settings(BaseSettings):
             return self
         keys = ("alerts_topic", "dead_letters_topic", "scores_topic", "incidents_topic", "risk_topic")
         topics = {f"output.{key}": topic for key in keys if (topic := getattr(self.output, key))}
+        topics |= {"feedback.topic": self.feedback.topic} if self.feedback.topic else {}
         risks = topics.pop("output.risk_topic", None)
         for key, topic in topics.items():
             if topic == risks:
@@ -352,6 +363,8 @@ class Settings(BaseSettings):
         for key, topic in (*topics.items(), ("output.risk_topic", risks)):
             if topic == self.input.topic:
                 raise ValueError(f"{key} is {topic!r}, as input.topic is: what is written would be read as flows")
+            if topic == self.feedback.topic and topic and key != "feedback.topic":
+                raise ValueError(f"{key} is {topic!r}, as feedback.topic is: give labels a topic of their own")
         return self
 
     @model_validator(mode="after")

@@ -82,6 +82,7 @@ class Channel(StrEnum):
     SCORES = "scores"
     INCIDENTS = "incidents"
     RISKS = "risks"
+    FEEDBACK = "feedback"
 
 
 class OutRecord(NamedTuple):

@@ -52,6 +52,18 @@ def open_sink(settings: Settings, tell: Tell) -> Sink:
             return ConfluentSink(topics=topics, properties=settings.kafka.producer(), tell=tell, whole=_whole(settings))
 
 
+def open_label_sink(settings: Settings, tell: Tell) -> Sink:
+    """Make the sink that labels are sent by, not yet started: to their topic, by the Kafka client that is set."""
+    topics = {Channel.FEEDBACK: settings.feedback.topic}
+    if settings.input.transport == "kafka-python":
+        from detector.transport.kafka.kafka_python import KafkaPythonSink  # noqa: PLC0415
+
+        return KafkaPythonSink(topics=topics, properties=settings.kafka.producer(), tell=tell)
+    from detector.transport.kafka.confluent import ConfluentSink  # noqa: PLC0415
+
+    return ConfluentSink(topics=topics, properties=settings.kafka.producer(), tell=tell)
+
+
 def _whole(settings: Settings) -> bool:
     return settings.output.oversized == "parts"
 

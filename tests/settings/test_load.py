@@ -122,6 +122,15 @@ def test_risks_have_a_topic_of_their_own() -> None:
     load_settings(None, {"output.risk_topic": "", "output.incidents_topic": ""})
 
 
+def test_labels_have_a_topic_of_their_own() -> None:
+    """Labels are read strictly, so that whatever else was on their topic would be told as wrong."""
+    assert "output.alerts_topic is 'oddflow.feedback', as feedback.topic is" in complaint(
+        output__alerts_topic="oddflow.feedback"
+    )
+    assert "feedback.topic is 'flows', as input.topic is" in complaint(feedback__topic="flows")
+    load_settings(None, {"feedback.topic": ""})
+
+
 UNKNOWN = "unknown key; the nearest known one is"
 
 BAD_FILES = {

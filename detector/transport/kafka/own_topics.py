@@ -20,6 +20,9 @@ INCIDENT_SETTINGS = ALERT_SETTINGS
 RISK_SETTINGS = {"cleanup.policy": "compact", "delete.retention.ms": str(_DAY_MS)}
 """The latest of each host; a deletion is kept for a day, for readers that were away."""
 
+FEEDBACK_SETTINGS = {"retention.ms": "-1", "cleanup.policy": "delete"}
+"""Labels are few, and every later model is taught by them: they stay, with their history."""
+
 SCORE_SETTINGS = {"retention.ms": str(3 * _DAY_MS)}
 
 
@@ -37,9 +40,12 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         topics.append(Topic(output.incidents_topic, settings=INCIDENT_SETTINGS))
     if output.risk_topic:
         topics.append(Topic(output.risk_topic, settings=RISK_SETTINGS))
+    if settings.feedback.topic:
+        topics.append(Topic(settings.feedback.topic, settings=FEEDBACK_SETTINGS))
     return topics
 
 
-def create_missing(settings: Settings, tell: Tell = silent) -> list[str]:
-    """Create those that are missing, tell of each and give their names. Raises BrokerError."""
-    return ensure_topics(settings.kafka.producer(), wanted_topics(settings), tell=tell)
+def create_missing(settings: Settings, tell: Tell = silent, only: str = "") -> list[str]:
+    """Create those that are missing, or the ``only`` one; tell of each and give their names. Raises BrokerError."""
+    wanted = [each for each in wanted_topics(settings) if only in {"", each.name}]
+    return ensure_topics(settings.kafka.producer(), wanted, tell=tell)

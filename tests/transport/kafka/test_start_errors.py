@@ -152,14 +152,19 @@ def test_the_daemons_own_topics_are_created(kafka: str, topic: MakeTopic) -> Non
     kinds = ("alerts", "incidents", "risk", "dead_letters", "scores")
     names = {f"{kind}_topic": f"{stem}-{kind[0]}" for kind in kinds}
     settings = Settings.model_validate(
-        {"input": {"topic": f"{stem}-f", "partitions": 2}, "kafka": {"bootstrap_servers": kafka}, "output": names}
+        {
+            "input": {"topic": f"{stem}-f", "partitions": 2},
+            "kafka": {"bootstrap_servers": kafka},
+            "output": names,
+            "feedback": {"topic": f"{stem}-labels"},
+        }
     )
     told: list[Event] = []
-    assert sorted(create_missing(settings, told.append)) == sorted([f"{stem}-f", *names.values()])
+    assert sorted(create_missing(settings, told.append)) == sorted([f"{stem}-f", f"{stem}-labels", *names.values()])
     assert [event for event in told if isinstance(event, TopicCreated) and event.like] == [
         TopicCreated(f"{stem}-f", 2, like=stem)
     ]
-    assert len(told) == 1 + len(kinds)
+    assert len(told) == 2 + len(kinds)
     assert check_topics({"bootstrap.servers": kafka}, [f"{stem}-f", f"{stem}-d"]) == {f"{stem}-f": 2, f"{stem}-d": 1}
 
 
