@@ -159,6 +159,12 @@ def test_schemas_of_outputs_are_given(name: str) -> None:
     assert (code, json.loads(out)["title"]) == (0, f"{name.capitalize()}, OCSF 1.8.0")
 
 
+def test_the_schema_of_labels_is_given() -> None:
+    """``config schema label`` gives the published schema."""
+    code, out, _ = run("config", "schema", "label")
+    assert (code, json.loads(out)["title"]) == (0, "Label")
+
+
 def test_plugins_bring_commands(plugin: Callable[[Callable[[typer.Typer], None]], None]) -> None:
     """A command that an entry point registers runs as if it were one of ours."""
 

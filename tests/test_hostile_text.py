@@ -1,12 +1,13 @@
 """Text of a record, hostile, from the record to wherever people read it: nothing acts on a terminal or in a browser.
 
-Every outlet is in :data:`OUTLETS`, once: a new command that is in neither that nor :data:`SILENT` fails. None of them
-writes CSV, the one place where a text that begins with ``=`` would be a formula; JSON, HTML and terminals take it for
-text.
+Every outlet is in :data:`OUTLETS`, once: a new command that is in neither that nor :data:`SILENT` fails. One alone
+writes CSV, where a text that begins with ``=`` would be a formula (:mod:`tests.feedback.test_files`); JSON, HTML and
+terminals take it for text.
 """
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -130,6 +131,25 @@ class Tour:
         path = self.folder / f"ocsf.{Channel.RISKS.value}.jsonl"
         return _both(self.run("incidents", "hosts", *flags, "--input", str(path)))
 
+    def spreadsheet(self) -> str:
+        """A file that says hostile things of an incident."""
+        path = self.folder / "labels.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["incident", "verdict", "by", "comment"])
+            rows.writerow(["3bc9adf7-0000-5000-8000-000000000000", "false", HOSTILE, HOSTILE])
+        return str(path)
+
+    def feedback(self, command: str, *flags: str) -> Ran:
+        """Labels into a file, and out of it."""
+        where = {"import": "--output", "export": "--input"}[command]
+        return self.run("feedback", command, *flags, where, str(self.folder / "judged.jsonl"))
+
+    def labels(self, *flags: str) -> str:
+        """Labels that were taken in."""
+        self.feedback("import", self.spreadsheet())
+        return self.feedback("export", *flags).out
+
     def an_id(self) -> str:
         """Of the incident with the most alerts."""
         return max(map(read_told, self.documents()), key=lambda told: told.ours.alerts).ours.id
@@ -250,6 +270,11 @@ OUTLETS: Mapping[str, Outlet] = {
     "incidents show: --json": Outlet(lambda tour: tour.incidents("show", tour.an_id(), "--json").out, "json"),
     "incidents hosts: terminal": Outlet(lambda tour: tour.hosts(), "terminal", carries=False),
     "incidents hosts: --json": Outlet(lambda tour: tour.hosts("--json"), "json", carries=False),
+    "feedback import": Outlet(
+        lambda tour: _both(tour.feedback("import", tour.spreadsheet())), "terminal", carries=False
+    ),
+    "feedback export: CSV": Outlet(lambda tour: tour.labels(), "terminal"),
+    "feedback export: --json": Outlet(lambda tour: tour.labels("--json"), "json"),
     "/incidents": Outlet(lambda tour: tour.web("/incidents"), "html", carries=False),
     "/incidents.json": Outlet(lambda tour: tour.web("/incidents.json"), "json"),
     "/incidents/ID": Outlet(lambda tour: tour.web(f"/incidents/{tour.an_id()}"), "html"),

@@ -99,7 +99,7 @@ def write_lines(labels: Iterable[Label]) -> bytes:
 def write_csv(labels: Iterable[Label]) -> bytes:
     """Write CSV for a spreadsheet: every cell quoted, and none a formula."""
     text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(COLUMNS)
     for label in labels:
         cells = _cells(label)

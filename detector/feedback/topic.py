@@ -1,4 +1,4 @@
-"""Labels on their topic: what is sent, and words of what is read. Pure; whoever has a source or a sink moves the bytes."""
+"""Labels on their topic: what is sent, and words of what is read. Pure: a source or a sink moves the bytes."""
 
 from __future__ import annotations
 

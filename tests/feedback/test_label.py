@@ -91,7 +91,12 @@ def test_what_is_no_object_is_refused(document: bytes) -> None:
 def test_documents_that_the_schema_refuses() -> None:
     """The schema, too, asks for either a verdict of one thing or a withdrawal."""
     validator = Draft202012Validator(SCHEMA)
-    wrong = [{"verdict": None}, {"withdraws": "l0"}, {"of": {}}, {"of": {"incident": uid(1), "alert": uid(1)}}]
+    wrong: list[dict[str, Any]] = [
+        {"verdict": None},
+        {"withdraws": "l0"},
+        {"of": {}},
+        {"of": {"incident": uid(1), "alert": uid(1)}},
+    ]
     assert [change for change in wrong if validator.is_valid(whole(**change))] == []
 
 

@@ -22,7 +22,7 @@ def test_what_is_sent_is_read() -> None:
     sink.flush(Deadline.after(1))
     for record in sink.records[Channel.FEEDBACK]:
         topic.append(record.value, key=record.key, timestamp_ms=5_000)
-    source = MemorySource(topic)
+    source = MemorySource(topic=topic)
     source.start(Recorder(source))
     while (raw := source.poll(2, 1 << 20, 0.01)) is not None:
         reader.take_batch(raw)
