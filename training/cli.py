@@ -110,7 +110,8 @@ def train(
     judged: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="What people said of flows, as JSON lines: none called false may be raised again."
+            metavar="FILE",
+            help="What people said, as `oddflow feedback export` gives it: nothing called false may be raised again.",
         ),
     ] = None,
     promote: Annotated[

@@ -131,7 +131,7 @@ def judged_by_people(
     """Hold judgements against what the model raises of the flows that they are of."""
     if not judgements:
         return None
-    return known_of(judgements, read.frame, raised_unseen(learnt, read, budget_of(settings)))
+    return known_of(judgements, read.frame, raised_unseen(learnt, read, budget_of(settings)), read.topic)
 
 
 def beside(  # noqa: PLR0917 - what is compared

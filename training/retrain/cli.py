@@ -72,7 +72,7 @@ def retrain(
     ] = False,
     judged: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What people said of incidents and flows, as JSON lines, as for train."),
+        typer.Option(metavar="FILE", help="What people said of incidents, alerts and flows, as for train."),
     ] = None,
     registry: RegistryOption = None,
     model: ModelOption = None,

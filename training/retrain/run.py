@@ -143,7 +143,7 @@ class Retraining:
             self.steps("leaving out flows of incidents")
             margin_s = self.settings.retrain.incident_margin_s
             incidents = self.cases.incidents(read.start - margin_s, self.steps)
-            out = withheld(read.frame, incidents, self.cases.judgements(), margin_s)
+            out = withheld(read.frame, incidents, self.cases.judgements(), margin_s, read.topic)
             if not out.keep.any():
                 raise InputError("building a data set: every flow is of an incident that nobody judged; judge some")
             self.check()

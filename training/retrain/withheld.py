@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.casebook.told import Ours, Told
-from training.gate.known import Judgement, rows_of
+from training.gate.known import Judgement, alerts_of, rows_of
 
 INCIDENT_MARGIN_S = 900.0
 """Before and after an incident: an attack begins before it is raised, and what is left in of it makes it usual."""
@@ -47,9 +47,17 @@ class Withheld:
 
 
 def withheld(
-    frame: pl.DataFrame, incidents: Iterable[Told], judgements: Sequence[Judgement], margin_s: float = INCIDENT_MARGIN_S
+    frame: pl.DataFrame,
+    incidents: Iterable[Told],
+    judgements: Sequence[Judgement],
+    margin_s: float = INCIDENT_MARGIN_S,
+    topic: str | None = None,
 ) -> Withheld:
-    """Hold flows against incidents and what people said; ``margin_s`` is added before and after each incident."""
+    """Hold flows, which are of ``topic`` if of any, against incidents and what people said.
+
+    ``margin_s`` is added before and after each incident.
+    """
+    alerts = alerts_of(judgements, frame, topic)
     out = np.zeros(len(frame), np.bool_)
     ts = frame["ts"].to_numpy()
     unjudged = true = false = 0
@@ -66,7 +74,7 @@ def withheld(
         unjudged += there and label is None
         true += there and label == "true"
     for judgement in judgements:
-        if judgement.label == "true" and len(rows := rows_of(judgement, frame)):
+        if judgement.label == "true" and len(rows := rows_of(judgement, frame, alerts)):
             out[rows] = True
             true += 1
     return Withheld(~out, unjudged, true, false)
@@ -96,9 +104,10 @@ def _is_all(ours: Ours, name: str, listed: int) -> bool:
 
 
 def label_of(told: Told, judgements: Sequence[Judgement]) -> str | None:
-    """What people said of an incident, or of a flow that it names; true where they said both; None where nothing."""
+    """What people said of an incident, or of a flow or alert that it names; true where they said both, else None."""
     parts = told.parts or (told,)
     ids = {part.ours.id for part in (told, *parts)}
+    ids |= {strong.alert for part in parts for strong in part.ours.strongest if strong.alert}
     flows = {flow.uid for part in parts for flow in part.ours.flows if flow.uid}
     flows |= {f"{flow.partition}/{flow.offset}" for part in parts for flow in part.ours.flows}
     said = {each.label for each in judgements if _names(each.id, ids) or (not each.flow and each.id in flows)}

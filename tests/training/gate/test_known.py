@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from detector.alerts.identity import record_ids
 from detector.errors import InputError
+from detector.feedback.files import write_csv, write_lines
+from detector.feedback.label import write_label
 from detector.scoring.dataset import OFFSET, SOURCE
+from tests.feedback.labels import label, uid
 from training.gate.known import known_of, read_judgements, rows_of
 
 FRAME = pl.DataFrame(
@@ -84,6 +89,46 @@ def test_what_is_no_judgement_is_refused(tmp_path: Path, line: str, why: str) ->
     """A bad line is refused with its number and what is wrong."""
     with pytest.raises(InputError, match=why):
         read_judgements(file(tmp_path, line))
+
+
+def seconds(at: float) -> str:
+    """A time of the frame."""
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+@pytest.mark.parametrize("as_csv", [True, False])
+def test_labels_are_judgements(tmp_path: Path, as_csv: bool) -> None:
+    """A file of labels, CSV or JSON lines, says the same: by its last words, and by flows of a time."""
+    flows = {"src_ip": "10.0.0.1", "dst_ip": "10.0.0.9", "since": seconds(1.0), "until": seconds(2.0)}
+    labels = [
+        label("true", id="a"),
+        label("false", id="b", at=5),
+        label("unsure", id="c", of={"incident": uid(2)}),
+        label("true", id="d", of={"flows": flows}),
+    ]
+    path = tmp_path / "judged"
+    path.write_bytes((write_csv if as_csv else write_lines)(labels))
+    incident, range_ = sorted(read_judgements(path), key=lambda each: each.label)
+    assert (incident.id, incident.label, incident.by, incident.at) == (uid(1), "false", "ada", "2026-11-24T09:00:05Z")
+    assert (range_.label, rows_of(range_, FRAME).tolist(), rows_of(incident, FRAME).tolist()) == ("true", [0], [])
+
+
+def test_labels_and_judgements_in_one_file(tmp_path: Path) -> None:
+    """A file of judgements to which labels were added has both; errors name the line in the file."""
+    path = file(tmp_path, '{"id": "b", "label": "false"}', write_label(label("true")).decode())
+    assert {(each.id, each.label) for each in read_judgements(path)} == {("b", "false"), (uid(1), "true")}
+    with pytest.raises(InputError, match=r"line 2: verdict: Invalid enum value 'no'"):
+        read_judgements(file(tmp_path, '{"id": "b", "label": "false"}', '{"verdict": "no", "of": {}}'))
+
+
+def test_a_label_of_an_alert_is_of_its_record(tmp_path: Path) -> None:
+    """The flow is found by the alert's id where the data is of its topic, and is absent from other data."""
+    (alert,) = record_ids("flows", np.array([1], np.int32), np.array([7]))
+    judgements = read_judgements(file(tmp_path, write_label(label("true", of={"alert": alert})).decode()))
+    raised = np.array([False, False, False, True])
+    assert known_of(judgements, FRAME, raised, "flows").judged_true == 1
+    assert known_of(judgements, FRAME, ~raised, "flows").lost == (alert,)
+    assert known_of(judgements, FRAME, raised, "others").absent == known_of(judgements, FRAME, raised).absent == 1
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

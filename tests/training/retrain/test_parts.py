@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from detector.alerts.identity import record_ids
 from detector.casebook.told import Distinct, FlowPlace, Ours, Told
 from detector.errors import RegistryError
 from detector.registry.storage import open_storage
@@ -212,6 +213,14 @@ def test_a_list_that_does_not_hold_all_asks_for_nothing() -> None:
 def test_what_was_judged_false_stays_in(named: str) -> None:
     """By the incident's id, or its beginning as lists show it, or one of its flows."""
     assert kept(incident(), Judgement(id=named, label="false")) == "abcdef"
+
+
+def test_an_alert_that_was_judged_true_is_left_out() -> None:
+    """Its record is found by its id where the flows are of its topic, whatever was said of its incident."""
+    (alert,) = record_ids("flows", np.array([0], np.int32), np.array([1]))
+    judged = (Judgement(id="11112222", label="false"), Judgement(id=alert, label="true"))
+    out = withheld(FRAME, [incident()], judged, 0.0, "flows")
+    assert FRAME["uid"].filter(~out.keep).to_list() == ["b"]
 
 
 def test_what_was_judged_true_is_left_out() -> None:
