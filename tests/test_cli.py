@@ -159,10 +159,11 @@ def test_schemas_of_outputs_are_given(name: str) -> None:
     assert (code, json.loads(out)["title"]) == (0, f"{name.capitalize()}, OCSF 1.8.0")
 
 
-def test_the_schema_of_labels_is_given() -> None:
-    """``config schema label`` gives the published schema."""
-    code, out, _ = run("config", "schema", "label")
-    assert (code, json.loads(out)["title"]) == (0, "Label")
+@pytest.mark.parametrize("name", ["label", "suppression"])
+def test_schemas_of_what_people_say_are_given(name: str) -> None:
+    """``config schema label`` and ``suppression`` give the published schemas."""
+    code, out, _ = run("config", "schema", name)
+    assert (code, json.loads(out)["title"]) == (0, name.capitalize())
 
 
 def test_plugins_bring_commands(plugin: Callable[[Callable[[typer.Typer], None]], None]) -> None:

@@ -60,10 +60,11 @@ def dump(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 @app.command("schema")
 def show_schema(
     of: Annotated[
-        Literal["settings", "alert", "alert-ecs", "incident", "incident-ecs", "label"], typer.Argument(help="Of what.")
+        Literal["settings", "alert", "alert-ecs", "incident", "incident-ecs", "label", "suppression"],
+        typer.Argument(help="Of what."),
     ] = "settings",
 ) -> None:
-    """Give the JSON Schema of the settings file, for an editor; or of an alert, incident or label, for programs.
+    """Give the JSON Schema of the settings file, for an editor; or of an alert, incident, label or suppression.
 
     Examples:
 
@@ -74,7 +75,9 @@ def show_schema(
     if of == "settings":
         typer.echo(json.dumps(schema(), indent=2))
     else:
-        package = "detector.feedback" if of == "label" else f"detector.{of.partition('-')[0]}s"
+        package = {"label": "detector.feedback", "suppression": "detector.suppression"}.get(
+            of, f"detector.{of.partition('-')[0]}s"
+        )
         typer.echo((files(package) / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
 
 

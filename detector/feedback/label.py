@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args
@@ -65,11 +65,11 @@ class Flows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fa
             raise ValueError("flows have neither src_ip nor dst_ip; give one of them")
         for name in ("src_ip", "dst_ip"):
             if (address := getattr(self, name)) is not UNSET:
-                force_setattr(self, name, _address(name, address))
+                force_setattr(self, name, normal_address(name, address))
         if self.proto is not UNSET:
             force_setattr(self, "proto", self.proto.lower())
         for name in ("since", "until"):
-            force_setattr(self, name, _utc(getattr(self, name)))
+            force_setattr(self, name, normal_time(getattr(self, name)))
         if self.since >= self.until:
             raise ValueError("since is not before until; give the earlier time first")
 
@@ -134,10 +134,8 @@ class Label(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fa
             raise ValueError("it withdraws a label and judges as well; make it two documents")
         for name in ("id", "withdraws", "by", "model_version"):
             if (text := getattr(self, name)) is not UNSET:
-                force_setattr(self, name, plain := printable(text.strip()))
-                if not 0 < len(plain) <= LONGEST_NAME:
-                    raise ValueError(f"{name} is empty or too long; give 1 to {LONGEST_NAME} printable characters")
-        force_setattr(self, "at", _utc(self.at))
+                force_setattr(self, name, normal_text(name, text))
+        force_setattr(self, "at", normal_time(self.at))
         if self.comment is not UNSET:
             force_setattr(self, "comment", _comment(self.comment) or UNSET)
 
@@ -157,7 +155,7 @@ FIXES: Mapping[str, str] = {
 """By field: what to write instead."""
 
 _ENCODER = msgspec.json.Encoder()
-_KNOWN = tuple(dict.fromkeys(field.name for kind in (Label, Of, Flows) for field in fields(kind)))
+_KINDS: tuple[type[Struct], ...] = (Label, Of, Flows)
 
 
 def write_label(label: Label) -> bytes:
@@ -181,13 +179,13 @@ def convert_label(given: Mapping[str, Any]) -> Label:
         raise InputError(why_not(error)) from error
 
 
-def why_not(error: Exception) -> str:
-    """What a decoder says, with the field first and what to write instead last."""
+def why_not(error: Exception, kinds: Iterable[type[Struct]] = _KINDS) -> str:
+    """What a decoder says of a document of these parts, with the field first and what to write instead last."""
     text, _, path = printable(str(error).splitlines()[0]).partition(" - at `")
     path = path.rstrip("`").removeprefix("$").removeprefix(".")
     text = re.sub(r"`str` matching regex '.*'", "an id", text)
     if unknown := re.search(r"unknown field `(.*)`", text):
-        near = get_close_matches(unknown[1], _KNOWN, 1)
+        near = get_close_matches(unknown[1], [field.name for kind in kinds for field in fields(kind)], 1)
         hint = f"the nearest known one is {near[0]}" if near else "delete it"
         return f"{f'{path}.' if path else ''}{unknown[1]}: unknown field; {hint}"
     if missing := re.search(r"missing required field `(.*)`", text):
@@ -219,14 +217,24 @@ def _comment(text: str) -> str:
     return plain
 
 
-def _utc(moment: datetime) -> datetime:
+def normal_text(name: str, text: str, most: int | None = None) -> str:
+    """A text on one line, printable. Raises ValueError for an empty or a long one."""
+    plain, longest = printable(text.strip()), most or LONGEST_NAME
+    if not 0 < len(plain) <= longest:
+        raise ValueError(f"{name} is empty or too long; give 1 to {longest:,} printable characters")
+    return plain
+
+
+def normal_time(moment: datetime) -> datetime:
+    """The same in UTC. Raises ValueError where there is none."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("it is no time that there is in UTC; give a year from 1 to 9999") from None
 
 
-def _address(name: str, text: str) -> str:
+def normal_address(name: str, text: str) -> str:
+    """An address in its usual spelling, an IPv4 one in its IPv6 form as what it is. Raises ValueError."""
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:

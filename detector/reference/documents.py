@@ -1,4 +1,4 @@
-"""JSON Schemas of alerts, incidents and labels, and a page of all their fields, from their types.
+"""JSON Schemas of alerts, incidents, labels and suppressions, and a page of all their fields, from their types.
 
 A field that says neither what it means nor has one value alone is an error: none goes undocumented.
 """
@@ -14,6 +14,7 @@ import msgspec
 from detector.alerts.contract import ALERT_VERSION, ECS_VERSION, OCSF_VERSION, Alert, EcsAlert
 from detector.feedback.label import FEEDBACK_VERSION, WITHDRAWAL_OR_VERDICT, Label
 from detector.incidents.contract import INCIDENT_VERSION, EcsIncident, Finding
+from detector.suppression.rule import SUPPRESSION_RULES, SUPPRESSION_VERSION, Suppression
 
 
 class Document(NamedTuple):
@@ -37,18 +38,20 @@ DOCUMENTS = (
     Document("incident", f"Incident, OCSF {OCSF_VERSION}", Finding, INCIDENT_VERSION, "unmapped.oddflow", "incidents"),
     Document("incident-ecs", f"Incident, ECS {ECS_VERSION}", EcsIncident, INCIDENT_VERSION, "oddflow", "incidents"),
     Document("label", "Label", Label, FEEDBACK_VERSION, "", "feedback", WITHDRAWAL_OR_VERDICT),
+    Document("suppression", "Suppression", Suppression, SUPPRESSION_VERSION, "", "suppression", SUPPRESSION_RULES),
 )
 
 INTRODUCTION = """\
-# Fields of alerts, incidents and labels
+# Fields of alerts, incidents, labels and suppressions
 
-<!-- Made from detector/alerts/contract.py, detector/incidents/contract.py and detector/feedback/label.py by
-`make docs`; change it there. -->
+<!-- Made from contract.py in detector/alerts and detector/incidents, detector/feedback/label.py and
+detector/suppression/rule.py by `make docs`; change it there. -->
 
 Each field that a document can have. Those marked *maybe* are left out where there is nothing to tell; no field is ever
-null. `[]` is a list. Fields under `unmapped.oddflow` or `oddflow` are ours, the others the standard's; labels are ours
-alone. The same as JSON Schema: `oddflow config schema alert`, `incident`, `alert-ecs`, `incident-ecs` or `label`. How
-to read them is in [alerts](../explanation/alerts.md).
+null. `[]` is a list. Fields under `unmapped.oddflow` or `oddflow` are ours, the others the standard's; labels and
+suppressions are ours alone. The same as JSON Schema: `oddflow config schema alert`, `incident`, `alert-ecs`,
+`incident-ecs`, `label` or `suppression`. How to read them is in [alerts](../explanation/alerts.md), and how to write
+labels in [label what was found](../guides/label.md).
 """
 
 

@@ -1,0 +1,71 @@
+"""What speaks against a rule before it is saved: it would hide what people called true, or it is over-broad. Pure.
+
+A rule is *over-broad* where one of these holds:
+
+* it names no source: a pattern that holds for every host;
+* it would have hidden more than a fifth of all incidents, and five at least: that is no exception, it is the rule, and
+  a matter of the budget or of a retraining;
+* it is meant for longer than 30 days: retraining learns what is usual in less.
+
+What hides a true one is refused unless it is forced; what is over-broad needs a second word.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal, NamedTuple
+
+from msgspec import UNSET
+
+from detector.errors import ConfigurationError
+from detector.suppression.preview import Preview
+from detector.suppression.rule import Suppression
+
+MOST_SHARE = 0.2
+"""Of the incidents, so many may be hidden without a second word …"""
+
+FEW_INCIDENTS = 5
+"""… and fewer than these in any case: of a quiet week one is a large share."""
+
+LONG = timedelta(days=30)
+
+NAMED = 3
+"""Incidents that a message names."""
+
+
+class Objection(NamedTuple):
+    """One thing that speaks against a rule."""
+
+    kind: Literal["hides_true", "over_broad"]
+    why: str
+
+
+def objections(rule: Suppression, found: Preview) -> list[Objection]:
+    """What speaks against a rule, of which ``found`` is the preview of it alone; the gravest first."""
+    against: list[Objection] = []
+    if true := (*found.judged_true, *found.true_thinned):
+        more = f" and {len(true) - NAMED:,} more" if len(true) > NAMED else ""
+        named = f"{', '.join(true[:NAMED])}{more}"
+        against.append(Objection("hides_true", f"it would have hidden alerts of what was labelled true: {named}"))
+    if rule.src_ip is UNSET:
+        against.append(Objection("over_broad", "it names no source, and holds for every host"))
+    if len(found.hidden) >= FEW_INCIDENTS and found.share > MOST_SHARE:
+        told = f"{len(found.hidden):,} of {found.incidents:,} incidents"
+        against.append(Objection("over_broad", f"it would have hidden {told}, more than {MOST_SHARE:.0%}"))
+    if (lasts := rule.expires - rule.created) > LONG:
+        against.append(Objection("over_broad", f"it lasts {lasts / timedelta(days=1):g} days, more than {LONG.days}"))
+    return against
+
+
+def check(rule: Suppression, found: Preview, *, forced: bool = False, confirmed: bool = False) -> None:
+    """Raise ConfigurationError for what speaks against a rule, unless it is forced, or confirmed, respectively."""
+    waived = {"hides_true": forced, "over_broad": confirmed}
+    standing = [each for each in objections(rule, found) if not waived[each.kind]]
+    if standing:
+        kinds = {each.kind for each in standing}
+        ways = [
+            *(["force it if that is meant"] if "hides_true" in kinds else []),
+            *(["confirm that it is meant so broadly"] if "over_broad" in kinds else []),
+        ]
+        why = "; ".join(each.why for each in standing)
+        raise ConfigurationError(f"suppression of {rule.words}: {why}; make it narrower, or {' and '.join(ways)}")
