@@ -48,6 +48,18 @@ def test_no_cell_is_a_formula(text: str) -> None:
     assert as_it_was(cell) == text
 
 
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "＝1", "＋1", "－1", "＠a", " =1", "\t1", "'=1"])
+def test_every_sign_of_a_formula(text: str) -> None:
+    """Each sign that begins a formula, wide ones and those after blanks too, has an apostrophe before it."""
+    assert inert(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "a=1", "'tis", "5", "(1)"])
+def test_other_texts_stay(text: str) -> None:
+    """What is no formula is written as it is."""
+    assert inert(text) == as_it_was(text) == text
+
+
 @given(st.lists(any_label(), min_size=1, max_size=3))
 def test_no_cell_of_a_file_is_a_formula(labels: list[Label]) -> None:
     """No cell of a written file begins so, whatever quotes and separators its texts have."""

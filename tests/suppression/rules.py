@@ -51,27 +51,26 @@ ROWS = st.tuples(
 )
 
 
-@st.composite
-def any_rule(draw: st.DrawFn) -> Suppression:
-    """Any rule of a few entities; ids may be those of others."""
-    scope = draw(st.sampled_from([*ENTITIES]))
-    entity: dict[str, Any] = {
-        "source": lambda: {"src_ip": draw(ADDRESSES)},
-        "pair": lambda: {"src_ip": draw(ADDRESSES), "dst_ip": draw(ADDRESSES)},
-        "service": lambda: {
-            "src_ip": draw(ADDRESSES),
-            "dst_port": draw(st.integers(52, 54)),
-            "proto": draw(st.sampled_from(PROTOCOLS)),
-        },
-        "pattern": lambda: {"src_ip": draw(st.none() | ADDRESSES), "pattern": draw(PATTERNS)},
-    }[scope]()
-    return rule(scope, id=draw(st.sampled_from("abcdef")), days=draw(st.sampled_from([1, 2, 90])), **entity)
-
-
 BOUNDS = st.tuples(st.sampled_from(["peers", "gap", "absent"]), st.integers(0, 4), st.integers(0, 3)).map(
     lambda given: {"feature": given[0], "at_least": given[1], "at_most": given[1] + given[2]}
 )
 PATTERNS = st.lists(BOUNDS, min_size=1, max_size=2)
+
+
+@st.composite
+def any_rule(draw: st.DrawFn) -> Suppression:
+    """Any rule of a few entities; ids may be those of others."""
+    scope = draw(st.sampled_from([*ENTITIES]))
+    entities: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+        "source": st.fixed_dictionaries({"src_ip": ADDRESSES}),
+        "pair": st.fixed_dictionaries({"src_ip": ADDRESSES, "dst_ip": ADDRESSES}),
+        "service": st.fixed_dictionaries(
+            {"src_ip": ADDRESSES, "dst_port": st.integers(52, 54), "proto": st.sampled_from(PROTOCOLS)}
+        ),
+        "pattern": st.fixed_dictionaries({"src_ip": st.none() | ADDRESSES, "pattern": PATTERNS}),
+    }
+    entity = draw(entities[scope])
+    return rule(scope, id=draw(st.sampled_from("abcdef")), days=draw(st.sampled_from([1, 2, 90])), **entity)
 
 
 @st.composite

@@ -103,6 +103,12 @@ def test_a_rule_that_hides_a_true_one_is_refused() -> None:
     check(rule(), found, forced=True)
 
 
+def test_a_rule_that_thins_a_true_one_is_refused() -> None:
+    """So it is where only some alerts of what was called true would not have been told."""
+    found = preview([rule()], ALERTED, said(label("true", of={"incident": uid(2)})))
+    assert [each.kind for each in objections(rule(), found)] == ["hides_true"]
+
+
 def test_an_over_broad_rule_needs_a_second_word() -> None:
     """Without a source, or for longer than a month, a rule is confirmed or not taken; forcing does not help."""
     found = preview([rule()], ALERTED, NOBODY)
@@ -114,7 +120,9 @@ def test_an_over_broad_rule_needs_a_second_word() -> None:
     check(rule("pattern", src_ip="10.0.0.1"), found)
 
 
-@pytest.mark.parametrize(("hidden", "all_", "broad"), [(5, 24, True), (5, 25, False), (4, 4, False), (6, 29, True)])
+@pytest.mark.parametrize(
+    ("hidden", "all_", "broad"), [(5, 24, True), (5, 25, False), (4, 4, False), (6, 29, True), (41, 204, True)]
+)
 def test_a_rule_that_hides_much_is_over_broad(hidden: int, all_: int, broad: bool) -> None:
     """More than a fifth of the incidents, and five at least."""
     rows = [("10.0.0.1" if number < hidden else "10.0.0.2", "10.0.0.9", number) for number in range(all_)]

@@ -36,6 +36,7 @@ def test_what_is_written_is_read(one: Suppression) -> None:
     [
         ("source", {"expires": None}, "expires: it is missing; give"),
         ("source", {"expires": "2027-11-24T09:00:00Z"}, "expires is not within 90 days after created; give an earlier"),
+        ("source", {"expires": "2027-02-22T09:00:01Z"}, "expires is not within 90 days after created; give an earlier"),
         ("source", {"expires": "2026-11-24T09:00:00Z"}, "expires is not within 90 days after created; give"),
         ("source", {"owner": " "}, "owner is empty or too long; give 1 to 200 printable characters"),
         ("source", {"reason": None}, "reason: it is missing; give"),
