@@ -19,6 +19,7 @@ import polars as pl
 from msgspec import UNSET
 from numpy.typing import NDArray
 
+from detector.records.flow import SCHEMA
 from detector.suppression.rule import ENTITY, Scope, Suppression, write_rule
 
 Features = Mapping[str, NDArray[np.float32]]
@@ -31,7 +32,7 @@ NO_RULE = -1
 KEYED: tuple[Scope, ...] = ("pair", "service", "source")
 """Scopes that are looked up, the most special first: of several rules that cover a flow, it is said to hide it."""
 
-_RULE, _EXPIRES = "_rule", "_expires"
+_RULE = "_rule"
 
 
 class Matched(NamedTuple):
@@ -55,68 +56,78 @@ class Matched(NamedTuple):
 
 
 def features_of(rules: Iterable[Suppression]) -> tuple[str, ...]:
-    """The names of the features that rules look at, sorted: what :func:`match` wants values of."""
+    """The names of the features that rules look at, sorted: what :class:`Matcher` wants values of."""
     return tuple(sorted({bound.feature for rule in rules if rule.pattern is not UNSET for bound in rule.pattern}))
 
 
-def match(rules: Sequence[Suppression], frame: pl.DataFrame, now: float, features: Features = NO_FEATURES) -> Matched:
-    """Find what is hidden at ``now``, the wall's clock in seconds since 1970.
+class Matcher:
+    """Rules made ready to be looked up, once for many batches."""
 
-    ``frame`` has a row for each decided flow, with at least these canonical columns: ``ts`` (Float64, seconds since
-    1970, when the flow counts as happening), ``src_ip``, ``dst_ip`` (String, as decoders write them), ``dst_port``
-    (Int32), ``proto`` (String). ``features`` has the rows' values of :func:`features_of` as far as the model has them.
-    """
-    return _find([rule for rule in rules if now < rule.expires_s], frame, features, timed=True)
+    def __init__(self, rules: Iterable[Suppression]) -> None:
+        # The one that ends last comes first of those alike, so that where it does not hold, none of them does.
+        self.rules = tuple(sorted(rules, key=lambda rule: (-rule.expires_s, rule.id, write_rule(rule))))
+        self.features = features_of(self.rules)
+        """The features that values are wanted of."""
+        self._tables = [table for scope in KEYED if (table := _table(self.rules, scope)) is not None]
+        patterns = [(place, rule) for place, rule in enumerate(self.rules) if rule.scope == "pattern"]
+        self._patterns = sorted(patterns, key=lambda each: each[1].src_ip is UNSET)
+
+    def match(self, frame: pl.DataFrame, now: float, features: Features = NO_FEATURES) -> Matched:
+        """Find what is hidden at ``now``, the wall's clock in seconds since 1970.
+
+        ``frame`` has a row for each decided flow, with at least these canonical columns: ``ts`` (Float64, seconds since
+        1970, when the flow counts as happening), ``src_ip``, ``dst_ip`` (String, as decoders write them), ``dst_port``
+        (Int32), ``proto`` (String). ``features`` has the rows' values of :attr:`features`, as far as the model has
+        them.
+        """
+        return self._find(frame, features, np.maximum(frame["ts"].to_numpy(), now))
+
+    def covers(self, frame: pl.DataFrame, features: Features = NO_FEATURES) -> Matched:
+        """Find what rules are of, whatever the time: what they would have hidden had they been there."""
+        return self._find(frame, features, np.full(len(frame), -np.inf))
+
+    def _find(self, frame: pl.DataFrame, features: Features, clock: NDArray[np.float64]) -> Matched:
+        """Find the rules of rows whose time, as far as ends go, is ``clock``; shape (rows,)."""
+        which = np.full(len(frame), NO_RULE, np.intp)
+        if not self.rules or not len(frame):
+            return Matched(self.rules, which)
+        ends = np.array([rule.expires_s for rule in self.rules])
+        for table in self._tables:
+            columns = [name for name in table.columns if name != _RULE]
+            joined = frame.select(columns).join(table, on=columns, how="left", maintain_order="left")
+            places = joined[_RULE].fill_null(NO_RULE).to_numpy().astype(np.intp)
+            _fill(which, np.where((places != NO_RULE) & (clock < ends[places]), places, NO_RULE))
+        for place, rule in self._patterns:
+            _fill(which, np.where(_fits(rule, frame, features) & (clock < ends[place]), place, NO_RULE))
+        return Matched(self.rules, which)
 
 
-def covers(rules: Sequence[Suppression], frame: pl.DataFrame, features: Features = NO_FEATURES) -> Matched:
-    """Find what rules are of, whatever the time: what they would have hidden had they been there."""
-    return _find(rules, frame, features, timed=False)
+def match(rules: Iterable[Suppression], frame: pl.DataFrame, now: float, features: Features = NO_FEATURES) -> Matched:
+    """Find what rules hide of one batch; see :meth:`Matcher.match`."""
+    return Matcher(rules).match(frame, now, features)
 
 
-def _find(rules: Sequence[Suppression], frame: pl.DataFrame, features: Features, *, timed: bool) -> Matched:
-    # The one that ends last comes first of those alike, so that where it does not hold, none of them does.
-    ordered = tuple(sorted(rules, key=lambda rule: (-rule.expires_s, rule.id, write_rule(rule))))
-    which = np.full(len(frame), NO_RULE, np.intp)
-    if not ordered or not len(frame):
-        return Matched(ordered, which)
-    for scope in KEYED:
-        _fill(which, _looked_up(ordered, scope, frame, timed=timed))
-    ts = frame["ts"].to_numpy()
-    patterns = [(place, rule) for place, rule in enumerate(ordered) if rule.scope == "pattern"]
-    for place, rule in sorted(patterns, key=lambda each: each[1].src_ip is UNSET):
-        fits = _fits(rule, frame, features)
-        if timed:
-            fits &= ts < rule.expires_s
-        _fill(which, np.where(fits, place, NO_RULE))
-    return Matched(ordered, which)
+def covers(rules: Iterable[Suppression], frame: pl.DataFrame, features: Features = NO_FEATURES) -> Matched:
+    """Find what rules are of; see :meth:`Matcher.covers`."""
+    return Matcher(rules).covers(frame, features)
 
 
 def _fill(which: NDArray[np.intp], found: NDArray[np.intp]) -> None:
     np.copyto(which, found, where=which == NO_RULE)
 
 
-def _looked_up(rules: Sequence[Suppression], scope: Scope, frame: pl.DataFrame, *, timed: bool) -> NDArray[np.intp]:
-    """Give the first rule of this scope that covers each row, by its key."""
+def _table(rules: Sequence[Suppression], scope: Scope) -> pl.DataFrame | None:
+    """The first rule of this scope for each key; None where there is none."""
     columns = list(ENTITY[scope])
     first: dict[tuple[object, ...], int] = {}
     for place, rule in enumerate(rules):
         if rule.scope == scope:
             first.setdefault(tuple(getattr(rule, name) for name in columns), place)
     if not first:
-        return np.full(len(frame), NO_RULE, np.intp)
+        return None
     keys = list(zip(*first, strict=True))
-    table = pl.DataFrame(
-        {
-            **{name: pl.Series(name, keys[at], frame.schema[name]) for at, name in enumerate(columns)},
-            _RULE: pl.Series(_RULE, list(first.values()), pl.Int64),
-            _EXPIRES: pl.Series(_EXPIRES, [rules[place].expires_s for place in first.values()], pl.Float64),
-        }
-    )
-    joined = frame.select(*columns, "ts").join(table, on=columns, how="left", maintain_order="left")
-    holds = pl.col(_RULE).is_not_null() & ((pl.col("ts") < pl.col(_EXPIRES)) if timed else pl.lit(value=True))
-    found = joined.select(pl.when(holds).then(pl.col(_RULE)).otherwise(NO_RULE).cast(pl.Int64)).to_series()
-    return found.to_numpy().astype(np.intp)
+    series = [pl.Series(name, keys[at], SCHEMA[name]) for at, name in enumerate(columns)]
+    return pl.DataFrame([*series, pl.Series(_RULE, list(first.values()), pl.Int64)])
 
 
 def _fits(rule: Suppression, frame: pl.DataFrame, features: Features) -> NDArray[np.bool_]:

@@ -54,8 +54,8 @@ def preview(
 ) -> Preview:
     """Hold rules against past alerts, whatever their time.
 
-    ``alerted`` has a row for each alerted flow of some time, as :func:`detector.suppression.matching.match` wants them,
-    and :data:`INCIDENT` and :data:`ALERT`, which may be null where they are not known. ``said`` is what people said.
+    ``alerted`` has a row for each alerted flow of some time, as :class:`~detector.suppression.matching.Matcher` wants
+    them, and :data:`INCIDENT` and :data:`ALERT`, null where they are not known. ``said`` is what people said.
     """
     hides = covers(rules, alerted, features).hidden
     rows = alerted.select(INCIDENT).with_columns(
