@@ -108,6 +108,13 @@ def test_the_most_special_rule_is_said_to_hide_it() -> None:
     assert match(rules, frame, NOW).counts() == {"p": 1, "t": 1}
 
 
+def test_a_hosts_own_pattern_is_said_to_hide_it() -> None:
+    """Of two patterns that cover a flow that of its source is counted, though the other one ends later."""
+    rules = [rule("pattern", id="any", days=9), rule("pattern", id="own", src_ip="10.0.0.1")]
+    frame = flows((0, "10.0.0.1", "10.0.0.9", 53, "udp"), (0, "10.0.0.2", "10.0.0.9", 53, "udp"))
+    assert match(rules, frame, NOW, {"peers": np.full(2, 3, np.float32)}).counts() == {"any": 1, "own": 1}
+
+
 def test_a_feature_that_is_not_there_hides_nothing() -> None:
     """A rule of a feature that the model does not have covers no flow."""
     one = rule("pattern", pattern=[{"feature": "peers", "at_least": 0}, {"feature": "gap", "at_least": 0}])
