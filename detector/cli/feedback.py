@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -291,26 +293,37 @@ def _send(settings: Settings, output: Path | None, labels: Sequence[Label]) -> N
 
 
 def _add(path: Path, lines: bytes) -> None:
-    """Add lines to a file, after a line break where its last line has none."""
+    """Add lines to a file, after a line break where its last line has none; all of them or none."""
     try:
-        with path.open("a+b") as file:
-            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+        with path.open("a+b", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END) if file.seekable() else 0
+            if before and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
                 lines = b"\n" + lines
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                _put(file, lines)
+            except OSError:
+                if path.is_file():
+                    file.truncate(before)
+                raise
     except OSError as error:
-        raise OutputError(f"writing labels {path}: {error.strerror}") from error
+        raise OutputError(f"writing labels {path}: {error.strerror}; choose another --output, or make room") from error
+
+
+def _put(file: FileIO, lines: bytes) -> None:
+    """Write to the disk. Raises OSError where it takes less than all."""
+    if file.write(lines) != len(lines):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if file.seekable():
+        os.fsync(file.fileno())
 
 
 def _write(output: str, data: bytes) -> None:
     if output == STDIN:
         typer.echo(data, nl=False)
         return
-    try:
-        Path(output).write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"writing labels {output}: {error.strerror}") from error
+    from detector.cli.score_output import write_whole  # noqa: PLC0415 - brings polars
+
+    write_whole(output, lambda file: file.write(data))
 
 
 # --- telling --------------------------------------------------------------------------------------------------------

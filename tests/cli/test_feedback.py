@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -148,6 +150,23 @@ def test_what_cannot_be_done_is_told(flags: tuple[str, ...], code: int, why: str
     found, _, err = run(*flags, *(("--by", "ada") if flags[0] == "import" else ()), given=CSV)
     assert (found, err.count("\n")) == (code, 1)
     assert why in err
+
+
+def test_labels_that_do_not_fit_are_not_added(file: str, kept: str) -> None:
+    """Where the disk is full, nothing of them is in the file, and exit code 7 says so."""
+    Path(kept).write_bytes(before := write_label(label()))
+    code = (
+        "import resource, sys; from detector.cli import main; resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))\n"
+    )
+    code += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "feedback", "import", file, "--by", "ada", "--output", kept],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, Path(kept).read_bytes()) == (7, before)
+    assert f"writing labels {kept}: " in done.stderr
 
 
 def test_a_file_of_something_else_is_told(kept: str) -> None:
