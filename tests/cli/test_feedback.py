@@ -180,8 +180,12 @@ def test_a_file_of_something_else_is_told(kept: str) -> None:
 
 
 @pytest.mark.kafka
-def test_labels_go_to_their_topic_and_back(kafka: str, topic: MakeTopic, file: str) -> None:
-    """The topic is created on request; what was sent is exported, and sent but once."""
+@pytest.mark.parametrize("client", ["confluent", "kafka-python"])
+def test_labels_go_to_their_topic_and_back(
+    kafka: str, topic: MakeTopic, file: str, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topic is created on request; what was sent by either client is exported, and sent but once."""
+    monkeypatch.setenv("ODDFLOW_INPUT__TRANSPORT", client)
     name = f"{topic()}-labels"
     where = ("--topic", name, "--bootstrap-servers", kafka)
     code, _, err = run("import", file, "--by", "ada", *where)
