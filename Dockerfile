@@ -22,6 +22,7 @@ RUN pip install --require-hashes -r /src/requirements-daemon.lock
 COPY pyproject.toml README.md LICENSE /src/
 COPY detector /src/detector
 COPY training /src/training
+COPY triage /src/triage
 RUN pip install --no-deps /src && python -m compileall -q /opt/oddflow/lib && python -m detector.scoring.warm_up
 # For Avro and Protobuf values add here: RUN pip install '/src[schema-registry]'
 # and run with --tmpfs /tmp: schemas in Protobuf are compiled there.

@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 	--no-emit-index-url --no-emit-find-links --quiet
 
 # Those for object stores are left out: no test asks for them, and they bring forty packages.
-LOCKED_EXTRAS := train demo search compare signing onnx notebooks schema-registry kafka-python-codecs docs
+LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgres schema-registry kafka-python-codecs docs
 
 # Each process has a Kafka of its own, and whole modules, so that what they share is made once.
 PARALLEL := -n auto --dist loadscope
@@ -87,6 +87,7 @@ lock: $(BIN)/python  ## Lock what pyproject.toml asks for; with UPGRADE=--upgrad
 	$(LOCK) --output-file requirements.lock $(LOCKED_EXTRAS:%=--extra %) --group dev $(UPGRADE)
 	$(LOCK) --output-file requirements-daemon.lock --constraints requirements.lock --no-annotate --upgrade
 	$(LOCK) --output-file requirements-train.lock --constraints requirements.lock --no-annotate --upgrade --extra train
+	$(LOCK) --output-file requirements-triage.lock --constraints requirements.lock --no-annotate --upgrade --extra postgres
 
 setup: $(STAMP)  ## Set up .venv, as every other target does first
 

@@ -114,8 +114,16 @@ def parsed(path: Path) -> ast.Module:
 @pytest.mark.parametrize("path", sources("."), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_daemon_needs_nothing_of_training(path: Path) -> None:
     """No module of the daemon imports `training`, a package that only training installs, or one that runs pickles."""
-    wrong = [name for name in imports(parsed(path)) if below(name, "training", "tests", "bench", *TRAINING_ONLY)]
-    assert wrong == []
+    never = ("training", "triage", "tests", "bench", *TRAINING_ONLY)
+    assert [name for name in imports(parsed(path)) if below(name, *never)] == []
+
+
+@pytest.mark.parametrize(("package", "other"), [("training", "triage"), ("triage", "training")])
+def test_training_and_triage_know_nothing_of_each_other(package: str, other: str) -> None:
+    """Each stands on the daemon's package alone: one can be installed and run without the other."""
+    names = [name for path in (ROOT / package).glob("**/*.py") for name in imports(parsed(path))]
+    assert names
+    assert [name for name in names if below(name, other, "tests", "bench")] == []
 
 
 def upward(own: str, tree: ast.AST) -> list[str]:

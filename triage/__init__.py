@@ -1,0 +1,1 @@
+"""People watch what was found, and correct it: a database, a page and an interface for programs."""
