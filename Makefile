@@ -104,13 +104,15 @@ $(STAMP): requirements.lock pyproject.toml | $(BIN)/python
 	|| lay $(BIN)/python -m pip install
 	@touch $(STAMP)
 
-# The linter of metrics; its package is unpacked, not installed, so that no Prometheus is started on this machine.
+# Prometheus and Alertmanager, each with its checker; packages are unpacked, not installed, so that none is started here.
 promtool:
-	@command -v promtool >/dev/null || test -x $(PROMTOOL)/promtool || ! command -v apt-get >/dev/null || { \
-		mkdir -p .cache/promtool && cd .cache/promtool \
-		&& { test "$$(id -u)" != 0 || apt-get update -qq || true; } \
-		&& apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb; } \
-	|| echo "make: no promtool: the test that needs it says so" >&2
+	@for package in prometheus prometheus-alertmanager; do \
+		command -v $$package >/dev/null || test -x $(PROMTOOL)/$$package || ! command -v apt-get >/dev/null || ( \
+			mkdir -p .cache/promtool && cd .cache/promtool \
+			&& { test "$$(id -u)" != 0 || apt-get update -qq || true; } \
+			&& apt-get download -qq $$package && dpkg-deb --extract $${package}_*.deb . && rm $${package}_*.deb ) \
+		|| echo "make: no $$package: the tests that need it say so" >&2; \
+	done
 
 # The browser of the tests of pages, in the order that tests/chromium.py looks for it. It does not run from a folder.
 chromium:
