@@ -33,6 +33,7 @@ EXIT_CODES: dict[int, str] = {
     8: "a port in use",
     9: "a model that the gate refused: it is kept, and does not score",
     10: "another process is retraining the same model",
+    11: "triage's database is away, locked, full, damaged, or of a newer version",
     130: "interrupted from the keyboard",
     141: "the reader of the output went away",
     143: "one retraining that SIGTERM ended: the next call goes on at its step",

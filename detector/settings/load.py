@@ -35,7 +35,12 @@ NOT_SETTINGS = re.compile(
 )
 """Variables with our prefix that are no settings."""
 
-SECRETS = (("kafka", "sasl_password"), ("kafka", "ssl_key_password"), ("schema_registry", "password"))
+SECRETS = (
+    ("kafka", "sasl_password"),
+    ("kafka", "ssl_key_password"),
+    ("schema_registry", "password"),
+    ("triage", "database_password"),
+)
 """Keys, by section, that a settings file may not hold; each has a ``_file`` beside it."""
 
 PROPERTIES = (

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from detector.settings.kafka import Kafka, SchemaRegistry
 from detector.settings.life_cycle import Archive, Gate, Model, Retrain, Shadow, Training
 from detector.settings.section import Section, Words
+from detector.settings.triage import Triage
 
 
 class Input(Section):
@@ -323,6 +324,7 @@ class Settings(BaseSettings):
     state: State = State()
     archive: Archive = Archive()
     feedback: Feedback = Feedback()
+    triage: Triage = Triage()
     web: Web = Web()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()

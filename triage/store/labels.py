@@ -1,0 +1,137 @@
+"""Labels: said here, withdrawn here, or come from the topic where others said them; and what was said of a thing.
+
+What is said here goes into the outbox in the same transaction, so that it is sent if and only if it is there. Nothing
+is ever changed or thrown away but by retention: a withdrawal is one more label. Which word counts is
+:mod:`detector.feedback.latest`'s to say; :mod:`triage.store.verdicts` keeps it beside incidents and alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from msgspec import to_builtins
+from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from detector.errors import ConfigurationError
+from detector.feedback.label import Label, Of, convert_label, iso, key_of, read_label, write_label
+from detector.feedback.latest import Said, Standing, Word, weigh
+from detector.printable import printable
+from triage.store.chunks import chunks
+from triage.store.tables import ALERTS, INCIDENTS, LABELS, OUTBOX
+from triage.store.verdicts import judge_again
+from triage.store.words import NOT_YET, digest_of, id_of, label_values, word_of, words_of
+
+FEEDBACK = "feedback"
+"""The outbox's channel of labels."""
+
+L = LABELS.c
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """A line of the list of labels."""
+
+    number: int
+    """Where it is in the list; the latest to come has the highest."""
+    label: Label
+    sent: bool
+    """Whether it was read from the topic, so that all others have it."""
+    withdrawn: bool
+    unknown: bool
+    """Whether it is of an incident or alert that is not known here, as of another cluster."""
+
+
+def new_label(  # noqa: PLR0917 - in the order of the document's fields
+    of: Of, verdict: str, by: str, now: float, comment: str = "", model_version: str = ""
+) -> Label:
+    """Make a label, with an id of its own. Raises InputError where a field is none."""
+    given = {"id": str(uuid4()), "verdict": verdict, "of": to_builtins(of), "by": by, "at": _at(now)}
+    given |= {"comment": comment} if comment else {}
+    given |= {"model_version": model_version} if model_version else {}
+    return convert_label(given)
+
+
+def say(session: Session, label: Label, now: float) -> None:
+    """Keep a label that was said here, and have it sent."""
+    say_all(session, [label], now)
+
+
+def say_all(session: Session, labels: Sequence[Label], now: float) -> None:
+    """The same of many."""
+    if not labels:
+        return
+    session.execute(insert(LABELS), [label_values(Word(label, NOT_YET, now)) for label in labels])
+    session.execute(
+        insert(OUTBOX),
+        [{"channel": FEEDBACK, "key": key_of(label), "value": write_label(label), "created": now} for label in labels],
+    )
+    judge_again(session, labels)
+
+
+def withdraw(session: Session, label: str, by: str, now: float) -> Label:
+    """Say that an earlier label no longer counts. Raises ConfigurationError where it is not there, or was withdrawn."""
+    if not session.scalar(select(exists().where(L.id == label, L.verdict.is_not(None)))):
+        raise ConfigurationError(f"label {printable(label[:80])}: there is none with this id to withdraw")
+    if session.scalar(select(exists().where(L.withdraws == label))):
+        raise ConfigurationError(f"label {printable(label[:80])}: it was withdrawn already")
+    given = convert_label({"id": str(uuid4()), "withdraws": label, "by": by, "at": _at(now)})
+    say(session, given, now)
+    return given
+
+
+def take(session: Session, words: Sequence[Word]) -> int:
+    """Keep what came from the topic; how many were new. What was said here is known to be sent by that."""
+    values = {(each["id"], each["digest"]): (each, word) for word in reversed(words) for each in [label_values(word)]}
+    known: dict[tuple[str, str], int | None] = {}
+    for some in chunks({name for name, _ in values}):
+        rows = session.execute(select(L.id, L.digest, L.place).where(L.id.in_(some)))
+        known |= {(row.id, row.digest): row.place for row in rows}
+    for key in values.keys() & known.keys():
+        if known[key] is None:
+            each = values[key][0]
+            session.execute(
+                update(LABELS).where(L.id == key[0], L.digest == key[1]).values(place=each["place"], came=each["came"])
+            )
+    new = [each for key, each in reversed(values.items()) if key not in known]
+    if new:
+        session.execute(insert(LABELS), [each for each, _ in new])
+    judge_again(session, [word.label for key, (_, word) in values.items() if known.get(key, None) is None])
+    return len(new)
+
+
+def standing(session: Session, of: Of) -> Standing | None:
+    """All that was said of one thing, itself; None where nothing was."""
+    return weigh(words_of(session, [digest_of(of)])).standings.get(of)
+
+
+def all_said(session: Session) -> Said:
+    """All that was ever said, and what is odd about it; what is not known here among it."""
+    words = [word_of(row) for row in session.execute(select(LABELS))]
+    asked = {each for word in words if isinstance(word.label.of, Of) for each in [id_of(word.label.of)] if each}
+    known: set[str] = set()
+    for some in chunks(asked):
+        for column in (INCIDENTS.c.id, ALERTS.c.id):
+            known |= set(session.scalars(select(column).where(column.in_(some))))
+    return weigh(words, lambda of: not id_of(of) or id_of(of) in known)
+
+
+def list_labels(session: Session, limit: int = 50, after: int | None = None) -> list[LabelRow]:
+    """The latest that came first, withdrawals among them; ``after`` is the last number of the page before."""
+    withdrawal = LABELS.alias()
+    withdrawn = exists().where(withdrawal.c.withdraws == L.id)
+    known = or_(L.of_id == "", exists().where(INCIDENTS.c.id == L.of_id), exists().where(ALERTS.c.id == L.of_id))
+    query = select(LABELS, withdrawn.label("withdrawn"), known.label("known"))
+    if after is not None:
+        query = query.where(L.number < after)
+    return [
+        LabelRow(row.number, read_label(row.document), row.place is not None, bool(row.withdrawn), not row.known)
+        for row in session.execute(query.order_by(L.number.desc()).limit(limit))
+    ]
+
+
+def _at(now: float) -> str:
+    return iso(datetime.fromtimestamp(now, UTC))

@@ -1,0 +1,1 @@
+"""How the tables changed, one step after the other."""
