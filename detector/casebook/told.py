@@ -45,6 +45,10 @@ class Strong(msgspec.Struct, kw_only=True, frozen=True):
     alert: str = ""
     score: Figure = 0.0
     ts: Figure = 0.0
+    src_ip: str = ""
+    dst_ip: str = ""
+    dst_port: Count | None = None
+    proto: str = ""
     why: str = ""
 
 
@@ -89,6 +93,7 @@ class Ours(msgspec.Struct, kw_only=True, frozen=True):
     tactic: str = ""
     techniques: list[str] = []
     merged_into: str = ""
+    suppressed_by: list[str] = []
     focus: str = ""
     unanswered_share: Figure = 0.0
     src_bytes: Count = 0

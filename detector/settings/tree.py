@@ -246,6 +246,22 @@ class Feedback(Section):
     )
 
 
+class Suppression(Section):
+    """Rules that keep known false alarms quiet for a while, as `oddflow suppress` writes them."""
+
+    topic: str = Field(
+        default="oddflow.suppressions",
+        description="Kafka topic of rules, the latest of each, so compacted. The daemon follows it; it may be missing."
+        " Empty: there is none.",
+    )
+    file: Path | None = Field(
+        default=None,
+        examples=["/etc/oddflow/suppressions.jsonl"],
+        description="A file of rules, one document a line, beside the topic; where files are read, in its place. Read"
+        " again when it changes.",
+    )
+
+
 class Web(Section):
     """The HTTP endpoints `/metrics`, `/healthz`, `/readyz`, `/model` and `/incidents`."""
 
@@ -324,6 +340,7 @@ class Settings(BaseSettings):
     state: State = State()
     archive: Archive = Archive()
     feedback: Feedback = Feedback()
+    suppression: Suppression = Suppression()
     triage: Triage = Triage()
     web: Web = Web()
     shutdown: Shutdown = Shutdown()
@@ -355,14 +372,21 @@ class Settings(BaseSettings):
         keys = ("alerts_topic", "dead_letters_topic", "scores_topic", "incidents_topic", "risk_topic")
         topics = {f"output.{key}": topic for key in keys if (topic := getattr(self.output, key))}
         topics |= {"feedback.topic": self.feedback.topic} if self.feedback.topic else {}
-        risks = topics.pop("output.risk_topic", None)
+        topics |= {"suppression.topic": self.suppression.topic} if self.suppression.topic else {}
+        compacted = {key: topics.pop(key) for key in ("output.risk_topic", "suppression.topic") if key in topics}
+        if len(set(compacted.values())) < len(compacted):
+            raise ValueError(
+                f"output.risk_topic and suppression.topic are both {self.suppression.topic!r}; give each a topic of its"
+                " own"
+            )
         for key, topic in topics.items():
-            if topic == risks:
-                raise ValueError(
-                    f"output.risk_topic and {key} are both {topic!r}: risks are compacted; give them a topic of"
-                    " their own"
-                )
-        for key, topic in (*topics.items(), ("output.risk_topic", risks)):
+            for other, its in compacted.items():
+                if topic == its:
+                    what = "risks" if other == "output.risk_topic" else "suppressions"
+                    raise ValueError(
+                        f"{other} and {key} are both {topic!r}: {what} are compacted; give them a topic of their own"
+                    )
+        for key, topic in (*topics.items(), *compacted.items()):
             if topic == self.input.topic:
                 raise ValueError(f"{key} is {topic!r}, as input.topic is: what is written would be read as flows")
             if topic == self.feedback.topic and topic and key != "feedback.topic":

@@ -43,15 +43,16 @@ class Objection(NamedTuple):
 def objections(rule: Suppression, found: Preview) -> list[Objection]:
     """What speaks against a rule, of which ``found`` is the preview of it alone; the gravest first."""
     against: list[Objection] = []
+    would = "it may" if found.at_most else "it would"
     if true := (*found.judged_true, *found.true_thinned):
         more = f" and {len(true) - NAMED:,} more" if len(true) > NAMED else ""
         named = f"{', '.join(true[:NAMED])}{more}"
-        against.append(Objection("hides_true", f"it would have hidden alerts of what was labelled true: {named}"))
+        against.append(Objection("hides_true", f"{would} have hidden alerts of what was labelled true: {named}"))
     if rule.src_ip is UNSET:
         against.append(Objection("over_broad", "it names no source, and holds for every host"))
     if len(found.hidden) >= FEW_INCIDENTS and found.share > MOST_SHARE:
         told = f"{len(found.hidden):,} of {found.incidents:,} incidents"
-        against.append(Objection("over_broad", f"it would have hidden {told}, more than {MOST_SHARE:.0%}"))
+        against.append(Objection("over_broad", f"{would} have hidden {told}, more than {MOST_SHARE:.0%}"))
     if (lasts := rule.expires - rule.created) > LONG:
         against.append(Objection("over_broad", f"it lasts {lasts / timedelta(days=1):g} days, more than {LONG.days}"))
     return against

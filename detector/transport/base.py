@@ -83,6 +83,7 @@ class Channel(StrEnum):
     INCIDENTS = "incidents"
     RISKS = "risks"
     FEEDBACK = "feedback"
+    SUPPRESSIONS = "suppressions"
 
 
 class OutRecord(NamedTuple):
@@ -91,6 +92,18 @@ class OutRecord(NamedTuple):
     value: bytes | None
     key: bytes | None = None
     headers: Headers = ()
+
+
+class KeyedRecord(NamedTuple):
+    """One record as it came, where keys count, as in a compacted topic."""
+
+    key: bytes | None
+    value: bytes | None
+    """None: what the key stands for is deleted."""
+    timestamp_ms: int
+    """The broker's, since 1970; -1 where there is none."""
+    partition: int
+    offset: int
 
 
 class AssignmentListener(Protocol):

@@ -54,7 +54,15 @@ def open_sink(settings: Settings, tell: Tell) -> Sink:
 
 def open_label_sink(settings: Settings, tell: Tell) -> Sink:
     """Make the sink that labels are sent by, not yet started: to their topic, by the Kafka client that is set."""
-    topics = {Channel.FEEDBACK: settings.feedback.topic}
+    return _open_kafka_sink(settings, {Channel.FEEDBACK: settings.feedback.topic}, tell)
+
+
+def open_suppression_sink(settings: Settings, tell: Tell) -> Sink:
+    """Make the sink that suppressions are sent and withdrawn by, likewise."""
+    return _open_kafka_sink(settings, {Channel.SUPPRESSIONS: settings.suppression.topic}, tell)
+
+
+def _open_kafka_sink(settings: Settings, topics: dict[Channel, str], tell: Tell) -> Sink:
     if settings.input.transport == "kafka-python":
         from detector.transport.kafka.kafka_python import KafkaPythonSink  # noqa: PLC0415
 

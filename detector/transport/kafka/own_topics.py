@@ -23,6 +23,13 @@ RISK_SETTINGS = {"cleanup.policy": "compact", "delete.retention.ms": str(_DAY_MS
 FEEDBACK_SETTINGS = {"retention.ms": "-1", "cleanup.policy": "delete"}
 """Labels are few, and every later model is taught by them: they stay, with their history."""
 
+SUPPRESSION_SETTINGS = {
+    "cleanup.policy": "compact",
+    "delete.retention.ms": str(_DAY_MS),
+    "message.timestamp.type": "LogAppendTime",
+}
+"""The latest of each rule, by the broker's time; a withdrawal is kept for a day, for readers that were away."""
+
 SCORE_SETTINGS = {"retention.ms": str(3 * _DAY_MS)}
 
 
@@ -42,6 +49,8 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         topics.append(Topic(output.risk_topic, settings=RISK_SETTINGS))
     if settings.feedback.topic:
         topics.append(Topic(settings.feedback.topic, settings=FEEDBACK_SETTINGS))
+    if settings.suppression.topic:
+        topics.append(Topic(settings.suppression.topic, settings=SUPPRESSION_SETTINGS))
     return topics
 
 
