@@ -29,7 +29,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool chromium clean
+.PHONY: help demo test unit lint docs site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool chromium postgres clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ help:  ## Show this list
 demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
 	$(RUN) oddflow demo
 
-test: promtool chromium unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
+test: promtool chromium postgres unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
 	$(PYTEST) -m 'not ($(QUICK))' $(PARALLEL) --durations 20
 
 unit: $(STAMP)  ## Run the quick tests alone, on all cores
@@ -120,6 +120,13 @@ chromium:
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
 	|| echo "make: no Chromium, and only root installs it: the tests that need it say so" >&2
+
+# The database of triage's tests; a server of their own runs in a temporary folder, and only while they do.
+postgres:
+	@test -n "$$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" || command -v initdb >/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null; } \
+	|| echo "make: no PostgreSQL, and only root installs it: the tests that need it say so" >&2
 
 clean:  ## Remove what was made here, .venv as well
 	rm -rf $(VENV) .cache dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis

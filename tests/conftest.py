@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from detector.errors import BrokerError
 from detector.transport.kafka.topics import Topic, ensure_topics
+from tests.postgres import Server, running
 
 MakeTopic = Callable[..., str]
 
@@ -105,3 +106,10 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data in {folder}: set ODDFLOW_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL; ``postgres.database()`` makes an empty database on it, and gives its URL."""
+    with running() as server:
+        yield server

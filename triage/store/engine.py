@@ -58,12 +58,16 @@ class Database:
 
     def start(self) -> None:
         """Connect, and bring the tables up to date. Raises StoreError."""
-        if self._engine is None:
-            self._engine = self._opened()
-        with self._told("opening"), self._engine.execution_options(writes=True).begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            migrate(connection, self.name)
+        engine = self._opened()
+        try:
+            with self._told("opening"), engine.execution_options(writes=True).begin() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                migrate(connection, self.name)
+        except BaseException:
+            engine.dispose()
+            raise
+        self._engine = engine
 
     def stop(self) -> None:
         """Close all connections."""
@@ -162,6 +166,7 @@ WORDS = {
     "password authentication failed": "user or password is wrong; see triage.database and triage.database_password",
     "does not exist": "it lacks something; create the database, or check triage.database",
     "connection refused": "no server answers there; it is tried again",
+    "connection is bad": "no server answers there; it is tried again",
     "connection failed": "no server answers there; it is tried again",
     "server closed the connection": "the server went away; it is tried again",
     "terminating connection": "the server went away; it is tried again",

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    false,
 )
 
 METADATA = MetaData(
@@ -75,7 +74,7 @@ INCIDENTS = Table(
     Column("verdict_of", String(8), comment="incident, alert or flows: what that word is of"),
     Column("said_by", String(NAME)),
     Column("said_at", Double),
-    Column("conflicting", Boolean, nullable=False, server_default=false(), comment="people say true and false"),
+    Column("conflicting", Boolean, nullable=False, comment="people say true and false"),
     Index("ix_incidents_by_time", "shown", "last_seen", "id"),
     Index("ix_incidents_by_risk", "shown", "risk", "severity", "last_seen", "id"),
     Index("ix_incidents_by_verdict", "verdict", "said_at"),

@@ -138,7 +138,6 @@ def upgrade() -> None:
         sa.Column(
             "conflicting",
             sa.Boolean(),
-            server_default=sa.text("0"),
             nullable=False,
             comment="people say true and false",
         ),
