@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,10 +51,33 @@ class RetrainMetrics:
         self.drift = Counter(
             "oddflow_retrain_drift_total", "Times that drift brought a retraining forward.", registry=registry
         )
+        self.last_result = Gauge(
+            "oddflow_retrain_last_result",
+            "What the last run, or its model, came to: 1 for that result, 0 for the others.",
+            ("result",),
+            registry=registry,
+        )
         for result in RESULTS:
             self.results.labels(label_of(result)).inc(before.results.get(result, 0))
+        self.came(before.result)
         self.timed(before.last_success, before.duration_s)
         self.withheld.set(before.withheld)
+
+    def serve(self, interval_s: float, lease_until: Callable[[], float]) -> None:
+        """Show what is so while it runs for ever alone: its interval, and until when it holds the lease."""
+        Gauge(
+            "oddflow_retrain_interval_seconds", "From one run's beginning to that of the next.", registry=self.registry
+        ).set(interval_s)
+        Gauge(
+            "oddflow_retrain_lease_until_timestamp_seconds",
+            "When its lease ends unless it is renewed, in seconds since 1970.",
+            registry=self.registry,
+        ).set_function(lease_until)
+
+    def came(self, result: Result | None) -> None:
+        """Show what the last run came to."""
+        for each in RESULTS:
+            self.last_result.labels(label_of(each)).set(float(each == result))
 
     def timed(self, success: Mapping[str, float], seconds: Mapping[str, float]) -> None:
         """Show when steps were done and how long they took."""
@@ -148,6 +171,7 @@ class Came:
     def count(self, metrics: RetrainMetrics) -> None:
         """Count it."""
         metrics.results.labels(label_of(self.result)).inc()
+        metrics.came(self.result)
         metrics.timed(self.state.last_success, self.state.duration_s)
 
     def log(self, log: Log) -> None:

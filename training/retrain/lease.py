@@ -85,6 +85,8 @@ class Leases:
         self._path = f"{model}/retrain.lease"
         self._shown = shown
         self._now = now
+        self.until = 0.0
+        """Until when this process holds it if it is renewed no more; seconds since 1970."""
 
     @contextmanager
     def held(self) -> Iterator[Callable[[], None]]:
@@ -118,6 +120,7 @@ class Leases:
                 self._storage.replace(self._path, msgspec.json.encode(mine))
                 if self._read() != mine:
                     raise BusyError(f"retraining {self._model} in registry {self._shown}: another began just now")
+                self.until = mine.until
                 return mine
         except OSError as error:
             raise RegistryError(
@@ -145,6 +148,6 @@ class Leases:
         while not over.wait(RENEWED_EVERY_S):
             with suppress(OSError, BusyError):  # away for a while: the lease lasts longer than one look
                 self._still(mine)
-                self._storage.replace(
-                    self._path, msgspec.json.encode(msgspec.structs.replace(mine, until=self._now() + LASTS_S))
-                )
+                until = self._now() + LASTS_S
+                self._storage.replace(self._path, msgspec.json.encode(msgspec.structs.replace(mine, until=until)))
+                self.until = until

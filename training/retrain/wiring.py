@@ -56,7 +56,7 @@ class LoggedSteps(Steps):
 def retrain_once(wanted: Wanted, metrics_file: Path | None) -> tuple[State, Sequence[str]]:
     """One run, or none where daemons are deciding of the last one's model; its steps are shown, its metrics written."""
     with steps_on_stderr() as steps, _made(wanted, steps, lambda metrics, event: event.count(metrics)) as made:
-        retraining, metrics = made
+        retraining, metrics, _ = made
         try:
             state = retraining.watch()
             until = retraining.awaited(state)
@@ -79,7 +79,8 @@ def retrain_for_ever(wanted: Wanted, urls: Sequence[str]) -> None:
         event.log(log)
 
     with LoggedSteps(log) as steps, _made(wanted, steps, tell) as made:
-        retraining, metrics = made
+        retraining, metrics, lease = made
+        metrics.serve(settings.retrain.interval_s, lambda: lease.until)
         if settings.retrain.metrics_port is not None:
             _listen(settings, metrics.registry)
         rule = DriftRule(urls, settings.retrain.drift_hold_s, lambda text: retraining.tell(Note(text)))
@@ -89,13 +90,14 @@ def retrain_for_ever(wanted: Wanted, urls: Sequence[str]) -> None:
 @contextmanager
 def _made(
     wanted: Wanted, steps: Steps, tell: Callable[[RetrainMetrics, RetrainEvent], None]
-) -> Iterator[tuple[Retraining, RetrainMetrics]]:
+) -> Iterator[tuple[Retraining, RetrainMetrics, Leases]]:
     """Hold the lease meanwhile. Raises BusyError where another does."""
     settings = wanted.settings
     model, url = settings.model.name, settings.model.registry
     storage, shown = open_storage(url), masked(url)
     file = StateFile(storage, model, shown)
-    with Leases(storage, model, shown).held() as check:
+    lease = Leases(storage, model, shown)
+    with lease.held() as check:
         metrics = RetrainMetrics(CollectorRegistry(), file.read())
         retraining = Retraining(
             file=file,
@@ -111,7 +113,7 @@ def _made(
             promote=wanted.promote,
             check=check,
         )
-        yield retraining, metrics
+        yield retraining, metrics, lease
 
 
 def _listen(settings: Settings, registry: CollectorRegistry) -> None:

@@ -117,8 +117,11 @@ def test_the_metrics_of_a_run_are_written(retrain: Retrain, log: Path, tmp_path:
         'oddflow_retrain_results_total{result="promoted"} 1.0',
         'oddflow_retrain_results_total{result="challenger"} 1.0',
         "oddflow_retrain_withheld_flows 0.0",
+        'oddflow_retrain_last_result{result="challenger"} 1.0',
+        'oddflow_retrain_last_result{result="promoted"} 0.0',
     ):
         assert line in page
+    assert "oddflow_retrain_interval_seconds" not in page  # which whoever calls it knows alone
     for step in ("gather", "make"):
         assert f'oddflow_retrain_last_success_timestamp_seconds{{step="{step}"}}' in page
         assert f'oddflow_retrain_step_duration_seconds{{step="{step}"}}' in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -93,6 +94,32 @@ def test_one_that_slept_too_long_learns_that_another_took_over(tmp_path: Path) -
         with pytest.raises(BusyError, match=r"another took over: process 77 on trainer-2"):
             check()
     assert msgspec.json.decode((tmp_path / "flows" / "retrain.lease").read_bytes(), type=Lease) == other
+
+
+class Once(threading.Event):
+    """In place of what ends the renewing: it goes round once."""
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - as its parent has it
+        """Whether it has gone round before."""
+        before = self.is_set()
+        self.set()
+        return before
+
+
+def test_it_is_known_until_when_a_lease_is_held(tmp_path: Path) -> None:
+    """A renewal moves the time on; once another has taken it, none does."""
+    clock = [NOW]
+    lease = Leases(open_storage(str(tmp_path)), "flows", str(tmp_path), now=lambda: clock[0])
+    mine = lease._take()
+    assert lease.until == NOW + LASTS_S
+    clock[0] += 60.0
+    lease._renew(mine, Once())
+    assert lease.until == NOW + 60.0 + LASTS_S
+    other = Lease(host="trainer-2/1", pid=77, since=NOW, until=NOW + LASTS_S)
+    (tmp_path / "flows" / "retrain.lease").write_bytes(msgspec.json.encode(other))
+    clock[0] += 60.0
+    lease._renew(mine, Once())
+    assert lease.until == NOW + 60.0 + LASTS_S
 
 
 # --- the drift rule ---------------------------------------------------------------------------------------------------

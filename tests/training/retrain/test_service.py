@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,6 +159,8 @@ def test_the_service_makes_a_model_and_keeps_others_away_until_sigterm(
     with served(places, log, "--metrics-port", str(port)) as process:
         until(lambda: page(port).total("oddflow_retrain_results_total", result="promoted") == 1.0, process)
         assert page(port).total("oddflow_retrain_step_duration_seconds", step="make") > 0.0
+        assert page(port).total("oddflow_retrain_interval_seconds") == 86_400.0
+        assert page(port).total("oddflow_retrain_lease_until_timestamp_seconds") > time.time()
         second = retrain(*given(log), "--no-incidents")
         assert (second.code, f"process {process.pid} on" in second.err) == (10, True), second.err
         process.terminate()
