@@ -24,6 +24,7 @@ from detector.deadline import Deadline
 from detector.incidents.document import write_incidents
 from detector.incidents.events import IncidentsTold
 from detector.incidents.wholes import named
+from detector.notify.couriers import Couriers
 from detector.pipeline.decoding import open_format, open_kafka_decoder
 from detector.pipeline.format_fit import FitWatch
 from detector.pipeline.interpreter import tuned
@@ -114,6 +115,9 @@ class Daemon:
             if (office := self._office) is not None:
                 office.start()
                 parts.callback(lambda: office.stop(Deadline.after(1.0)))
+            if (couriers := self._build_couriers()) is not None:
+                couriers.start()
+                parts.callback(lambda: couriers.stop(Deadline.after(2.0)))
             parts.enter_context(tuned())
             pipeline.run(self._stopping, lambda: self._started(model))
         return pipeline.tally
@@ -246,6 +250,12 @@ class Daemon:
             rows_per_second=chosen.rows_per_second,
             tell=self._telemetry.tell,
         )
+
+    def _build_couriers(self) -> Couriers | None:
+        """None where files are read, and where another process sends messages."""
+        settings = self._settings
+        wanted = settings.notify.in_daemon and settings.input.transport != "files"
+        return Couriers(settings, self._telemetry.tell) if wanted else None
 
     def _decoder(self) -> Decoder:
         if self._settings.input.transport == "files":

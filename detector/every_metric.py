@@ -5,13 +5,14 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from detector.incidents import events as incident_events
+from detector.notify import events as notify_events
 from detector.pipeline import events as pipeline_events
 from detector.records import events as record_events
 from detector.shadow import events as shadow_events
 from detector.telemetry.metrics import Metrics
 from detector.transport import events as transport_events
 
-BEGUN_BY = (record_events, incident_events, pipeline_events, shadow_events, transport_events)
+BEGUN_BY = (record_events, incident_events, notify_events, pipeline_events, shadow_events, transport_events)
 """Events whose series are named by what only their own package knows, such as reasons or severities."""
 
 

@@ -33,7 +33,8 @@ KNOWN = ("detector.transport.base", "detector.transport.kafka.partitioner")
 """What raw batches and output records are, and which partition a key belongs to: the parts that pure layers know."""
 
 ORDER = (
-    *("__main__", "reference", "cli", "daemon", "daemon_events", "every_metric", "pipeline", "shadow", "scoring"),
+    *("__main__", "reference", "cli", "daemon", "daemon_events", "every_metric", "notify", "pipeline", "shadow"),
+    "scoring",
     *(
         "suppression",
         "feedback",

@@ -26,7 +26,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Read the settings as the daemon would; exit 2 with one line if anything is wrong.
 
-    A rule of the allow-list that has ended, or ends within two weeks, is a note.
+    A rule of the allow-list that has ended, or ends within two weeks, is a note; so are messages that go without TLS.
 
     Examples:
 
@@ -36,7 +36,7 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """
     settings = load_settings(config)
     _check_input(settings)
-    notes = _check_assets(settings)
+    notes = _check_assets(settings) + _check_ways(settings)
     if as_json:
         typer.echo(json.dumps({"valid": True, "notes": notes}))
     else:
@@ -86,6 +86,14 @@ def _check_input(settings: Settings) -> None:
 
     open_format(settings)
     check_encoding(settings.input.format, settings.input.encoding)
+
+
+def _check_ways(settings: Settings) -> list[str]:
+    """Notes on where messages about incidents go. Raises ConfigurationError where that cannot work."""
+    from detector.notify.ways import notes_on, open_ways  # noqa: PLC0415
+
+    open_ways(settings)
+    return notes_on(settings)
 
 
 def _check_assets(settings: Settings) -> list[str]:

@@ -40,6 +40,10 @@ SECRETS = (
     ("kafka", "ssl_key_password"),
     ("schema_registry", "password"),
     ("triage", "database_password"),
+    ("webhook", "url"),
+    ("webhook", "bearer_token"),
+    ("webhook", "signing_key"),
+    ("slack", "url"),
 )
 """Keys, by section, that a settings file may not hold; each has a ``_file`` beside it."""
 
@@ -60,6 +64,7 @@ FLAGS = {
     "output.dead_letters_path": "--dead-letters",
     "output.scores_path": "--scores",
     "output.incidents_path": "--incidents",
+    "output.incidents_topic": "--topic",
     "output.risk_path": "--risk",
     "kafka.bootstrap_servers": "--bootstrap-servers",
     "kafka.group": "--group",

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from detector.settings.kafka import Kafka, SchemaRegistry
 from detector.settings.life_cycle import Archive, Gate, Model, Retrain, Shadow, Training
+from detector.settings.notify import Notify, Slack, Syslog, Webhook
 from detector.settings.section import Section, Words
 from detector.settings.triage import Triage
 
@@ -342,6 +343,10 @@ class Settings(BaseSettings):
     feedback: Feedback = Feedback()
     suppression: Suppression = Suppression()
     triage: Triage = Triage()
+    notify: Notify = Notify()
+    webhook: Webhook = Webhook()
+    slack: Slack = Slack()
+    syslog: Syslog = Syslog()
     web: Web = Web()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()
@@ -391,6 +396,19 @@ class Settings(BaseSettings):
                 raise ValueError(f"{key} is {topic!r}, as input.topic is: what is written would be read as flows")
             if topic == self.feedback.topic and topic and key != "feedback.topic":
                 raise ValueError(f"{key} is {topic!r}, as feedback.topic is: give labels a topic of their own")
+        return self
+
+    @model_validator(mode="after")
+    def _incidents_are_there(self) -> Settings:
+        """Messages are made of what is on the topic of incidents."""
+        if self.input.transport != "files" and not self.output.incidents_topic:
+            for key, value in (
+                ("webhook.url", self.webhook.url),
+                ("slack.url", self.slack.url),
+                ("syslog.address", self.syslog.address),
+            ):
+                if value is not None:
+                    raise ValueError(f"{key} is set, but output.incidents_topic is empty: name the topic of incidents")
         return self
 
     @model_validator(mode="after")

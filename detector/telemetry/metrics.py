@@ -85,6 +85,7 @@ class Metrics:
         self._declare_state()
         self._declare_archive()
         self._declare_incidents()
+        self._declare_notify()
         self._declare_drift()
         self._declare_process()
 
@@ -337,6 +338,46 @@ class Metrics:
             "host_risk",
             "Risk of the ten hosts with the highest, by rank, as last told; `oddflow.risk` says which hosts they are.",
             "rank",
+        )
+
+    def _declare_notify(self) -> None:
+        way = "way"
+        self.notify_sent = self._counter(
+            "notify_sent_total",
+            "Messages that were taken, by way and what they are: incident, digest, test.",
+            way,
+            "what",
+        )
+        self.notify_failed = self._counter(
+            "notify_failed_total",
+            "Attempts that failed: timeout, unreachable, tls, server (5xx), throttled (429), refused (4xx).",
+            way,
+            "reason",
+        )
+        self.notify_retries = self._counter("notify_retries_total", "Attempts that failed and are made again.", way)
+        self.notify_given_up = self._counter(
+            "notify_given_up_total", "Messages that no receiver will get: they were refused.", way
+        )
+        self.notify_digested = self._counter(
+            "notify_digested_total",
+            "Messages put together into one, since too many came (rate), or they waited for too long (age).",
+            way,
+            "why",
+        )
+        self.notify_unfit = self._counter(
+            "notify_unfit_documents_total", "Documents of the topic of incidents that are none.", way
+        )
+        self.notify_lost = self._counter(
+            "notify_lost_documents_total", "Documents that the topic no longer had when they were to be read.", way
+        )
+        self.notify_restarts = self._counter(
+            "notify_restarts_total", "Times that a way was not served for a moment, such as without its topic.", way
+        )
+        self.notify_waiting = self._gauge(
+            "notify_oldest_waiting_seconds", "For how long the oldest message has been waiting; 0 where none does.", way
+        )
+        self.notify_success = self._gauge(
+            "notify_last_success_timestamp_seconds", "When a message was last taken, in seconds since 1970.", way
         )
 
     def _declare_drift(self) -> None:

@@ -72,6 +72,18 @@ def _open_kafka_sink(settings: Settings, topics: dict[Channel, str], tell: Tell)
     return ConfluentSink(topics=topics, properties=settings.kafka.producer(), tell=tell)
 
 
+def open_reader(settings: Settings, topic: str, group: str, tell: Tell) -> Source:
+    """Make a source of a topic of documents with a group of its own, not yet started, by the client that is set."""
+    properties = settings.kafka.consumer() | {"group.id": group}
+    if settings.input.transport == "kafka-python":
+        from detector.transport.kafka.kafka_python import KafkaPythonSource  # noqa: PLC0415
+
+        return KafkaPythonSource(topic=topic, properties=properties, tell=tell)
+    from detector.transport.kafka.confluent import ConfluentSource  # noqa: PLC0415
+
+    return ConfluentSource(topic=topic, properties=properties, tell=tell)
+
+
 def _whole(settings: Settings) -> bool:
     return settings.output.oversized == "parts"
 

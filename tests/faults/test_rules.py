@@ -17,11 +17,15 @@ from confluent_kafka.admin._resource import ResourceType
 
 from detector.cli.healthcheck import ask
 from tests.bundles import bundle, ordinary_flows
+from tests.conftest import MakeTopic
 from tests.faults.recorder import Recorder
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.world import Daemon, Trickle, challenge, damage, limit, promote, publish, send, simulated, wait_for
+from tests.notify.made import document
+from tests.notify.receivers import Reply, receiving
 from tests.schemas.small_registry import SmallRegistry
 from tests.transport.guarded import PASSWORD, GuardedKafka, right
+from training.demo.ports import free_port
 from training.simulator.scenario import DEFAULT_START
 
 PROVOKED = {
@@ -50,6 +54,7 @@ PROVOKED = {
     "a topic that loses records and goes": {"OddflowRecordsLost", "OddflowTopicMissing"},
     "no schema registry": {"OddflowSchemaRegistryLost"},
     "a challenger that is late and crashes": {"OddflowChallengerBehind", "OddflowChallengerFailed"},
+    "receivers of messages that are away or refuse": {"OddflowNotifyGivenUp", "OddflowNotifyWaits"},
     "a bad champion": {"OddflowRolledBack"},  # by tests/kafka/test_shadow.py
 }
 """What each test here makes fire; tests/test_deployment.py sees that no rule is missing."""
@@ -277,6 +282,31 @@ def test_no_schema_registry(make_daemon: MakeDaemon, kafka: str, tmp_path: Path)
     with Recorder(daemon.port) as recorder:
         recorder.wait(10)
     assert recorder.fired(tmp_path) >= PROVOKED["no schema registry"]
+
+
+def test_receivers_that_are_away_or_refuse(
+    make_daemon: MakeDaemon, kafka: str, topic: MakeTopic, tmp_path: Path
+) -> None:
+    """Messages about incidents that wait for a receiver, and those that one refuses, are told; records are scored."""
+    name = topic()
+    producer = Producer({"bootstrap.servers": kafka, "log_level": 0})
+    producer.produce(name, document(), timestamp=int((time.time() - 3_000) * 1000))
+    assert producer.flush(30) == 0
+    with receiving() as refusing:
+        refusing.replies += [Reply(400)] * 10
+        slack = {"url_file": str(tmp_path / "slack")}
+        (tmp_path / "slack").write_text(f"http://127.0.0.1:{free_port()}/")
+        (tmp_path / "webhook").write_text(refusing.url)
+        webhook = {"url_file": str(tmp_path / "webhook")}
+        daemon = make_daemon(output={"incidents_topic": name}, slack=slack, webhook=webhook)
+        with Recorder(daemon.port) as recorder:
+            daemon.start()
+            wait_for(lambda: daemon.total("oddflow_notify_given_up_total", way="webhook") >= 1)
+            wait_for(lambda: daemon.total("oddflow_notify_oldest_waiting_seconds", way="slack") > 0)
+            recorder.wait(10)
+        assert daemon.stop() == 0
+    assert recorder.fired(tmp_path) >= PROVOKED["receivers of messages that are away or refuse"]
+    assert "top-secret-path" not in daemon.log
 
 
 # --- brokers that are the test's own ----------------------------------------------------------------------------------

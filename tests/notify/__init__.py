@@ -1,0 +1,1 @@
+"""Messages about incidents: what is said, when, to whom, and what becomes of it where nobody answers."""
