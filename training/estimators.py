@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,8 @@ from detector.models.kinds.isolation_forest import MAX_DEPTH, IsolationForest
 from detector.models.kinds.kmeans import KMeans
 from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
-from training.ensembles import fit_ensemble
+from training.ensembles import SETTINGS, fit_ensemble, members_named
+from training.feedback.leaf_weights import Lessons
 from training.kmeans_diagonal import fit_spread_kmeans
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
 from training.stretches import Stretches, fitted_rows, unseen_scores
@@ -51,18 +53,20 @@ def fit_estimator(
     params: Mapping[str, Any] | None = None,
     names: Sequence[str] | None = None,
     single: int | None = None,
+    lessons: Lessons | None = None,
 ) -> Model:
     """Train a model of ``kind`` on the rows of ``matrix`` (rows × features, finite, in order of time).
 
     ``params`` are the estimator's own, by its library's names, and ``drop``: the share of rows, the oddest by a forest
     trained on all, that the model is trained without. A forest, since each of its trees sees few rows: where attacks
     are among them, clusters would learn them by heart. ``names`` are the features', for parameters that name some; the
-    first ``single`` of them (None: all) are told by a flow alone.
+    first ``single`` of them (None: all) are told by a flow alone. ``lessons`` are labelled rows with the same columns,
+    and move the leaves of a forest: the model itself, or a member of an ensemble.
 
     Raises ConfigurationError for a kind or a parameter that there isn't, InputError for rows that nothing can be
-    learnt from.
+    learnt from, or for lessons where there is no forest.
     """
-    return _fitted(kind, matrix, None, seed, params, names, single).model
+    return _fitted(kind, matrix, None, seed, params, names, single, lessons).model
 
 
 def cross_fit(
@@ -74,9 +78,14 @@ def cross_fit(
     params: Mapping[str, Any] | None = None,
     names: Sequence[str] | None = None,
     single: int | None = None,
+    lessons: Lessons | None = None,
 ) -> CrossFitted:
-    """As :func:`fit_estimator`, and tell what each row scores by models that did not see its one of ``stretches``."""
-    return _fitted(kind, matrix, stretches, seed, params, names, single)
+    """As :func:`fit_estimator`, and tell what each row scores by models that did not see its one of ``stretches``.
+
+    Lessons teach each of these models: what was said is known of all time to come, of which each stretch stands for
+    one. So tables, thresholds and the budget are calibrated on scores as taught models give them.
+    """
+    return _fitted(kind, matrix, stretches, seed, params, names, single, lessons)
 
 
 def _fitted(  # noqa: PLR0917 - one recipe
@@ -87,6 +96,7 @@ def _fitted(  # noqa: PLR0917 - one recipe
     params: Mapping[str, Any] | None,
     names: Sequence[str] | None,
     single: int | None,
+    lessons: Lessons | None,
 ) -> CrossFitted:
     """Without ``stretches``, only an ensemble tells what rows score unseen: its tables need it."""
     if kind not in TRAINERS and kind != Ensemble.kind:
@@ -94,6 +104,10 @@ def _fitted(  # noqa: PLR0917 - one recipe
     if len(matrix) < 2:
         raise InputError(f"training: {len(matrix)} rows are too few to learn from; give more data")
     settings = dict(params or {})
+    fit = _fit
+    if lessons is not None and len(lessons.rows):
+        _check_has_forest(kind, settings)
+        fit = partial(_fit_taught, lessons)
     try:
         share = float(settings.pop("drop", DROPPED if kind == Ensemble.kind else 0.0))
         # One thread: the same sums everywhere, and beside a busy core k-means' threads wait for each other tenfold.
@@ -102,13 +116,13 @@ def _fitted(  # noqa: PLR0917 - one recipe
             if share:
                 kept = _usual(_fit_forest(matrix, seed, {}).score(matrix), share)
             if kind == Ensemble.kind:
-                model, unseen = fit_ensemble(matrix, kept, stretches, seed, settings, _fit, names, single)
+                model, unseen = fit_ensemble(matrix, kept, stretches, seed, settings, fit, names, single)
                 return CrossFitted(model, kept, unseen)
             fitted = fitted_rows(kept)
-            alone = _fit(kind, matrix if len(fitted) == len(matrix) else matrix[fitted], seed, settings)
+            alone = fit(kind, matrix if len(fitted) == len(matrix) else matrix[fitted], seed, settings)
             if stretches is None:
                 return CrossFitted(alone, kept, {})
-            scores = unseen_scores(matrix, kept, stretches, alone, lambda rows: _fit(kind, rows, seed, settings))
+            scores = unseen_scores(matrix, kept, stretches, alone, lambda rows: fit(kind, rows, seed, settings))
             return CrossFitted(alone, kept, {kind: scores})
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error
@@ -126,6 +140,20 @@ def _usual(scores: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
 
 def _fit(kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
     return TRAINERS[kind](matrix, seed, params)
+
+
+def _fit_taught(lessons: Lessons, kind: str, matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:
+    model = _fit(kind, matrix, seed, params)
+    return lessons.taught(model, matrix) if isinstance(model, IsolationForest) else model
+
+
+def _check_has_forest(kind: str, params: Mapping[str, Any]) -> None:
+    members = members_named(params.get("members", SETTINGS["members"])) if kind == Ensemble.kind else []
+    if kind != IsolationForest.kind and "forest" not in members:
+        raise InputError(
+            f"training {kind} with labels: they teach a forest, and it has none; train {IsolationForest.kind}, or"
+            " an ensemble with the member forest"
+        )
 
 
 def _fit_forest(matrix: NDArray[np.float32], seed: int, params: dict[str, Any]) -> Model:

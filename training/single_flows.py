@@ -20,6 +20,7 @@ from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.rows import first_columns
 from detector.models.single_flows import Scores, SingleFlows, kept_by
 from training.estimators import CrossFitted, cross_fit
+from training.feedback.leaf_weights import Lessons
 from training.member_weights import steadied
 from training.p_tables import Survival
 from training.stretches import Stretches
@@ -52,16 +53,18 @@ def calibrated(  # noqa: PLR0917 - rows and what is known of them
     params: Mapping[str, Any],
     drop: float,
     names: Sequence[str] | None = None,
+    lessons: Lessons | None = None,
 ) -> Judged:
     """Train a model of ``kind`` on rows × features in order of time, and calibrate it on the ``calm`` of the same rows.
 
     Each row's score for that is by a model that did not see its stretch of time, the calm rows cover so many
     ``seconds``. Members of an ensemble that the last stretch surprises too much count less
     (``training.member_weights``). Where windows are beyond the first ``width`` columns, a model of single flows sees
-    these: the model's own where it holds one, else one trained without a share ``drop`` of the rows, the oddest. Raises
-    InputError for rows that nothing can be learnt from.
+    these: the model's own where it holds one, else one trained without a share ``drop`` of the rows, the oddest.
+    ``lessons`` are labelled rows × features, which teach a forest. Raises InputError for rows that nothing can be
+    learnt from.
     """
-    fitted = cross_fit(kind, matrix, stretches, seed=seed, params=params, names=names, single=width)
+    fitted = cross_fit(kind, matrix, stretches, seed=seed, params=params, names=names, single=width, lessons=lessons)
     model = steadied(fitted.model, last_surprises(fitted, calm, stretches))
     overall = fitted.scores(model, matrix)
     calibration = Calibration.fit(overall[calm], seconds)
