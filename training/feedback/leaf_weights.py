@@ -186,9 +186,9 @@ def information(shares: Floats) -> Floats:
     A node where no row of the background is tells as much as one with a single row of 4,096.
     """
     least = 1.0 / 4096
-    told = np.log(np.maximum(shares, least)) / np.log(least)
+    told: Floats = np.log(np.maximum(shares, least)) / np.log(least)
     parents = (np.arange(1, shares.shape[1]) - 1) // 2
-    added = np.zeros_like(told)
+    added: Floats = np.zeros(told.shape)
     added[:, 1:] = told[:, 1:] - told[:, parents]
     return added
 
@@ -200,7 +200,8 @@ def similarity(passed: NDArray[np.int32], told: Floats) -> Floats:
     starts = np.arange(count + 1) * trees * levels
     each = sparse.csr_array((np.sqrt(told.ravel()[at]).ravel(), at.ravel(), starts), shape=(count, told.size))
     alike: Floats = np.asarray((each @ each.T).toarray(), dtype=np.float64)
-    return alike / trees
+    alike /= trees
+    return alike
 
 
 @compiled
