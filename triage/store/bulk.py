@@ -73,8 +73,8 @@ def _covered(session: Session, asked: Filter) -> list[tuple[str, str | None, str
     """Ids, verdicts and model versions."""
     rows = session.execute(
         select(I.id, I.verdict, I.model_version).where(*conditions(asked)).order_by(I.id).limit(MOST_AT_ONCE + 1)
-    ).tuples()
-    covered = list(rows)
+    )
+    covered = [(row.id, row.verdict, row.model_version) for row in rows]
     if len(covered) > MOST_AT_ONCE:
         raise ConfigurationError(f"this filter covers more than {MOST_AT_ONCE:,} incidents; make it narrower")
     return covered

@@ -88,7 +88,7 @@ def conditions(asked: Filter) -> list[ColumnElement[bool]]:
 def is_open() -> ColumnElement[bool]:
     """Whether an incident goes on; one of a single alert is over after a while, though nobody tells."""
     latest = select(I.last_seen).where(I.shown == true()).order_by(I.last_seen.desc()).limit(1).scalar_subquery()
-    return and_(I.state == "open", or_(I.alerts > 1, I.last_seen >= latest - QUIET_S))
+    return and_(I.state == "open", or_(I.quiet == false(), I.last_seen >= latest - QUIET_S))
 
 
 def ordering(order: Order) -> tuple[Column[Any], ...]:

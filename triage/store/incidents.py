@@ -208,11 +208,8 @@ def _alerts(session: Session, incidents: Sequence[str]) -> tuple[tuple[AlertRow,
 
 def _reasons(session: Session, document: bytes, alerts: Sequence[AlertRow]) -> tuple[Reason, ...]:
     chosen = [each.id for each in alerts[:EXPLAINED]]
-    rows = dict(
-        session.execute(
-            select(ALERT_DOCUMENTS.c.id, ALERT_DOCUMENTS.c.document).where(ALERT_DOCUMENTS.c.id.in_(chosen))
-        ).tuples()
-    )
+    query = select(ALERT_DOCUMENTS.c.id, ALERT_DOCUMENTS.c.document).where(ALERT_DOCUMENTS.c.id.in_(chosen))
+    rows = {row.id: row.document for row in session.execute(query)}
     found = [reason for name in chosen if name in rows for reason in of_alert(rows[name], name)]
     found.sort(key=lambda each: -(each.contribution or 0.0))
     return (*found, *of_incident(document))

@@ -63,12 +63,7 @@ def upgrade() -> None:
         "incident_documents",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("search", sa.Text(), nullable=False, comment="in small letters: what a search looks through"),
-        sa.Column(
-            "document",
-            sa.LargeBinary(),
-            nullable=False,
-            comment="as it came, OCSF or ECS; the last, since it is the largest",
-        ),
+        sa.Column("document", sa.LargeBinary(), nullable=False, comment="as it came; last, since it is large"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_documents")),
     )
     op.create_table(
@@ -85,67 +80,47 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False, comment="open, closed or merged, as its document says"),
-        sa.Column(
-            "merged_into",
-            sa.String(length=64),
-            nullable=False,
-            comment="the incident that it became part of; else empty",
-        ),
+        sa.Column("merged_into", sa.String(length=64), nullable=False, comment="what it became part of; else empty"),
         sa.Column(
             "whole", sa.String(length=64), nullable=False, comment="the row that shows it: its own id, or another's"
         ),
         sa.Column("shown", sa.Boolean(), nullable=False, comment="whether lists have it: it is no part of another"),
+        sa.Column("quiet", sa.Boolean(), nullable=False, comment="whether quiet alone ends it"),
+        sa.Column(
+            "place", sa.String(length=200), nullable=False, comment="topic and partition of its first flow, or empty"
+        ),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("severity", sa.SmallInteger(), nullable=False, comment="0 low to 3 critical"),
         sa.Column("risk", sa.SmallInteger(), nullable=False, comment="0 to 100; -1 where it is not told"),
         sa.Column("headline", sa.Text(), nullable=False),
         sa.Column("who", sa.Text(), nullable=False),
         sa.Column("size", sa.Text(), nullable=False),
-        sa.Column(
-            "source",
-            sa.String(length=64),
-            nullable=False,
-            comment="the one with the most alerts; empty where none is told",
-        ),
+        sa.Column("source", sa.String(length=64), nullable=False, comment="the one with the most alerts, or empty"),
         sa.Column("destination", sa.String(length=64), nullable=False),
         sa.Column("port", sa.Integer(), nullable=True),
         sa.Column("alerts", sa.BigInteger(), nullable=False),
         sa.Column("first_seen", sa.Double(), nullable=False),
         sa.Column("last_seen", sa.Double(), nullable=False),
         sa.Column("p_value", sa.Double(), nullable=True, comment="the lowest among its alerts"),
-        sa.Column(
-            "model_version",
-            sa.String(length=200),
-            nullable=False,
-            comment="the first that raised it; empty where not told",
-        ),
+        sa.Column("model_version", sa.String(length=200), nullable=False, comment="the first that raised it, or empty"),
         sa.Column("suppressed", sa.Boolean(), nullable=False, comment="whether a suppression keeps it quiet"),
         sa.Column(
             "first_told", sa.Double(), nullable=False, comment="when its first document came, by the broker's clock"
         ),
         sa.Column("told", sa.Double(), nullable=False, comment="when its latest one did"),
+        sa.Column("verdict", sa.String(length=8), nullable=True, comment="true, false or unsure: the last word"),
         sa.Column(
-            "verdict",
-            sa.String(length=8),
-            nullable=True,
-            comment="true, false or unsure: the last word on it, its alerts or its flows",
-        ),
-        sa.Column(
-            "verdict_of", sa.String(length=8), nullable=True, comment="incident, alert or flows: what that word is of"
+            "verdict_of", sa.String(length=8), nullable=True, comment="what that word is of: incident, alert or flows"
         ),
         sa.Column("said_by", sa.String(length=200), nullable=True),
         sa.Column("said_at", sa.Double(), nullable=True),
-        sa.Column(
-            "conflicting",
-            sa.Boolean(),
-            nullable=False,
-            comment="people say true and false",
-        ),
+        sa.Column("conflicting", sa.Boolean(), nullable=False, comment="people say true and false"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
     )
     op.create_index("ix_incidents_by_destination", "incidents", ["destination", "last_seen"], unique=False)
     op.create_index("ix_incidents_by_kind", "incidents", ["kind", "last_seen"], unique=False)
     op.create_index("ix_incidents_by_model", "incidents", ["model_version", "first_told"], unique=False)
+    op.create_index("ix_incidents_by_place", "incidents", ["place"], unique=False)
     op.create_index("ix_incidents_by_risk", "incidents", ["shown", "risk", "severity", "last_seen", "id"], unique=False)
     op.create_index("ix_incidents_by_source", "incidents", ["source", "last_seen"], unique=False)
     op.create_index("ix_incidents_by_time", "incidents", ["shown", "last_seen", "id"], unique=False)
@@ -155,9 +130,7 @@ def upgrade() -> None:
         "labels",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=200), nullable=False),
-        sa.Column(
-            "digest", sa.String(length=64), nullable=False, comment="SHA-256 of the document: an id may be used twice"
-        ),
+        sa.Column("digest", sa.String(length=64), nullable=False, comment="SHA-256 of it: an id may be used twice"),
         sa.Column("subject", sa.Text(), nullable=False, comment="what it is of, as JSON; of a withdrawal empty"),
         sa.Column("subject_digest", sa.String(length=64), nullable=False, comment="SHA-256 of that; else empty"),
         sa.Column("of", sa.String(length=8), nullable=False, comment="incident, alert, flows; of a withdrawal empty"),
@@ -180,9 +153,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_labels_withdraws"), "labels", ["withdraws"], unique=False)
     op.create_table(
         "outbox",
-        sa.Column(
-            "number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, comment="sent in this order"
-        ),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, comment="the order"),
         sa.Column("channel", sa.String(length=16), nullable=False, comment="feedback or suppressions"),
         sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=True, comment="null: a deletion"),
