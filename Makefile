@@ -29,7 +29,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool chromium postgres clean
+.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool chromium postgres clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,9 +48,13 @@ lint: $(STAMP)  ## Check style, types, and that generated pages are current
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) python -m detector.reference --check
+	$(RUN) python -m boards --check
 
 docs: $(STAMP)  ## Write the pages that are made from declarations
 	$(RUN) python -m detector.reference
+
+boards: $(STAMP)  ## Write Grafana's boards that are declared in boards/
+	$(RUN) python -m boards
 
 site: $(STAMP)  ## Build the documentation as a site into site/: open site/index.html
 	$(RUN) NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict

@@ -17,15 +17,16 @@ from detector.cli import COMMANDS
 from detector.every_metric import open_metrics
 from detector.settings.load import PREFIX, load_settings
 from detector.settings.tree import Settings
+from tests.boards.read import questions
 from tests.faults.test_rules import ELSEWHERE, PROVOKED
-from tests.promtool import promtool
+from tests.promtool import amtool, promtool
 from training.retrain.events import RetrainMetrics
 from training.retrain.state import State
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config"
 
-OF_PROMETHEUS = {"up", "ALERTS", "process_resident_memory_bytes"}
+OF_PROMETHEUS = {"up", "ALERTS", "process_resident_memory_bytes", "process_cpu_seconds_total"}
 """Series that Prometheus itself or its client makes."""
 
 HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
@@ -54,17 +55,22 @@ def rules() -> list[Any]:
     return [rule for group in documents("prometheus/alerts.yaml")[0]["groups"] for rule in group["rules"]]
 
 
+def recorded() -> list[Any]:
+    """Every rule that records a figure."""
+    return [rule for group in documents("prometheus/recording.yaml")[0]["groups"] for rule in group["rules"]]
+
+
 def expressions() -> list[tuple[str, str]]:
-    """Every PromQL expression in the rules and on the dashboard, with its place."""
-    dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
+    """Every PromQL expression in the rules, on the boards and in the pages, with its place."""
     found = [(f"rule {rule['alert']}", rule["expr"]) for rule in rules()]
-    panels = [(f"panel {panel['title']}", each["expr"]) for panel in dashboard["panels"] for each in panel["targets"]]
+    found += [(f"figure {rule['record']}", rule["expr"]) for rule in recorded()]
+    asked = [(each.place, each.text) for each in questions() if not each.of_sql]
     pages = [
         (f"{page.name} {number}", query)
         for page in sorted((ROOT / "docs").glob("**/*.md"))
         for number, query in enumerate(re.findall(r"`([^`\n]*oddflow_\w+[^`\n]*)`", page.read_text(encoding="utf-8")))
     ]
-    return [*found, *panels, *pages]
+    return [*found, *asked, *pages]
 
 
 def declared() -> dict[str, set[str]]:
@@ -143,25 +149,17 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
-def test_dashboard_panels_do_not_overlap() -> None:
-    """Each panel has a place and a number of its own, and the data source is the chosen one."""
-    dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
-    places: set[tuple[int, int]] = set()
-    for panel in dashboard["panels"]:
-        at = panel["gridPos"]
-        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
-        assert (at["x"] + at["w"] <= 24, cells & places) == (True, set())
-        places |= cells
-        assert panel["datasource"]["uid"] == "${datasource}"
-    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+def test_only_figures_that_are_recorded_are_asked_for() -> None:
+    """Boards name no recorded figure that no rule records."""
+    names = {rule["record"] for rule in recorded()}
+    asked = {name for _, expression in expressions() for name in re.findall(r"\bjob:\w+:\w+", expression)}
+    assert asked - names == set()
 
 
-def test_dashboard_names_the_model_and_counts_final_kinds() -> None:
-    """The model's panel shows its name and version, and incidents are counted by what they turned out to be."""
-    dashboard = json.loads((CONFIG / "grafana" / "oddflow.json").read_text(encoding="utf-8"))
-    panels = {panel["title"]: panel for panel in dashboard["panels"]}
-    assert panels["Model in use"]["options"]["textMode"] == "name"
-    assert "oddflow_incidents_ended_total" in panels["Incidents an hour, by kind"]["targets"][0]["expr"]
+def test_amtool_accepts_the_configuration() -> None:
+    """Alertmanager's own checker accepts its configuration."""
+    checked = amtool("check-config", CONFIG / "alertmanager" / "alertmanager.yaml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def settings_of(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:

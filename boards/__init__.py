@@ -1,0 +1,1 @@
+"""Grafana's boards: what they show is declared here, and ``make boards`` writes config/grafana/boards."""

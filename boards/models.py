@@ -1,0 +1,203 @@
+"""Models: which judges, how the challenger compares, whether traffic has drifted, and what retraining comes to."""
+
+from __future__ import annotations
+
+from boards.declared import INSTANCE, Ask, Board, Column, Panel, Row, Sql
+from boards.overview import MODELS
+
+IN_CHARGE = (
+    Panel(
+        title="Model in use",
+        kind="table",
+        asks=(Ask("max by (name, version, instance) (oddflow_model_info{})"),),
+        columns=(Column(name="Time", hidden=True), Column(name="Value", hidden=True)),
+        width=8,
+        height=6,
+    ),
+    Panel(
+        title="Age of the model",
+        kind="stat",
+        asks=(Ask("max(time() - oddflow_model_loaded_timestamp_seconds{})"),),
+        about="Since it was taken, not since it was trained.",
+        unit="s",
+        width=4,
+        height=6,
+    ),
+    Panel(
+        title="Swaps, refusals and moves",
+        asks=(
+            Ask("sum by (result) (increase(oddflow_model_swaps_total{}[$__rate_interval]))", "{{result}}"),
+            Ask("sum by (reason) (increase(oddflow_model_refusals_total{}[$__rate_interval]))", "refused: {{reason}}"),
+            Ask("sum by (action) (increase(oddflow_model_moves_total{}[$__rate_interval]))", "by itself: {{action}}"),
+        ),
+        width=6,
+        height=6,
+    ),
+    Panel(
+        title="Time a swap takes (mean)",
+        asks=(
+            Ask(
+                "sum(rate(oddflow_model_swap_duration_seconds_sum{}[1h]))"
+                " / (sum(rate(oddflow_model_swap_duration_seconds_count{}[1h])) > 0)",
+                "from finding to using it",
+            ),
+        ),
+        unit="s",
+        width=6,
+        height=6,
+    ),
+)
+
+SCORES = (
+    Panel(
+        title="Scores",
+        asks=tuple(
+            Ask(f"histogram_quantile({share}, sum by (le) (rate(oddflow_score_bucket{{}}[$__rate_interval])))", words)
+            for share, words in ((0.5, "half"), (0.99, "99 of 100"), (0.999, "999 of 1,000"))
+        ),
+        least=None,
+    ),
+    Panel(
+        title="Share of flows that are raised",
+        asks=(Ask("oddflow_raised_ratio{}", "{{model_version}}"),),
+        about="Near 1 the model does not know this network.",
+        unit="percentunit",
+        warn=0.8,
+    ),
+    Panel(
+        title="How often it is right, by model",
+        kind="table",
+        asks=(
+            Sql(
+                """SELECT model_version AS model, count(*) AS incidents,
+  count(*) FILTER (WHERE verdict = 'true') AS "labelled true",
+  count(*) FILTER (WHERE verdict = 'false') AS "labelled false",
+  count(*) FILTER (WHERE verdict = 'unsure') AS unsure,
+  round(count(*) FILTER (WHERE verdict = 'true')::numeric
+    / nullif(count(*) FILTER (WHERE verdict IN ('true', 'false')), 0), 3) AS precision
+FROM incidents WHERE shown AND $__unixEpochFilter(first_told)
+GROUP BY model_version ORDER BY max(first_told) DESC LIMIT 20"""
+            ),
+        ),
+        about="Of the incidents that people labelled: those are not a random sample.",
+        empty="no incidents in this time",
+    ),
+)
+
+CHALLENGER = (
+    Panel(
+        title="How alike challenger and champion are",
+        asks=(
+            Ask("min(oddflow_shadow_agreement_ratio{})", "flows decided alike"),
+            Ask("min(oddflow_shadow_raised_jaccard_ratio{})", "of the raised, by both"),
+            Ask("min(oddflow_shadow_kappa{})", "kappa"),
+        ),
+        unit="percentunit",
+        most=1,
+        least=None,
+        width=6,
+    ),
+    Panel(
+        title="Incidents an hour: both, gained, lost",
+        asks=(Ask("sum by (found) (increase(oddflow_shadow_incidents_total{}[1h]))", "{{found}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Time a record",
+        asks=(
+            Ask("max(oddflow_shadow_champion_record_seconds{})", "champion"),
+            Ask("max(oddflow_shadow_challenger_record_seconds{})", "challenger"),
+        ),
+        unit="s",
+        width=6,
+    ),
+    Panel(
+        title="Challenger: what went wrong",
+        asks=(
+            Ask("sum by (reason) (increase(oddflow_shadow_failures_total{}[10m]))", "given up: {{reason}}"),
+            Ask("sum(increase(oddflow_shadow_dropped_records_total{}[10m]))", "flows left out, since it was late"),
+        ),
+        width=6,
+    ),
+)
+
+DRIFT = (
+    Panel(
+        title="Reasons to retrain",
+        asks=(Ask("max by (reason) (oddflow_drift_retrain_advised{})", "{{reason}}"),),
+        about="1 while it holds. Look at the incidents first: docs/explanation/drift.md.",
+        most=1,
+        width=6,
+    ),
+    Panel(
+        title="Scores against the calibration",
+        asks=(
+            Ask("max(oddflow_drift_score_index{})", "stability index"),
+            Ask("max(oddflow_drift_score_distance{})", "greatest distance"),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="Rare scores, over those expected",
+        asks=(Ask("max(oddflow_drift_tail_ratio{})", "p-values of 0.01 at most"),),
+        width=6,
+    ),
+    Panel(
+        title="Features outside their usual range the most",
+        asks=(Ask("topk(5, max by (feature) (oddflow_drift_feature_outside_ratio{}))", "{{feature}}"),),
+        unit="percentunit",
+        width=6,
+    ),
+)
+
+RETRAINING = (
+    Panel(
+        title="What the last run came to",
+        kind="stat",
+        asks=(Ask("max by (result) (oddflow_retrain_last_result) == 1", "{{result}}"),),
+        names=True,
+        width=6,
+        height=6,
+        empty="no run yet",
+    ),
+    Panel(
+        title="Since a step was done",
+        kind="stat",
+        asks=(Ask("time() - max by (step) (oddflow_retrain_last_success_timestamp_seconds)", "{{step}}"),),
+        unit="s",
+        width=6,
+        height=6,
+        empty="none yet",
+    ),
+    Panel(
+        title="Runs, by what they came to",
+        asks=(Ask("sum by (result) (oddflow_retrain_results_total)", "{{result}}"),),
+        stacked=True,
+        width=6,
+        height=6,
+    ),
+    Panel(
+        title="Time a step took",
+        asks=(Ask("max by (step) (oddflow_retrain_step_duration_seconds)", "{{step}}"),),
+        unit="s",
+        width=6,
+        height=6,
+    ),
+)
+
+BOARD = Board(
+    uid="oddflow-models",
+    title="oddflow: models",
+    about="Champion and challenger, drift, how often incidents are right, swaps, and retraining.",
+    choices=(INSTANCE,),
+    notes=(MODELS,),
+    rows=(
+        Row("In charge", IN_CHARGE),
+        Row("How it judges", SCORES),
+        Row("Challenger", CHALLENGER),
+        Row("Drift", DRIFT),
+        Row("Retraining", RETRAINING),
+    ),
+    span="now-24h",
+    refresh="30s",
+)

@@ -1,0 +1,163 @@
+"""The first look: is everything read in time, what is found, and which model judges."""
+
+from __future__ import annotations
+
+from boards.declared import INSTANCE, Ask, Board, Column, Note, Panel, Row
+
+MODELS = Note(
+    name="Models",
+    ask=Ask(
+        "oddflow_model_info{} * on (instance, job) group_left () (1000 * oddflow_model_loaded_timestamp_seconds{})"
+    ),
+    title="{{name}} {{version}}",
+    text="taken by {{instance}}",
+    value_is_time=True,
+)
+
+RULES = Note(
+    name="Alert rules",
+    ask=Ask('ALERTS{alertname=~"Oddflow.*", alertstate="firing"}'),
+    title="{{alertname}}",
+    text="{{instance}}",
+    colour="red",
+)
+
+NOW = (
+    Panel(
+        title="Records a second",
+        kind="stat",
+        asks=(Ask('sum(rate(oddflow_stage_records_out_total{,stage="score"}[$__rate_interval]))'),),
+        unit="short",
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Records to read",
+        kind="stat",
+        asks=(Ask("sum(oddflow_lag_records{})"),),
+        about="No number while the brokers do not tell. Falling behind: add daemons, up to one a partition.",
+        warn=100_000,
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="From event to alert (99 %)",
+        kind="stat",
+        asks=(Ask("histogram_quantile(0.99, sum by (le) (rate(oddflow_event_to_alert_seconds_bucket{}[5m])))"),),
+        unit="s",
+        warn=5,
+        width=4,
+        height=4,
+        empty="no alert",
+    ),
+    Panel(
+        title="Incidents in a day, against the budget",
+        kind="stat",
+        asks=(Ask("max(job:oddflow_incidents_budget:ratio1d)"),),
+        about="100 %: as many as alerts.false_incidents_per_day allows to be false. A rule fires at 500 %.",
+        unit="percentunit",
+        warn=5,
+        width=4,
+        height=4,
+        empty="no such budget",
+    ),
+    Panel(
+        title="Model in use",
+        kind="stat",
+        asks=(Ask("max by (name, version) (oddflow_model_info{})", "{{name}} {{version}}"),),
+        names=True,
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Alert rules that fire",
+        kind="stat",
+        asks=(Ask('count(ALERTS{alertname=~"Oddflow.*", alertstate="firing"}) or vector(0)'),),
+        about="Each has its section in docs/guides/operations.md.",
+        warn=1,
+        width=4,
+        height=4,
+    ),
+)
+
+FLOW = (
+    Panel(
+        title="Records scored a second, by daemon",
+        asks=(
+            Ask(
+                'sum by (instance) (rate(oddflow_stage_records_out_total{,stage="score"}[$__rate_interval]))',
+                "{{instance}}",
+            ),
+        ),
+        stacked=True,
+    ),
+    Panel(
+        title="Records to read, by partition",
+        asks=(Ask("sum by (partition) (oddflow_lag_records{})", "partition {{partition}}"),),
+    ),
+    Panel(
+        title="From event to alert",
+        asks=tuple(
+            Ask(
+                f"histogram_quantile({share},"
+                " sum by (le) (rate(oddflow_event_to_alert_seconds_bucket{}[$__rate_interval])))",
+                words,
+            )
+            for share, words in ((0.5, "half of them"), (0.99, "99 of 100"))
+        ),
+        unit="s",
+    ),
+)
+
+FOUND = (
+    Panel(
+        title="Alerts a minute, by severity",
+        asks=(Ask("60 * sum by (severity) (rate(oddflow_alerts_total{}[$__rate_interval]))", "{{severity}}"),),
+        stacked=True,
+    ),
+    Panel(
+        title="Incidents an hour, by kind",
+        asks=(Ask("sum by (kind) (increase(oddflow_incidents_ended_total{}[1h]))", "{{kind}}"),),
+        about="Those that are over, by the kind that they turned out to be.",
+        stacked=True,
+    ),
+    Panel(
+        title="Incidents in a day, and the budget",
+        asks=(
+            Ask('sum(increase(oddflow_incidents_total{,step="open"}[1d]))', "incidents"),
+            Ask("max(oddflow_incidents_budget_per_day{})", "allowed to be false"),
+            Ask("sum(oddflow_incidents_open{})", "open now"),
+        ),
+    ),
+)
+
+HEALTH = (
+    Panel(
+        title="Alert rules that fire",
+        kind="table",
+        asks=(Ask('max by (alertname, severity, instance) (ALERTS{alertname=~"Oddflow.*", alertstate="firing"})'),),
+        columns=(Column(name="Time", hidden=True), Column(name="Value", hidden=True)),
+        width=12,
+        empty="none",
+    ),
+    Panel(
+        title="Memory",
+        asks=(Ask('process_resident_memory_bytes{job=~"oddflow.*"}', "{{job}} {{instance}}"),),
+        unit="bytes",
+        width=6,
+    ),
+    Panel(
+        title="Processors in use",
+        asks=(Ask('rate(process_cpu_seconds_total{job=~"oddflow.*"}[$__rate_interval])', "{{job}} {{instance}}"),),
+        width=6,
+    ),
+)
+
+OVERVIEW = Board(
+    uid="oddflow",
+    title="oddflow: overview",
+    about="Rate, lag, latency, incidents against their budget, and which model judges.",
+    choices=(INSTANCE,),
+    notes=(MODELS, RULES),
+    rows=(Row("Now", NOW), Row("Records", FLOW), Row("What is found", FOUND), Row("Health", HEALTH)),
+)

@@ -1,0 +1,217 @@
+"""Where it stands still: each stage of the pipeline, then what each stage depends on."""
+
+from __future__ import annotations
+
+from boards.declared import INSTANCE, Ask, Board, Panel, Row
+from boards.overview import RULES
+
+STAGES = (
+    Panel(
+        title="Records in, a second",
+        asks=(Ask("sum by (stage) (rate(oddflow_stage_records_in_total{}[$__rate_interval]))", "{{stage}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Records out, a second",
+        asks=(Ask("sum by (stage) (rate(oddflow_stage_records_out_total{}[$__rate_interval]))", "{{stage}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Records failed, a second",
+        asks=(Ask("sum by (stage) (rate(oddflow_stage_records_failed_total{}[$__rate_interval]))", "{{stage}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Since a stage last did its work",
+        asks=(
+            Ask(
+                "max by (stage, instance) (time() - oddflow_stage_last_success_timestamp_seconds{})",
+                "{{stage}} {{instance}}",
+            ),
+        ),
+        about="The oldest one stands still.",
+        unit="s",
+        width=6,
+    ),
+    Panel(
+        title="Time a batch takes, by stage (mean)",
+        asks=(
+            Ask(
+                "sum by (stage) (rate(oddflow_stage_batch_duration_seconds_sum{}[$__rate_interval]))"
+                " / (sum by (stage) (rate(oddflow_stage_batch_duration_seconds_count{}[$__rate_interval])) > 0)",
+                "{{stage}}",
+            ),
+        ),
+        unit="s",
+        width=6,
+    ),
+    Panel(
+        title="Records a batch (mean)",
+        asks=(
+            Ask(
+                "sum(rate(oddflow_batch_records_sum{}[$__rate_interval]))"
+                " / (sum(rate(oddflow_batch_records_count{}[$__rate_interval])) > 0)",
+                "records",
+            ),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="Waiting within the daemon",
+        asks=(Ask("sum by (instance) (oddflow_in_flight_records{})", "{{instance}}"),),
+        about="Read, and not yet accounted for.",
+        width=6,
+    ),
+    Panel(
+        title="Bytes read, a second",
+        asks=(Ask("sum(rate(oddflow_read_bytes_total{}[$__rate_interval]))", "bytes"),),
+        unit="Bps",
+        width=6,
+    ),
+)
+
+READ = (
+    Panel(
+        title="Records to read, by partition",
+        asks=(Ask("sum by (partition) (oddflow_lag_records{})", "partition {{partition}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Partitions: read, and of the topic",
+        asks=(
+            Ask("sum(oddflow_partitions_assigned{})", "read"),
+            Ask("max(oddflow_topic_partitions{})", "of the topic"),
+            Ask("max(oddflow_model_partitions{})", "of the model's training"),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="Brokers",
+        asks=(
+            Ask("min by (instance) (oddflow_broker_up{})", "{{instance}} reaches them"),
+            Ask("sum(increase(oddflow_broker_losses_total{}[$__rate_interval]))", "times lost"),
+            Ask("sum(increase(oddflow_broker_errors_total{}[$__rate_interval]))", "errors, tried again"),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="Rebalances, lost records, replaced topics",
+        asks=(
+            Ask("sum by (kind) (increase(oddflow_rebalances_total{}[$__rate_interval]))", "partitions {{kind}}"),
+            Ask("sum(increase(oddflow_records_lost_total{}[$__rate_interval]))", "records gone before they were read"),
+            Ask("sum(increase(oddflow_topic_replacements_total{}[$__rate_interval]))", "topics replaced"),
+        ),
+        width=6,
+    ),
+)
+
+DECODE = (
+    Panel(
+        title="Records that cannot be used, by reason",
+        asks=(Ask("sum by (reason) (rate(oddflow_records_rejected_total{}[$__rate_interval]))", "{{reason}}"),),
+        about="The dead letters have their bytes.",
+    ),
+    Panel(
+        title="Passed over, and schemas",
+        asks=(
+            Ask("sum by (kind) (rate(oddflow_records_passed_over_total{}[$__rate_interval]))", "no flow: {{kind}}"),
+            Ask("max(oddflow_schema_registry_lost{})", "waits for the schema registry"),
+            Ask("sum by (result) (increase(oddflow_schemas_total{}[$__rate_interval]))", "schemas {{result}}"),
+        ),
+    ),
+    Panel(
+        title="Times far off, and windows that make room",
+        asks=(
+            Ask("sum by (kind) (rate(oddflow_window_clamped_times_total{}[$__rate_interval]))", "{{kind}}"),
+            Ask("sum(rate(oddflow_window_evictions_total{}[$__rate_interval]))", "hosts and pairs forgotten"),
+        ),
+    ),
+)
+
+EMIT = (
+    Panel(
+        title="Outputs acknowledged a second, by channel",
+        asks=(Ask("sum by (channel) (rate(oddflow_outputs_acknowledged_total{}[$__rate_interval]))", "{{channel}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Outputs that went wrong",
+        asks=(
+            Ask("sum by (channel) (increase(oddflow_outputs_failed_total{}[$__rate_interval]))", "{{channel}}: again"),
+            Ask(
+                "sum by (channel, sent) (increase(oddflow_outputs_oversized_total{}[$__rate_interval]))",
+                "{{channel}} too large: {{sent}}",
+            ),
+        ),
+        about="Nothing behind a failed output is committed, so nothing is lost.",
+        width=6,
+    ),
+    Panel(
+        title="Commits",
+        asks=(Ask("sum by (result) (rate(oddflow_commits_total{}[$__rate_interval]))", "{{result}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Alerts withheld or allowed, a minute",
+        asks=(
+            Ask("60 * sum(rate(oddflow_alerts_withheld_total{}[$__rate_interval]))", "repetitions within an incident"),
+            Ask("60 * sum(rate(oddflow_alerts_allowed_total{}[$__rate_interval]))", "by the allow-list"),
+        ),
+        width=6,
+    ),
+)
+
+KEPT = (
+    Panel(
+        title="Snapshots of state",
+        asks=(
+            Ask("sum by (result) (increase(oddflow_state_saves_total{}[$__rate_interval]))", "saved: {{result}}"),
+            Ask("sum by (result) (increase(oddflow_state_restores_total{}[$__rate_interval]))", "restored: {{result}}"),
+            Ask(
+                "sum(increase(oddflow_state_missed_records_total{}[$__rate_interval]))", "records that a restore lacks"
+            ),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="Windows and snapshots",
+        asks=(
+            Ask("sum(oddflow_window_bytes{})", "windows in memory"),
+            Ask("sum(oddflow_state_snapshot_bytes{})", "latest snapshots"),
+            Ask("sum(oddflow_archive_bytes{})", "archive"),
+        ),
+        unit="bytes",
+        width=6,
+    ),
+    Panel(
+        title="The archive",
+        asks=(
+            Ask("sum by (result) (rate(oddflow_archive_flows_total{}[$__rate_interval]))", "flows {{result}}"),
+            Ask("sum(increase(oddflow_archive_failures_total{}[$__rate_interval]))", "failures"),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="The model registry",
+        asks=(
+            Ask("min by (instance) (oddflow_model_registry_up{})", "{{instance}} reads it"),
+            Ask("sum(increase(oddflow_model_watch_failures_total{}[$__rate_interval]))", "looks that did not work"),
+        ),
+        width=6,
+    ),
+)
+
+TROUBLESHOOTING = Board(
+    uid="oddflow-troubleshooting",
+    title="oddflow: troubleshooting",
+    about="By stage of the pipeline: what came in, went out and failed, when it last worked, and what it waits for.",
+    choices=(INSTANCE,),
+    notes=(RULES,),
+    rows=(
+        Row("Every stage", STAGES),
+        Row("Read: poll", READ),
+        Row("Understand: decode, features", DECODE),
+        Row("Tell: emit, commit", EMIT),
+        Row("Keep: state, archive, models", KEPT),
+    ),
+)
