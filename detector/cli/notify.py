@@ -156,12 +156,14 @@ def _serve(settings: Settings, metrics_port: int | None) -> None:
 def _telemetry(settings: Settings) -> Telemetry:
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
-    from detector.every_metric import open_metrics  # noqa: PLC0415
+    from detector.notify.events import begin  # noqa: PLC0415
     from detector.telemetry.events import Telemetry  # noqa: PLC0415
     from detector.telemetry.logs import open_log  # noqa: PLC0415
+    from detector.telemetry.metrics import Metrics  # noqa: PLC0415
 
-    log = open_log(sys.stderr, settings.log.level, settings.log.format)
-    return Telemetry(open_metrics(CollectorRegistry()), log)
+    metrics = Metrics(CollectorRegistry())
+    begin(metrics)  # of the daemon's other parts nothing is loaded
+    return Telemetry(metrics, open_log(sys.stderr, settings.log.level, settings.log.format))
 
 
 def _listen(telemetry: Telemetry, host: str, port: int) -> None:

@@ -62,7 +62,7 @@ class WebhookWay:
         self._url = _plain(chosen.url)
         self._token = _plain(chosen.bearer_token)
         self._key = _plain(chosen.signing_key)
-        self._link = settings.notify.link
+        self._link = link_of(settings)
         self._timeout_s = settings.notify.timeout_s
         self._context = trusting(chosen.ca_file, "webhook.ca_file")
 
@@ -83,7 +83,7 @@ class SlackWay:
 
     def __init__(self, settings: Settings) -> None:
         self._url = _plain(settings.slack.url)
-        self._link = settings.notify.link
+        self._link = link_of(settings)
         self._timeout_s = settings.notify.timeout_s
         self._context = trusting(settings.slack.ca_file, "slack.ca_file")
 
@@ -104,7 +104,7 @@ class SyslogWay:
         self._place = Place(parts.hostname or "", parts.port or 0)
         self._chosen = chosen
         self._host = host or socket.gethostname()
-        self._link = settings.notify.link
+        self._link = link_of(settings)
         self._timeout_s = settings.notify.timeout_s
         self._context = _of_syslog(chosen)
 
@@ -127,6 +127,12 @@ class SyslogWay:
         except OSError as error:
             return failed(error)
         return Outcome("sent", "handed to the network" if chosen.protocol == "udp" else "taken by the connection")
+
+
+def link_of(settings: Settings) -> str:
+    """The address of an incident's page, with ``{id}`` in it; empty where none is set."""
+    page = settings.triage.public_url.rstrip("/")
+    return settings.notify.link or (f"{page}/incidents/{{id}}" if page else "")
 
 
 def open_ways(settings: Settings) -> list[Way]:

@@ -81,7 +81,8 @@ class Notify(Section):
     link: Annotated[str, AfterValidator(_link)] = Field(
         default="",
         examples=["https://triage.example/incidents/{id}"],
-        description="Address of an incident's page, with `{id}` where its id belongs. Empty: messages have no link.",
+        description="Address of an incident's page, with `{id}` where its id belongs. Empty: in triage, where"
+        " `triage.public_url` is set; else messages have no link.",
     )
     group: str = Field(
         default="",

@@ -15,7 +15,7 @@ from detector.errors import ConfigurationError
 from detector.notify import webhook
 from detector.notify.message import Trial
 from detector.notify.retry import LONGEST_ASKED_S, Outcome, pause_s, seconds_of
-from detector.notify.ways import NAMES, Way, notes_on, open_ways
+from detector.notify.ways import NAMES, Way, link_of, notes_on, open_ways
 from detector.settings.tree import Settings
 from tests.notify.made import notice
 from tests.notify.receivers import Certificates, Reply, certificates, listening, receiving, to_the_end
@@ -48,6 +48,17 @@ def test_nothing_is_set_by_default() -> None:
     )
     assert tuple(way.name for way in open_ways(every)) == NAMES
     assert notes_on(every) == []
+
+
+def test_links_lead_to_triage_or_where_the_setting_says() -> None:
+    """Where triage has an address, that of its page of the incident; `notify.link` wins; without both there is none."""
+    triage = {"public_url": "https://triage.example/"}
+    link = {"link": "https://other.example/{id}"}
+    assert [link_of(given(**each)) for each in ({}, {"triage": triage}, {"triage": triage, "notify": link})] == [
+        "",
+        "https://triage.example/incidents/{id}",
+        "https://other.example/{id}",
+    ]
 
 
 # --- HTTP -------------------------------------------------------------------------------------------------------------
