@@ -30,6 +30,7 @@ from detector.pipeline.format_fit import FitWatch
 from detector.pipeline.interpreter import tuned
 from detector.pipeline.known_assets import known_assets
 from detector.pipeline.loop import Limits, Pipeline
+from detector.pipeline.suppressions import Suppressions, open_suppressions
 from detector.pipeline.tally import Tally
 from detector.records.flow import Decoder
 from detector.registry.trusted import open_registry
@@ -100,7 +101,8 @@ class Daemon:
             self._phase("connecting")
             self._source = source = open_source(settings, self._tell_of_source)
             sink = open_sink(settings, tell)
-            self._judge = self._build_judge(model, watcher)
+            suppressions = open_suppressions(settings, tell)
+            self._judge = self._build_judge(model, watcher, suppressions)
             self._archive = archive = self._build_archive()
             self._pipeline = pipeline = self._build_pipeline(source, sink, self._judge)
             if archive is not None:
@@ -110,6 +112,8 @@ class Daemon:
             parts.callback(self._tell_stopped)
             parts.callback(lambda: sink.stop(self._deadline))
             parts.push(self._leave)
+            suppressions.start()
+            parts.callback(lambda: suppressions.stop(Deadline.after(2.0)))
             watcher.start()
             parts.callback(lambda: watcher.stop(Deadline.after(2.0)))
             if (office := self._office) is not None:
@@ -161,7 +165,7 @@ class Daemon:
         )
         return model, watcher
 
-    def _build_judge(self, model: LoadedModel, watcher: ModelWatcher) -> Judge:
+    def _build_judge(self, model: LoadedModel, watcher: ModelWatcher, suppressions: Suppressions) -> Judge:
         settings, output, alerts = self._settings, self._settings.output, self._settings.alerts
         to_files = settings.input.transport == "files"
         builder = AlertBuilder(
@@ -179,6 +183,7 @@ class Daemon:
             write_incidents=bool(output.incidents_path if to_files else output.incidents_topic),
             write_risks=bool(output.risk_path if to_files else output.risk_topic),
             beside=self._office,
+            rules=suppressions.current,
             tell=self._tell_of_judge,
         )
 

@@ -9,10 +9,19 @@ from detector.notify import events as notify_events
 from detector.pipeline import events as pipeline_events
 from detector.records import events as record_events
 from detector.shadow import events as shadow_events
+from detector.suppression import events as suppression_events
 from detector.telemetry.metrics import Metrics
 from detector.transport import events as transport_events
 
-BEGUN_BY = (record_events, incident_events, notify_events, pipeline_events, shadow_events, transport_events)
+BEGUN_BY = (
+    record_events,
+    incident_events,
+    notify_events,
+    pipeline_events,
+    shadow_events,
+    suppression_events,
+    transport_events,
+)
 """Events whose series are named by what only their own package knows, such as reasons or severities."""
 
 

@@ -79,5 +79,7 @@ class Content:
     """Names and roles of its hosts, where they are known."""
     allowed: str = ""
     """Why it is no risk, where the allow-list says so."""
+    suppressed_by: str = ""
+    """The id of the suppression that hides it, if one does."""
     cut: list[dict[str, Any]] = field(default_factory=list)
     """Which texts are not whole: see :mod:`detector.alerts.texts`."""

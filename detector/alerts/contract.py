@@ -104,6 +104,9 @@ class Decided(Struct, kw_only=True, gc=False):
     allowed: Annotated[
         str | UnsetType, said("Why it is no risk, where the allow-list says so: until when, and the reason.")
     ] = UNSET
+    suppressed_by: Annotated[
+        str | UnsetType, said("The id of the suppression that hides it; nobody is to be told.")
+    ] = UNSET
     model_sha256: Annotated[str | UnsetType, said("The whole digest of the model's bundle.")] = UNSET
     features_sha256: Annotated[
         str | UnsetType, said("Of the features' names and definitions: what `vector` is of.")
@@ -274,8 +277,9 @@ class Alert(Struct, kw_only=True, gc=False):
     end_time: Annotated[Time, said("End of the flow.")]
     severity_id: SeverityId
     severity: SeverityWord
-    status_id: Annotated[Literal[1], said("New.")] = 1
-    is_alert: Literal[True] = True
+    status_id: Annotated[Literal[1, 3], said("1 new; 3 suppressed: nobody is to be told.")] = 1
+    status_detail: Annotated[str | UnsetType, said("The id of the suppression that hides it.")] = UNSET
+    is_alert: Annotated[bool, said("Whether it is not suppressed.")] = True
     message: Annotated[str, said("One sentence: who did what to whom, what of it is unusual, how rare that is.")]
     confidence_id: ConfidenceId
     risk_score: RiskScore
@@ -307,7 +311,9 @@ class EcsEvent(Struct, kw_only=True, gc=False):
     """About the event."""
 
     id: Annotated[Id, said("The alert's id.")]
-    kind: Literal["alert"] = "alert"
+    kind: Annotated[Literal["alert", "event"], said("`event` where a suppression hides it: nobody is to be told.")] = (
+        "alert"
+    )
     category: Annotated[list[Literal["network"]], said("Always network.")]
     type: Annotated[list[Literal["info"]], said("Always info.")]
     module: Literal["oddflow"] = "oddflow"

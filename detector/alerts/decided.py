@@ -60,6 +60,7 @@ def decided(content: Content, detail: Detail) -> dict[str, Any]:
         "score": content.score,
         "p_value": short(content.p_value),
         "allowed": content.allowed or UNSET,
+        "suppressed_by": content.suppressed_by or UNSET,
         "cut": convert(content.cut, list[Cut]) if content.cut else UNSET,
     }
     if content.suspicion is not None:

@@ -51,6 +51,7 @@ def ecs(content: Content, detail: Detail) -> EcsAlert:
         ecs=VERSION,
         event=EcsEvent(
             id=content.id,
+            kind="event" if content.suppressed_by else "alert",
             category=["network"],
             type=["info"],
             severity=BANDS[content.severity].ecs,

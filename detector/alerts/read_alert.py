@@ -65,6 +65,8 @@ class ReadAlert(NamedTuple):
     part: int | None
     time_ms: int
     """The broker's timestamp of the record, or the flow's start where there is none; since 1970."""
+    suppressed_by: str | None = None
+    """The id of the suppression that hides it."""
 
     @property
     def vector(self) -> list[float] | None:
@@ -119,6 +121,7 @@ def _of_ocsf(alert: Alert) -> ReadAlert:
         offset=offset,
         part=part[0] if part else None,
         time_ms=alert.time,
+        suppressed_by=_known(alert.status_detail),
     )
 
 
@@ -183,6 +186,7 @@ def _of_ecs(alert: EcsAlert) -> ReadAlert:
         offset=record.offset,
         part=_known(record.part),
         time_ms=round(datetime.fromisoformat(alert.timestamp).timestamp() * 1000),
+        suppressed_by=_known(ours.suppressed_by),
     )
 
 

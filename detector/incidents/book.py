@@ -8,6 +8,9 @@ The first alert is never delayed: every incident is told at once, and alerts car
 like the windows, within fixed bounds. Times are the flows' own, by a clock that no wrong one moves
 (:mod:`detector.kernels.clock`), and each alert meets the incidents that are open at its own time, so that the same
 records give the same incidents however they are cut into batches.
+
+Alerts that a suppression hides are put together by the same rules, but apart: an incident is hidden only where all its
+alerts are. It is written, and it is no risk to its hosts, counts nowhere as open, and ends first where there are many.
 """
 
 from __future__ import annotations
@@ -107,6 +110,8 @@ class IncidentBook:
         self._max_open = max_open
         self._places: dict[int, _OpenIncidents] = {}
         self._index: dict[int, dict[Key, list[str]]] = {}
+        self._hidden: Counter[int] = Counter()
+        """By partition: how many of the open ones are suppressed."""
         self._changes: list[Change] = []
         self._clocks: dict[int, NDArray[np.float64]] = {}
         self._heard: Heard | None = None
@@ -125,25 +130,29 @@ class IncidentBook:
 
     @property
     def open(self) -> int:
-        """How many incidents are open."""
-        return sum(len(place.incidents) for place in self._places.values())
+        """How many incidents are open, without suppressed ones."""
+        return sum(len(place.incidents) for place in self._places.values()) - self._hidden.total()
 
     @property
     def met(self) -> int:
-        """How many incidents there have been, open and closed; those that became part of another are not counted."""
+        """How many incidents there have been, open and closed, without those that became part of another or were
+        suppressed.
+        """
         return self._closed + self.open
 
-    def hear(self, ts: NDArray[np.float64], partitions: NDArray[np.int32]) -> None:
-        """Take the times of a batch's flows, in record order, before any alert of theirs is put."""
+    def hear(self, ts: NDArray[np.float64], partitions: NDArray[np.int32]) -> Heard:
+        """Take the times of a batch's flows, in record order, before any alert of theirs is put; give what they are."""
         self._heard = hear(ts, partitions, self._clocks)
         numbers, from_end = np.unique(partitions[::-1], return_index=True)
         self._lasts = dict(zip(numbers.tolist(), (len(ts) - 1 - from_end).tolist(), strict=True))
+        return self._heard
 
-    def put(self, alert: Raised, row: int | None = None) -> Incident:
+    def put(self, alert: Raised, row: int | None = None, by: str = "") -> Incident:
         """Add an alert to its incident, or begin one; give it as it is now.
 
-        ``row`` is that of its flow among those heard; None: its own time counts, and no time passes. Call it in record
-        order; what is to be told waits for :meth:`take`, and who is among the strongest for :meth:`explain`.
+        ``by`` is the suppression that hides it, if one does: it is then in an incident of such alerts alone. ``row`` is
+        that of its flow among those heard; None: its own time counts, and no time passes. Call it in record order; what
+        is to be told waits for :meth:`take`, and who is among the strongest for :meth:`explain`.
         """
         partition = alert.partition
         place = self._places.get(partition)
@@ -154,17 +163,18 @@ class IncidentBook:
             self._pass_until(partition, row)
             counts_as = self._heard.counts_as.item(row)
         span = Span.of(alert, counts_as)
-        incident = self._matching(partition, alert, span) or self._merged(partition, alert, span)
+        hidden = bool(by)
+        incident = self._matching(partition, alert, span, hidden) or self._merged(partition, alert, span, hidden)
         if incident is None:
-            incident = self._begin(partition, alert, span)
+            incident = self._begin(partition, alert, span, by)
         else:
             place.incidents[incident.id] = place.incidents.pop(incident.id)  # the latest is the last
-        if (strong := add(incident, alert, span)) is not None:
+        if (strong := add(incident, alert, span, by)) is not None:
             self._unexplained[strong.alert] = strong, alert.place
             self._touched[incident.id] = incident
         self._due[partition] = min(self._due.get(partition, -math.inf), incident.last_seen + 2 * self._gap_s)
-        if _is_due(incident):
-            self._tell(partition, "open" if incident.revision == 0 else "update", incident, kind_of(incident))
+        if _is_due(incident) and incident.is_suppressed == hidden:
+            self._tell(partition, "update" if incident.told_count else "open", incident, kind_of(incident))
         return incident
 
     def unexplained(self) -> list[int]:
@@ -227,7 +237,7 @@ class IncidentBook:
         for partition, place in self._places.items():
             now = self._now(partition)
             if now is not None and (at_once or place.hosts.is_due(now)):
-                told += place.hosts.look(partition, map(self._held, place.incidents.values()), now)
+                told += place.hosts.look(partition, self._held(place), now)
         return told
 
     def top_risks(self) -> list[float]:
@@ -239,14 +249,15 @@ class IncidentBook:
         shares: dict[str, list[Share]] = {}
         for partition, place in self._places.items():
             if (now := self._now(partition)) is not None:
-                every = [*place.hosts.over, *map(self._held, place.incidents.values())]
+                every = [*place.hosts.over, *self._held(place)]
                 for host, (_, of) in risks(every, now).items():
                     shares.setdefault(host, []).extend(of)
         return {host: counted(of)[0] for host, of in shares.items()}
 
     @staticmethod
-    def _held(incident: Incident) -> Held:
-        return held(incident, kind_of(incident))
+    def _held(place: _OpenIncidents) -> list[Held]:
+        """What open incidents are for their hosts."""
+        return [held(each, kind_of(each)) for each in place.incidents.values() if not each.is_suppressed]
 
     def clocks(self) -> dict[int, float]:
         """The time of each partition, as of the last that was heard of it."""
@@ -296,14 +307,14 @@ class IncidentBook:
     def forget(self, *partitions: int) -> None:
         """Forget these partitions: another member keeps them now."""
         for partition in partitions:
-            for kept in (self._places, self._index, self._clocks, self._lasts, self._moves, self._due):
+            for kept in (self._places, self._index, self._hidden, self._clocks, self._lasts, self._moves, self._due):
                 kept.pop(partition, None)
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _near(self, partition: int, key: Key, span: Span) -> list[Incident]:
+    def _near(self, partition: int, key: Key, span: Span, hidden: bool) -> list[Incident]:
         """The open incidents of a key that a flow is near in time to, the latest begun first."""
-        of_key = self._index.get(partition, {}).get(key)
+        of_key = self._index.get(partition, {}).get((hidden, *key))
         if of_key is None:
             return []
         incidents, gap_s, start = self._places[partition].incidents, self._gap_s, span.start
@@ -311,22 +322,22 @@ class IncidentBook:
         near = [each for each in found if each.first_seen - gap_s <= start <= each.last_seen + gap_s]
         return near if len(near) < 2 else sorted(near, key=lambda each: -each.number)
 
-    def _matching(self, partition: int, alert: Raised, span: Span) -> Incident | None:
+    def _matching(self, partition: int, alert: Raised, span: Span, hidden: bool) -> Incident | None:
         """The open incident that the alert belongs to: of its pair, of its source, of its destination and port."""
-        if of_pair := self._near(partition, pair_of(alert), span):
+        if of_pair := self._near(partition, pair_of(alert), span, hidden):
             return of_pair[0]
-        if of_source := self._near(partition, source_of(alert), span):
+        if of_source := self._near(partition, source_of(alert), span, hidden):
             going_on = (each for each in of_source if goes_on(each, alert))
             reached = (each for each in of_source if alert.dst_ip in each.destinations and not is_apart(each, alert))
             if (found := next(chain(going_on, reached), None)) is not None:
                 return found
-        of_destination = self._near(partition, destination_of(alert), span)
+        of_destination = self._near(partition, destination_of(alert), span, hidden)
         return of_destination[0] if of_destination else None
 
-    def _merged(self, partition: int, alert: Raised, span: Span) -> Incident | None:
+    def _merged(self, partition: int, alert: Raised, span: Span, hidden: bool) -> Incident | None:
         """The incident that the alert makes of several pairs': that which began first takes the others in."""
         of_source, of_destination = (
-            self._near(partition, key, span) for key in (pairs_of_source(alert), pairs_of_destination(alert))
+            self._near(partition, key, span, hidden) for key in (pairs_of_source(alert), pairs_of_destination(alert))
         )
         found = merging(of_source, of_destination, alert)
         if found is None:
@@ -347,14 +358,17 @@ class IncidentBook:
         incident.focus = focus
         self._enter(partition, incident)
 
-    def _begin(self, partition: int, alert: Raised, span: Span) -> Incident:
+    def _begin(self, partition: int, alert: Raised, span: Span, by: str) -> Incident:
         place = self._places[partition]
         incidents = place.incidents
         incident_id = str(uuid5(NAMESPACE, alert.id))
-        if incident_id in incidents:  # the record came again
-            return incidents[incident_id]
+        if (known := incidents.get(incident_id)) is not None:  # the record came again
+            if known.is_suppressed and not by:  # and its suppression has ended since
+                self._reveal(partition, known)
+            return known
         while len(incidents) >= self._max_open:
-            self._close(partition, next(iter(incidents.values())))
+            hidden = (each for each in incidents.values() if each.is_suppressed) if self._hidden[partition] else ()
+            self._close(partition, next(iter(hidden), None) or next(iter(incidents.values())))
         incident = Incident(
             id=incident_id,
             number=place.begun,
@@ -364,20 +378,29 @@ class IncidentBook:
             dst_port=alert.dst_port,
             first_seen=span.start,
             last_seen=span.start,
+            suppressed={by: 0} if by else {},
         )
         place.begun += 1
         incidents[incident.id] = incident
         self._enter(partition, incident)
         return incident
 
+    def _reveal(self, partition: int, incident: Incident) -> None:
+        """An incident is suppressed no more: it is told as one that opens."""
+        self._leave(partition, incident)
+        incident.suppressed, incident.told_count = {}, 0
+        self._enter(partition, incident)
+
     def _enter(self, partition: int, incident: Incident) -> None:
         index = self._index.setdefault(partition, {})
+        self._hidden[partition] += incident.is_suppressed
         for key in keys_of(incident):
-            index.setdefault(key, []).append(incident.id)
+            index.setdefault((incident.is_suppressed, *key), []).append(incident.id)
 
     def _leave(self, partition: int, incident: Incident) -> None:
         index = self._index[partition]
-        for key in keys_of(incident):
+        self._hidden[partition] -= incident.is_suppressed
+        for key in ((incident.is_suppressed, *key) for key in keys_of(incident)):
             index[key].remove(incident.id)
             if not index[key]:
                 del index[key]
@@ -389,11 +412,12 @@ class IncidentBook:
     def _close(self, partition: int, incident: Incident) -> None:
         self._end(partition, incident)
         kind = kind_of(incident)
-        self._ended[kind.name] += 1
-        self._closed += 1
+        if not incident.is_suppressed:
+            self._ended[kind.name] += 1
+            self._closed += 1
+            self._places[partition].hosts.end(held(incident, kind))
         if incident.count > 1:  # of a single alert its opening has told everything
             self._tell(partition, "close", incident, kind)
-        self._places[partition].hosts.end(held(incident, kind))
 
     def _tell(self, partition: int, step: Step, incident: Incident, kind: Kind) -> None:
         grade(incident, kind, self._assets)
@@ -401,7 +425,8 @@ class IncidentBook:
         incident.told_count, incident.told_at = incident.count, incident.last_seen
         incident.told_decades = incident.decades
         self._changes.append(Change(step, incident.copy(), kind))
-        self._places[partition].hosts.news = True
+        if not incident.is_suppressed:
+            self._places[partition].hosts.news = True
 
 
 def membership(incident: Incident) -> Joined:
@@ -417,7 +442,7 @@ def _off(partition: int, why: str) -> InputError:
 def _is_due(incident: Incident) -> bool:
     """Whether the incident is to be told: new, twice as many alerts, ten times rarer, or a minute on."""
     return (
-        incident.revision == 0
+        incident.told_count == 0
         or incident.count >= 2 * incident.told_count
         or int(incident.decades) > int(incident.told_decades)
         or incident.last_seen - incident.told_at >= UPDATE_S

@@ -141,6 +141,9 @@ class Ours(Struct, kw_only=True, gc=False):
     allowed: Annotated[
         Literal[True] | UnsetType, said("It is no risk: the allow-list covers it all; `severity_why` says why.")
     ] = UNSET
+    suppressed_by: Annotated[
+        list[str] | UnsetType, said("The ids of the suppressions that hide all of it; nobody is to be told.")
+    ] = UNSET
 
 
 # --- OCSF -------------------------------------------------------------------------------------------------------------
@@ -222,10 +225,14 @@ class Finding(Struct, kw_only=True, gc=False):
     severity_id: SeverityId
     severity: SeverityWord
     status_id: Annotated[
-        Literal[1, 99], said("1: nobody has looked at it, as far as is known here; 99: it became part of another.")
+        Literal[1, 3, 99],
+        said(
+            "1: nobody has looked at it, as far as is known here; 3: a suppression hides it, and nobody is to be told;"
+            " 99: it became part of another."
+        ),
     ]
-    status: Annotated[Literal["New", "Merged"], said("The same in a word.")]
-    is_alert: Annotated[bool, said("Whether it goes on.")]
+    status: Annotated[Literal["New", "Suppressed", "Merged"], said("The same in a word.")]
+    is_alert: Annotated[bool, said("Whether it goes on, and is not suppressed.")]
     message: Annotated[str, said("Who did what to whom.")]
     confidence_id: ConfidenceId
     confidence: Annotated[Literal["Unknown", "Low", "Medium", "High"], said("The same in a word.")]

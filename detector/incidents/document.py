@@ -98,9 +98,9 @@ def ocsf(change: Change) -> Finding:
         count=incident.count,
         severity_id=band.number,
         severity=band.caption,
-        status_id=99 if incident.merged_into else 1,
-        status="Merged" if incident.merged_into else "New",
-        is_alert=change.step != "close",
+        status_id=99 if incident.merged_into else 3 if incident.is_suppressed else 1,
+        status="Merged" if incident.merged_into else "Suppressed" if incident.is_suppressed else "New",
+        is_alert=change.step != "close" and not incident.is_suppressed,
         message=title,
         confidence_id=CONFIDENCES[kind.confidence],
         confidence=CONFIDENCE_WORDS[kind.confidence],
@@ -227,6 +227,7 @@ def ours(change: Change) -> dict[str, Any]:
         "first_contact": contact(incident) or UNSET,
         "assets": incident.assets or UNSET,
         "allowed": True if incident.is_allowed else UNSET,
+        "suppressed_by": list(incident.suppressed) or UNSET,
     }
 
 

@@ -41,7 +41,7 @@ GAPS = 64
 """Gaps between the starts of flows that an incident keeps: the first ones."""
 
 MAX_RULES = 8
-"""Rules of the allow-list that an incident counts; alerts of others are not allowed."""
+"""Rules of the allow-list that an incident counts, and suppressions; alerts of other rules are not allowed."""
 
 MODELS = 32
 
@@ -151,6 +151,8 @@ class Incident(msgspec.Struct, kw_only=True):
     """Names and roles of its hosts, where they are known."""
     allowed: Annotated[dict[Sentence, Count], msgspec.Meta(max_length=MAX_RULES)] = {}
     """Alerts by the rule of the allow-list that covers them."""
+    suppressed: Annotated[dict[Name, Count], msgspec.Meta(max_length=MAX_RULES)] = {}
+    """Where suppressions hide all of it: alerts by the rule that hides them. Else empty."""
     is_allowed: bool = False
     """Whether rules covered all of it when it was told last."""
     decades: Length = 0.0
@@ -200,7 +202,12 @@ class Incident(msgspec.Struct, kw_only=True):
         """Whether its figures fit each other, as those of an open incident do."""
         main = self.main_port in self.ports if self.ports else self.main_port is None
         counted = 0 < sum(self.sources.values()) <= self.count >= sum(self.destinations.values())
-        return main and not self.merged_into and counted
+        return main and not self.merged_into and counted and sum(self.suppressed.values()) <= self.count
+
+    @property
+    def is_suppressed(self) -> bool:
+        """Whether all of it is hidden: nobody is told."""
+        return bool(self.suppressed)
 
     @property
     def answers(self) -> int:
@@ -250,7 +257,7 @@ class Incident(msgspec.Struct, kw_only=True):
 
 _COLLECTIONS = (
     "sources", "destinations", "ports", "answered", "directions", "gaps", "strongest", "flows", "models", "assets",
-    "allowed",
+    "allowed", "suppressed",
 )  # fmt: skip
 
 HOME_PORTS: Mapping[str, frozenset[int]] = {
@@ -271,8 +278,11 @@ def target(flow: Raised) -> str:
     return flow.dst_ip + port
 
 
-def add(incident: Incident, alert: Raised, span: Span) -> Strong | None:
-    """Add an alert, whose flow counts as having been at ``span``; give what is to be explained, if it is of the few."""
+def add(incident: Incident, alert: Raised, span: Span, by: str = "") -> Strong | None:
+    """Add an alert, whose flow counts as having been at ``span``; give what is to be explained, if it is of the few.
+
+    ``by`` is the suppression that hides it, of an incident that is hidden.
+    """
     start, port = span.start, alert.dst_port
     if incident.count and start >= incident.latest_start and len(incident.gaps) < GAPS:
         incident.gaps.append(start - incident.latest_start)
@@ -283,6 +293,8 @@ def add(incident: Incident, alert: Raised, span: Span) -> Strong | None:
     incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
     _note(incident, alert)
+    if by and incident.is_suppressed:
+        _tally(incident.suppressed, by, 1, MAX_RULES)
     if alert.decades > incident.decades or not incident.rarity:
         incident.decades, incident.rarity = alert.decades, alert.rarity
     incident.dns += alert.service == "dns"
@@ -330,6 +342,8 @@ def absorb(incident: Incident, part: Incident) -> None:
     incident.assets = dict([*incident.assets.items(), *part.assets.items()][:LISTED])
     for words, count in part.allowed.items():
         _tally(incident.allowed, words, count, MAX_RULES)
+    for rule, count in part.suppressed.items():
+        _tally(incident.suppressed, rule, count, MAX_RULES)
     if part.decades > incident.decades:
         incident.decades, incident.rarity = part.decades, part.rarity
     for name in ("unanswered", "off_port", "dns", "first_contacts", "contacts_known"):

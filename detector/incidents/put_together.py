@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.alerts.build import AlertBuilder
 from detector.alerts.content import Content, Joined
@@ -21,16 +22,29 @@ from detector.incidents.kinds import kind_of
 from detector.records.flow import FlowBatch
 from detector.transport.base import RawBatch
 
+Hiding = Callable[[NDArray[np.float64]], Sequence[str]]
+"""Gives, of each alert of a batch, the id of the suppression that hides it, or an empty text.
+
+It is called once, with the times, in seconds since 1970, at which their flows count as happening; shape (alerts,).
+"""
+
+
+def hides_nothing(times: NDArray[np.float64]) -> Sequence[str]:
+    """No suppression hides any."""
+    return [""] * len(times)
+
 
 class Together(NamedTuple):
     """What a batch's alerts came to."""
 
     told: list[Content]
-    """In row order."""
+    """In row order; hidden ones among them, which are written and no more."""
     severities: dict[str, int]
-    """Of all, told or not."""
+    """Of all that are not hidden, told or not."""
     allowed: int
-    """How many are no risk by the allow-list."""
+    """How many of these are no risk by the allow-list."""
+    hidden: Sequence[str]
+    """Of each, by its place, the id of the suppression that hides it; empty where none does."""
 
 
 def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
@@ -42,18 +56,21 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     model: LoadedModel,
     builder: AlertBuilder,
     tells: Callable[[int], bool],
+    hiding: Hiding = hides_nothing,
 ) -> Together:
     """Put the alerts of a batch into the incidents of ``book``; give those that are told.
 
     ``tells`` is asked of each by how many of its incident's it makes. Explained are these, and those that incidents
-    show. ``findings`` are of all of ``flows``, which were decoded from ``raw``.
+    show. Those that ``hiding`` names a suppression for are in incidents of their own. ``findings`` are of all of
+    ``flows``, which were decoded from ``raw``.
     """
-    book.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
+    heard = book.hear(flows.frame["ts"].to_numpy(), raw.partitions[flows.rows])
+    hidden = hiding(heard.counts_as[decision.rows])
     told: dict[int, Joined] = {}
     allowed: dict[int, str] = {}
     alerts = raised_alerts(raw, flows, findings, decision, model, builder.max_text_bytes, builder.assets)
-    for alert, row in zip(alerts, decision.rows.tolist(), strict=True):
-        incident = book.put(alert, row)
+    for alert, row, by in zip(alerts, decision.rows.tolist(), hidden, strict=True):
+        incident = book.put(alert, row, by)
         rule = alert.allowed
         if rule and rule.covers(kind_of(incident).name if rule.kinds else ""):
             allowed[alert.place] = rule.words
@@ -63,12 +80,13 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     contents = builder.build(raw, flows, findings, decision.take(np.array(places, np.intp)), model)
     book.explain({content.id: Told(content.why, content.facts) for content in contents})
     for place, content in zip(places, contents, strict=True):
-        content.incident = told.get(place)
+        content.incident, content.suppressed_by = told.get(place), hidden[place]
         if place in allowed:
             content.allowed = content.severity_why = allowed[place]
             content.risk, content.severity = 0, Severity.LOW
     return Together(
         [content for content in contents if content.incident],
-        severities(0 if alert.place in allowed else alert.risk for alert in alerts),
-        len(allowed),
+        severities(0 if alert.place in allowed else alert.risk for alert in alerts if not hidden[alert.place]),
+        sum(not hidden[place] for place in allowed),
+        hidden,
     )

@@ -351,8 +351,10 @@ class Pipeline:
         if more := verdict.scored + verdict.dead_lettered + passed_over - len(work.raw):
             tally.read += more
             self._tell(RecordsFound(more))
-        tally.alerts += len(verdict.alerts) + verdict.withheld
-        tally.written += len(verdict.alerts)
+        written = len(verdict.alerts) - verdict.written_hidden
+        tally.alerts += written + verdict.withheld
+        tally.written += written
+        tally.suppressed += sum(verdict.suppressed.values())
         tally.incidents = verdict.incidents_met
         if verdict.model_version not in tally.versions:
             tally.versions.append(verdict.model_version)

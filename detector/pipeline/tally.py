@@ -16,7 +16,9 @@ class Tally:
     passed_over: int = 0
     in_flight: int = 0
     alerts: int = 0
-    """All of them, written or not."""
+    """All of them, written or not, but for suppressed ones."""
+    suppressed: int = 0
+    """Alerts that a suppression hides."""
     written: int = 0
     """Alerts that were written."""
     incidents: int = 0

@@ -26,6 +26,10 @@ class BatchResult:
     severities: dict[str, int] = field(default_factory=dict)
     allowed: int = 0
     """Alerts that are no risk by the allow-list; counted like the others."""
+    suppressed: dict[str, int] = field(default_factory=dict)
+    """Alerts that a suppression hides, by its id: neither severities nor what follows counts them."""
+    written_hidden: int = 0
+    """How many of ``alerts`` are such ones."""
     withheld: int = 0
     """Alerts that are counted and in their incident, but not written: it was told lately."""
     incidents_met: int = 0

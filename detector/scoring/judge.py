@@ -6,6 +6,7 @@ Does no I/O.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -34,10 +35,13 @@ from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
 from detector.scoring.batch_result import BatchResult
 from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
-from detector.scoring.judged import Beside, Judged, Nobody
+from detector.scoring.hiding import Rules, hiding
+from detector.scoring.judged import NO_RULES, Beside, Judged, Nobody
 from detector.scoring.partition_state import PartitionState
 from detector.scoring.scorer import Scorer
 from detector.state.events import StateBegun, StateLeft, StateUnfit
+from detector.suppression.events import AlertsSuppressed
+from detector.suppression.matching import Matcher
 from detector.telemetry.events import Tell
 from detector.transport.base import OutRecord, RawBatch
 
@@ -65,6 +69,8 @@ class Judge:
         write_incidents: bool,
         write_risks: bool = False,
         beside: Beside | None = None,
+        rules: Rules = lambda: NO_RULES,
+        clock: Callable[[], float] = time.time,
         tell: Tell,
     ) -> None:
         self.model = model
@@ -80,6 +86,8 @@ class Judge:
         self._write_incidents = write_incidents
         self._write_risks = write_risks
         self._beside = beside or Nobody()
+        self._rules = rules
+        self._clock = clock
         self._tell = tell
         self._windows = WindowCounts()
         self._open = -1
@@ -92,15 +100,23 @@ class Judge:
         decision = self._decide(findings)
         self._tell_begun()
         letters = dead_letters(raw, flows.rejects)
-        raised = self._alerts(raw, flows, findings, decision, self._writer.tells)
+        rules, now = self._rules(), self._clock()
+        raised = self._alerts(raw, flows, findings, decision, self._writer.tells, rules, now)
         alerts = self._writer.write(raised.told)
+        written_hidden = sum(bool(each.suppressed_by) for each in raised.told)
+        shown = np.array([not by for by in raised.hidden], np.bool_)
+        suppressed = Counter(filter(None, raised.hidden))
+        if suppressed:
+            self._tell(AlertsSuppressed(rules.scopes(suppressed)))
         self._tell_of_rejects(flows)
         scores = findings.scores.overall
         result = BatchResult(
             scored=len(scores),
             model_version=self.model.version,
             alerts=alerts,
-            withheld=len(decision.rows) - len(alerts),
+            suppressed=suppressed,
+            written_hidden=written_hidden,
+            withheld=int(shown.sum()) - (len(alerts) - written_hidden),
             incidents=self._incidents(),
             incidents_met=self.memory.incidents.met,
             risks=self._risks(),
@@ -110,16 +126,21 @@ class Judge:
             passed_over=flows.passed_over,
             severities=raised.severities,
             allowed=raised.allowed,
-            alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows]].tolist(),
+            alert_timestamps_ms=raw.timestamps_ms[flows.rows[decision.rows[shown]]].tolist(),
         )
-        self._beside.offer(Judged(raw, flows, findings, decision, self.model, self.memory.incidents.clocks()))
+        clocks = self.memory.incidents.clocks()
+        self._beside.offer(Judged(raw, flows, findings, decision, self.model, clocks, rules, now))
         return result
 
     def remember(self, raw: RawBatch, flows: FlowBatch) -> None:
-        """Take flows in that were judged before a restart: for what is remembered of them, without a verdict."""
+        """Take flows in that were judged before a restart: for what is remembered of them, without a verdict.
+
+        Suppressions hide what they hid then, by the flows' own time.
+        """
         self._swap()
         findings = self._found(raw, flows)
-        self._alerts(raw, flows, findings, self._scorer.decide(findings), lambda _: False)
+        decision = self._scorer.decide(findings)
+        self._alerts(raw, flows, findings, decision, lambda _: False, self._rules(), -math.inf)
         self._tell_begun()
         self.memory.incidents.pass_time()
         self.memory.incidents.take()
@@ -185,12 +206,20 @@ class Judge:
 
     # --- what is told of them -------------------------------------------------------------------------------------
 
-    def _alerts(
-        self, raw: RawBatch, flows: FlowBatch, findings: Findings, decision: Decision, tells: Callable[[int], bool]
+    def _alerts(  # noqa: PLR0917 - a batch is its parts, one by one
+        self,
+        raw: RawBatch,
+        flows: FlowBatch,
+        findings: Findings,
+        decision: Decision,
+        tells: Callable[[int], bool],
+        rules: Matcher,
+        now: float,
     ) -> Together:
         """The alerts, after all were put into their incidents."""
         book, builder = self.memory.incidents, self._builder
-        return put_together(book, raw, flows, findings, decision, self.model, builder, tells)
+        hides = hiding(rules, now, findings, decision.rows, self.model)
+        return put_together(book, raw, flows, findings, decision, self.model, builder, tells, hides)
 
     def _scores(self, raw: RawBatch, flows: FlowBatch, scores: NDArray[np.float64]) -> list[OutRecord]:
         """Every flow's score, if they are asked for."""
@@ -206,10 +235,10 @@ class Judge:
     def _told(self) -> list[OutRecord]:
         book = self.memory.incidents
         changes, ended = book.take(self._builder.usual(self.model)), book.take_ended()
-        if (changes, book.open) == ([], self._open) and not ended:
-            return []
-        self._open = book.open
-        self._tell(IncidentsTold(changes, book.open, ended))
+        shown = [each for each in changes if not each.incident.is_suppressed]
+        if (shown, book.open) != ([], self._open) or ended:
+            self._open = book.open
+            self._tell(IncidentsTold(shown, book.open, ended))
         return write_incidents(changes, self._writer.shape) if self._write_incidents else []
 
     def _risks(self, *, at_once: bool = False) -> list[OutRecord]:

@@ -10,7 +10,10 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
 from detector.records.flow import FlowBatch
+from detector.suppression.matching import Matcher
 from detector.transport.base import RawBatch
+
+NO_RULES = Matcher(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,10 @@ class Judged:
     model: LoadedModel
     clocks: Mapping[int, float]
     """The time of each partition after it, in seconds since 1970."""
+    rules: Matcher = NO_RULES
+    """Suppressions that stood then …"""
+    now: float = 0.0
+    """… and the wall's clock, in seconds since 1970."""
 
 
 class Beside(Protocol):

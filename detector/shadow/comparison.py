@@ -7,6 +7,7 @@ of a topic does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -23,7 +24,8 @@ from detector.decisions.findings import Findings
 from detector.features.windows_keys import hashes_of
 from detector.incidents.book import IncidentBook
 from detector.records.flow import NO_PART, PART, ROW, FlowBatch
-from detector.scoring.judged import Judged
+from detector.scoring.hiding import hiding
+from detector.scoring.judged import NO_RULES, Judged
 from detector.scoring.partition_state import PartitionState
 from detector.scoring.scorer import Scorer
 from detector.shadow.figures import Figures
@@ -58,6 +60,8 @@ class _Part:
     p_values: NDArray[np.float64]
     raised: dict[int, Raised]
     """By the row among these."""
+    hidden: frozenset[int]
+    """Those of them that a suppression hides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Comparison:
         self._sources: set[int] = set()
         self._parts: list[_Part] = []
         self._topic = ""
+        self._rules, self._now = NO_RULES, 0.0
         self._began: dict[int, float] = {}
         self.gathered = 0
         """Sampled flows that wait to be compared."""
@@ -105,6 +110,7 @@ class Comparison:
     def gather(self, judged: Judged) -> None:
         """Take the sampled flows of a batch, which wait for :meth:`compare`."""
         flows, raw, figures = judged.flows, judged.raw, self.figures
+        self._rules, self._now = judged.rules, judged.now
         figures.offered += len(flows.frame)
         figures.champion_s += sum(judged.findings.seconds)
         figures.champion_rows += len(flows.frame)
@@ -119,6 +125,7 @@ class Comparison:
         alerts = np.flatnonzero(chosen[judged.decision.rows])
         decision = judged.decision.take(alerts)
         told = raised_alerts(raw, flows, judged.findings, decision, judged.model, self._max_text_bytes, self._assets)
+        hidden = self._hidden(judged.findings, decision.rows, judged.model)
         places = np.searchsorted(rows, decision.rows).tolist()
         p_values = judged.model.calibration.p_values(judged.findings.scores.overall[rows])
         frame, places_in = flows.frame[rows].drop(ROW), flows.rows[rows]
@@ -129,6 +136,7 @@ class Comparison:
                 raw.offsets[places_in],
                 p_values,
                 dict(zip(places, told, strict=True)),
+                frozenset(place for place, by in zip(places, hidden, strict=True) if by),
             )
         )
         self._topic = raw.topic
@@ -158,7 +166,14 @@ class Comparison:
         self.figures.decided(_mask(count, list(ours)), _mask(count, list(theirs)))
         p_values = self.challenger.calibration.p_values(findings.scores.overall)
         self.figures.shifted(np.concatenate([part.p_values for part in parts]), p_values)
-        self._incidents(flows.frame["ts"].to_numpy(), partitions, {"champion": ours, "challenger": theirs})
+        hidden = self._hidden(findings, decision.rows, self.challenger)
+        told = {row: theirs[row] for row, by in zip(decision.rows.tolist(), hidden, strict=True) if not by}
+        shown = self._of_champion(parts, hidden=False)
+        self._incidents(flows.frame["ts"].to_numpy(), partitions, {"champion": shown, "challenger": told})
+
+    def _hidden(self, findings: Findings, alerts: NDArray[np.intp], model: LoadedModel) -> Sequence[str]:
+        """What hides each of these rows, if anything does: nobody is told of it by either model."""
+        return hiding(self._rules, self._now, findings, alerts, model)(findings.frame["ts"].to_numpy()[alerts])
 
     def _batch(self, parts: list[_Part]) -> tuple[RawBatch, FlowBatch, NDArray[np.int32]]:
         """All of it as one batch: how flows are cut changes no value, and few large ones cost less."""
@@ -171,11 +186,12 @@ class Comparison:
         return places_only(self._topic, partitions, offsets), FlowBatch(frame), partitions
 
     @staticmethod
-    def _of_champion(parts: list[_Part]) -> dict[int, Raised]:
+    def _of_champion(parts: list[_Part], *, hidden: bool = True) -> dict[int, Raised]:
+        """What the champion raised, those that are hidden among them or not."""
         found: dict[int, Raised] = {}
         first = 0
         for part in parts:
-            found |= {first + row: alert for row, alert in part.raised.items()}
+            found |= {first + row: alert for row, alert in part.raised.items() if hidden or row not in part.hidden}
             first += len(part.frame)
         return found
 

@@ -11,6 +11,7 @@ A rule of a feature that the model does not have hides nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -71,6 +72,13 @@ class Matcher:
         self._tables = [table for scope in KEYED if (table := _table(self.rules, scope)) is not None]
         patterns = [(place, rule) for place, rule in enumerate(self.rules) if rule.scope == "pattern"]
         self._patterns = sorted(patterns, key=lambda each: each[1].src_ip is UNSET)
+
+    def scopes(self, counts: Mapping[str, int]) -> Counter[Scope]:
+        """Add up, by their scope, counts that are given by the ids of rules."""
+        scopes, added = {rule.id: rule.scope for rule in self.rules}, Counter[Scope]()
+        for rule, count in counts.items():
+            added[scopes[rule]] += count
+        return added
 
     def match(self, frame: pl.DataFrame, now: float, features: Features = NO_FEATURES) -> Matched:
         """Find what is hidden at ``now``, the wall's clock in seconds since 1970.

@@ -151,6 +151,16 @@ class Metrics:
             "alerts_withheld_total",
             "Of the alerts raised, those not written: repetitions within their incident (`alerts.repeat`).",
         )
+        self.suppressed = self._counter(
+            "suppressed_total",
+            "Alerts that a suppression hid, by its scope: written, and not among the alerts raised.",
+            "scope",
+        )
+        self.suppressions = self._replaced("suppressions", "Suppressions in force, by their scope.", "scope")
+        self.suppressions_unfit = self._counter(
+            "suppressions_unfit_total",
+            "Messages on the topic of suppressions that are none, and files of them that were refused.",
+        )
         self.alerts_allowed = self._counter(
             "alerts_allowed_total",
             "Of the alerts raised, those that are no risk by the allow-list (`assets.file`).",
