@@ -112,7 +112,8 @@ class Guard:
             identity = await run_sync(self._who, scope, headers)
             scope["identity"] = identity
             if identity is None and path not in OPEN:
-                raise RefusedError(HTTPStatus.UNAUTHORIZED, "nobody is signed in")
+                raise RefusedError(HTTPStatus.UNAUTHORIZED, "nobody is signed in; reload the page to sign in")
+            scope["body"] = body
             if scope["method"] not in SAFE:
                 self._check_change(headers, body, identity, path)
         return _again(body, receive)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, MetaData, String, Table
+from sqlalchemy import Column, Double, ForeignKey, String, Table
 
-METADATA = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(column_0_label)s",
-    }
-)
+from triage.store.tables import METADATA
 
 USERS = Table(
     "users",
@@ -18,7 +12,7 @@ USERS = Table(
     Column("name", String(64), primary_key=True),
     Column("role", String(16), nullable=False),
     Column("password", String(256), nullable=False, comment="argon2id, with its salt and parameters"),
-    Column("created", Float, nullable=False, comment="s since 1970"),
+    Column("created", Double, nullable=False, comment="s since 1970"),
 )
 
 SESSIONS = Table(
@@ -26,8 +20,8 @@ SESSIONS = Table(
     METADATA,
     Column("digest", String(64), primary_key=True, comment="SHA-256 of what the cookie holds"),
     Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
-    Column("created", Float, nullable=False),
-    Column("expires", Float, nullable=False, index=True),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
 )
 
 TOKENS = Table(
@@ -36,6 +30,6 @@ TOKENS = Table(
     Column("name", String(64), primary_key=True),
     Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the token"),
     Column("role", String(16), nullable=False),
-    Column("created", Float, nullable=False),
-    Column("expires", Float, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
 )

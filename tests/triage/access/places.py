@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
 from starlette.responses import PlainTextResponse
 
 from tests.triage.client import TestClient
@@ -18,7 +14,7 @@ from triage.access.accounts import add_user, open_session
 from triage.access.guard import Guard
 from triage.access.identity import identity_of
 from triage.access.rules import AccessRules, Proxy
-from triage.access.tables import METADATA
+from triage.store.engine import Database
 
 PASSWORD = "correct horse battery"  # noqa: S105
 
@@ -44,22 +40,11 @@ class Clock:
         return self.now
 
 
-class People:
-    """A database with the tables of access alone."""
-
-    def __init__(self, folder: Path) -> None:
-        self.engine = create_engine(f"sqlite:///{folder / 'people.db'}")
-        METADATA.create_all(self.engine)
-
-    def read(self) -> Session:
-        """A session that changes nothing."""
-        return Session(self.engine)
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session that ends with its changes."""
-        with Session(self.engine) as session, session.begin():
-            yield session
+def opened(folder: Path) -> Database:
+    """An empty database."""
+    database = Database(f"sqlite:///{folder / 'triage.db'}")
+    database.start()
+    return database
 
 
 def who() -> FastAPI:
@@ -81,7 +66,7 @@ def who() -> FastAPI:
 class Place:
     """The guard with its database, and how to ask it."""
 
-    people: People
+    people: Database
     rules: AccessRules = field(default_factory=AccessRules)
     clock: Clock = field(default_factory=Clock)
 

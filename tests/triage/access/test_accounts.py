@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from detector.errors import ConfigurationError
-from tests.triage.access.places import HOUR, PASSWORD, People
+from tests.triage.access.places import HOUR, PASSWORD, opened
 from triage.access.accounts import (
     MOST_SESSIONS,
     add_token,
@@ -28,18 +29,20 @@ from triage.access.passwords import fits
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
+def session(tmp_path: Path) -> Iterator[Session]:
     """Of an empty database."""
-    return People(tmp_path).read()
+    with opened(tmp_path).write() as session:
+        yield session
 
 
 def test_no_secret_is_kept(tmp_path: Path) -> None:
     """Neither a password, nor a token, nor a cookie's secret is in the database's file."""
-    made = People(tmp_path)
+    made = opened(tmp_path)
     with made.write() as session:
         add_user(session, "ada", "analyst", PASSWORD, 0.0)
         secrets = [PASSWORD, add_token(session, "siem", "viewer", 0.0, HOUR), open_session(session, "ada", 0.0, HOUR)]
-    kept = (tmp_path / "people.db").read_bytes()
+    made.stop()
+    kept = (tmp_path / "triage.db").read_bytes()
     assert b"$argon2id$" in kept
     assert [each for each in secrets if each.encode() in kept or each.partition("_")[2].encode() in kept.split()] == []
 

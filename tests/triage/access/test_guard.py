@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.triage.access.places import HOUR, OAUTH, PASSWORD, People, Place
+from tests.triage.access.places import HOUR, OAUTH, PASSWORD, Place, opened
 from tests.triage.client import TestClient
 from triage.access.accounts import add_token, add_user, close_session, remove_user, set_password, set_role
 from triage.access.rules import AccessRules
@@ -15,7 +15,7 @@ from triage.access.rules import AccessRules
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """With a user, so that nobody gets in without."""
-    made = Place(People(tmp_path))
+    made = Place(opened(tmp_path))
     with made.people.write() as session:
         add_user(session, "first", "analyst", PASSWORD, 0.0)
     return made
@@ -49,7 +49,7 @@ def test_what_is_open_needs_nobody(place: Place) -> None:
 
 def test_without_users_this_machine_may_do_all(tmp_path: Path) -> None:
     """On loopback without users everybody is an analyst; the first user ends that at once."""
-    place = Place(People(tmp_path))
+    place = Place(opened(tmp_path))
     client = place.client()
     assert (told(client)["name"], told(client)["role"]) == ("local", "analyst")
     with place.people.write() as session:
@@ -59,27 +59,27 @@ def test_without_users_this_machine_may_do_all(tmp_path: Path) -> None:
 
 def test_without_users_nothing_is_passed_on(tmp_path: Path) -> None:
     """What a proxy at this machine passes on is not this machine's own user."""
-    place = Place(People(tmp_path))
+    place = Place(opened(tmp_path))
     assert place.client(x_forwarded_for="203.0.113.7").get("/x").status_code == 403
 
 
 def test_without_users_others_get_nothing(tmp_path: Path) -> None:
     """Where others reach the address, no users means that nobody gets in."""
-    place = Place(People(tmp_path), AccessRules(host="192.0.2.1"))
+    place = Place(opened(tmp_path), AccessRules(host="192.0.2.1"))
     assert place.client("203.0.113.7", "192.0.2.1").get("/x").status_code == 401
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8465", "", "a@localhost"])
 def test_other_names_are_refused(tmp_path: Path, host: str) -> None:
     """A page whose name was made to point here asks for that name, and gets nothing."""
-    assert Place(People(tmp_path)).client(host="localhost").get("/x", headers={"host": host}).status_code == 421
+    assert Place(opened(tmp_path)).client(host="localhost").get("/x", headers={"host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "[::1]:8465", "triage.example.org", "t.lan", "t.lan."])
 def test_own_names_are_known(tmp_path: Path, host: str) -> None:
     """This machine's names, those that are set and the public one are answered, whatever the port."""
     rules = AccessRules(names=("t.lan",), public_url="http://triage.example.org/")
-    assert Place(People(tmp_path), rules).client().get("/x", headers={"host": host}).status_code == 200
+    assert Place(opened(tmp_path), rules).client().get("/x", headers={"host": host}).status_code == 200
 
 
 def test_a_session_is_its_user_s(place: Place) -> None:
@@ -175,7 +175,7 @@ def test_a_token_is_a_program(place: Place, role: str) -> None:
 
 def test_a_wrong_token_is_nobody(tmp_path: Path) -> None:
     """A token that is not known is refused, also where everybody else gets in."""
-    client = Place(People(tmp_path)).client()
+    client = Place(opened(tmp_path)).client()
     assert client.get("/x", headers={"authorization": "Bearer oddflow_wrong"}).status_code == 401
 
 
@@ -184,7 +184,7 @@ def test_a_wrong_token_is_nobody(tmp_path: Path) -> None:
 )
 def test_a_proxy_tells_who_asks(tmp_path: Path, groups: str, role: str | None) -> None:
     """The proxy's header is believed, and its groups say what they may; who is in none of them gets nothing."""
-    place = Place(People(tmp_path), AccessRules(host="192.0.2.1", proxy=OAUTH))
+    place = Place(opened(tmp_path), AccessRules(host="192.0.2.1", proxy=OAUTH))
     client = place.client("10.0.0.9", "192.0.2.1", x_forwarded_user="ada", x_forwarded_groups=groups)
     assert client.get("/x").status_code == (403 if role is None else 200)
     if role:
@@ -195,21 +195,21 @@ def test_a_proxy_tells_who_asks(tmp_path: Path, groups: str, role: str | None) -
 
 def test_only_the_proxy_is_believed(tmp_path: Path) -> None:
     """Who writes the proxy's header from elsewhere is nobody, this machine included."""
-    place = Place(People(tmp_path), AccessRules(proxy=OAUTH))
+    place = Place(opened(tmp_path), AccessRules(proxy=OAUTH))
     for address in ("203.0.113.7", "127.0.0.1"):
         assert place.client(address, x_forwarded_user="ada", x_forwarded_groups="soc").get("/x").status_code == 401
 
 
 def test_two_names_are_none(tmp_path: Path) -> None:
     """A header that is there twice names nobody: one of them may be the client's own."""
-    client = Place(People(tmp_path), AccessRules(proxy=OAUTH)).client("10.0.0.9")
+    client = Place(opened(tmp_path), AccessRules(proxy=OAUTH)).client("10.0.0.9")
     twice = [("x-forwarded-user", "ada"), ("x-forwarded-user", "eve"), ("x-forwarded-groups", "soc")]
     assert client.get("/x", headers=twice).status_code == 400
 
 
 def test_the_address_is_what_the_proxy_saw(tmp_path: Path) -> None:
     """Behind the proxy an address is the last one that is not the proxy's; from elsewhere the header says nothing."""
-    place = Place(People(tmp_path), AccessRules(proxy=OAUTH))
+    place = Place(opened(tmp_path), AccessRules(proxy=OAUTH))
     passed = {"x_forwarded_for": "1.1.1.1, 203.0.113.7, 10.0.0.3"}
     assert place.client("10.0.0.9", **passed).get("/sign-in").json()["address"] == "203.0.113.7"
     assert place.client("198.51.100.4", **passed).get("/sign-in").json()["address"] == "198.51.100.4"
@@ -217,7 +217,7 @@ def test_the_address_is_what_the_proxy_saw(tmp_path: Path) -> None:
 
 def test_a_large_body_is_refused(tmp_path: Path) -> None:
     """By the length that it tells, and where it tells none by what comes."""
-    place = Place(People(tmp_path), AccessRules(host="192.0.2.1", most_body_bytes=100))
+    place = Place(opened(tmp_path), AccessRules(host="192.0.2.1", most_body_bytes=100))
     client = place.client()
     sizes = (50, 200)
     assert [client.post("/sign-in", content=b"x" * size).status_code for size in sizes] == [200, 413]
@@ -238,14 +238,14 @@ def test_every_answer_has_the_headers(place: Place) -> None:
 
 def test_encryption_is_kept_up(tmp_path: Path) -> None:
     """Where browsers reach it encrypted, they are to go on so, and the cookie is for that host alone."""
-    place = Place(People(tmp_path), AccessRules(public_url="https://triage.example.org"))
+    place = Place(opened(tmp_path), AccessRules(public_url="https://triage.example.org"))
     assert "strict-transport-security" in place.client().get("/sign-in").headers
     assert place.rules.cookie == "__Host-oddflow"
 
 
 def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
     """Without the tables the answer is 503 and says that it is the database."""
-    place = Place(People(tmp_path))
+    place = Place(opened(tmp_path))
     with place.people.read() as session:
         for table in ("sessions", "users"):
             session.connection().exec_driver_sql(f"drop table {table}")

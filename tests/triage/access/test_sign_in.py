@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.triage.access.places import HOUR, PASSWORD, People
+from tests.triage.access.places import HOUR, PASSWORD, opened
 from triage.access import passwords
 from triage.access.accounts import add_user, session_user
 from triage.access.sign_in import Refusal, SignedIn, SignIn
@@ -19,7 +19,7 @@ HERE = "192.0.2.1"
 @pytest.fixture
 def sign_in(tmp_path: Path) -> SignIn:
     """With one user."""
-    people = People(tmp_path)
+    people = opened(tmp_path)
     with people.write() as session:
         add_user(session, "ada", "analyst", PASSWORD, 0.0)
     return SignIn(people, HOUR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import triage.access.tables  # noqa: F401 - its tables are among them
 from triage.store.tables import METADATA
 
 context.configure(
