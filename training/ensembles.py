@@ -32,7 +32,7 @@ from detector.models.kinds.pca import Pca
 from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
 from training.p_tables import fit_tails
-from training.stretches import STRETCHES, Stretches, fitted_rows, unseen_scores
+from training.stretches import STRETCHES, Stretches, Taught, fitted_rows, unseen_scores
 
 Matrix = NDArray[np.float32]
 
@@ -99,8 +99,11 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     fit: Fit,
     names: Sequence[str] | None = None,
     single: int | None = None,
+    taught: Taught | None = None,
 ) -> Fitted:
     """Train on the ``kept`` of rows × features, whose ``names`` are needed only for segments.
+
+    What is ``taught`` counts as often as it says.
 
     Unseen scores are by ``stretches`` of the rows, None for as many as the parameter ``folds`` says.
 
@@ -130,8 +133,8 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
         kind = chosen[name]
         return fit(KNOWN[kind].kind, first_columns(rows, own if kind == SINGLE else width), seed, theirs[name])
 
-    fitted = fitted_rows(kept)
-    usual = matrix if len(fitted) == len(matrix) else matrix[fitted]
+    fitted = fitted_rows(kept, taught)
+    usual = matrix if taught is None and len(fitted) == len(matrix) else matrix[fitted]
     members = {kind: fit_member(name, usual) for name, kind in chosen.items()}
     segments = fit_segments(usual, _places(by, names), fewest) if by else None
     del usual  # a copy of many rows, which what follows makes again of others
@@ -143,7 +146,7 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     unseen, tails = {}, {}
     for name, kind in chosen.items():
         seen = first_columns(matrix, members[kind].n_features)
-        unseen[kind] = unseen_scores(seen, kept, stretches, members[kind], partial(fit_member, name))
+        unseen[kind] = unseen_scores(seen, kept, stretches, members[kind], partial(fit_member, name), taught)
         tails[kind] = fit_tails(unseen[kind][asked], places, tables, blend)
     weights = np.array([weighed[name] for name in chosen])
     return Fitted(Ensemble(members, weights, tails, segments, sharpness, width), unseen)

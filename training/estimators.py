@@ -23,7 +23,7 @@ from training.ensembles import SETTINGS, fit_ensemble, members_named
 from training.feedback.leaf_weights import Lessons
 from training.kmeans_diagonal import fit_spread_kmeans
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
-from training.stretches import Stretches, fitted_rows, unseen_scores
+from training.stretches import Stretches, Taught, fitted_rows, unseen_scores
 
 DROPPED = 0.01
 """Share of rows that an ensemble is trained without, unless ``drop`` says otherwise: nobody's traffic is clean."""
@@ -79,13 +79,15 @@ def cross_fit(
     names: Sequence[str] | None = None,
     single: int | None = None,
     lessons: Lessons | None = None,
+    taught: Taught | None = None,
 ) -> CrossFitted:
     """As :func:`fit_estimator`, and tell what each row scores by models that did not see its one of ``stretches``.
 
     Lessons teach each of these models: what was said is known of all time to come, of which each stretch stands for
-    one. So tables, thresholds and the budget are calibrated on scores as taught models give them.
+    one. So tables, thresholds and the budget are calibrated on scores as taught models give them. Rows that are
+    ``taught`` are never left out as oddest, and count as often as it says.
     """
-    return _fitted(kind, matrix, stretches, seed, params, names, single, lessons)
+    return _fitted(kind, matrix, stretches, seed, params, names, single, lessons, taught)
 
 
 def _fitted(  # noqa: PLR0917 - one recipe
@@ -97,6 +99,7 @@ def _fitted(  # noqa: PLR0917 - one recipe
     names: Sequence[str] | None,
     single: int | None,
     lessons: Lessons | None,
+    taught: Taught | None = None,
 ) -> CrossFitted:
     """Without ``stretches``, only an ensemble tells what rows score unseen: its tables need it."""
     if kind not in TRAINERS and kind != Ensemble.kind:
@@ -115,14 +118,19 @@ def _fitted(  # noqa: PLR0917 - one recipe
             kept = np.ones(len(matrix), np.bool_)
             if share:
                 kept = _usual(_fit_forest(matrix, seed, {}).score(matrix), share)
+            if taught is not None:
+                kept |= taught > 0
             if kind == Ensemble.kind:
-                model, unseen = fit_ensemble(matrix, kept, stretches, seed, settings, fit, names, single)
+                model, unseen = fit_ensemble(matrix, kept, stretches, seed, settings, fit, names, single, taught)
                 return CrossFitted(model, kept, unseen)
-            fitted = fitted_rows(kept)
-            alone = fit(kind, matrix if len(fitted) == len(matrix) else matrix[fitted], seed, settings)
+            fitted = fitted_rows(kept, taught)
+            whole = taught is None and len(fitted) == len(matrix)
+            alone = fit(kind, matrix if whole else matrix[fitted], seed, settings)
             if stretches is None:
                 return CrossFitted(alone, kept, {})
-            scores = unseen_scores(matrix, kept, stretches, alone, lambda rows: fit(kind, rows, seed, settings))
+            scores = unseen_scores(
+                matrix, kept, stretches, alone, lambda rows: fit(kind, rows, seed, settings), taught
+            )
             return CrossFitted(alone, kept, {kind: scores})
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error

@@ -34,11 +34,14 @@ from training.incidents import Passing, unseen_assessment
 from training.member_weights import shares
 from training.novelty import met_anew
 from training.single_flows import Judged, calibrated
-from training.stretches import LEAST_ROWS, STRETCHES, Stretches
+from training.stretches import LEAST_ROWS, STRETCHES, Stretches, Taught
 from training.watched import Watched
 
 BEGINNING_SHARE, BEGINNING_S = 0.1, 3600.0
 """Of the time watched, the first: so large a share, but no more seconds, does not calibrate."""
+
+TAUGHT = "taught"
+"""Column of flows that people called harmless: how often each counts in training; 0 or none of all others. Int32."""
 
 TellStep = Callable[[str], None]
 Mask = NDArray[np.bool_]
@@ -159,6 +162,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
         params=fitting.params,
         drop=fitting.drop,
         names=spec.names,
+        taught=taught_of(frame, rows),
     )
     if not judged.steady:
         tell(f"counting less the members that later flows surprise too much: {shares(judged.judging.model)}")
@@ -184,6 +188,14 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     if not addresses:
         return learnt
     return _with_incidents(learnt, frame, choice, cut, partitions, watched, fitting.views)
+
+
+def taught_of(frame: pl.DataFrame, rows: NDArray[np.intp]) -> Taught | None:
+    """How often these rows count as people called them harmless; None where nothing is taught."""
+    if TAUGHT not in frame.columns:
+        return None
+    taught: Taught = frame[TAUGHT].fill_null(0).to_numpy().astype(np.intp)[rows]
+    return taught if taught.any() else None
 
 
 def after_the_beginning(choice: Choice, ts: NDArray[np.float64], watched: Watched) -> tuple[Choice, float]:

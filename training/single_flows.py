@@ -23,7 +23,7 @@ from training.estimators import CrossFitted, cross_fit
 from training.feedback.leaf_weights import Lessons
 from training.member_weights import steadied
 from training.p_tables import Survival
-from training.stretches import Stretches
+from training.stretches import Stretches, Taught
 
 Matrix = NDArray[np.float32]
 
@@ -54,6 +54,7 @@ def calibrated(  # noqa: PLR0917 - rows and what is known of them
     drop: float,
     names: Sequence[str] | None = None,
     lessons: Lessons | None = None,
+    taught: Taught | None = None,
 ) -> Judged:
     """Train a model of ``kind`` on rows × features in order of time, and calibrate it on the ``calm`` of the same rows.
 
@@ -61,17 +62,21 @@ def calibrated(  # noqa: PLR0917 - rows and what is known of them
     ``seconds``. Members of an ensemble that the last stretch surprises too much count less
     (``training.member_weights``). Where windows are beyond the first ``width`` columns, a model of single flows sees
     these: the model's own where it holds one, else one trained without a share ``drop`` of the rows, the oddest.
-    ``lessons`` are labelled rows × features, which teach a forest. Raises InputError for rows that nothing can be
-    learnt from.
+    ``lessons`` are labelled rows × features, which teach a forest. What is ``taught`` counts in training as often as it
+    says, and once in calibration.
+
+    Raises InputError for rows that nothing can be learnt from.
     """
-    fitted = cross_fit(kind, matrix, stretches, seed=seed, params=params, names=names, single=width, lessons=lessons)
+    fitted = cross_fit(
+        kind, matrix, stretches, seed=seed, params=params, names=names, single=width, lessons=lessons, taught=taught
+    )
     model = steadied(fitted.model, last_surprises(fitted, calm, stretches))
     overall = fitted.scores(model, matrix)
     calibration = Calibration.fit(overall[calm], seconds)
     single, unseen = kept_by(model), fitted.unseen.get(SINGLE)
     if single is None and width < matrix.shape[1]:
         rows = first_columns(matrix, width)
-        own = cross_fit(DiagonalKMeans.kind, rows, stretches, seed=seed, params={"drop": drop})
+        own = cross_fit(DiagonalKMeans.kind, rows, stretches, seed=seed, params={"drop": drop}, taught=taught)
         single, unseen = cast("DiagonalKMeans", own.model), own.unseen[DiagonalKMeans.kind]
     beside = None
     if single is not None and unseen is not None:

@@ -45,6 +45,9 @@ AT_ONCE = 4
 
 Matrix = NDArray[np.float32]
 
+Taught = NDArray[np.intp]
+"""How often each row counts that people called harmless, 0 for all others; shape (rows,)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretches:
@@ -97,10 +100,17 @@ class Stretches:
         return self.ranges[-1]
 
 
-def fitted_rows(usual: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Places of the rows, among those that are ``usual``, that are fitted to."""
+def fitted_rows(usual: NDArray[np.bool_], taught: Taught | None = None) -> NDArray[np.intp]:
+    """Places of the rows, among those that are ``usual``, that are fitted to.
+
+    Rows that people taught are all among them, and as often as each counts.
+    """
     places = np.flatnonzero(usual)
-    return places[:: max(1, -(-len(places) // FIT_ROWS))]
+    fitted = places[:: max(1, -(-len(places) // FIT_ROWS))]
+    if taught is None:
+        return fitted
+    known = np.flatnonzero(taught)
+    return np.sort(np.concatenate([fitted[taught[fitted] == 0], np.repeat(known, taught[known])]))
 
 
 def cores() -> int:
@@ -108,10 +118,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def unseen_scores(
-    matrix: Matrix, kept: NDArray[np.bool_], stretches: Stretches, model: Model, refit: Callable[[Matrix], Model]
+def unseen_scores(  # noqa: PLR0917 - rows and what is known of them
+    matrix: Matrix,
+    kept: NDArray[np.bool_],
+    stretches: Stretches,
+    model: Model,
+    refit: Callable[[Matrix], Model],
+    taught: Taught | None = None,
 ) -> NDArray[np.float64]:
     """Score each row (rows × features) by what ``refit`` learns from ``kept`` rows of other stretches than its own.
+
+    What is ``taught`` is known to all: a daemon will have it from the beginning, whenever it comes again.
 
     By ``model``, which is trained on all of them, where there is one stretch alone. Stretches are judged side by side,
     so that ``refit`` is called from several threads; what it learns must come from its rows alone.
@@ -123,7 +140,7 @@ def unseen_scores(
     def judge(stretch: slice) -> None:
         others = kept.copy()
         others[stretch] = False
-        rows = matrix[fitted_rows(others)]
+        rows = matrix[fitted_rows(others, taught)]
         judging = refit(rows)
         few = rows[:: max(1, len(rows) // ALIGNING_ROWS)]
         del rows
