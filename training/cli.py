@@ -184,7 +184,7 @@ def train(
     from training.outcome import as_json as told_as_json  # noqa: PLC0415
     from training.outcome import as_text, check_passed  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
-    from training.workflow import make_model  # noqa: PLC0415
+    from training.workflow import Said, make_model  # noqa: PLC0415
 
     settings = settings_of(
         config,
@@ -212,7 +212,7 @@ def train(
         train_on=train_on,
     )
     protocol_for(recipe, settings)  # refuses folds that cannot be
-    judgements = read_judgements(judged) if judged else []
+    said = Said(spoken=read_judgements(judged)) if judged else Said()
     if chosen is None:
         check_format(settings, recipe, attacker or ())
     read_from = flow_reader(settings, chosen, data, topic, start, end, labels=True)
@@ -240,7 +240,7 @@ def train(
             recipe = recipe.over(read)
         if measuring is None:
             shelf = open_registry(settings.model)
-            outcome = make_model(read, recipe, settings, shelf, steps, promote=promote, judgements=judgements)
+            outcome = make_model(read, recipe, settings, shelf, steps, promote=promote, said=said)
         else:
             found = measuring(read, recipe, settings, steps)
     if measuring is None:

@@ -128,9 +128,7 @@ def _fitted(  # noqa: PLR0917 - one recipe
             alone = fit(kind, matrix if whole else matrix[fitted], seed, settings)
             if stretches is None:
                 return CrossFitted(alone, kept, {})
-            scores = unseen_scores(
-                matrix, kept, stretches, alone, lambda rows: fit(kind, rows, seed, settings), taught
-            )
+            scores = unseen_scores(matrix, kept, stretches, alone, lambda rows: fit(kind, rows, seed, settings), taught)
             return CrossFitted(alone, kept, {kind: scores})
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"training {kind} with {dict(params or {})}: {str(error).splitlines()[0]}") from error

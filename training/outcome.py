@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from detector.errors import GateError
 from detector.printable import printable
 from detector.registry.names import CHALLENGER, CHAMPION
@@ -40,6 +42,7 @@ def as_json(outcome: Outcome) -> str:
             for each in outcome.verdict.rules
         ],
         "previous": outcome.previous,
+        "taught": msgspec.to_builtins(outcome.taught),
         "quality": quality,
         "oddest_of_calibration": [] if stand_out is None else as_rows(stand_out),
     }

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from detector.bundle.files import build_bundle
 from detector.bundle.initial_state import MAX_BYTES, InitialState
-from detector.bundle.manifest import TrainingData
+from detector.bundle.manifest import LabelsTaught, TrainingData
 from detector.decisions.budget import IncidentCalibration
 from detector.features.extra import extra_columns, has_addresses
 from detector.features.extractor import FeatureExtractor, build_spec
@@ -189,7 +189,7 @@ class Trained:
             self_test_rows=self.self_test_rows,
             usual=self.usual,
             sample=self.sample,
-            training=training_data(data, len(self.training_rows), self.recipe, self.watched),
+            training=training_data(data, len(self.training_rows), self.recipe, self.watched, told.taught),
             parameters=self.recipe.told,
             seeds={"training": self.recipe.seed},
             quality=quality_of(told.report),
@@ -315,7 +315,9 @@ def ended_with(state: FlowState, tell: TellStep = lambda _: None) -> InitialStat
     return beginning if clocks else None
 
 
-def training_data(data: Dataset, rows: int, recipe: Recipe, watched: Watched) -> TrainingData:
+def training_data(
+    data: Dataset, rows: int, recipe: Recipe, watched: Watched, taught: LabelsTaught | None = None
+) -> TrainingData:
     """The facts about the data that go into the manifest."""
     return TrainingData(
         rows=rows,
@@ -329,6 +331,7 @@ def training_data(data: Dataset, rows: int, recipe: Recipe, watched: Watched) ->
         sha256=data.sha256,
         dataset=data.dataset or msgspec.UNSET,
         dataset_sha256=data.dataset_sha256 or msgspec.UNSET,
+        taught=taught if taught and (taught.false or taught.true or taught.left_out) else msgspec.UNSET,
     )
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    left out → trained → measured → judged by the gate → bundle with its further files → published → alias
+    taught by labels → trained → measured → judged by the gate → bundle with its further files → published → alias
 
 Takes a :class:`Dataset`, a :class:`Recipe`, the settings and the registry. Gives an :class:`Outcome`. What an alias
 points to changes last of all, and only after the version is there as a whole: whatever goes wrong before leaves the
@@ -12,15 +12,19 @@ champion as it was. Reading flows and telling people of the outcome are left to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+import polars as pl
+
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
+from detector.bundle.manifest import LabelsTaught
 from detector.bundle.verdict import VERDICT, Verdict
+from detector.casebook.told import Told as ToldIncident
 from detector.cli.rejects import check_share, told_reading
-from detector.errors import RegistryError
+from detector.errors import InputError, RegistryError
 from detector.registry.history import user
 from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
 from detector.registry.registry import AliasMovedError, Registry
@@ -33,11 +37,14 @@ from training.evaluation.by_time import ByTime
 from training.evaluation.report import REPORT, Report
 from training.gate.facts import Facts
 from training.gate.gate import Champion, beside, facts_of, judged_by_people, tested
-from training.gate.known import Judgement
+from training.gate.known import NOTHING_SAID, Spoken
 from training.gate.rules import judge
+from training.learn import TAUGHT
+from training.lessons.guards import Guards
+from training.lessons.lessons import Lessons, lessons_of, words_of
 from training.publish import check_place, publish
 from training.shared import shared_files, signed
-from training.train import Recipe, Trained, train_and_keep
+from training.train import Recipe, Trained, train
 from training.watched import left_out
 
 MOST_CHAMPIONS = 3
@@ -45,6 +52,20 @@ MOST_CHAMPIONS = 3
 
 MOST_REASON = 2_000
 """Characters of a line of the history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What people said, and what it is of."""
+
+    spoken: Spoken = NOTHING_SAID
+    incidents: Sequence[ToldIncident] = ()
+    """Flows of those that nobody judged are not trained on."""
+    others: Dataset | None = None
+    """Flows that were left out when the others were gathered, of the same sources."""
+
+
+NOBODY_SAID = Said()
 
 
 class TellSteps(Protocol):
@@ -73,6 +94,8 @@ class Outcome:
     """That points to it now."""
     previous: str | None
     """The version that the alias pointed to before."""
+    taught: LabelsTaught
+    """What people's labels came to."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -88,12 +111,12 @@ def make_model(
     tell: TellSteps,
     *,
     promote: bool | None = None,
-    judgements: Sequence[Judgement] = (),
+    said: Said = NOBODY_SAID,
 ) -> Outcome:
     """Train on flows and publish what came of it; ``read`` has its labels where there are any.
 
     What passes the gate becomes ``champion`` where there is none or ``promote`` is true, else ``challenger`` (always,
-    if it is false); what does not, ``rejected``. ``judgements`` are what people said of some of the flows.
+    if it is false); what does not, ``rejected``. ``said`` is what people said of some of the flows.
 
     Raises InputError for flows that cannot be trained on, ConfigurationError for a recipe that cannot be followed,
     BundleError for a model that a daemon would refuse, RegistryError where it cannot be published.
@@ -103,13 +126,24 @@ def make_model(
     signer = private_key(settings.training.sign_key) if settings.training.sign_key else None
     champion, known_before = Champion.of(registry, name), registry.versions(name)
     read = usable(read, settings, tell)
-    trained, learnt = train_and_keep(read.frame, recipe, tell, recipe.came_by(read))
-    known = judged_by_people(judgements, learnt, read, settings)
-    del learnt  # all flows' features
+    whole = read if said.others is None else joined(read, said.others)
+    lessons = lessons_of(
+        whole.frame,
+        said.incidents,
+        said.spoken,
+        guards=Guards.of(settings.feedback),
+        margin_s=settings.retrain.incident_margin_s,
+        topic=whole.topic,
+    )
+    for line in (*said.spoken.notes, *words_of(lessons.told)):
+        tell.note(line)
+    read = taught(whole, lessons)
+    trained = train(read.frame, recipe, tell, recipe.came_by(read))
     for doubt in trained.doubts(settings.alerts.false_incidents_per_day):
         tell.note(doubt)
-    draft = trained.bundle(name, read)
+    draft = trained.bundle(name, read, told=Told(taught=lessons.told))
     candidate = read_bundle(draft)
+    known = judged_by_people(lessons, candidate, whole, settings)
     measured = tested(read, recipe, settings, tell)
     tell("judging")
     size = sum(map(len, draft.values()))
@@ -118,7 +152,7 @@ def make_model(
     report = measured.report
     tell("publishing")
     further = further_files(trained, report, verdict, tell)
-    told = Told(report=report, verdict=verdict, drift=facts.drift)
+    told = Told(report=report, verdict=verdict, drift=facts.drift, taught=lessons.told)
     files = trained.bundle(name, read, parent_of(registry, name, champion.version), further, told)
     if known_before and not registry.versions(name):
         raise RegistryError(
@@ -128,8 +162,31 @@ def make_model(
     model = publish(registry, signed(files, signer))
     alias, previous = point(registry, name, model.version, verdict, len(read.frame), tell, promote=promote)
     return Outcome(
-        model=model, trained=trained, read=read, report=report, verdict=verdict, alias=alias, previous=previous
+        model=model,
+        trained=trained,
+        read=read,
+        report=report,
+        verdict=verdict,
+        alias=alias,
+        previous=previous,
+        taught=lessons.told,
     )
+
+
+def joined(read: Dataset, others: Dataset) -> Dataset:
+    """Flows with others of the same sources among them."""
+    both = pl.concat([read.frame, others.frame], how="diagonal").sort("ts", maintain_order=True)
+    return replace(read, frame=both)
+
+
+def taught(whole: Dataset, lessons: Lessons) -> Dataset:
+    """What is trained on: flows with how often each counts that people called harmless. Raises InputError for none."""
+    if not lessons.keep.any():
+        raise InputError("training: every flow is judged true, or of an incident that nobody judged; judge some")
+    frame = whole.frame
+    if lessons.taught.any():
+        frame = frame.with_columns(pl.Series(TAUGHT, lessons.taught))
+    return replace(whole, frame=frame if lessons.keep.all() else frame.filter(lessons.keep))
 
 
 def judged(  # noqa: PLR0917 - what is judged, and beside whom

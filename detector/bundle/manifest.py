@@ -33,6 +33,27 @@ MAX_MANIFEST_BYTES = 4 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
+class LabelsTaught(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What people's labels taught a model."""
+
+    false: int
+    """Labels that call something harmless, and whose flows it was trained on."""
+    true: int
+    """Labels that call something an attack, and whose flows it was not trained on."""
+    flows: int
+    """That were called harmless."""
+    weight: int
+    """How often each of them counts, at most."""
+    weighed_down: int = 0
+    """Labels false that count less often."""
+    by: dict[str, int] = {}
+    """Labels by who said them."""
+    days: dict[str, int] = {}
+    """Labels by the day on which they were said."""
+    left_out: dict[str, int] = {}
+    """Labels that taught nothing, by why."""
+
+
 class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a model was trained on."""
 
@@ -55,6 +76,8 @@ class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     read."""
     dataset_sha256: str | msgspec.UnsetType = msgspec.UNSET
     """Digest of that set's manifest."""
+    taught: LabelsTaught | msgspec.UnsetType = msgspec.UNSET
+    """Unset where nobody said anything."""
 
 
 class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -116,6 +116,11 @@ class Gate(Section):
     most_known_true_lost: Share = Field(
         default=0.0, description="Of the flows judged true (`--judged`), the share that may not be raised any more."
     )
+    most_labels_held_back: Share = Field(
+        default=0.5,
+        description="Of the labels false, the share that the guards of `[feedback]` may hold back: more is a flood. Not"
+        " asked of fewer than 20.",
+    )
     most_feature_auc: Share = Field(
         default=0.99,
         description="How well one feature of your own (`input.extra`) may tell labelled attacks from other flows by"

@@ -245,6 +245,24 @@ class Feedback(Section):
         default="oddflow.feedback",
         description="Kafka topic of labels, one document each, kept for ever. Empty: there is none.",
     )
+    weight: int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="How often a flow that was judged false counts in training. 0: labels false teach nothing.",
+    )
+    labels_per_analyst: int = Field(
+        default=200, ge=1, description="Labels false of one person that teach a model, at most."
+    )
+    labels_per_host: int = Field(default=100, ge=1, description="Likewise of one host's flows.")
+    labels_per_day: int = Field(default=500, ge=1, description="Likewise of those said on one day.")
+    largest_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Share of the flows that labels false of one person, of one host or of one day may make up, weights"
+        " and all, and a thousand flows at least. Beyond it they count less, or not at all.",
+    )
 
 
 class Suppression(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from detector.bundle.manifest import Manifest
+from detector.bundle.manifest import LabelsTaught, Manifest
 from detector.bundle.verdict import Verdict
 from training.evaluation.report import Report
 
@@ -26,12 +26,14 @@ class Parent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What others found out about a model after its training."""
+    """What others know of a model beyond its training."""
 
     report: Report | None = None
     verdict: Verdict | None = None
     drift: Mapping[str, float] | None = None
     """By feature: population stability index against the parent's training; None where it is not known."""
+    taught: LabelsTaught | None = None
+    """What people's labels taught it."""
 
 
 NOTHING_TOLD = Told()

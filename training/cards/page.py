@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from detector.bundle.manifest import Manifest
+from detector.bundle.manifest import LabelsTaught, Manifest
 from detector.drift.monitor import INDEX_LIMIT
 from detector.printable import html_text
 from training.cards import plots
@@ -176,12 +176,26 @@ def _trained_on(manifest: Manifest, facts: CardFacts) -> str:
             "Watched": "unknown" if training.watched_s is None else f"{span(training.watched_s)} of it",
             "Inside": ", ".join(("private addresses", *manifest.features.inside)),
             "Labels": _counts(facts.labels),
+            **_taught(manifest),
             "Records that could not be used": _counts(facts.rejected) or "none",
             "Records passed over": _counts(facts.passed_over) or "none",
             "sha256 of the records": training.sha256,
             "Takes the place of": manifest.parent or "nothing",
         }
     )
+
+
+def _taught(manifest: Manifest) -> dict[str, str]:
+    labels = manifest.training.taught
+    if not isinstance(labels, LabelsTaught):
+        return {}
+    taught = {"false": labels.false, "true": labels.true}
+    return {
+        "Labels of people that taught": _counts({name: number for name, number in taught.items() if number}) or "none",
+        "Said by": _counts(labels.by) or "nobody",
+        "Said on": _counts(labels.days) or "no day",
+        "Labels that taught nothing": _counts(labels.left_out) or "none",
+    }
 
 
 def _calibration(manifest: Manifest, facts: CardFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.bundle.manifest import Manifest
+from detector.bundle.manifest import LabelsTaught, Manifest
 from training.cards.contract import Expected, Found
 from training.cards.facts import CardFacts
 from training.cards.words import count, percent, rate, span
@@ -19,7 +19,14 @@ MANY = 8
 
 def summary(manifest: Manifest, facts: CardFacts) -> tuple[str, ...]:
     """What it was trained on, finds, misses, raises falsely, changed; whether the gate passed it."""
-    return (trained_on(manifest, facts), *finds(facts), expects(facts), gate(facts), *changed_briefly(facts))
+    return (
+        trained_on(manifest, facts),
+        *taught(manifest),
+        *finds(facts),
+        expects(facts),
+        gate(facts),
+        *changed_briefly(facts),
+    )
 
 
 def trained_on(manifest: Manifest, facts: CardFacts) -> str:
@@ -29,6 +36,18 @@ def trained_on(manifest: Manifest, facts: CardFacts) -> str:
     watched = f", watched for {span(training.watched_s)}" if training.watched_s else ""
     named = f", data set {training.dataset}" if isinstance(training.dataset, str) else ""
     return f"It was trained on {count(training.rows, 'flow')}{hosts}{watched}{named}."
+
+
+def taught(manifest: Manifest) -> Iterator[str]:
+    """What people's labels taught it; nothing where nobody said anything."""
+    labels = manifest.training.taught
+    if isinstance(labels, LabelsTaught):
+        left_out = sum(labels.left_out.values())
+        others = f" {count(left_out, 'more label')} taught nothing." if left_out else ""
+        yield (
+            f"{count(labels.false + labels.true, 'label')} of {count(len(labels.by), 'analyst')} taught it:"
+            f" {labels.false:,} false, of {count(labels.flows, 'flow')}, and {labels.true:,} true.{others}"
+        )
 
 
 def finds(facts: CardFacts) -> Iterator[str]:

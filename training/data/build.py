@@ -44,6 +44,8 @@ class Wanted:
     exclude: Sequence[str] = ()
     """Addresses or networks in CIDR: flows from or to them are left out."""
     source_share: float = 1.0
+    whole: bool = False
+    """Every flow is wanted, however few they are or far apart in time."""
     before: Sequence[LeftOut] = ()
     """What was left out already."""
 
@@ -61,9 +63,10 @@ def assembled(read: Dataset, wanted: Wanted, now: datetime) -> tuple[SetInfo, by
     chosen, out = filtered(read, wanted)
     out = (*wanted.before, *out)
     own_labels = LABEL in chosen.frame.columns and chosen.frame[LABEL].null_count() < len(chosen.frame)
-    chosen = left_out(replace(chosen, frame=mark_attackers(chosen.frame, wanted.attackers)))
+    chosen = replace(chosen, frame=mark_attackers(chosen.frame, wanted.attackers))
+    chosen = chosen if wanted.whole else left_out(chosen)
     frame = chosen.frame
-    if len(frame) < FEWEST_ROWS:
+    if len(frame) < (1 if wanted.whole else FEWEST_ROWS):
         raise InputError(
             f"building data set {wanted.name}: {len(frame)} flows are too few ({_told(out, chosen)}); give more of them"
         )

@@ -36,6 +36,10 @@ class Known:
     lost: tuple[str, ...]
     absent: int
     """Judgements whose flows are not in the data."""
+    said_false: int = 0
+    """Labels false that teach."""
+    held_back: Mapping[str, int] = field(default_factory=dict)
+    """By who said them: labels false that the guards held back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,10 @@ What cannot be measured is told, and refuses nothing; what is measured and too l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -21,19 +23,19 @@ from training.evaluation.measure import marked_of, measure_and_keep
 from training.evaluation.prepared import settled
 from training.evaluation.protocol import protocol_of
 from training.evaluation.report import Protocol, Report
+from training.gate.again import raised_again
 from training.gate.against import against
 from training.gate.facts import Facts, Known
-from training.gate.known import Judgement, known_of
+from training.gate.known import known_of
 from training.gate.measured import (
     LEAST_DRIFT_ROWS,
     drift,
     own_features,
     own_roc_auc,
-    raised_unseen,
     records_of,
     speed,
 )
-from training.learn import Learnt
+from training.lessons.lessons import Lessons
 from training.train import Recipe, TellStep
 
 USUAL_BUDGET = 10.0
@@ -125,13 +127,14 @@ def facts_of(  # noqa: PLR0917 - what is judged
     )
 
 
-def judged_by_people(
-    judgements: Sequence[Judgement], learnt: Learnt, read: Dataset, settings: Settings
-) -> Known | None:
-    """Hold judgements against what the model raises of the flows that they are of."""
-    if not judgements:
+def judged_by_people(lessons: Lessons, candidate: LoadedModel, whole: Dataset, settings: Settings) -> Known | None:
+    """Hold what people said of flows against what the model raises of them, were they to come again."""
+    told = lessons.told
+    if not (lessons.asked or told.left_out):
         return None
-    return known_of(judgements, read.frame, raised_unseen(learnt, read, budget_of(settings)), read.topic)
+    asked = any(len(each.rows) for each in lessons.asked)
+    raised = raised_again(candidate, whole, budget_of(settings)) if asked else np.zeros(len(whole.frame), np.bool_)
+    return replace(known_of(lessons.asked, raised), said_false=told.false, held_back=lessons.held_back)
 
 
 def beside(  # noqa: PLR0917 - what is compared

@@ -1,48 +1,39 @@
 """What people have judged: a file of labels or judgements, and what a model says of the flows that they are of.
 
 Labels are as ``oddflow feedback`` reads and writes them (:mod:`detector.feedback.files`): CSV or JSON lines; of all
-that was said of one thing the last word counts, and where that is *unsure*, nothing was judged. Judgements, which may
-stand between them, are a line each, JSON::
+that was said of one thing the last word counts. Where that is *unsure*, or people differ, nothing was judged.
+Judgements, which may stand between them, are a line each, JSON::
 
     {"id": "CHhAvVGS1DHFjwGM9", "label": "false", "by": "ada", "at": "2026-11-24T09:00:00Z"}
     {"id": "incident 7", "label": "true", "flow": {"src_ip": "10.0.0.7", "dst_ip": "198.51.100.9", "dst_port": 443}}
 
 ``id`` is a flow's own id (Zeek's uid), or the record's (``2/122``), or, beside a ``flow``, any name. ``flow`` has some
 of a flow's canonical columns; every flow that has all of them is meant. Of several judgements of one id the last one
-counts. A label of an incident is found by the incident's document (:mod:`training.retrain.withheld`), one of an alert
-by its record, where the data is of the same topic.
+counts. Which flows are meant, :mod:`training.gate.meant` finds.
 """
 
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
-import polars as pl
 from msgspec import UNSET
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
-from detector.alerts.identity import record_ids
 from detector.errors import InputError
 from detector.feedback.files import Unsaid, read_labels
-from detector.feedback.label import Flows, Label, iso
-from detector.feedback.latest import Word, weigh
-from detector.records.flow import NO_PART, PART
-from detector.scoring.dataset import OFFSET, SOURCE
+from detector.feedback.label import Flows, Label, Of, iso
+from detector.feedback.latest import Said, Word, weigh
 from training.gate.facts import Known
 
 COLUMNS = ("ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "service")
 """What a ``flow`` may name."""
-
-_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,6 +46,11 @@ class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """UTC, ISO 8601."""
     flow: dict[str, str | int | float] = {}
 
+    @property
+    def words(self) -> str:
+        """What it is of, and who says so."""
+        return f"{self.id}{f' by {self.by}' if self.by else ''}"
+
 
 class OfFlows(Judgement, frozen=True, kw_only=True):
     """One of the flows of a time; made of a label."""
@@ -65,11 +61,30 @@ class OfFlows(Judgement, frozen=True, kw_only=True):
     """… and before this."""
 
 
+SHOWN = 3
+"""Names that a sentence has."""
+
 NOBODY = "somebody"
 """Who said what has no name with it."""
 
 
-def read_judgements(path: Path) -> list[Judgement]:
+class Spoken(NamedTuple):
+    """What people said, and what counts of it."""
+
+    judgements: tuple[Judgement, ...] = ()
+    """Of each thing the last word, where that is true or false and nobody else says the other."""
+    contested: tuple[Judgement, ...] = ()
+    """Last words of what some judge true and others false: they neither teach nor are asked of the gate."""
+    unsure: int = 0
+    """Things whose last word is that it is not known."""
+    notes: tuple[str, ...] = ()
+    """What is odd about it, a sentence each."""
+
+
+NOTHING_SAID = Spoken()
+
+
+def read_judgements(path: Path) -> Spoken:
     """Read a file. Raises InputError, with the line, for what is neither a label nor a judgement."""
     try:
         data, saved = path.read_bytes(), path.stat().st_mtime
@@ -77,12 +92,16 @@ def read_judgements(path: Path) -> list[Judgement]:
         raise InputError(f"reading judgements {path}: {error.strerror}; give a file of CSV or JSON lines") from error
     unsaid = Unsaid(NOBODY, datetime.fromtimestamp(saved, UTC))
     if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] not in {b"{", b""}:
-        return _last_words(read_labels(data, str(path), unsaid))
+        return spoken(_words(read_labels(data, str(path), unsaid)))
     lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
     labels = [_is_label(line) for line in lines]
     only = b"\n".join(line if is_label else b"" for line, is_label in zip(lines, labels, strict=True))
     rest = [b"" if is_label else line for line, is_label in zip(lines, labels, strict=True)]
-    return [*_last_words(read_labels(only, str(path), unsaid)), *_judgements(path, rest)]
+    return spoken(_words(read_labels(only, str(path), unsaid)), _judgements(path, rest))
+
+
+def _words(labels: Sequence[Label]) -> list[Word]:
+    return [Word(label, place) for place, label in enumerate(labels)]
 
 
 def _is_label(line: bytes) -> bool:
@@ -93,22 +112,42 @@ def _is_label(line: bytes) -> bool:
     return isinstance(given, dict) and not given.keys().isdisjoint({"verdict", "of", "withdraws"})
 
 
-def _last_words(labels: Sequence[Label]) -> list[Judgement]:
-    said = weigh(Word(label, place) for place, label in enumerate(labels))
-    found: list[Judgement] = []
+def spoken(words: Iterable[Word], judgements: Sequence[Judgement] = ()) -> Spoken:
+    """Find what counts of labels; of ``judgements`` all do."""
+    said = weigh(words)
+    agreed, contested, unsure = list[Judgement](), list[Judgement](), 0
     for of, standing in said.standings.items():
         last = standing.last
-        if last is None or last.verdict is UNSET or last.verdict == "unsure":
+        if last is None or last.verdict is UNSET:
             continue
-        verdict, by, at = last.verdict, last.by, iso(last.at)
-        if isinstance(of.flows, Flows):
-            flow = {name: value for name, value in asdict(of.flows).items() if name in COLUMNS and value is not UNSET}
-            since, until = of.flows.since.timestamp(), of.flows.until.timestamp()
-            found.append(OfFlows(id=of.words, label=verdict, by=by, at=at, flow=flow, since=since, until=until))
-        else:
-            name = str(of.incident if of.alert is UNSET else of.alert)
-            found.append(Judgement(id=name, label=verdict, by=by, at=at))
-    return found
+        if last.verdict == "unsure":
+            unsure += 1
+            continue
+        (contested if standing.conflicting else agreed).append(_judgement(of, last, last.verdict))
+    return Spoken((*agreed, *judgements), tuple(contested), unsure, tuple(_odd(said)))
+
+
+def _judgement(of: Of, last: Label, verdict: Literal["true", "false"]) -> Judgement:
+    by, at = last.by, iso(last.at)
+    if isinstance(of.flows, Flows):
+        flow = {name: value for name, value in asdict(of.flows).items() if name in COLUMNS and value is not UNSET}
+        since, until = of.flows.since.timestamp(), of.flows.until.timestamp()
+        return OfFlows(id=of.words, label=verdict, by=by, at=at, flow=flow, since=since, until=until)
+    return Judgement(id=str(of.incident if of.alert is UNSET else of.alert), label=verdict, by=by, at=at)
+
+
+def _odd(said: Said) -> Iterator[str]:
+    """What a person should know of labels that were read."""
+    for names, what in (
+        (tuple(of.words for of in said.conflicting), "are judged true by some and false by others: they do not teach"),
+        (said.late, "came after one that was said later, and do not count"),
+        (said.dangling, "withdraw a label that is not there"),
+        (said.reused, "have the id of another label, and do not count"),
+        (said.ahead, "give a time to come; they count as said when they came"),
+    ):
+        if names:
+            more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+            yield f"{len(names):,} labels {what}: {', '.join(names[:SHOWN])}{more}"
 
 
 def _judgements(path: Path, lines: Sequence[bytes]) -> list[Judgement]:
@@ -126,46 +165,13 @@ def _judgements(path: Path, lines: Sequence[bytes]) -> list[Judgement]:
     return list(found.values())
 
 
-def alerts_of(judgements: Sequence[Judgement], frame: pl.DataFrame, topic: str | None) -> Mapping[str, int]:
-    """Places of flows by the ids that their alerts have or would have; empty where no judgement can be of one."""
-    if topic is None or not any(_UUID.fullmatch(each.id) for each in judgements):
-        return {}
-    parts = frame[PART].fill_null(NO_PART).to_numpy() if PART in frame.columns else None
-    ids = record_ids(topic, frame[SOURCE].to_numpy(), frame[OFFSET].to_numpy(), parts)
-    return {name: row for row, name in enumerate(ids)}
-
-
-def rows_of(
-    judgement: Judgement, frame: pl.DataFrame, alerts: Mapping[str, int] = MappingProxyType({})
-) -> NDArray[np.intp]:
-    """Places of the flows that it is of; ``alerts`` is as :func:`alerts_of` gives it."""
-    if judgement.id in alerts and not judgement.flow:
-        return np.array([alerts[judgement.id]], np.intp)
-    if judgement.flow:
-        fits = [pl.col(name).cast(pl.String) == str(value) for name, value in judgement.flow.items() if name != "ts"]
-        if "ts" in judgement.flow:
-            fits.append((pl.col("ts") - float(judgement.flow["ts"])).abs() < 0.001)
-        if isinstance(judgement, OfFlows):
-            fits.append(pl.col("ts").is_between(judgement.since, judgement.until, closed="left"))
-        mask = frame.select(pl.all_horizontal(fits).fill_null(False)).to_series()
-    else:
-        own = pl.col("uid").cast(pl.String) == judgement.id
-        record = pl.concat_str([pl.col(SOURCE), pl.col(OFFSET)], separator="/") == judgement.id
-        mask = frame.select((own.fill_null(False) | record.fill_null(False)).alias("is")).to_series()
-    return np.flatnonzero(mask.to_numpy())
-
-
-def known_of(
-    judgements: Sequence[Judgement], frame: pl.DataFrame, raised: NDArray[np.bool_], topic: str | None = None
-) -> Known:
-    """Hold them against what is ``raised`` of the frame's flows (rows,), which are of ``topic`` if of any."""
-    alerts = alerts_of(judgements, frame, topic)
+def known_of(asked: Iterable[tuple[Judgement, NDArray[np.intp]]], raised: NDArray[np.bool_]) -> Known:
+    """Hold judgements, each with the places of its flows, against what is ``raised`` of all flows (rows,)."""
     ids: dict[tuple[str, bool], list[str]] = {}
     absent = 0
-    for judgement in judgements:
-        rows = rows_of(judgement, frame, alerts)
+    for judgement, rows in asked:
         if len(rows):
-            ids.setdefault((judgement.label, bool(raised[rows].any())), []).append(judgement.id)
+            ids.setdefault((judgement.label, bool(raised[rows].any())), []).append(judgement.words)
         else:
             absent += 1
     found = {key: tuple(each) for key, each in ids.items()}

@@ -14,17 +14,13 @@ from detector.drift.monitor import index_of
 from detector.features.extra import extra_columns
 from detector.features.replay import features_at
 from detector.models.training_sample import ROWS, TrainingSample, place_among
-from detector.net.directions import directions_of
 from detector.scoring.dataset import OFFSET, SOURCE, Dataset
 from detector.scoring.flow_state import FlowState
-from detector.scoring.kept_flows import partitions_in
 from detector.scoring.scorer import Scorer
 from detector.transport.kafka.partitioner import partitions_of
 from training.evaluation.by_time import ByTime
-from training.evaluation.figures import Mask
 from training.gate.facts import Records
 from training.labels import Truth
-from training.learn import Learnt
 from training.metrics import operating_curve, roc_auc
 from training.watched import DAY_S, TIME_APART, ends_of
 
@@ -124,20 +120,3 @@ def own_features(frame: pl.DataFrame) -> Mapping[str, float]:
         auc = roc_auc(operating_curve(values[truth.known], truth.attack[truth.known]))
         found[name] = max(auc, 1.0 - auc)
     return found
-
-
-def raised_unseen(learnt: Learnt, read: Dataset, per_day: float) -> Mask:
-    """Which flows would be raised at a budget: each by what did not see its stretch; labelled attacks as they come."""
-    model, frame = learnt.scoring, read.frame
-    raised = np.zeros(len(frame), np.bool_)
-    if model.incidents is None or learnt.unseen is None:
-        return raised
-    rows = learnt.weighed
-    directions = directions_of(frame[rows], model.extractor.inside)
-    raised[rows] = model.incidents.rates(learnt.unseen, directions) <= per_day
-    others = np.setdiff1d(np.arange(len(frame)), rows)
-    if len(others):
-        scored = Scorer(model, FlowState.fresh(model)).score(frame, partitions_in(model, read))
-        if scored.rates is not None:
-            raised[others] = scored.rates[others] <= per_day
-    return raised

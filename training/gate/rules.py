@@ -27,8 +27,14 @@ seen the flows, labelled attacks perhaps as well, and begins them with empty win
 LEAST_RUNS = 3
 """Of fewer, an interval is too wide to say anything."""
 
+LEAST_LABELS = 20
+"""Fewer are no flood."""
+
 SHOWN = 3
 """Names told in a reason."""
+
+NAMED = 10
+"""Known false alarms and attacks likewise: somebody has to look at each."""
 
 Rule = Callable[[Facts, float], RuleResult]
 
@@ -162,6 +168,23 @@ def most_known_true_lost(facts: Facts, bound: float) -> RuleResult:
     return _judged(rule, bound, "judged true", known.judged_true, known.lost, "no longer raised")
 
 
+def most_labels_held_back(facts: Facts, bound: float) -> RuleResult:
+    """Most of what people called harmless is within what one person, host or day may say: else it is a flood."""
+    rule, known = "most_labels_held_back", facts.known
+    held = {} if known is None else known.held_back
+    count = sum(held.values())
+    said = count + (0 if known is None else known.said_false)
+    if said < LEAST_LABELS:
+        return _not_asked(rule, facts, bound, f"there are {said:,} labels false, fewer than {LEAST_LABELS}")
+    told = f"the guards hold back {count:,} of {said:,} labels false"
+    if count <= bound * said:
+        return _passed(rule, count / said, bound, f"{told}; a share of {bound:g} is allowed")
+    most = sorted(held, key=lambda name: (-held[name], name))
+    whom = _some([f"{name} {held[name]:,}" for name in most])
+    cure = "was it them? withdraw what is a flood, or raise the bounds in [feedback]"
+    return _failed(rule, count / said, bound, f"{told} (by {whom}), a share of more than {bound:g}: {cure}")
+
+
 def _judged(  # noqa: PLR0917 - a sentence and its figures
     rule: str, bound: float, of: str, count: int, ids: tuple[str, ...], what: str
 ) -> RuleResult:
@@ -169,8 +192,12 @@ def _judged(  # noqa: PLR0917 - a sentence and its figures
     told = f"of {count:,} {of} {len(ids):,} would be {what}"
     if share <= bound:
         return _passed(rule, share, bound, told)
-    cure = "train on days with flows like them" if "again" in what else "leave their flows out of training"
-    return _failed(rule, share, bound, f"{told} ({_some(ids)}), a share of more than {bound:g}: {cure}")
+    cure = (
+        "train on days with flows like them"
+        if "again" in what
+        else "are they attacks? take back what is none, or train on other days"
+    )
+    return _failed(rule, share, bound, f"{told} ({_some(ids, NAMED)}), a share of more than {bound:g}: {cure}")
 
 
 def _no_judged(known: Known | None, label: str) -> str:
@@ -252,7 +279,7 @@ RULES: Mapping[str, Rule] = {
     rule.__name__: rule
     for rule in (
         *(least_roc_auc, least_recall, least_attacks_found, most_false_incidents),
-        *(largest_loss, most_known_false_raised, most_known_true_lost),
+        *(largest_loss, most_known_false_raised, most_known_true_lost, most_labels_held_back),
         *(most_feature_auc, most_drifted_features, most_unusable_share, most_time_apart_share),
         *(least_records_per_s, most_bundle_bytes),
     )
@@ -272,6 +299,6 @@ def _not_asked(rule: str, facts: Facts, bound: float, why: str) -> RuleResult:
     return RuleResult(rule=rule, passed=None, measured=None, bound=bound, why=facts.missing.get(rule, why))
 
 
-def _some(names: tuple[str, ...] | list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
+def _some(names: tuple[str, ...] | list[str], shown: int = SHOWN) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{', '.join(names[:shown])}{more}"

@@ -72,8 +72,15 @@ def retrain(
     ] = False,
     judged: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What people said of incidents, alerts and flows, as for train."),
+        typer.Option(
+            metavar="FILE",
+            help="What people said of incidents, alerts and flows, instead of the labels on the settings'"
+            " feedback.topic.",
+        ),
     ] = None,
+    no_labels: Annotated[
+        bool, typer.Option("--no-labels", help="What people said on feedback.topic does not count.")
+    ] = False,
     registry: RegistryOption = None,
     model: ModelOption = None,
     datasets: DatasetsOption = None,
@@ -159,10 +166,15 @@ def retrain(
     )
     check_place(settings.model.registry)
     told = Asked(config, incidents, None, None if incidents else bootstrap_servers)
+    labels = None
+    uses_kafka = topic is not None or bootstrap_servers is not None or not (incidents or no_incidents)
+    if judged is None and not no_labels and uses_kafka and settings.feedback.topic:
+        asked = Asked(config, None, None, bootstrap_servers)
+        labels = partial(Documents.chosen, asked, lambda chosen: chosen.feedback.topic, "feedback.topic")
     wanted = Wanted(
         settings=settings,
         flows=FlowSource(paths=tuple(data or ()), topic=topic, archive=archive, days=settings.retrain.days),
-        cases=CaseSource(None if no_incidents else partial(Documents.chosen, told), judged),
+        cases=CaseSource(None if no_incidents else partial(Documents.chosen, told), judged, labels),
         recipe=recipe,
         fixed_partitions=partitions is not None,
         promote=True if promote else None,

@@ -21,17 +21,19 @@ from detector.errors import InputError, OddflowError, RegistryError
 from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
 from detector.registry.registry import Registry
 from detector.registry.verdicts import verdict_of
+from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
 from training.data.build import Wanted, build
 from training.data.manifest import LeftOut, SetInfo
 from training.data.store import DataSets
+from training.lessons.guards import Guards
+from training.lessons.lessons import lessons_of, words_of
 from training.retrain.events import Came, RetrainEvent, StepDone, Watched
 from training.retrain.lease import BusyError
 from training.retrain.source import CaseSource, FlowSource
 from training.retrain.state import Result, State, StateFile, Step
-from training.retrain.withheld import withheld
 from training.train import Recipe
-from training.workflow import make_model, point
+from training.workflow import Said, make_model, point
 
 if TYPE_CHECKING:
     from detector.cli.steps import Steps
@@ -73,6 +75,14 @@ class Retraining:
         """The data set's; each run makes a version."""
         return f"retrain-{self.model}"[:100]
 
+    @property
+    def others_name(self) -> str:
+        """Of the sets of flows that were left out: the gate asks what a model says of those judged true.
+
+        It needs what was around them, and labels may say otherwise by the time of training.
+        """
+        return f"left-out-{self.model}"[:100]
+
     def run(self, why: str) -> State:
         """Go on with the run in hand, or begin one; give what it came to. Raises OddflowError, told and kept."""
         state = self.file.read()
@@ -83,6 +93,7 @@ class Retraining:
                 began=float(int(self.now())),
                 why=why,
                 withheld=0,
+                labels=(),
                 detail="",
                 last_set=self._latest_set(),
                 dataset=None,
@@ -143,7 +154,9 @@ class Retraining:
             self.steps("leaving out flows of incidents")
             margin_s = self.settings.retrain.incident_margin_s
             incidents = self.cases.incidents(read.start - margin_s, self.steps)
-            out = withheld(read.frame, incidents, self.cases.judgements(), margin_s, read.topic)
+            guards = Guards.of(self.settings.feedback)
+            said = self.cases.said()
+            out = lessons_of(read.frame, incidents, said, guards=guards, margin_s=margin_s, topic=read.topic)
             if not out.keep.any():
                 raise InputError("building a data set: every flow is of an incident that nobody judged; judge some")
             self.check()
@@ -151,6 +164,9 @@ class Retraining:
             before = (LeftOut(OF_INCIDENTS, out.rows),)
             wanted = Wanted(name=self.set_name, source_share=share, before=before)
             moment = max(datetime.fromtimestamp(self.now(), UTC), second_after(state.last_set))
+            if not out.keep.all():  # first, so that who finds the other set finds this one
+                others = replace(read, frame=read.frame.filter(~out.keep))
+                build(self.sets, others, Wanted(name=self.others_name, whole=True), now=moment)
             info = build(self.sets, replace(read, frame=read.frame.filter(out.keep)), wanted, now=moment)
         self._forget_sets(info)
         left_out = sum(each.rows for each in info.left_out if each.why == OF_INCIDENTS)
@@ -168,11 +184,13 @@ class Retraining:
             self.steps(f"reading data set {state.dataset}")
             read = self.sets.read(state.dataset or "")
             recipe = self.recipe if self.fixed_partitions else self.recipe.over(read)
-            judgements = self.cases.judgements()
+            incidents = self.cases.incidents(read.start - self.settings.retrain.incident_margin_s, self.steps)
+            said = Said(spoken=self.cases.said(), incidents=incidents, others=self._others(state.dataset or ""))
             outcome = make_model(
-                read, recipe, self.settings, self.registry, self.steps, promote=self.promote, judgements=judgements
+                read, recipe, self.settings, self.registry, self.steps, promote=self.promote, said=said
             )
             version, alias, detail = outcome.model.version, outcome.alias, "; ".join(outcome.reasons)
+            state = msgspec.structs.replace(state, labels=tuple(words_of(outcome.taught)))
         result = RESULT_OF[alias]
         step: Step = "due" if result == "rejected" else "watch"
         return came(msgspec.structs.replace(state, version=version), step, result, detail)
@@ -199,6 +217,16 @@ class Retraining:
         for version in old:
             if f"{self.set_name}@{version}" not in used:
                 self.sets.remove(self.set_name, version)
+        moments = {each.partition("-")[0] for each in self.sets.versions(self.set_name)}
+        for version in self.sets.versions(self.others_name):
+            if version.partition("-")[0] not in moments:
+                self.sets.remove(self.others_name, version)
+
+    def _others(self, dataset: str) -> Dataset | None:
+        """The flows that a set was gathered without: theirs has the same moment in its name."""
+        moment = dataset.partition("@")[2].partition("-")[0]
+        versions = [each for each in self.sets.versions(self.others_name) if each.partition("-")[0] == moment]
+        return self.sets.read(f"{self.others_name}@{versions[-1]}") if moment and versions else None
 
     def _built(self, state: State) -> SetInfo | None:
         latest = self._latest_set()
@@ -278,6 +306,7 @@ def came(state: State, step: Step, result: Result, detail: str = "") -> State:
 def told(state: State) -> Sequence[str]:
     """What a run came to, as lines for people."""
     lines = [f"data set {state.dataset}: {state.withheld:,} flows left out as of incidents"] if state.dataset else []
+    lines += state.labels
     if state.version:
         lines.append(f"model {state.version}: {state.result}{f': {state.detail}' if state.detail else ''}")
     return lines

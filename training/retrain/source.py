@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from detector.casebook.told import Told, read_told
 from detector.casebook.wanted import Wanted
 from detector.cli.data import Given, read_flows
 from detector.cli.incidents import Documents
-from detector.errors import InputError, OddflowError
+from detector.errors import BrokerError, InputError, OddflowError
+from detector.feedback.topic import LabelReader
 from detector.incidents.wholes import named
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
 from detector.transport.paths import expanded
 from training.data.archived import from_archive
-from training.gate.known import Judgement, read_judgements
+from training.gate.known import NOTHING_SAID, Spoken, read_judgements, spoken
 
 if TYPE_CHECKING:
     from detector.cli.steps import Steps
@@ -35,6 +37,10 @@ MOST_INCIDENTS = 100_000
 
 NO_INCIDENTS = "--incidents FILE reads them from files; --no-incidents trains on every flow, as before there are any"
 """What to do where they cannot be read."""
+
+
+NO_LABELS = "--judged FILE reads labels from a file; --no-labels trains without them"
+"""Likewise of labels."""
 
 
 class ReadFlows(NamedTuple):
@@ -72,13 +78,16 @@ class CaseSource:
     documents: Callable[[], Documents] | None
     """Asked each time: there may be more files by then."""
     judged: Path | None
+    labels: Callable[[], Documents] | None = None
+    """Of the topic of labels, where no file is given; None: it is not read."""
 
     def check(self) -> None:
         """Raise OddflowError, with the way out, where it is plain that incidents or judgements cannot be read."""
         if self.documents is not None:
             with _with_way_out():
                 self.documents()
-        self.judgements()
+        if self.judged is not None:
+            read_judgements(self.judged)
 
     def incidents(self, since: float, tell: TellSteps) -> list[Told]:
         """Incidents whose last flow is not before ``since``; documents that are none are counted and told.
@@ -104,9 +113,29 @@ class CaseSource:
             )
         return latest.wholes()
 
-    def judgements(self) -> list[Judgement]:
-        """What people said."""
-        return [] if self.judged is None else read_judgements(self.judged)
+    def said(self) -> Spoken:
+        """What people said. Raises InputError, BrokerError; a topic that is not there yet has no labels."""
+        if self.judged is not None:
+            return read_judgements(self.judged)
+        if self.labels is None:
+            return NOTHING_SAID
+        from detector.transport.kafka.topics import is_there  # noqa: PLC0415 - brings the Kafka client
+
+        place, reader, now = self.labels(), LabelReader(), time.time()
+        try:
+            if not is_there(place.properties, place.topic):
+                return NOTHING_SAID._replace(notes=(f"no labels are read: there is no topic {place.topic} yet",))
+            count = 0
+            for documents in place.batches():
+                reader.take(documents, [now] * len(documents), count)
+                count += len(documents)
+        except BrokerError as error:
+            raise BrokerError(f"what people said: {error}; {NO_LABELS}") from error
+        found = spoken(reader.words)
+        if not reader.unfit:
+            return found
+        unfit = f"{reader.unfit:,} of {reader.read:,} documents on {place.topic} are no labels: {reader.why}"
+        return found._replace(notes=(unfit, *found.notes))
 
 
 @contextmanager

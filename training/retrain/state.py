@@ -44,6 +44,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """``NAME@VERSION``, once gathered."""
     withheld: int = 0
     """Flows that were left out of it as of incidents."""
+    labels: tuple[str, ...] = ()
+    """What they came to in training, as lines for people."""
     version: str | None = None
     """Of the model, once published."""
     result: Result | None = None

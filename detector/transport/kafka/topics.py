@@ -52,6 +52,14 @@ def check_topics(
     return require(admin, names, properties, timeout_s, connection)
 
 
+def is_there(properties: Mapping[str, object], name: str, timeout_s: float = CONNECT_S) -> bool:
+    """Whether there is such a topic. Raises BrokerError where no broker answers, or this user may not see it."""
+    found = _partitions(_admin(properties, Connection(silent)), properties, timeout_s, Connection(silent))
+    if name not in found and _hidden(properties, name):
+        raise forbidden_topic(name, servers(properties))
+    return name in found
+
+
 def require(
     client: Client, names: Iterable[str], properties: Mapping[str, object], timeout_s: float, connection: Connection
 ) -> dict[str, int]:

@@ -15,7 +15,8 @@ from detector.feedback.files import write_csv, write_lines
 from detector.feedback.label import write_label
 from detector.scoring.dataset import OFFSET, SOURCE
 from tests.feedback.labels import label, uid
-from training.gate.known import known_of, read_judgements, rows_of
+from training.gate.known import known_of, read_judgements
+from training.gate.meant import meant_by, rows_of
 
 FRAME = pl.DataFrame(
     {
@@ -49,7 +50,7 @@ def file(tmp_path: Path, *lines: str) -> Path:
 )
 def test_flows_are_found(tmp_path: Path, line: str, rows: list[int]) -> None:
     """A judgement is of the flow with its id, of the record at its place, or of all flows with its columns."""
-    (judgement,) = read_judgements(file(tmp_path, line))
+    (judgement,) = read_judgements(file(tmp_path, line)).judgements
     assert rows_of(judgement, FRAME).tolist() == rows
 
 
@@ -65,7 +66,7 @@ def test_what_a_model_says_of_them(tmp_path: Path) -> None:
             '{"id": "gone", "label": "true"}',
         )
     )
-    known = known_of(judgements, FRAME, np.array([True, False, False, False]))
+    known = known_of(meant_by(judgements.judgements, FRAME), np.array([True, False, False, False]))
     assert (known.judged_false, known.raised_again) == (2, ("a",))
     assert (known.judged_true, known.lost, known.absent) == (2, ("d",), 1)
 
@@ -73,7 +74,7 @@ def test_what_a_model_says_of_them(tmp_path: Path) -> None:
 def test_the_last_judgement_counts(tmp_path: Path) -> None:
     """Who changes their mind writes another line."""
     path = file(tmp_path, '{"id": "a", "label": "false"}', "", '{"id": "a", "label": "true"}')
-    assert [each.label for each in read_judgements(path)] == ["true"]
+    assert [each.label for each in read_judgements(path).judgements] == ["true"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_labels_are_judgements(tmp_path: Path, as_csv: bool) -> None:
     ]
     path = tmp_path / "judged"
     path.write_bytes((write_csv if as_csv else write_lines)(labels))
-    incident, range_ = sorted(read_judgements(path), key=lambda each: each.label)
+    incident, range_ = sorted(read_judgements(path).judgements, key=lambda each: each.label)
     assert (incident.id, incident.label, incident.by, incident.at) == (uid(1), "false", "ada", "2026-11-24T09:00:05Z")
     assert (range_.label, rows_of(range_, FRAME).tolist(), rows_of(incident, FRAME).tolist()) == ("true", [0], [])
 
@@ -116,7 +117,7 @@ def test_labels_are_judgements(tmp_path: Path, as_csv: bool) -> None:
 def test_labels_and_judgements_in_one_file(tmp_path: Path) -> None:
     """A file of judgements to which labels were added has both; errors name the line in the file."""
     path = file(tmp_path, '{"id": "b", "label": "false"}', write_label(label("true")).decode())
-    assert {(each.id, each.label) for each in read_judgements(path)} == {("b", "false"), (uid(1), "true")}
+    assert {(each.id, each.label) for each in read_judgements(path).judgements} == {("b", "false"), (uid(1), "true")}
     with pytest.raises(InputError, match=r"line 2: verdict: Invalid enum value 'no'"):
         read_judgements(file(tmp_path, '{"id": "b", "label": "false"}', '{"verdict": "no", "of": {}}'))
 
@@ -124,11 +125,12 @@ def test_labels_and_judgements_in_one_file(tmp_path: Path) -> None:
 def test_a_label_of_an_alert_is_of_its_record(tmp_path: Path) -> None:
     """The flow is found by the alert's id where the data is of its topic, and is absent from other data."""
     (alert,) = record_ids("flows", np.array([1], np.int32), np.array([7]))
-    judgements = read_judgements(file(tmp_path, write_label(label("true", of={"alert": alert})).decode()))
+    judgements = read_judgements(file(tmp_path, write_label(label("true", of={"alert": alert})).decode())).judgements
     raised = np.array([False, False, False, True])
-    assert known_of(judgements, FRAME, raised, "flows").judged_true == 1
-    assert known_of(judgements, FRAME, ~raised, "flows").lost == (alert,)
-    assert known_of(judgements, FRAME, raised, "others").absent == known_of(judgements, FRAME, raised).absent == 1
+    here, others, files = (meant_by(judgements, FRAME, topic) for topic in ("flows", "others", None))
+    assert known_of(here, raised).judged_true == 1
+    assert known_of(here, ~raised).lost == (f"{alert} by ada",)
+    assert known_of(others, raised).absent == known_of(files, raised).absent == 1
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ GOOD = Facts(
     budget=10.0,
     report=report(FIGURES, spread(11.0, 6.0)),
     paired=Paired(champion="one", attacks=48, lost=0.01, interval=(-0.02, 0.04), false_champion=9.0, false_model=10.0),
-    known=Known(judged_false=4, raised_again=(), judged_true=2, lost=(), absent=1),
+    known=Known(judged_false=4, raised_again=(), judged_true=2, lost=(), absent=1, said_false=30, held_back={"ada": 2}),
     drift={"bytes": 0.02, "port": 0.4, "ratio": 0.01, "count": 0.1},
     own_features={"jitter": 0.8},
     champion="one",
@@ -80,10 +80,22 @@ BAD: dict[str, Facts] = {
         paired=Paired(champion="one", attacks=48, lost=0.3, interval=(0.2, 0.4), false_champion=9.0, false_model=1.0),
     ),
     "most_known_false_raised": replace(
-        GOOD, known=Known(judged_false=4, raised_again=("backup",), judged_true=2, lost=(), absent=0)
+        GOOD, known=Known(judged_false=4, raised_again=("backup by ada",), judged_true=2, lost=(), absent=0)
     ),
     "most_known_true_lost": replace(
         GOOD, known=Known(judged_false=4, raised_again=(), judged_true=2, lost=("beacon",), absent=0)
+    ),
+    "most_labels_held_back": replace(
+        GOOD,
+        known=Known(
+            judged_false=4,
+            raised_again=(),
+            judged_true=2,
+            lost=(),
+            absent=1,
+            said_false=100,
+            held_back={"mallory": 900},
+        ),
     ),
     "most_feature_auc": replace(GOOD, own_features={"jitter": 0.8, "is_attack": 1.0}),
     "most_drifted_features": replace(GOOD, drift={"bytes": 2.0, "port": 1.4, "ratio": 1.0, "count": 0.9}),

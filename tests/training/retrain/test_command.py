@@ -187,13 +187,16 @@ def test_incidents_that_cannot_be_read_are_told_with_the_way_out(
 def test_a_judged_incident_stays_in(
     retrain: Retrain, log: Path, frame: pl.DataFrame, sets: DataSets, tmp_path: Path
 ) -> None:
-    """What people called false is trained on; single flows that they called true are not."""
+    """What people called false is trained on; a flow that they called true is not, and the gate asks for it."""
     start, end = float(frame["ts"][0]), float(frame["ts"][-1])
     told, judged = tmp_path / "incidents.jsonl", tmp_path / "judged.jsonl"
     source, attack = frame["src_ip"].mode()[0], frame["uid"][3]
     told.write_bytes(ocsf(sources=[source], destinations=[], ports=[], counts={}, first_seen=start, last_seen=end))
     judged.write_text(f'{{"id": "{ID}", "label": "false"}}\n{{"id": "{attack}", "label": "true"}}\n')
-    ran = retrain(*given(log), "--incidents", str(told), "--judged", str(judged))
+    asked = (*given(log), "--incidents", str(told), "--judged", str(judged))
+    ran = retrain(*asked)
+    assert (ran.code, f"of 1 judged true 1 would be no longer raised ({attack})" in ran.err) == (9, True), ran.err
+    ran = retrain(*asked, ODDFLOW_GATE__MOST_KNOWN_TRUE_LOST="false")
     assert ran.code == 0, ran.err
     uids = sets.read("retrain-flows").frame["uid"].to_list()
     assert (len(uids), attack in uids) == (len(frame) - 1, False)

@@ -17,11 +17,12 @@ from detector.alerts.identity import record_ids
 from detector.casebook.told import Distinct, FlowPlace, Ours, Told
 from detector.errors import RegistryError
 from detector.registry.storage import open_storage
-from training.gate.known import Judgement
+from training.gate.known import Judgement, Spoken
+from training.lessons.guards import Guards
+from training.lessons.lessons import lessons_of
 from training.retrain.drift import DriftRule
 from training.retrain.lease import LASTS_S, BusyError, Lease, Leases, this_host
 from training.retrain.state import State, StateFile
-from training.retrain.withheld import withheld
 
 NOW = 1_800_000_000.0
 ADVISED = 'oddflow_drift_retrain_advised{reason="scores"} 1.0\noddflow_drift_retrain_advised{reason="tail"} 0.0\n'
@@ -196,6 +197,10 @@ FRAME = pl.DataFrame(
 )
 
 
+ROOMY = Guards(largest_share=1.0)
+"""Six flows are few."""
+
+
 def incident(ports: int = 1) -> Told:
     """Of 10.0.0.1 against port 22 of 10.0.0.9, from 200 to 230, over so many ports in all."""
     ours = Ours(
@@ -217,7 +222,7 @@ def incident(ports: int = 1) -> Told:
 
 def kept(told: Told, *judgements: Judgement, margin_s: float = 0.0) -> str:
     """Ids of the flows that are trained on."""
-    out = withheld(FRAME, [told], judgements, margin_s)
+    out = lessons_of(FRAME, [told], Spoken(judgements), guards=ROOMY, margin_s=margin_s)
     return "".join(FRAME["uid"].to_numpy()[np.flatnonzero(out.keep)])
 
 
@@ -246,7 +251,7 @@ def test_an_alert_that_was_judged_true_is_left_out() -> None:
     """Its record is found by its id where the flows are of its topic, whatever was said of its incident."""
     (alert,) = record_ids("flows", np.array([0], np.int32), np.array([1]))
     judged = (Judgement(id="11112222", label="false"), Judgement(id=alert, label="true"))
-    out = withheld(FRAME, [incident()], judged, 0.0, "flows")
+    out = lessons_of(FRAME, [incident()], Spoken(judged), guards=ROOMY, margin_s=0.0, topic="flows")
     assert FRAME["uid"].filter(~out.keep).to_list() == ["b"]
 
 

@@ -22,7 +22,7 @@ from detector.telemetry.events import silent
 from tests.bundles import as_read
 from tests.golden.day import NoOther, batch, read
 from tests.training.small_days import flows_of
-from training.retrain.withheld import INCIDENT_MARGIN_S, withheld
+from training.lessons.lessons import INCIDENT_MARGIN_S, lessons_of
 from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
@@ -97,7 +97,7 @@ def shares(days: int, margin_s: float | None) -> list[float]:
         share, incidents = judged(model, today)
         found.append(share)
         if margin_s is not None:
-            today = today.filter(withheld(today, incidents, (), margin_s).keep)
+            today = today.filter(lessons_of(today, incidents, margin_s=margin_s).keep)
         usable = pl.concat([usable, today])
     return found
 

@@ -1,0 +1,176 @@
+"""What labels make of flows: which may be trained on, which of them people called harmless, and which are an attack's.
+
+::
+
+    what people said → flows meant → guards → held, left out, taught → what is told
+
+* Flows **judged false** are trained on, whatever incident they are of: they are never left out as oddest, and count as
+  often as ``feedback.weight`` and the guards allow.
+* Flows **judged true** are never trained on. They are held: the gate asks whether they are still raised.
+* Flows of incidents that nobody judged, or of what people judge differently, are left out.
+
+Where both are said of one flow, true outweighs. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from detector.bundle.manifest import LabelsTaught
+from detector.casebook.told import Told
+from training.gate.known import NOBODY, NOTHING_SAID, SHOWN, Spoken
+from training.gate.meant import Meant, Verdicts, meant_by, rows_between
+from training.lessons.guards import Guards, Weighed, held_back, weighed
+
+Mask = NDArray[np.bool_]
+
+INCIDENT_MARGIN_S = 900.0
+"""Before and after an incident: an attack begins before it is raised, and what is left in of it makes it usual."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lessons:
+    """Masks and weights of shape (rows,), of the frame that was asked about."""
+
+    keep: Mask
+    """Which flows may be trained on."""
+    held: Mask
+    """Which are not, since they, or what they are of, were judged true."""
+    taught: NDArray[np.int32]
+    """How often each flow counts that was judged false; 0 of all others."""
+    asked: tuple[Meant, ...]
+    """What the gate asks about, with its flows: what was judged true, and what teaches."""
+    told: LabelsTaught
+    held_back: dict[str, int]
+    """By who said them: labels that the guards held back."""
+    unjudged: int
+    """Incidents that nobody judged and that some of the flows are of."""
+
+    @property
+    def rows(self) -> int:
+        """How many flows may not be trained on."""
+        return int(len(self.keep) - self.keep.sum())
+
+
+def lessons_of(
+    frame: pl.DataFrame,
+    incidents: Iterable[Told] = (),
+    said: Spoken = NOTHING_SAID,
+    *,
+    guards: Guards | None = None,
+    margin_s: float = INCIDENT_MARGIN_S,
+    topic: str | None = None,
+) -> Lessons:
+    """Hold flows (ascending in ``ts``), which are of ``topic`` if of any, against incidents and what people said."""
+    incidents, guards, ts = list(incidents), guards or Guards(), frame["ts"].to_numpy()
+    meant = meant_by(said.judgements, frame, topic, incidents)
+    contested = meant_by(said.contested, frame, topic, incidents)
+    true = [each for each in meant if each.judgement.label == "true"]
+    attacks = Verdicts(each.judgement for each in true)
+    of_attack = [told for told in incidents if attacks.of(told)]
+    held = marked(len(frame), true)
+    for told in of_attack:
+        held[_rows(frame, ts, told, margin_s)] = True
+    said_false = [each for each in meant if each.judgement.label == "false"]
+    free = [each._replace(rows=each.rows[~held[each.rows]]) for each in said_false]
+    found = weighed([each for each in free if len(each.rows)], frame, guards)
+    teaching = [each for each in found if each.weight]
+    # What has no flow here may still name an incident, by one of its alerts.
+    absent = [each for each in said_false if not len(each.rows)]
+    harmless = Verdicts(each.judgement for each in (*(each.meant for each in teaching), *absent))
+    out, unjudged = marked(len(frame), contested), 0
+    disputed = Verdicts(each.judgement for each in contested)
+    for told in incidents:
+        if told in of_attack or (harmless.of(told) and not disputed.of(told)):
+            continue
+        rows = _rows(frame, ts, told, margin_s)
+        out[rows] = True
+        unjudged += bool(len(rows))
+    taught = np.zeros(len(frame), np.int32)
+    for each in teaching:
+        taught[each.meant.rows] = np.maximum(taught[each.meant.rows], each.weight)
+    return Lessons(
+        keep=~held & (~out | (taught > 0)),
+        held=held,
+        taught=taught,
+        asked=(*true, *(each.meant for each in teaching)),
+        told=told_of(said, true, said_false, found, int((taught > 0).sum()), guards),
+        held_back=held_back(found),
+        unjudged=unjudged,
+    )
+
+
+def marked(count: int, meant: Iterable[Meant]) -> Mask:
+    """Which of so many flows these judgements are of."""
+    mask = np.zeros(count, np.bool_)
+    for each in meant:
+        mask[each.rows] = True
+    return mask
+
+
+def _rows(frame: pl.DataFrame, ts: NDArray[np.float64], told: Told, margin_s: float) -> NDArray[np.intp]:
+    """Places of an incident's flows, and of those like them so many seconds before and after."""
+    parts = told.parts or (told,)
+    return np.unique(np.concatenate([rows_between(frame, ts, part.ours, margin_s) for part in parts]))
+
+
+def told_of(  # noqa: PLR0917 - what was said, and what became of it
+    said: Spoken, true: Sequence[Meant], false: Sequence[Meant], found: Sequence[Weighed], flows: int, guards: Guards
+) -> LabelsTaught:
+    """How many labels taught, by whom and when they were said, and what was left out and why."""
+    teaching = [each.meant for each in found if each.weight]
+    here = [each for each in true if len(each.rows)]
+    taught, absent = [*here, *teaching], [each for each in (*true, *false) if not len(each.rows)]
+    out = Counter(
+        {
+            "people judge differently": len(said.contested),
+            "not sure": said.unsure,
+            "none of their flows is here: older, or of another cluster": len(absent),
+            "their flows are judged true, too": sum(bool(len(each.rows)) for each in false) - len(found),
+        }
+    )
+    out.update(
+        f"beyond what one {each.beyond.of} may say, {each.beyond.name}"
+        for each in found
+        if each.beyond and not each.weight
+    )
+    return LabelsTaught(
+        false=len(teaching),
+        true=len(here),
+        flows=flows,
+        weight=guards.weight,
+        weighed_down=sum(0 < each.weight < guards.weight for each in found),
+        by=_counts(each.judgement.by or NOBODY for each in taught),
+        days=_counts(each.judgement.at[:10] or "not told" for each in taught),
+        left_out={why: count for why, count in out.items() if count},
+    )
+
+
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def words_of(told: LabelsTaught) -> Iterator[str]:
+    """The same as lines for people; none where nobody said anything."""
+    if not (told.false or told.true or told.left_out):
+        return
+    flows = f" ({told.flows:,} flows)" if told.flows else ""
+    whom = f"; by {_listed(told.by)}" if told.by else ""
+    days = f"; said on {_listed(told.days)}" if told.days else ""
+    yield f"labels: {told.false:,} false{flows} and {told.true:,} true teach{whom}{days}"
+    if told.weighed_down:
+        yield f"labels: {told.weighed_down:,} count less than {told.weight} times: feedback.largest_share"
+    for why, count in told.left_out.items():
+        yield f"labels: {count:,} do not teach: {why}"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    most = sorted(counts, key=lambda name: (-counts[name], name))
+    more = f" and {len(most) - SHOWN:,} more" if len(most) > SHOWN else ""
+    return ", ".join(f"{name} {counts[name]:,}" for name in most[:SHOWN]) + more
