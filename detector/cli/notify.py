@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -102,13 +103,17 @@ def _send_files(ways: list[Way], settings: Settings, place: Documents) -> None:
     _read(desks, place)
     for desk in desks:
         desk.finish()
-        while not desk.idle:
-            if not desk.step():
-                time.sleep(min(LOOK_S, desk.wait_s()))
+        _work(desk, lambda desk=desk: desk.idle)  # type: ignore[misc]
     for desk in desks:
-        typer.echo(f"{desk.name}: {desk.sent:,} messages sent" + (f", {desk.given_up:,} not" if desk.given_up else ""))
-    if missed := [desk for desk in desks if desk.given_up]:
-        raise OutputError(f"{missed[0].name}: {missed[0].given_up:,} messages were not taken: {missed[0].last_failure}")
+        typer.echo(f"{desk.name}: {_messages(desk.sent)} sent")
+    for desk in desks:
+        if desk.hopeless:
+            raise OutputError(
+                f"{desk.name}: messages were not taken, after {ATTEMPTS} attempts: {desk.last_failure};"
+                " try `oddflow notify --test`"
+            )
+        if desk.given_up:
+            raise OutputError(f"{desk.name}: {_messages(desk.given_up)} refused: {desk.last_failure}")
 
 
 def _read(desks: list[Desk], place: Documents) -> None:
@@ -118,11 +123,21 @@ def _read(desks: list[Desk], place: Documents) -> None:
     for batch in place.batches():
         for document in batch:
             for desk in desks:
-                while desk.full:
-                    if not desk.step():
-                        time.sleep(min(LOOK_S, desk.wait_s()))
-                desk.take(document, Place(0, number))
+                _work(desk, lambda desk=desk: not desk.full)  # type: ignore[misc]
+                if not desk.hopeless:
+                    desk.take(document, Place(0, number))
             number += 1
+
+
+def _work(desk: Desk, enough: Callable[[], bool]) -> None:
+    """Send until it is enough, or until its receiver is known to take nothing."""
+    while not enough() and not desk.hopeless:
+        if not desk.step():
+            time.sleep(min(LOOK_S, desk.wait_s()))
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count:,} messages"
 
 
 def _serve(settings: Settings, metrics_port: int | None) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from detector.casebook.told import LEVELS, read_told
+from detector.casebook.told import LEVELS, ours_of, read_told
 from detector.errors import InputError
 from detector.notify.events import AttemptFailed, DocumentsUnfit, Gathered, MessageSent, WaitingSeen
 from detector.notify.ledger import Ledger
@@ -78,6 +78,8 @@ class Desk:
         self.sent = 0
         """Messages that were taken."""
         self.given_up = 0
+        self.hopeless = False
+        """Whether the receiver was tried as often as may be, and took nothing."""
         self.last_failure = ""
 
     @property
@@ -228,7 +230,8 @@ class Desk:
         if outcome.fate == "unfit":
             return True
         if self._most_attempts is not None:
-            return sending.attempts >= self._most_attempts
+            self.hopeless = sending.attempts >= self._most_attempts
+            return self.hopeless
         return outcome.fate == "refused" and self._clock() - sending.since >= self._chosen.most_age_s
 
     # --- what waits ---------------------------------------------------------------------------------------------
@@ -257,8 +260,5 @@ class Desk:
 
 def is_suppressed(document: bytes) -> bool:
     """Whether a rule keeps the incident quiet; ``document`` is an incident's."""
-    return msgspec.json.decode(document, type=_Status).status_id == SUPPRESSED
-
-
-class _Status(msgspec.Struct):
-    status_id: object = None
+    whole = msgspec.json.decode(document)
+    return whole.get("status_id") == SUPPRESSED or bool(ours_of(whole).get("suppressed_by"))

@@ -71,7 +71,7 @@ def failed(error: Exception) -> Outcome:
             why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
             return Outcome("later", f"TLS: {printable(str(why))}", "tls")
         case OSError():
-            return Outcome("later", printable(error.strerror or type(error).__name__), "unreachable")
+            return Outcome("later", printable(error.strerror or str(error) or type(error).__name__), "unreachable")
     return Outcome("later", f"no answer in HTTP ({type(error).__name__})", "server")
 
 

@@ -18,6 +18,9 @@ from detector.printable import printable
 LONGEST_TITLE = 150
 """Signs of a header, by Slack's rules."""
 
+LONGEST_POST = 4_000
+"""Signs of the whole text: Rocket.Chat takes 5,000, others more."""
+
 LONGEST_TEXT = 2_900
 """Signs of a section: Slack takes 3,000."""
 
@@ -37,7 +40,7 @@ def body(message: Message, template: str) -> bytes:
     ]
     if page:
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": _link(page), "verbatim": True}})
-    text = "\n".join(map(harmless, (title(message), *rest)))
+    text = cut("\n".join((title(message), *rest)), LONGEST_POST)
     return _encoder.encode({
         "text": f"{text}\n{_link(page)}" if page else text,
         "blocks": blocks,

@@ -86,8 +86,18 @@ def test_files_that_are_refused_end_with_seven(receiver: Receiver, incidents: st
     """A message that is not taken is told, and the others are sent."""
     receiver.replies.append(Reply(400, body=b"invalid_payload"))
     ran = run("notify", "--input", incidents, ODDFLOW_SLACK__URL=receiver.url)
-    assert (ran.code, ran.out) == (7, "slack: 1 messages sent, 1 not\n")
-    assert ran.err.splitlines()[-1] == "oddflow: slack: 1 messages were not taken: answered 400 (invalid_payload)"
+    assert (ran.code, ran.out) == (7, "slack: 1 message sent\n")
+    assert ran.err.splitlines()[-1] == "oddflow: slack: 1 message refused: answered 400 (invalid_payload)"
+
+
+def test_a_receiver_that_is_away_ends_with_seven(incidents: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried five times, not once more for each message."""
+    monkeypatch.setattr("detector.notify.desk.pause_s", lambda *_: 0.0)
+    with receiving() as receiver:
+        receiver.replies += [Reply(503)] * 100
+        ran = run("notify", "--input", incidents, ODDFLOW_WEBHOOK__URL=receiver.url)
+    assert (ran.code, ran.out, len(receiver.requests)) == (7, "webhook: 0 messages sent\n", 5)
+    assert "messages were not taken, after 5 attempts: answered 503 (ok); try `oddflow notify --test`" in ran.err
 
 
 def test_what_is_wrong_is_told(tmp_path: Path) -> None:

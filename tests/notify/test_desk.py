@@ -12,6 +12,7 @@ from detector.notify.message import Digest, Notice, Place
 from detector.notify.retry import LONGEST_S, Outcome
 from detector.settings.notify import Notify
 from detector.telemetry.events import Event
+from tests.casebook.documents import ecs
 from tests.notify.made import AWAY, Clock, Pretended, document
 
 REFUSED = Outcome("refused", "answered 403", "refused")
@@ -201,14 +202,29 @@ def test_what_is_no_incident_is_passed_over(value: bytes | None) -> None:
     assert (table.sent, table.desk.positions()) == ([], {0: 1})
 
 
-def test_a_suppressed_incident_is_not_sent() -> None:
-    """OCSF's status 3, Suppressed, sends nothing."""
+@pytest.mark.parametrize(
+    "made",
+    [
+        document(0).replace(b'"class_uid": 2005', b'"class_uid": 2004, "status_id": 3'),
+        document(0, suppressed_by=["backup"]),
+        ecs(revision=1, step="open", suppressed_by=["backup"]),
+    ],
+)
+def test_a_suppressed_incident_is_not_sent(made: bytes) -> None:
+    """OCSF's status 3, Suppressed, and in both shapes the ids of suppressions, send nothing."""
+    assert made.count(b'"status_id": 3') + made.count(b"backup") == 1
     table = Table()
-    made = document(0).replace(b'"class_uid": 2005', b'"class_uid": 2004, "status_id": 3')
-    assert b'"status_id": 3' in made
     table.desk.take(made, Place(0, 0, table.clock.at))
     table.work()
     assert (table.sent, table.desk.positions()) == ([], {0: 1})
+
+
+def test_incidents_in_the_shape_of_ecs_are_sent() -> None:
+    """Both shapes of documents make messages."""
+    table = Table()
+    table.desk.take(ecs(revision=1, step="open"), Place(0, 0, table.clock.at))
+    table.work()
+    assert len(table.way.sent) == 1
 
 
 def test_it_shows_for_how_long_the_oldest_waits() -> None:

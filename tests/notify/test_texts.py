@@ -117,6 +117,7 @@ def test_no_text_is_a_mention_or_a_link_in_slack(text: str) -> None:
         assert not re.search(r"&(?!(amp|lt|gt);)", re.sub(r"&\w{0,3} …", "", said))
         assert not re.search(r"[a-z]\.[a-z]{2}", said)
         assert len(re.findall(own, found["text"])) <= 1
+        assert len(re.sub(own, "", found["text"])) <= 4_001
         assert len(found["blocks"][0]["text"]["text"]) <= 150
         assert len(found["blocks"][1]["text"]["text"]) <= 3_000
 

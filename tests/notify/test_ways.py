@@ -203,6 +203,25 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     assert request.headers["Proxy-Authorization"] == "Basic bWU6d29yZA=="
 
 
+def test_a_proxy_is_asked_for_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For https the proxy hears a host and a port, and nothing of path or token; its refusal is told."""
+
+    def refuse(connection: socket.socket) -> bytes:
+        data = connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        return data
+
+    with listening(meet=refuse) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://me:word@127.0.0.1:{proxy.port}")
+        way = only(webhook={"url": "https://hooks.invalid/top-secret-path", "bearer_token": SECRETS[1]})
+        outcome = way.deliver(notice())
+    assert outcome == Outcome("later", "Tunnel connection failed: 403 Forbidden", "unreachable")
+    (asked,) = proxy.received
+    assert asked.startswith(b"CONNECT hooks.invalid:443 HTTP/1.")
+    assert b"Proxy-Authorization: Basic bWU6d29yZA==" in asked
+    assert not any(secret.encode() in asked for secret in SECRETS)
+
+
 def test_retry_after_is_seconds_or_a_date() -> None:
     """Both forms of the standard, within an hour; what is neither says nothing."""
     now = 1_764_000_000.0
