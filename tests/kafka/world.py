@@ -173,6 +173,7 @@ class Daemon:
             },
             "model": {"registry": str(self.registry), "name": MODEL, "poll_interval_s": 0.2},
             "alerts": {"false_positive_rate": 0.01, "repeat": "all"},
+            "suppression": {"topic": ""},
             "web": {"port": self.port},
             "shutdown": {"deadline_s": 20.0},
         }
