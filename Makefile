@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 # Written last, so that a setup that was interrupted is done again.
 STAMP := $(VENV)/.made-from-lock
 PROMTOOL := .cache/promtool/usr/bin
+# Debian's Alertmanager opens its templates at this place alone, so root lays them there.
+TEMPLATES := prometheus/alertmanager
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
@@ -117,6 +119,8 @@ promtool:
 			&& apt-get download -qq $$package && dpkg-deb --extract $${package}_*.deb . && rm $${package}_*.deb ) \
 		|| echo "make: no $$package: the tests that need it say so" >&2; \
 	done
+	@test -e /usr/share/$(TEMPLATES) || test "$$(id -u)" != 0 || ! test -d .cache/promtool/usr/share/$(TEMPLATES) \
+	|| { mkdir -p /usr/share/prometheus && cp -r .cache/promtool/usr/share/$(TEMPLATES) /usr/share/$(TEMPLATES); }
 
 # The browser of the tests of pages, in the order that tests/chromium.py looks for it. It does not run from a folder.
 chromium:

@@ -61,12 +61,12 @@ PROVOKED = {
 
 ELSEWHERE = {
     "OddflowRetrainDown",
-    "OddflowRetrainFailed",
+    "OddflowRetrainFailed",  # tests/boards/test_live.py: a real retraining has it fire
     "OddflowRetrainLeaseLost",
-    "OddflowRetrainOverdue",
+    "OddflowRetrainOverdue",  # the same
     "OddflowRetrainRefused",
 }
-"""No daemon shows what these ask for: scenarios of config/prometheus/alerts.test.yaml alone have them fire."""
+"""No daemon shows what these ask for: scenarios of config/prometheus/alerts.test.yaml have them fire."""
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.slow]
 
