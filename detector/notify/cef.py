@@ -40,7 +40,7 @@ def cef(message: Message, template: str, most_bytes: int) -> str:
     names = (signature, title(message)[:LONGEST_NAME])
     fields = ("oddflow", "oddflow", __version__, *map(header_text, names), str(SEVERITIES[level_of(message)]))
     line = f"CEF:0|{'|'.join(fields)}|"
-    taken, found = len(line.encode()), list[str]()
+    taken, found = len(line.encode()) - 1, list[str]()  # the first pair has no blank before it
     for pair in pairs(message, template):
         text = f"{pair.key}={value_text(pair.value[:LONGEST_VALUE])}"
         taken += len(text.encode()) + 1

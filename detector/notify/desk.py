@@ -216,8 +216,9 @@ class Desk:
             self._tell(MessageSent(self._way.name, kind_of(sending.message), sending.attempts))
             return
         given_up = self._is_given_up(sending, outcome)
-        pause = pause_s(sending.attempts, self._chance())
-        wait_s = outcome.wait_s if outcome.wait_s is not None else 0.0 if given_up else pause
+        wait_s = 0.0 if given_up else pause_s(sending.attempts, self._chance())
+        if outcome.wait_s is not None:
+            wait_s = max(outcome.wait_s, pause_s(1, self._chance()))
         self._not_before = self._clock() + wait_s
         self.last_failure = outcome.detail
         reason = outcome.reason or "server"

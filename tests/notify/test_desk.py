@@ -160,6 +160,15 @@ def test_a_receiver_is_left_alone_for_as_long_as_it_asks() -> None:
     assert table.sent == ["0", "1"]
 
 
+def test_a_receiver_that_asks_for_no_pause_gets_one() -> None:
+    """``Retry-After: 0`` does not have it asked as fast as it can answer; nor does it wait as long as for silence."""
+    table = Table(*[Outcome("later", "answered 429", "throttled", 0.0)] * 6)
+    table.put()
+    table.work(6)
+    assert [each.again_in_s for each in table.events(AttemptFailed)] == [1.0] * 6
+    assert table.sent == ["0"]
+
+
 def test_it_takes_no_more_than_it_may_hold() -> None:
     """While its receiver is away it says when it is full; the rest waits in the topic."""
     table = Table(most_age_s=1e6)

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import json
 import re
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.notify import slack, webhook
-from detector.notify.cef import cef
+from detector.notify.cef import cef, header_text, value_text
 from detector.notify.message import WORST, Message, Trial
 from detector.notify.rfc5424 import FACILITIES, PRIORITIES, counted, syslog
 from detector.notify.words import lines, link, title
 from tests.notify.made import digest, notice
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "notify.md"
 
 LINK = "https://triage.example/incidents/{id}?a=1&b=2"
 
@@ -161,6 +165,13 @@ def test_an_incident_in_cef() -> None:
     assert (found["cn1Label"], found["cn1"]) == ("risk", "91")
 
 
+@given(texts)
+def test_what_is_put_into_text_is_escaped_by_itself(text: str) -> None:
+    """None of the three relies on texts having been made printable before."""
+    for made in (header_text(text), value_text(text), slack.harmless(text)):
+        assert made.isprintable()
+
+
 def test_addresses_of_ipv6_have_keys_of_their_own() -> None:
     """CEF's ``src`` is of IPv4; several addresses, and what is none, are left out."""
     _, found = parsed(cef(notice(7, sources=["2001:db8::1"], destinations=["10.0.0.1", "10.0.0.2"]), "", 2_000))
@@ -233,6 +244,22 @@ def test_no_text_breaks_a_header_or_the_json(text: str) -> None:
 
 
 def test_a_signature_is_verified_as_the_guide_says() -> None:
+    """The guide's own example takes what is signed now, and nothing of another body, key or time."""
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - of our own page
+    is_genuine, now, key, body = names["is_genuine"], int(time.time()), "a key of 16 signs", b'{"a": 1}'
+    made = webhook.signature(key, now, body)
+    assert is_genuine(made, body, key)
+    wrong = [
+        (made, b"{}", key),
+        (made, body, "another key of it"),
+        (webhook.signature(key, now - 301, body), body, key),
+    ]
+    assert not any(is_genuine(*each) for each in wrong)
+
+
+def test_a_signature_is_of_time_and_body() -> None:
     """The header holds a time and the HMAC of time and body; another body, time or key has another one."""
     body = b'{"a": 1}'
     made = webhook.signature("a key of 16 signs", 1_764_000_000, body)
