@@ -300,6 +300,8 @@ OUTLETS: Mapping[str, Outlet] = {
 SILENT = frozenset({
     "simulate",
     "notify",  # what it sends is tried in tests/notify
+    "triage serve",  # its pages and its interface are tried in tests/triage
+    "triage import",
     "healthcheck",
     "config check",
     "config dump",

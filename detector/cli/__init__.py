@@ -67,6 +67,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "evaluate": CommandPlace(None, "Measure a model on labelled records.", "train"),
     "dataset": CommandPlace(None, "Build, list and show data sets to train on.", "train"),
     "hunt": CommandPlace(None, "Find what is odd in a folder of logs, without Kafka: one page to read.", "train"),
+    "triage": CommandPlace(None, "Look at incidents and judge them, on a page of your own.", "triage"),
     "models": CommandPlace("detector.cli.models:app", "Look at, verify, promote and roll back published models."),
     "simulate": CommandPlace(None, "Make labelled traffic, with attacks in it.", "train"),
     "demo": CommandPlace(None, "See it all run on a real Kafka of its own.", "demo"),
@@ -169,7 +170,7 @@ def _not_installed(name: str, place: CommandPlace, lacking: ModuleNotFoundError 
 
 def _is_ours(error: ModuleNotFoundError) -> bool:
     """Whether the module that is missing is part of this distribution: a fault, not an extra left out."""
-    return str(error.name).partition(".")[0] in {"detector", "training"}
+    return str(error.name).partition(".")[0] in {"detector", "training", "triage"}
 
 
 def _told(error: OddflowError) -> typer.Exit:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from detector.settings.section import Section
+from detector.settings.section import Section, Words
 
 
 class Triage(Section):
@@ -35,6 +36,40 @@ class Triage(Section):
         default="",
         examples=["https://triage.example.org"],
         description="Where people reach it, for links from elsewhere. Empty: at host and port.",
+    )
+    host_names: Words = Field(
+        default=(),
+        examples=[("triage.example.org",)],
+        description="Names by which browsers may ask, beside those of `host`, `public_url` and this machine.",
+    )
+    session_hours: float = Field(
+        default=12.0, gt=0, le=720, description="Whoever signs in is signed out after so many hours."
+    )
+    proxy_user_header: str = Field(
+        default="",
+        examples=["X-Forwarded-User"],
+        description="Where a proxy signs people in, as by OpenID Connect: the header in which it tells who asks. Empty:"
+        " there is none.",
+    )
+    proxy_addresses: Words = Field(
+        default=(),
+        examples=[("10.0.0.2", "10.1.0.0/16")],
+        description="Addresses and networks of that proxy: its headers count from nowhere else.",
+    )
+    proxy_groups_header: str = Field(
+        default="",
+        examples=["X-Forwarded-Groups"],
+        description="The header in which it tells groups, with commas between. Empty: all have `proxy_role`.",
+    )
+    analyst_groups: Words = Field(
+        default=(), examples=[("soc",)], description="Groups that may label and suppress; with `proxy_groups_header`."
+    )
+    viewer_groups: Words = Field(default=(), description="Groups that may look. Empty: whoever the proxy signs in may.")
+    proxy_role: Literal["viewer", "analyst"] = Field(
+        default="viewer", description="What whoever the proxy signs in may do, where no header tells groups."
+    )
+    grafana_url: str = Field(
+        default="", examples=["https://grafana.example.org"], description="Where Grafana is, for links. Empty: none."
     )
     keep_days: float = Field(
         default=90.0,
