@@ -124,7 +124,7 @@ HOSTS = (
 FROM risks
   LEFT JOIN incident_hosts ON incident_hosts.host = risks.host
   LEFT JOIN incidents ON incidents.id = incident_hosts.incident AND incidents.shown
-GROUP BY risks.host, risks.rank ORDER BY risks.rank DESC LIMIT 50"""
+GROUP BY risks.host ORDER BY max(risks.rank) DESC LIMIT 50"""
             ),
         ),
         about="Risk as of when it was last told: it fades. A host leads to its incidents.",
