@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 # Written last, so that a setup that was interrupted is done again.
 STAMP := $(VENV)/.made-from-lock
 PROMTOOL := .cache/promtool/usr/bin
+HELM_VERSION := v3.22.0
 # Debian's Alertmanager opens its templates at this place alone, so root lays them there.
 TEMPLATES := prometheus/alertmanager
 
@@ -17,7 +18,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 	&& echo $$python && break; done)
 
 # What the tests and the demo start as processes of their own is found on the path.
-RUN := PATH="$(CURDIR)/$(BIN):$(CURDIR)/$(PROMTOOL):$$PATH"
+RUN := PATH="$(CURDIR)/$(BIN):$(CURDIR)/$(PROMTOOL):$(CURDIR)/.cache/helm:$$PATH"
 PYTEST := $(RUN) pytest
 
 # No address of a registry may get into a lock file: each machine has its own.
@@ -88,6 +89,17 @@ bench-lifecycle: $(STAMP)  ## Measure what a model's life costs: swaps, a challe
 dist: $(STAMP)  ## Build the wheel and the source distribution into dist/
 	$(RUN) python -m build --no-isolation
 
+# On a copy, since dpkg-buildpackage writes beside its sources.
+DEB_OUT := dist
+DEB_BUILD := build/deb
+deb: $(STAMP) debian-tools  ## Build the Debian packages into dist/
+	rm -rf $(DEB_BUILD) && mkdir -p $(DEB_BUILD)/oddflow $(DEB_OUT)
+	cp -R .gitignore debian config detector training triage pyproject.toml requirements-*.lock README.md LICENSE CHANGELOG.md \
+		$(DEB_BUILD)/oddflow
+	cd $(DEB_BUILD)/oddflow && UV="$$(command -v $(CURDIR)/$(BIN)/uv)" \
+		dpkg-buildpackage --build=binary --unsigned-source --unsigned-changes
+	mv $(DEB_BUILD)/*.deb $(DEB_OUT)/ && rm -rf $(DEB_BUILD)
+
 lock: $(BIN)/python  ## Lock what pyproject.toml asks for; with UPGRADE=--upgrade in its newest versions
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	$(LOCK) --output-file requirements.lock $(LOCKED_EXTRAS:%=--extra %) --group dev $(UPGRADE)
@@ -135,6 +147,21 @@ postgres:
 	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null; } \
 	|| echo "make: no PostgreSQL, and only root installs it: the tests that need it say so" >&2
+
+# Of Kubernetes' packages. It is compiled where Go is, which takes a minute or two, once.
+helm:
+	@command -v helm >/dev/null || test -x .cache/helm/helm || ! command -v go >/dev/null || { mkdir -p .cache/helm \
+		&& GOBIN=$(CURDIR)/.cache/helm CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@$(HELM_VERSION); } \
+	|| echo "make: no helm: the tests that need it say so" >&2
+
+# What builds and checks the Debian packages and the units; systemd is not started by it.
+debian-tools:
+	@command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null && command -v lintian >/dev/null \
+		&& command -v mmdebstrap >/dev/null && command -v systemd-analyze >/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+			debhelper dpkg-dev lintian mmdebstrap python3-venv systemd >/dev/null; } \
+	|| echo "make: no Debian tools, and only root installs them: the tests that need them say so" >&2
 
 clean:  ## Remove what was made here, .venv as well
 	rm -rf $(VENV) .cache dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis

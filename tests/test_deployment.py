@@ -1,11 +1,9 @@
-"""What ``config/`` gives for running oddflow: compose, Kubernetes, Prometheus, Grafana; each says only what is so."""
+"""What ``config/`` gives for running oddflow: compose, Prometheus, Grafana; each says only what is so."""
 
 from __future__ import annotations
 
 import json
 import re
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +33,6 @@ HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
 def documents(name: str) -> list[Any]:
     """The YAML documents of a file in ``config/``."""
     return list(yaml.safe_load_all((CONFIG / name).read_text(encoding="utf-8")))
-
-
-def resource(kind: str) -> Any:
-    """The one Kubernetes resource of a kind."""
-    (found,) = [each for each in documents("kubernetes/oddflow.yaml") if each["kind"] == kind]
-    return found
-
-
-def walk(thing: Any) -> Iterator[Any]:
-    """A tree of mappings and lists, and every tree in it."""
-    yield thing
-    for each in thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ():
-        yield from walk(each)
 
 
 def rules() -> list[Any]:
@@ -97,7 +82,11 @@ def retrain_names() -> list[str]:
     return [f"{each.name}_total" if each.type == "counter" else each.name for each in found]
 
 
-@pytest.mark.parametrize("path", sorted(CONFIG.glob("**/*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in CONFIG.glob("**/*.yaml") if path.parent.name != "templates"),
+    ids=lambda path: path.name,
+)
 def test_every_yaml_file_parses(path: Path) -> None:
     """Every file in ``config/`` that ends in .yaml is YAML and holds mappings."""
     assert [type(each) for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))].count(dict) >= 1
@@ -189,52 +178,14 @@ def test_compose_names_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {mount for mount in mounts if not mount.startswith(".")} == compose["volumes"].keys()
 
 
-def test_kubernetes_names_what_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The deployment's settings are valid, its probes ask pages that exist at the port that is served."""
-    config = tmp_path / "oddflow.toml"
-    config.write_text(resource("ConfigMap")["data"]["oddflow.toml"], encoding="utf-8")
-    pod = resource("Deployment")["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    environment = {each["name"]: each.get("value", "secret") for each in container["env"]}
-    assert environment.pop("ODDFLOW_CONFIG") == "/etc/oddflow/oddflow.toml"
-    monkeypatch.setenv("ODDFLOW_CONFIG", str(config))
-    settings = settings_of(environment, monkeypatch)
-    assert settings.web.port == container["ports"][0]["containerPort"]
-    assert pod["terminationGracePeriodSeconds"] > settings.shutdown.deadline_s
-    probes = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
-    assert probes == {"/healthz", "/readyz"}
-    assert container["args"][0] in COMMANDS
-    assert {each["name"] for each in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
-
-
 def test_every_rule_is_provoked() -> None:
     """Each alert rule is one that a test makes fire at a running daemon, or named as one that none can."""
     provoked = [name for names in PROVOKED.values() for name in names]
     assert sorted([*provoked, *ELSEWHERE]) == sorted(rule["alert"] for rule in rules())
 
 
-def test_the_image_is_this_version() -> None:
-    """The deployment names the image by the version that the sources have."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    images = [each["image"] for each in walk(resource("Deployment")) if isinstance(each, dict) and "image" in each]
-    assert images == [f"oddflow:{version}"]
-
-
-def test_pods_can_run_with_least_rights() -> None:
-    """The pod runs without root, without writing to its file system, and without a service account's token."""
-    pod = resource("Deployment")["spec"]["template"]["spec"]
-    rights = pod["containers"][0]["securityContext"]
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["automountServiceAccountToken"] is False
-    assert (rights["readOnlyRootFilesystem"], rights["allowPrivilegeEscalation"]) == (True, False)
-    user = re.search(r"^USER (\d+):", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert user is not None
-    assert pod["securityContext"]["runAsUser"] == int(user[1])
-
-
 def test_variables_are_told_apart_from_keys_by_their_prefix() -> None:
-    """Every variable of oddflow in compose and Kubernetes has the prefix that settings are read by."""
-    text = (CONFIG / "compose.yaml").read_text(encoding="utf-8") + (CONFIG / "kubernetes" / "oddflow.yaml").read_text(
-        encoding="utf-8"
-    )
+    """Every variable of oddflow in compose and chart has the prefix that settings are read by."""
+    paths = [CONFIG / "compose.yaml", *(CONFIG / "helm" / "oddflow" / "templates").iterdir()]
+    text = "".join(path.read_text(encoding="utf-8") for path in paths)
     assert set(re.findall(r"\b(ODDFLOW_)\w+", text)) == {PREFIX}

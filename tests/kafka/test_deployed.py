@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.charts import one, rendered
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.world import MODEL, Daemon, publish, send, simulated, wait_for
 
@@ -41,18 +42,15 @@ def by_compose() -> Deployed:
     return Deployed(service["environment"], {}, {place: how != ["ro"] for _, place, *how in mounts})
 
 
-def by_kubernetes() -> Deployed:
-    """As ``config/kubernetes/oddflow.yaml`` has it."""
-    resources = list(yaml.safe_load_all((CONFIG / "kubernetes" / "oddflow.yaml").read_text(encoding="utf-8")))
-    (pod,) = [each["spec"]["template"]["spec"] for each in resources if each["kind"] == "Deployment"]
+def by_chart() -> Deployed:
+    """As the Helm chart has it."""
+    resources = rendered()
+    pod = one(resources, "Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    (settings,) = [each["data"]["oddflow.toml"] for each in resources if each["kind"] == "ConfigMap"]
+    settings = one(resources, "ConfigMap")["data"]["oddflow.toml"]
     given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
     mounts = {each["mountPath"]: not each.get("readOnly", False) for each in container["volumeMounts"]}
-    claims = {each["persistentVolumeClaim"]["claimName"] for each in pod["volumes"] if "persistentVolumeClaim" in each}
-    made = {each["metadata"]["name"] for each in resources if each["kind"] == "PersistentVolumeClaim"}
-    assert claims - made == {"oddflow-registry"}  # which the operator brings
     return Deployed(given, tomllib.loads(settings), mounts)
 
 
@@ -88,7 +86,7 @@ def mount(deployed: Deployed, under: Path, daemon: Daemon) -> None:
             (under / place.strip("/")).chmod(0o555)
 
 
-@pytest.mark.parametrize("deployment", [by_compose, by_kubernetes])
+@pytest.mark.parametrize("deployment", [by_compose, by_chart])
 def test_state_is_kept(make_daemon: MakeDaemon, kafka: str, mounted: Path, bound: list[str], deployment: Any) -> None:
     """With the mounts as deployed a snapshot is written, outside the registry, and found again after a kill."""
     deployed: Deployed = deployment()

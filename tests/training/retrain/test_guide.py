@@ -1,4 +1,4 @@
-"""The guide's jobs for systemd, cron and Kubernetes call the command as it is."""
+"""The guide's jobs for systemd and cron call the command as it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from detector.cli import app
@@ -22,9 +21,8 @@ def calls() -> Iterator[list[str]]:
     for text in (guide, (ROOT / "README.md").read_text(encoding="utf-8")):
         for call in re.findall(r"oddflow (retrain --.*)", text.replace("\\\n", " ")):
             yield shlex.split(call.partition(">>")[0])
-    (job,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    containers = yaml.safe_load(job)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    yield containers[0]["args"]
+    unit = (ROOT / "config" / "systemd" / "oddflow-retrain.service").read_text(encoding="utf-8")
+    yield shlex.split(re.findall(r"^ExecStart=/usr/bin/oddflow (.*)$", unit, re.MULTILINE)[0])
 
 
 def test_there_are_calls() -> None:

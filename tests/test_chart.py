@@ -1,0 +1,232 @@
+"""The Helm chart: rendered by Helm, held to Kubernetes' schemas, and to oddflow's own commands and settings."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from typer.main import get_command
+
+from detector.cli import COMMANDS, app
+from detector.settings.load import load_settings
+from detector.settings.tree import Settings
+from tests.charts import CHART, KUBERNETES, helm, one, rendered
+
+ROOT = CHART.parents[2]
+
+ALL: dict[str, Any] = {
+    "image": {"daemon": {"digest": f"sha256:{'a' * 64}"}},
+    "imagePullSecrets": [{"name": "pull"}],
+    "kafka": {"existingSecret": "kafka"},
+    "extraEnv": [{"name": "AWS_REGION", "value": "eu-central-1"}],
+    "daemon": {
+        "createTopics": True,
+        "podAnnotations": {"example.org/team": "network"},
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "flows", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"},
+        ],
+    },
+    "autoscaling": {"kind": "hpa"},
+    "retrain": {"enabled": True, "args": ["--no-incidents"]},
+    "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}]},
+    "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
+}
+"""Everything that can be switched on."""
+
+URLS: dict[str, Any] = {
+    "registry": {"url": "s3://oddflow/models"},
+    "state": {"url": "s3://oddflow/state"},
+    "datasets": {"url": "s3://oddflow/datasets"},
+    "retrain": {"enabled": True},
+    "autoscaling": {"kind": "keda"},
+    "podDisruptionBudget": {"enabled": False},
+    "networkPolicy": {"enabled": False},
+    "serviceAccount": {"create": False},
+}
+
+WAYS: dict[str, dict[str, Any]] = {"as it is": {}, "everything": ALL, "object stores": URLS}
+
+OF_OPERATORS = {"ServiceMonitor", "PrometheusRule", "ScaledObject"}
+"""Kinds that others' operators define; no package here carries their schemas."""
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def resources(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """What the chart gives, in one of the ways to set it."""
+    return rendered(WAYS[request.param])
+
+
+def pods(resources: list[dict[str, Any]]) -> Iterator[Any]:
+    """The specification of each pod."""
+    for each in resources:
+        if each["kind"] == "Deployment":
+            yield each["spec"]["template"]["spec"]
+        if each["kind"] == "CronJob":
+            yield each["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+def settings_of(resources: list[dict[str, Any]], environment: list[Any], folder: Path, patch: Any) -> Settings:
+    """The settings that a container has, by its file and its variables."""
+    config = folder / "oddflow.toml"
+    config.write_text(one(resources, "ConfigMap")["data"]["oddflow.toml"], encoding="utf-8")
+    given = {each["name"]: each.get("value", "secret") for each in environment}
+    assert given["ODDFLOW_CONFIG"] == "/etc/oddflow/oddflow.toml"
+    for name, value in (given | {"ODDFLOW_CONFIG": str(config)}).items():
+        patch.setenv(name, value)
+    return load_settings()
+
+
+@pytest.mark.parametrize("values", WAYS.values(), ids=WAYS)
+def test_helm_has_nothing_to_say(values: dict[str, Any]) -> None:
+    """Helm's own linter finds neither error nor warning."""
+    told = helm("lint", "--strict", "--quiet", CHART, given=values)
+    assert (told.returncode, told.stdout.strip()) == (0, "")
+
+
+def test_kubernetes_understands_every_resource(resources: list[dict[str, Any]]) -> None:
+    """Each resource is valid by the schema that Kubernetes publishes for its kind, and has no key that it lacks."""
+    release = KUBERNETES.rpartition(".")[0]
+    for each in resources:
+        if each["kind"] not in OF_OPERATORS:
+            kubernetes_validate.validate(each, release, strict=True)
+
+
+def test_a_key_that_kubernetes_lacks_would_be_found() -> None:
+    """The schemas are not empty: a misspelt key is refused."""
+    service = one(rendered(), "Service")
+    service["spec"]["portz"] = []
+    with pytest.raises(kubernetes_validate.ValidationError, match="portz"):
+        kubernetes_validate.validate(service, KUBERNETES.rpartition(".")[0], strict=True)
+
+
+def test_names_are_of_what_there_is(resources: list[dict[str, Any]]) -> None:
+    """Every selector finds pods, and every claim, account and ConfigMap that a pod names is made, as no URL is."""
+    labels = [
+        each["spec"].get("jobTemplate", each)["spec"]["template"]["metadata"]["labels"].items()
+        for each in resources
+        if each["kind"] in {"Deployment", "CronJob"}
+    ]
+    for each in resources:
+        spec = each.get("spec", {})
+        chosen = spec.get("podSelector", spec.get("selector", {}))
+        chosen = chosen.get("matchLabels", chosen)
+        if chosen and each["kind"] != "CronJob":
+            assert any(chosen.items() <= found for found in labels), each["kind"]
+    made = {(each["kind"], each["metadata"]["name"]) for each in resources}
+    for pod in pods(resources):
+        for volume in pod["volumes"]:
+            if "persistentVolumeClaim" in volume:
+                assert ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) in made
+            if "configMap" in volume:
+                assert ("ConfigMap", volume["configMap"]["name"]) in made
+        assert pod["serviceAccountName"] == "default" or ("ServiceAccount", pod["serviceAccountName"]) in made
+        for container in pod["containers"]:
+            assert {each["name"] for each in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
+
+
+def test_pods_run_with_least_rights(resources: list[dict[str, Any]]) -> None:
+    """Each pod runs without root, without writing to its file system, and without a service account's token."""
+    user = re.search(r"^USER (\d+):", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert user is not None
+    for pod in pods(resources):
+        assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, int(user[1]))
+        assert pod["automountServiceAccountToken"] is False
+        for container in pod["containers"]:
+            rights = container["securityContext"]
+            assert (rights["readOnlyRootFilesystem"], rights["allowPrivilegeEscalation"]) == (True, False)
+            assert rights["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_daemon_is_called_and_asked_as_it_is(
+    resources: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The daemon's settings are valid, its probes ask pages that exist at its port, and it has time to stop."""
+    pod = one(resources, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    settings = settings_of(resources, container["env"], tmp_path, monkeypatch)
+    assert (
+        settings.web.port
+        == container["ports"][0]["containerPort"]
+        == one(resources, "Service")["spec"]["ports"][0]["port"]
+    )
+    assert pod["terminationGracePeriodSeconds"] > settings.shutdown.deadline_s
+    probes = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+    assert probes == {"/healthz", "/readyz"}
+    assert container["args"][0] in COMMANDS
+    mounted = {each["mountPath"]: each["readOnly"] for each in container["volumeMounts"]}
+    assert mounted.get(settings.model.registry, True) is True
+    assert mounted.get(settings.state.url, False) is False
+
+
+def test_retraining_is_called_as_it_is() -> None:
+    """The CronJob calls the command with flags that it has, and may write where it must."""
+    job = one(rendered(ALL), "CronJob", "oddflow-retrain")["spec"]["jobTemplate"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    group = get_command(app)
+    context = group.make_context("oddflow", ["retrain"], resilient_parsing=True)
+    _, command, arguments = group.resolve_command(context, container["args"])  # type: ignore[attr-defined]  # a group
+    assert command.make_context("retrain", arguments).params["once"] is True
+    mounted = {each["mountPath"]: each.get("readOnly", False) for each in container["volumeMounts"]}
+    assert (mounted["/registry"], mounted["/datasets"]) == (False, False)
+
+
+def test_images_are_of_this_version() -> None:
+    """Chart and images have the sources' version; a digest wins over it."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+    images = [container["image"] for pod in pods(rendered()) for container in pod["containers"]]
+    assert images == [f"oddflow:{version}"]
+    pinned = [container["image"] for pod in pods(rendered(ALL)) for container in pod["containers"]]
+    assert pinned[0] == f"oddflow@sha256:{'a' * 64}"
+
+
+def test_the_alert_rules_are_prometheus_own() -> None:
+    """The operator's rules are those of ``config/prometheus``, unchanged."""
+    rules = yaml.safe_load((ROOT / "config" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))
+    assert one(rendered(ALL), "PrometheusRule")["spec"] == rules
+
+
+@pytest.mark.parametrize("kind", ["hpa", "keda"])
+def test_whoever_scales_decides_how_many(kind: str) -> None:
+    """With a scaler the deployment names no number of replicas, so that an upgrade does not undo the scaler's."""
+    resources = rendered({"autoscaling": {"kind": kind}})
+    (scaler,) = [each for each in resources if each["kind"] in {"HorizontalPodAutoscaler", "ScaledObject"}]
+    assert scaler["spec"]["scaleTargetRef"]["name"] == one(resources, "Deployment")["metadata"]["name"]
+    assert "replicas" not in one(resources, "Deployment")["spec"]
+    assert "replicas" in one(rendered(), "Deployment")["spec"]
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"kafka": {"servers": "kafka:9092"}}, "/kafka"),
+        ({"kafka": {"bootstrapServers": "kafka"}}, "/kafka/bootstrapServers"),
+        ({"autoscaling": {"kind": "vpa"}}, "/autoscaling/kind"),
+        ({"networkPolicy": {"egressPorts": []}}, "/networkPolicy/egressPorts"),
+        ({"image": {"daemon": {"digest": "latest"}}}, "/image/daemon/digest"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_value_is_refused_by_its_place(values: dict[str, Any], place: str) -> None:
+    """A value that the chart does not know, or that cannot be, is an error that names it."""
+    told = helm("template", "oddflow", CHART, given=values)
+    assert told.returncode != 0
+    assert f"at '{place}'" in told.stderr
+
+
+def test_every_value_has_a_schema() -> None:
+    """The schema lets through the chart's own values and nothing beside them, at any depth."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    assert schema["properties"].keys() - {"global"} == values.keys()
+    assert helm("template", "oddflow", CHART, given=values).returncode == 0
