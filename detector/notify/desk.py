@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +31,14 @@ MOST_WAITING = 1_000
 
 SUPPRESSED = 3
 """OCSF's ``status_id`` of what a rule keeps quiet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A message that was not tried yet, the only one of its incident."""
+
+    notice: Notice
+    due: float
 
 
 @dataclass(slots=True)
@@ -70,7 +77,7 @@ class Desk:
         self._pace = Pace(chosen.messages_per_minute)
         self._ledgers: dict[int, Ledger] = {}
         self._next: dict[int, int] = {}
-        self._queue: deque[Notice] = deque()
+        self._queue: dict[str, _Waiting] = {}
         self._gathered: Digest | None = None
         self._sending: _Sending | None = None
         self._not_before = 0.0
@@ -117,7 +124,16 @@ class Desk:
             ledger = self._ledgers[place.partition] = Ledger(least, ended=self._chosen.ended)
         why = ledger.see(told, suppressed=is_suppressed(document))
         if why is not None and not known:
-            self._queue.append(Notice(told, document, why, place))
+            self._put(Notice(told, document, why, place))
+
+    def _put(self, notice: Notice) -> None:
+        """Wait with it; where a message of its incident waits already, they become one."""
+        incident = notice.told.ours.id
+        before = self._queue.get(incident)
+        if before is None:
+            self._queue[incident] = _Waiting(notice, self._clock() + self._chosen.settle_s)
+        else:
+            self._queue[incident] = _Waiting(before.notice.followed_by(notice), before.due)
 
     def positions(self) -> dict[int, int]:
         """By partition, the next offset to read again after a restart: everything before it is settled."""
@@ -134,7 +150,9 @@ class Desk:
             self._next.pop(partition, None)
             if self._gathered is not None:
                 self._gathered.offsets.pop(partition, None)
-        self._queue = deque(each for each in self._queue if each.place.partition not in gone)
+        self._queue = {
+            incident: each for incident, each in self._queue.items() if each.notice.place.partition not in gone
+        }
         sending = self._sending
         if sending is not None and isinstance(sending.message, Notice) and sending.message.place.partition in gone:
             self._sending = None
@@ -170,14 +188,13 @@ class Desk:
         now = self._clock()
         if self.idle:
             return WINDOW_S
-        due = self._not_before
-        if self._sending is None and not self._queue and self._gathered is not None and not self._finishing:
-            due = max(due, self._gathered.began + WINDOW_S)
-        return max(0.0, due - now)
+        dues = [each.due for each in self._first()]
+        dues += [self._gathered.began + WINDOW_S] if self._gathered is not None else []
+        due = now if self._sending is not None or self._finishing else min(dues)
+        return max(0.0, self._not_before - now, due - now)
 
     def _choose(self, now: float) -> Notice | Digest | None:
-        while self._queue and not (self._gathered is not None and self._gathered.full):
-            notice = self._queue.popleft()
+        while (notice := self._take_due(now)) is not None:
             if self._is_late(notice):
                 self._gather(notice, now, "age")
             elif self._pace.take(now):
@@ -189,6 +206,19 @@ class Desk:
             return None
         self._gathered = None
         return gathered
+
+    def _first(self) -> list[_Waiting]:
+        """The message that has waited longest, if any does."""
+        return [next(iter(self._queue.values()))] if self._queue else []
+
+    def _take_due(self, now: float) -> Notice | None:
+        """Take the next one out of the queue, if one is to go."""
+        if self._gathered is not None and self._gathered.full:
+            return None
+        for each in self._first():
+            if each.due <= now or self._finishing or self._is_late(each.notice):
+                return self._queue.pop(each.notice.told.ours.id).notice
+        return None
 
     def _gather(self, notice: Notice, now: float, why: Literal["rate", "age"]) -> None:
         if self._gathered is None:
@@ -238,8 +268,8 @@ class Desk:
     # --- what waits ---------------------------------------------------------------------------------------------
 
     def _unsettled(self) -> Iterable[tuple[int, int]]:
-        for notice in self._queue:
-            yield notice.place.partition, notice.place.offset
+        for each in self._queue.values():
+            yield each.notice.place.partition, each.notice.place.offset
         for message in (self._gathered, self._sending.message if self._sending else None):
             match message:
                 case Notice(place=place):
@@ -248,7 +278,7 @@ class Desk:
                     yield from offsets.items()
 
     def _see_waiting(self) -> None:
-        starts = [each.place.since for each in self._queue]
+        starts = [each.notice.place.since for each in self._queue.values()]
         starts += [self._gathered.since] if self._gathered else []
         match self._sending.message if self._sending else None:
             case Notice(place=place):

@@ -42,7 +42,7 @@ class Ledger:
         if why is None and self._ended and ours.step == "close" and level is not None and not over:
             why = "ended"
         if why is not None:
-            self._remember(ours.id, max(told.level, level or 0) + OVER * (ours.step == "close"))
+            self._remember(ours.id, told.level + OVER * (ours.step == "close"))
         return why
 
     def _remember(self, incident: str, level: int) -> None:

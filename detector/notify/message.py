@@ -43,6 +43,11 @@ class Notice:
         """The same for the same document, however often it is sent."""
         return f"{self.told.ours.id}:{self.told.ours.revision}"
 
+    def followed_by(self, later: Notice) -> Notice:
+        """Both in one, where this was not sent yet; its place remains that of the first document."""
+        why = "opened" if self.why == "opened" and later.why == "risen" else later.why
+        return Notice(later.told, later.document, why, self.place)
+
 
 @dataclass(slots=True)
 class Digest:

@@ -65,6 +65,12 @@ class Notify(Section):
         default="medium", description="Incidents less severe than this send no message."
     )
     ended: bool = Field(default=False, description="Whether the end of an incident is a message, too.")
+    settle_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description="Seconds that a message waits: what becomes of its incident meanwhile is in it, not in another.",
+    )
     messages_per_minute: int = Field(
         default=10,
         ge=2,

@@ -31,7 +31,7 @@ class Post:
         self.topic = MemoryTopic("incidents", partitions=2)
         self.way = Pretended()
         self.told: list[Event] = []
-        self.chosen = Notify(messages_per_minute=1_000, **chosen)
+        self.chosen = Notify(messages_per_minute=1_000, settle_s=0.0, **chosen)
         self.sources: list[MemorySource] = []
         self.fails = 0
         """How often a source cannot be opened."""

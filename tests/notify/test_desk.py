@@ -26,7 +26,7 @@ class Table:
         self.way, self.clock, self.told = Pretended(*outcomes), Clock(), list[Event]()
         self.desk = Desk(
             self.way,
-            Notify(**chosen),
+            Notify(**{"settle_s": 0.0, **chosen}),
             self.told.append,
             now=self.clock,
             clock=self.clock,
@@ -71,6 +71,35 @@ def test_each_incident_is_sent_in_order() -> None:
     assert table.desk.positions() == {0: 0}
     table.work()
     assert (table.sent, table.desk.positions(), table.desk.idle) == (["0", "1", "2"], {0: 3}, True)
+
+
+def test_what_changes_while_a_message_waits_is_in_it() -> None:
+    """A message waits for its incident to settle: then one says what it has become, and its places are settled."""
+    table = Table(settle_s=10.0)
+    for offset, (number, severity, step) in enumerate(
+        [(1, "medium", "open"), (2, "medium", "open"), (1, "high", "update"), (1, "critical", "update")]
+    ):
+        made = document(number, severity, step=step, revision=offset + 1)
+        table.desk.take(made, Place(0, offset, table.clock.at))
+    table.work(9)
+    assert (table.sent, table.desk.positions(), table.desk.wait_s()) == ([], {0: 0}, 1.0)
+    table.work(1)
+    told = [(each.key[-3:], each.why, each.told.severity) for each in table.way.sent if isinstance(each, Notice)]
+    assert told == [("1:4", "opened", "critical"), ("2:2", "opened", "medium")]
+    assert table.desk.positions() == {0: 4}
+
+
+def test_an_incident_that_is_over_before_it_is_told_is_one_message() -> None:
+    """Opening and end in one say that it is over; a rise after a message that was sent is a message of its own."""
+    table = Table(settle_s=10.0, ended=True)
+    table.desk.take(document(1), Place(0, 0, table.clock.at))
+    table.desk.take(document(1, step="close", revision=2), Place(0, 1, table.clock.at))
+    table.work(10)
+    table.desk.take(document(2, "medium"), Place(0, 2, table.clock.at))
+    table.work(10)
+    table.desk.take(document(2, "high", revision=2), Place(0, 3, table.clock.at))
+    table.work(10)
+    assert [each.why for each in table.way.sent if isinstance(each, Notice)] == ["ended", "opened", "risen"]
 
 
 def test_what_is_beyond_the_bound_goes_together() -> None:
