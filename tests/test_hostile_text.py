@@ -150,6 +150,25 @@ class Tour:
         self.feedback("import", self.spreadsheet())
         return self.feedback("export", *flags).out
 
+    def suppress(self, command: str, *flags: str) -> str:
+        """A rule of hostile words, in a file for each command."""
+        rules = ("--file", str(self.folder / f"{command}.rules.jsonl"))
+        self.detected()
+        known = ("--incidents", str(self.folder / f"ocsf.{Channel.INCIDENTS.value}.jsonl"))
+        host = ("--scope", "source", "--src-ip", "10.0.0.1", "--owner", HOSTILE)
+        added = self.run("suppress", "add", *host, "--reason", HOSTILE, *rules, *known, "--confirm-broad", *flags)
+        if command == "add":
+            return _both(added)
+        rule = json.loads((self.folder / f"{command}.rules.jsonl").read_bytes())["id"]
+        match command:
+            case "snooze":
+                return _both(self.run("suppress", "snooze", self.an_id(), *host, *rules, *known, "--confirm-broad"))
+            case "preview":
+                return _both(self.run("suppress", "preview", *host[:-2], *known, *flags))
+            case "list":
+                return self.run("suppress", "list", *rules, *flags).out
+        return _both(self.run("suppress", command, rule, *rules, *flags))
+
     def an_id(self) -> str:
         """Of the incident with the most alerts."""
         return max(map(read_told, self.documents()), key=lambda told: told.ours.alerts).ours.id
@@ -275,6 +294,13 @@ OUTLETS: Mapping[str, Outlet] = {
     ),
     "feedback export: CSV": Outlet(lambda tour: tour.labels(), "terminal"),
     "feedback export: --json": Outlet(lambda tour: tour.labels("--json"), "json"),
+    "suppress add": Outlet(lambda tour: tour.suppress("add"), "terminal"),
+    "suppress snooze": Outlet(lambda tour: tour.suppress("snooze"), "terminal"),
+    "suppress preview": Outlet(lambda tour: tour.suppress("preview"), "terminal", carries=False),
+    "suppress list: terminal": Outlet(lambda tour: tour.suppress("list"), "terminal"),
+    "suppress list: --json": Outlet(lambda tour: tour.suppress("list", "--json"), "json"),
+    "suppress show": Outlet(lambda tour: tour.suppress("show"), "terminal"),
+    "suppress remove": Outlet(lambda tour: tour.suppress("remove"), "terminal"),
     "/incidents": Outlet(lambda tour: tour.web("/incidents"), "html", carries=False),
     "/incidents.json": Outlet(lambda tour: tour.web("/incidents.json"), "json"),
     "/incidents/ID": Outlet(lambda tour: tour.web(f"/incidents/{tour.an_id()}"), "html"),

@@ -113,10 +113,12 @@ class Latest:
         return self._named(whole(parts, over=all(self.state(part) == "closed" for part in parts)))
 
     def state(self, told: Told) -> str:
-        """``open``, ``closed``, or ``merged``: it turned out to be part of another."""
+        """``open``, ``closed``, ``merged``: it turned out to be part of another, or ``suppressed``: a rule hides it."""
         ours = told.ours
         if ours.merged_into:
             return "merged"
+        if ours.suppressed_by:
+            return "suppressed"
         over = ours.step == "close" or (ours.alerts == 1 and self.latest_seen - ours.last_seen > QUIET_S)
         return "closed" if over else "open"
 

@@ -72,7 +72,12 @@ class Index:
 
 
 def _keys(told: Told) -> list[Key]:
-    """What an incident may have in common with others; nothing for one that became part of another."""
+    """What an incident may have in common with others; suppressed ones have nothing in common with others."""
+    return [(*key, bool(told.ours.suppressed_by)) for key in _ends(told)]
+
+
+def _ends(told: Told) -> list[Key]:
+    """Of what an incident is; nothing for one that became part of another."""
     ours = told.ours
     if ours.merged_into or not ours.flows or not ours.sources or not ours.destinations:
         return []

@@ -28,6 +28,8 @@ class Wanted:
     hosts: tuple[IPv4Network | IPv6Network, ...] = ()
     """One of the addresses that it lists is in one of these."""
     kinds: frozenset[str] = frozenset()
+    suppressed: bool = True
+    """Whether one that suppressions hide is wanted, too."""
 
     def fits(self, told: Told) -> bool:
         """Whether the incident has it all."""
@@ -36,6 +38,7 @@ class Wanted:
             (self.since is None or ours.last_seen >= self.since)
             and told.level >= self.least
             and (not self.kinds or ours.kind in self.kinds)
+            and (self.suppressed or not ours.suppressed_by)
             and (not self.hosts or any(self._is_meant(each) for each in (*ours.sources, *ours.destinations)))
         )
 

@@ -58,6 +58,7 @@ COMMANDS: dict[str, CommandPlace] = {
     "detect": CommandPlace("detector.cli.detect:detect", "Run the daemon: records in, alerts and metrics out."),
     "incidents": CommandPlace("detector.cli.incidents:app", "Read incidents: a list, live, or one in full."),
     "feedback": CommandPlace("detector.cli.feedback:app", "Say what was a false alarm and what was not."),
+    "suppress": CommandPlace("detector.cli.suppress:app", "Keep known false alarms quiet for a while."),
     "notify": CommandPlace("detector.cli.notify:notify", "Send messages about incidents by webhook, Slack and syslog."),
     "score": CommandPlace("detector.cli.score:score", "Score files: every record's id, score and p-value."),
     "replay": CommandPlace("detector.cli.replay:replay", "Score the record of an alert again, and compare."),

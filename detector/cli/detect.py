@@ -198,10 +198,11 @@ def _summary(tally: Tally) -> str:
 
 
 def _alerts(tally: Tally) -> str:
-    """Such as ``148 alerts in 7 incidents, 18 of them written``."""
+    """Such as ``148 alerts in 7 incidents, 18 of them written; 5 suppressed``."""
+    suppressed = f"; {tally.suppressed:,} suppressed" if tally.suppressed else ""
     if not tally.alerts:
-        return "no alerts"
+        return f"no alerts{suppressed}"
     alerts = "1 alert" if tally.alerts == 1 else f"{tally.alerts:,} alerts"
     incidents = "1 incident" if tally.incidents == 1 else f"{tally.incidents:,} incidents"
     written = "" if tally.written == tally.alerts else f", {tally.written:,} of them written"
-    return f"{alerts} in {incidents}{written}"
+    return f"{alerts} in {incidents}{written}{suppressed}"

@@ -91,7 +91,7 @@ def import_labels(  # noqa: PLR0917 - of the command line
         raise ConfigurationError("feedback.topic is empty: name a topic with --topic, or a file with --output")
     now = time.time()
     data, saved = _read(file, now)
-    labels = read_labels(data, file, Unsaid(by or _login(), datetime.fromtimestamp(saved, UTC)))
+    labels = read_labels(data, file, Unsaid(by or login(), datetime.fromtimestamp(saved, UTC)))
     _check_times(labels, now)
     if create_topics and not dry_run:
         from detector.transport.kafka.own_topics import create_missing  # noqa: PLC0415
@@ -170,11 +170,12 @@ def _read(file: str, now: float) -> tuple[bytes, float]:
         raise InputError(f"reading labels {file}: {error.strerror}; give a file of CSV or JSON lines") from error
 
 
-def _login() -> str:
+def login(flag: str = "--by") -> str:
+    """Who is logged in. Raises ConfigurationError, which names the flag that says it, where nobody is."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # nobody has a name in a container
-        raise ConfigurationError("--by: nobody is logged in here by a name; say who says it, --by NAME") from None
+        raise ConfigurationError(f"{flag}: nobody is logged in here by a name; say who it is, {flag} NAME") from None
 
 
 def _check_times(labels: Sequence[Label], now: float) -> None:

@@ -190,6 +190,9 @@ def incidents(  # noqa: PLR0917 - of the command line
         typer.Option("--sort", help="By `time`, the newest last, or by `risk`, the gravest first; time if not given."),
     ] = None,
     *,
+    suppressed: Annotated[
+        bool, typer.Option("--suppressed", help="Also those that suppressions hide: see `oddflow suppress`.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that come, until Ctrl-C.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -212,7 +215,7 @@ def incidents(  # noqa: PLR0917 - of the command line
       oddflow incidents show 3bc9 --input incidents.jsonl
     """
     if context.invoked_subcommand is not None:
-        _check_alone(since, severity, hosts, kinds, sort, follow, as_json)
+        _check_alone(since, severity, hosts, kinds, sort, suppressed, follow, as_json)
         context.obj = Asked(config, inputs, topic, bootstrap_servers)
         return
     from detector.casebook.wanted import (  # noqa: PLC0415 - --help needs none of these
@@ -225,7 +228,11 @@ def incidents(  # noqa: PLR0917 - of the command line
     from detector.incidents.kinds import NAMES  # noqa: PLC0415
 
     wanted = Wanted(
-        parse_since(since, time.time()), parse_level(severity), parse_hosts(hosts), parse_kinds(kinds, NAMES)
+        parse_since(since, time.time()),
+        parse_level(severity),
+        parse_hosts(hosts),
+        parse_kinds(kinds, NAMES),
+        suppressed,
     )
     place = Documents.chosen(Asked(config, inputs, topic, bootstrap_servers))
     if follow and any(path != STDIN for path in place.paths):
@@ -344,7 +351,7 @@ def _check_alone(*flags: object) -> None:
     """Raise ConfigurationError for flags of the list where one incident is shown."""
     if any(flags):
         raise ConfigurationError(
-            "show: --since, --severity, --host, --kind, --sort, --follow are for the list; leave them out"
+            "show: --since, --severity, --host, --kind, --sort, --suppressed, --follow are for the list; leave them out"
         )
 
 

@@ -155,6 +155,14 @@ def test_states(changes: dict[str, Any], state: str) -> None:
     assert latest.state(latest.find(ID)) == state
 
 
+@pytest.mark.parametrize("shape", [ocsf, ecs])
+def test_suppressed_incidents_are_shown_where_they_are_asked_for(shape: Any) -> None:
+    """They say that they are, and are no part of others."""
+    told = read_told(shape(suppressed_by=["r1"]))
+    assert (Wanted(suppressed=False).fits(told), Wanted(suppressed=True).fits(told)) == (False, True)
+    assert latest_of(shape(suppressed_by=["r1"])).state(told) == "suppressed"
+
+
 def test_the_list_leaves_out_what_became_part_of_another() -> None:
     """A list is ordered by the last flow, and merged incidents are not in it."""
     documents = ocsf(last_seen=START + 9), ocsf(id=OTHER, last_seen=START), ocsf(id="f1", merged_into=ID)

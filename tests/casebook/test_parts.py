@@ -164,6 +164,12 @@ def test_the_headline_has_all_sources() -> None:
     assert told.headline == "Unusual: 80 sources → 10.0.0.5 port 80"
 
 
+def test_what_is_suppressed_is_a_part_of_nothing_that_is_not() -> None:
+    """Its alerts are told of nobody; two parts that are suppressed are one."""
+    parts = [part(0), part(1, suppressed_by=["r1"]), part(2, suppressed_by=["r1"])]
+    assert [told.ours.alerts for told in wholes(*parts)] == [400, 800]
+
+
 def test_a_whole_is_over_when_all_parts_are() -> None:
     """One open part keeps it open."""
     parts = [part(0, step="close"), part(1, step="close"), part(2, alerts=1, step="open")]
