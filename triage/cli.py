@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -64,7 +63,8 @@ def serve(
     """
     flags = {"triage.host": host, "triage.port": port, "triage.database": database}
     settings = load_settings(config, {"kafka.bootstrap_servers": bootstrap_servers, **flags})
-    from triage.serve import Service  # noqa: PLC0415 - --help needs none of these
+    from triage.app import create_app  # noqa: PLC0415 - --help needs none of these
+    from triage.serve import Service  # noqa: PLC0415
 
     if inputs:
         _take_in(settings, inputs)
@@ -73,7 +73,6 @@ def serve(
 
         for topic in filter(None, (settings.feedback.topic, settings.suppression.topic)):
             create_missing(settings, only=topic)
-    create_app = import_module("triage.app").create_app
     Service(settings, sys.stderr, create_app, reads_topics=not inputs).run()
 
 

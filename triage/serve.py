@@ -188,17 +188,18 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises ListenError where the address cannot be had."""
     bare = host.strip("[]")
     try:
-        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)[0]
         made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-        made.listen(128)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            made.listen(128)
+        except OSError:
+            made.close()
+            raise
     except OSError as error:
         why = error.strerror or str(error)
-        raise ListenError(
-            f"listening on {host} port {port}: {why}; choose another with triage.port or --port"
-        ) from error
+        raise ListenError(f"listening on {host} port {port}: {why}; choose another with --host or --port") from error
     return made
 
 

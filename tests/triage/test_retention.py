@@ -1,0 +1,106 @@
+"""What is old, or finds no room, is deleted: the oldest first, what has a label last."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select, text
+
+from tests.casebook.documents import START
+from tests.feedback.labels import uid
+from tests.triage.documents import alert, incident, judge, put
+from triage import retention
+from triage.retention import DAY_S, Keep, Retention, size_bytes
+from triage.store.engine import Database
+from triage.store.incidents import list_incidents
+from triage.store.labels import list_labels
+from triage.store.tables import ALERTS, INCIDENT_DOCUMENTS, INCIDENT_HOSTS
+from triage.telemetry import Event, Forgotten, silent
+
+ROOM = 1 << 40
+
+
+def fill(database: Database, days: range) -> None:
+    """Have an incident and an alert told on each of these days; the third is called true."""
+    for day in days:
+        with database.write() as session:
+            put(session, [incident(day)], [alert(100 + day, incident=day)], came=START + day * DAY_S)
+            if day == 3:
+                judge(session, day, "true", at=day * DAY_S)
+
+
+def stored(database: Database) -> tuple[list[int], list[int]]:
+    """Numbers of the incidents and of the alerts that are there."""
+    numbers = {uid(number): number for number in range(300)}
+    with database.read() as session:
+        incidents = sorted(numbers[row.id] for row in list_incidents(session).rows)
+        alerts = sorted(numbers[name] - 100 for name in session.scalars(select(ALERTS.c.id)))
+    return incidents, alerts
+
+
+def test_each_is_kept_for_its_days(database: Database) -> None:
+    """Alerts go after their days, incidents after theirs with all that is theirs; what has a label stays longer."""
+    fill(database, range(20))
+    Retention(database, Keep(10.0, 5.0, ROOM), silent, lambda: START + 19 * DAY_S).run_once()
+    assert stored(database) == ([3, *range(9, 20)], [3, *range(14, 20)])
+    with database.read() as session:
+        for table, column in ((INCIDENT_DOCUMENTS, "id"), (INCIDENT_HOSTS, "incident")):
+            assert session.scalar(select(func.count(table.c[column].distinct()))) == 12
+    with database.write() as session:
+        put(session, [incident(60)], came=START + 60 * DAY_S)
+    Retention(database, Keep(10.0, 5.0, ROOM), silent, lambda: START + 60 * DAY_S).run_once()
+    assert stored(database) == ([60], [])
+    with database.read() as session:
+        assert len(list_labels(session)) == 1
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing(database: Database) -> None:
+    """However far ahead the clock is, ages count from what came last."""
+    fill(database, range(5))
+    Retention(database, Keep(10.0, 5.0, ROOM), silent, lambda: START + 4_000 * DAY_S).run_once()
+    assert stored(database) == (list(range(5)), list(range(5)))
+
+
+def test_without_room_the_oldest_go_and_what_has_a_label_last(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond its size alerts go first, then incidents, the oldest first, until there is room; that is told."""
+    monkeypatch.setattr(retention, "AT_ONCE", 4)
+    fill(database, range(12))
+    sizes = iter([100, 100, 100, 100, 100, 100, 90])
+    monkeypatch.setattr(retention, "size_bytes", lambda _: next(sizes))
+    told: list[Event] = []
+    Retention(database, Keep(10_000.0, 10_000.0, 95), told.append, lambda: START).run_once()
+    assert stored(database) == ([3, 9, 10, 11], [3])
+    assert [each for each in told if isinstance(each, Forgotten) and each.for_room] == [
+        Forgotten(0, 4, for_room=True),
+        Forgotten(0, 4, for_room=True),
+        Forgotten(0, 3, for_room=True),
+        Forgotten(4, 0, for_room=True),
+        Forgotten(4, 0, for_room=True),
+    ]
+
+
+def test_the_size_is_of_what_is_in_use(database: Database) -> None:
+    """It grows with what is put, and falls when that is deleted, though the file stays as large."""
+    with database.read() as session:
+        empty = size_bytes(session)
+    for day in range(30):
+        with database.write() as session:
+            documents = [incident(n, worked="x" * 3_000) for n in range(day * 10, day * 10 + 10)]
+            put(session, documents, came=START + day)
+    _looked_at(database)
+    with database.read() as session:
+        full = size_bytes(session)
+    Retention(database, Keep(1e-9, 1.0, ROOM), silent, lambda: START + 40).run_once()
+    _looked_at(database)
+    with database.read() as session:
+        after = size_bytes(session)
+    assert full > empty + 300 * 3_000
+    assert after < empty + (full - empty) / 3
+
+
+def _looked_at(database: Database) -> None:
+    """Have PostgreSQL count its rows, as it does by itself after a while."""
+    if not database.is_sqlite:
+        with database.write() as session:
+            session.execute(text("ANALYZE"))
