@@ -185,6 +185,47 @@ RETRAINING = (
     ),
 )
 
+PEOPLE = (
+    Panel(
+        title="Precision, with its 95 % interval",
+        asks=(
+            Ask("oddflow_triage_precision_ratio", "{{model_version}}"),
+            Ask("oddflow_triage_precision_low_ratio", "{{model_version}}: at least"),
+            Ask("oddflow_triage_precision_high_ratio", "{{model_version}}: at most"),
+        ),
+        about="True ones among the incidents that people called true or false: those are no random sample.",
+        unit="percentunit",
+        most=1,
+        width=6,
+        empty="nothing labelled",
+    ),
+    Panel(
+        title="Incidents by model and label",
+        asks=(Ask("sum by (model_version, verdict) (oddflow_triage_incidents)", "{{model_version}}: {{verdict}}"),),
+        stacked=True,
+        width=6,
+    ),
+    Panel(
+        title="Budget of a day that is used",
+        asks=(Ask("max by (model_version) (oddflow_triage_budget_used_ratio)", "{{model_version}}"),),
+        unit="percentunit",
+        width=6,
+        empty="no such budget",
+    ),
+    Panel(
+        title="From an incident to its label (half of them)",
+        asks=(
+            Ask(
+                "histogram_quantile(0.5, sum by (le, model_version) (oddflow_triage_label_delay_seconds_bucket))",
+                "{{model_version}}",
+            ),
+        ),
+        unit="s",
+        width=6,
+        empty="nothing labelled",
+    ),
+)
+
 BOARD = Board(
     uid="oddflow-models",
     title="oddflow: models",
@@ -194,6 +235,7 @@ BOARD = Board(
     rows=(
         Row("In charge", IN_CHARGE),
         Row("How it judges", SCORES),
+        Row("What people say", PEOPLE),
         Row("Challenger", CHALLENGER),
         Row("Drift", DRIFT),
         Row("Retraining", RETRAINING),

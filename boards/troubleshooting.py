@@ -152,10 +152,11 @@ EMIT = (
         width=6,
     ),
     Panel(
-        title="Alerts withheld or allowed, a minute",
+        title="Kept quiet, a minute",
         asks=(
             Ask("60 * sum(rate(oddflow_alerts_withheld_total{}[$__rate_interval]))", "repetitions within an incident"),
             Ask("60 * sum(rate(oddflow_alerts_allowed_total{}[$__rate_interval]))", "by the allow-list"),
+            Ask("60 * sum(rate(oddflow_suppressed_total{}[$__rate_interval]))", "by suppressions"),
         ),
         width=6,
     ),
@@ -201,6 +202,91 @@ KEPT = (
     ),
 )
 
+MESSAGES = (
+    Panel(
+        title="Messages sent, by way",
+        asks=(
+            Ask("sum by (way, what) (increase(oddflow_notify_sent_total{}[$__rate_interval]))", "{{way}}: {{what}}"),
+        ),
+    ),
+    Panel(
+        title="Messages that went wrong",
+        asks=(
+            Ask(
+                "sum by (way, reason) (increase(oddflow_notify_failed_total{}[$__rate_interval]))",
+                "{{way}}: {{reason}}",
+            ),
+            Ask("sum by (way) (increase(oddflow_notify_given_up_total{}[$__rate_interval]))", "{{way}}: given up"),
+            Ask("sum by (way) (increase(oddflow_notify_lost_documents_total{}[$__rate_interval]))", "{{way}}: lost"),
+        ),
+    ),
+    Panel(
+        title="For how long messages wait",
+        asks=(Ask("max by (way) (oddflow_notify_oldest_waiting_seconds{})", "{{way}}"),),
+        unit="s",
+    ),
+)
+
+TRIAGE = (
+    Panel(
+        title="Documents read a second, by kind",
+        asks=(
+            Ask("sum by (kind) (rate(oddflow_triage_documents_total[$__rate_interval]))", "{{kind}}"),
+            Ask("sum by (kind) (rate(oddflow_triage_foreign_documents_total[$__rate_interval]))", "no {{kind}}"),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="Documents to read, by topic",
+        asks=(Ask("sum by (topic) (oddflow_triage_ingest_lag_records)", "{{topic}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Since a step last worked",
+        asks=(Ask("max by (step) (time() - oddflow_triage_last_success_timestamp_seconds)", "{{step}}"),),
+        unit="s",
+        width=6,
+    ),
+    Panel(
+        title="Labels and suppressions that wait to be sent",
+        asks=(
+            Ask("sum(oddflow_triage_outbox_waiting)", "waiting"),
+            Ask("sum by (channel) (increase(oddflow_triage_outbox_sent_total[$__rate_interval]))", "sent: {{channel}}"),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="For how long the oldest waits",
+        asks=(Ask("max(oddflow_triage_outbox_oldest_seconds)", "oldest"),),
+        unit="s",
+        width=6,
+    ),
+    Panel(
+        title="Database and brokers: errors",
+        asks=(
+            Ask(
+                "sum by (doing) (increase(oddflow_triage_database_errors_total[$__rate_interval]))",
+                "database: {{doing}}",
+            ),
+            Ask(
+                "sum by (doing) (increase(oddflow_triage_broker_errors_total[$__rate_interval]))", "brokers: {{doing}}"
+            ),
+        ),
+        width=6,
+    ),
+    Panel(
+        title="Database",
+        asks=(Ask("max(oddflow_triage_database_bytes)", "size"),),
+        unit="bytes",
+        width=6,
+    ),
+    Panel(
+        title="Forgotten by age or for room",
+        asks=(Ask("sum by (kind) (increase(oddflow_triage_forgotten_total[1h]))", "{{kind}}"),),
+        width=6,
+    ),
+)
+
 TROUBLESHOOTING = Board(
     uid="oddflow-troubleshooting",
     title="oddflow: troubleshooting",
@@ -213,5 +299,7 @@ TROUBLESHOOTING = Board(
         Row("Understand: decode, features", DECODE),
         Row("Tell: emit, commit", EMIT),
         Row("Keep: state, archive, models", KEPT),
+        Row("Messages about incidents", MESSAGES),
+        Row("Triage", TRIAGE),
     ),
 )

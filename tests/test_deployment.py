@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,6 +22,9 @@ from tests.faults.test_rules import ELSEWHERE, PROVOKED
 from tests.promtool import amtool, promtool
 from training.retrain.events import RetrainMetrics
 from training.retrain.state import State
+from triage.measured import FromDatabase
+from triage.store.engine import Database
+from triage.telemetry import TriageMetrics
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config"
@@ -58,15 +63,17 @@ def expressions() -> list[tuple[str, str]]:
     return [*found, *asked, *pages]
 
 
+@cache
 def declared() -> dict[str, set[str]]:
-    """Every series name that the daemon or the retrain service may show, with its labels."""
+    """Every series name that the daemon, the retrain service or triage may show, with its labels."""
     names: dict[str, set[str]] = {}
     for metric in open_metrics(CollectorRegistry()).declared:
         labels = {*metric.labels, "instance", "job"}
         names[metric.name] = labels
         if metric.type == "histogram":
             names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
-    return names | {name: {"step", "result", "instance", "job"} for name in retrain_names()}
+    names |= {name: {"step", "result", "instance", "job"} for name in retrain_names()}
+    return names | triage_series()
 
 
 def without_recorded(expression: str) -> str:
@@ -80,6 +87,20 @@ def retrain_names() -> list[str]:
     metrics.serve(1.0, float)
     found = metrics.registry.collect()
     return [f"{each.name}_total" if each.type == "counter" else each.name for each in found]
+
+
+def triage_series() -> dict[str, set[str]]:
+    """The series of triage, its database's among them; no rule or board asks for one by a label."""
+    registry = CollectorRegistry()
+    TriageMetrics(registry)
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/triage.db")
+        database.start()
+        families = [*registry.collect(), *FromDatabase(database, 1.0, lambda _: None).collect()]
+        database.stop()
+    names = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+    parts = {f"{each.name}{part}" for each in families if each.type == "histogram" for part in HISTOGRAM_PARTS}
+    return {name: set[str]() for name in names | parts}
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,15 @@ def settings_of(name: str) -> Any:
 
 
 @contextmanager
-def running(command: Sequence[str], folder: Path, ready: str) -> Iterator[None]:
+def running(
+    command: Sequence[str], folder: Path, ready: str, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """A program, from when its page says that it is ready; it ends with the block."""
     log = folder / "log"
-    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, cwd=folder) as process:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, cwd=folder, env=environment) as process,
+    ):
         try:
             wait_for(lambda: answers(ready) or process.poll() is not None)
             assert answers(ready), log.read_text()[-2_000:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,16 +10,21 @@ import time
 import uuid
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from detector.feedback.label import Of, write_label
 from detector.registry.storage import open_storage
+from detector.transport.base import OutRecord
 from detector.transport.kafka.topics import Topic, ensure_topics
 from tests.boards.read import Question, questions
-from tests.boards.servers import Prometheus, Receiver, alertmanager, prometheus, receiver, tell, wait_for
+from tests.boards.servers import Prometheus, Receiver, alertmanager, prometheus, receiver, running, tell, wait_for
 from tests.bundles import judged, verdict
 from tests.kafka.world import MODEL, Daemon, Topics, Trickle, challenge, damage, promote, publish, simulated
+from tests.transport.arena import produce
 from training.demo.ports import free_port
 from training.retrain.state import State, StateFile
+from triage.store.labels import new_label
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -42,14 +48,23 @@ ASKED = [question for question in questions() if not question.of_sql and "label_
 
 
 @pytest.fixture(scope="module")
-def daemon(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon that reads, with a champion, everything that it can keep, and a budget of false incidents."""
+def messages() -> Iterator[Receiver]:
+    """Who gets the daemon's messages about incidents."""
+    with receiver() as received:
+        yield received
+
+
+@pytest.fixture(scope="module")
+def daemon(kafka: str, messages: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon that reads, with a champion, all that it can keep, a budget of false incidents, and messages."""
     folder, stem = tmp_path_factory.mktemp("daemon"), uuid.uuid4().hex
     names = [f"{stem}-{name}" for name in ("flows", "alerts", "dead-letters", "scores", "incidents", "risk")]
     ensure_topics({"bootstrap.servers": kafka}, [Topic(name) for name in names])
     publish(folder / "registry", windows=True)
     made = Daemon(folder, folder / "registry", kafka, Topics(*names[:4]))
+    (folder / "webhook").write_text(messages.url)
     made.settings = {
+        "webhook": {"url_file": str(folder / "webhook")},
         "alerts": {"false_incidents_per_day": 10.0},
         "output": {"incidents_topic": names[4], "risk_topic": names[5]},
         "state": {"url": str(folder / "state"), "snapshot_interval_s": 1.0},
@@ -87,6 +102,38 @@ def retraining(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
+def triage(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of one that reads what the daemon found, into SQLite."""
+    folder, port = tmp_path_factory.mktemp("triage"), free_port()
+    names = [f"{daemon.topics.flows}-{name}" for name in ("feedback", "suppressions")]
+    ensure_topics({"bootstrap.servers": daemon.bootstrap}, [Topic(name) for name in names])
+    output = daemon.settings["output"]
+    told = {
+        "ODDFLOW_KAFKA__BOOTSTRAP_SERVERS": daemon.bootstrap,
+        "ODDFLOW_OUTPUT__ALERTS_TOPIC": daemon.topics.alerts,
+        "ODDFLOW_OUTPUT__INCIDENTS_TOPIC": output["incidents_topic"],
+        "ODDFLOW_OUTPUT__RISK_TOPIC": output["risk_topic"],
+        "ODDFLOW_FEEDBACK__TOPIC": names[0],
+        "ODDFLOW_SUPPRESSION__TOPIC": names[1],
+        "ODDFLOW_TRIAGE__DATABASE": f"sqlite:///{folder}/triage.db",
+    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ODDFLOW_")} | told
+    command = [sys.executable, "-m", "detector", "triage", "serve", "--port", str(port)]
+    with running(command, folder, f"http://127.0.0.1:{port}/healthz", environment):
+        yield port
+
+
+def label_one(daemon: Daemon, triage: int) -> bool:
+    """Call an incident true, if there is one yet."""
+    response = httpx.get(f"http://127.0.0.1:{triage}/api/v1/incidents", timeout=30)
+    found = response.json()["rows"]
+    if found:
+        said = write_label(new_label(Of(incident=found[0]["id"]), "true", "ada", time.time()))
+        produce(daemon.bootstrap, f"{daemon.topics.flows}-feedback", [OutRecord(said)])
+    return bool(found)
+
+
+@pytest.fixture(scope="module")
 def told() -> Iterator[Receiver]:
     """Who is told by Alertmanager."""
     with receiver() as received:
@@ -102,16 +149,16 @@ def manager(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def live(
-    daemon: Daemon, retraining: int, manager: int, tmp_path_factory: pytest.TempPathFactory
+    daemon: Daemon, retraining: int, triage: int, manager: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
     """Prometheus, after a challenger, a swap, a refused model, broken records and drift, once panels have data."""
-    targets = {"oddflow": daemon.port, "oddflow-retrain": retraining}
+    targets = {"oddflow": daemon.port, "oddflow-retrain": retraining, "oddflow-triage": triage}
     odd = [b"{", b"#close\t2026-11-29-00-00-00"]
-    values = [value for part in range(0, 12_000, 500) for value in (*simulated(12_000)[part : part + 500], *odd)]
+    values = [value for part in range(0, 6_000, 500) for value in (*simulated(6_000)[part : part + 500], *odd)]
     challenge(daemon.registry, judged(1, verdict(True), windows=True))
     with (
         prometheus(tmp_path_factory.mktemp("prometheus"), targets, manager) as asked,
-        Trickle(daemon.bootstrap, daemon.topics.flows, values, per_s=1_000),
+        Trickle(daemon.bootstrap, daemon.topics.flows, values, per_s=500),
     ):
         wait_for(lambda: daemon.total("oddflow_shadow_flows_total") > 0)
         wait_for(lambda: bool(asked.ask("oddflow_model_info")))
@@ -120,6 +167,7 @@ def live(
         damaged = publish(daemon.registry, 3, promote=False, windows=True)
         damage(daemon.registry, damaged)
         promote(daemon.registry, damaged)
+        wait_for(lambda: label_one(daemon, triage))
         wait_for(lambda: all(has_data(asked, question) for question in ASKED if not why_not(question)))
         yield asked
 

@@ -65,6 +65,10 @@ ELSEWHERE = {
     "OddflowRetrainLeaseLost",
     "OddflowRetrainOverdue",  # the same
     "OddflowRetrainRefused",
+    "OddflowTriageBehind",
+    "OddflowTriageDatabaseFails",
+    "OddflowTriageDown",
+    "OddflowTriageLabelsWait",
 }
 """No daemon shows what these ask for: scenarios of config/prometheus/alerts.test.yaml have them fire."""
 
