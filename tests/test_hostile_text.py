@@ -328,6 +328,8 @@ SILENT = frozenset({
     "notify",  # what it sends is tried in tests/notify
     "triage serve",  # its pages and its interface are tried in tests/triage
     "triage import",
+    "triage users",
+    "triage tokens",
     "healthcheck",
     "config check",
     "config dump",

@@ -11,17 +11,18 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as AnyHTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from detector.errors import OddflowError
-from detector.printable import printable
+from detector.printable import printable, printable_json
 from triage.access.accounts import Store
 from triage.access.guard import Guard
 from triage.access.rules import AccessRules
 from triage.access.sign_in import SignIn
-from triage.pages import incident, judging, lists, signing
+from triage.pages import figures, incident, judging, lists, signing, suppressing
+from triage.pages.grafana import checked_template
 from triage.pages.site import STATIC, Site, refuse, then
 
 KEPT = "public, max-age=31536000, immutable"
@@ -38,18 +39,43 @@ class Files(StaticFiles):
         return answer
 
 
+class PrintableJson(JSONResponse):
+    """JSON in which nothing acts on a terminal: what is not printable is escaped."""
+
+    def render(self, content: Any) -> bytes:
+        """As bytes."""
+        return printable_json(super().render(content))
+
+
 def create_app(
     store: Store,
     rules: AccessRules,
     *,
     routers: Iterable[APIRouter] = (),
     grafana_url: str | None = None,
+    budget_per_day: float = 10.0,
     clock: Callable[[], float] = time.time,
 ) -> Guard:
     """Make the application; ``routers`` are the interface for programs, below ``/api/``, and what probes ask."""
-    site = Site(store, rules, SignIn(store, rules.session_s), clock, grafana_url)
-    app = FastAPI(title="oddflow triage", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
-    for router in (*routers, *(part.routes(site) for part in (signing, lists, judging, incident))):
+    site = Site(
+        store,
+        rules,
+        SignIn(store, rules.session_s),
+        clock,
+        checked_template(grafana_url) if grafana_url else None,
+        budget_per_day,
+    )
+    app = FastAPI(
+        title="oddflow triage",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=PrintableJson,
+    )
+    for router in (
+        *routers,
+        *(part.routes(site) for part in (signing, lists, judging, suppressing, incident, figures)),
+    ):
         app.include_router(router)
     app.mount("/static", Files(directory=STATIC))
 

@@ -10,10 +10,14 @@ import typer
 from detector.cli.incidents import BootstrapOption, ConfigOption
 from detector.settings.load import load_settings
 from detector.settings.tree import Settings
+from triage.access.cli import tokens, users
 
 triage = typer.Typer(
     help="Look at incidents and judge them: a page and an interface for programs.", no_args_is_help=True
 )
+
+triage.add_typer(users, name="users")
+triage.add_typer(tokens, name="tokens")
 
 DatabaseOption = Annotated[
     str | None,

@@ -97,6 +97,7 @@ class Service:
                 self.rules,
                 routers=routers(self.database, self._registry, budget_per_day=self._budget, dead=self._dead),
                 grafana_url=self._settings.triage.grafana_url or None,
+                budget_per_day=self._budget,
             )
             self._server = uvicorn.Server(
                 uvicorn.Config(

@@ -69,7 +69,10 @@ class Triage(Section):
         default="viewer", description="What whoever the proxy signs in may do, where no header tells groups."
     )
     grafana_url: str = Field(
-        default="", examples=["https://grafana.example.org"], description="Where Grafana is, for links. Empty: none."
+        default="",
+        examples=["https://grafana.example.org"],
+        description="Where Grafana is, for links to the board of incidents; or another board's whole address, with"
+        " `{host}`, `{from_ms}`, `{to_ms}` and maybe `{incident}` in it. Empty: no links.",
     )
     keep_days: float = Field(
         default=90.0,

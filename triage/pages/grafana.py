@@ -9,12 +9,17 @@ from detector.errors import ConfigurationError
 
 FIELDS = ("host", "from_ms", "to_ms", "incident")
 
+BOARD = "/d/oddflow-incidents?var-host={host}&from={from_ms}&to={to_ms}"
+"""Of incidents, as ``config/grafana/boards`` has it."""
+
 AROUND_S = 1_800.0
 """So long before and after an incident is shown."""
 
 
 def checked_template(template: str) -> str:
-    """The same. Raises ConfigurationError for one that is no web address, or has fields that are not known."""
+    """The same, with the board of incidents where it names none. Raises ConfigurationError for one that is no web
+    address, or has fields that are not known.
+    """
     fix = "give one such as https://grafana.example.org/d/oddflow?var-host={host}&from={from_ms}&to={to_ms}"
     if urlsplit(template).scheme not in {"http", "https"}:
         raise ConfigurationError(f"triage.grafana_url is no web address; {fix}")
@@ -24,7 +29,7 @@ def checked_template(template: str) -> str:
         raise ConfigurationError(f"triage.grafana_url: {error}; {fix}") from None
     if unknown := sorted(named - set(FIELDS)):
         raise ConfigurationError(f"triage.grafana_url has {{{unknown[0]}}}; it may have {', '.join(FIELDS)}; {fix}")
-    return template
+    return template if named else template.rstrip("/") + BOARD
 
 
 def link(template: str, host: str, since: float, until: float, incident: str = "") -> str:

@@ -58,7 +58,7 @@ def routes(site: Site) -> APIRouter:
         with site.store.read() as session:
             return site.page(request, "hosts.html", hosts=hosts_by_risk(session, HOSTS))
 
-    @router.get("/hosts/{host}")
+    @router.get("/hosts/{host:path}")
     def show_host(request: Request, host: str) -> Response:
         last = request.query_params.get("last", "24h")
         last = last if last in SPANS else "24h"

@@ -46,7 +46,7 @@ def routes(site: Site) -> APIRouter:
         asked = asked_of(request.query_params)
         found = _found(site, asked)
         severities = [("", "any"), *((each, f"{each} or worse") for each in reversed(LEVELS[1:]))]
-        return site.page(
+        answer = site.page(
             request,
             "incidents.html",
             **found,
@@ -56,6 +56,8 @@ def routes(site: Site) -> APIRouter:
             labels=LABEL_WORDS.items(),
             models=sorted({row.model_version for row in found["page"].rows} - {""}),
         )
+        answer.headers["hx-push-url"] = found["here"]  # without the fields that are empty
+        return answer
 
     @router.get("/incidents/rows")
     def show_rows(request: Request) -> Response:

@@ -35,7 +35,9 @@ NAVIGATION = (
     ("/incidents", "Incidents"),
     ("/queue", "Queue"),
     ("/hosts", "Hosts"),
+    ("/suppressions", "Suppressions"),
     ("/labels", "Labels"),
+    ("/figures", "Figures"),
 )
 
 
@@ -48,6 +50,7 @@ class Site:
     sign_in: SignIn
     clock: Callable[[], float]
     grafana_url: str | None = None
+    budget_per_day: float = 0.0
 
     def page(self, request: Request, template: str, status: int = HTTPStatus.OK, **given: Any) -> Response:
         """A page, or a piece of one, of a template."""

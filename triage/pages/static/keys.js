@@ -93,7 +93,7 @@
     before = active?.id && event.detail.target.contains(active) ? { id: active.id, top: active.getBoundingClientRect().top } : null;
     before = before && { ...before, judged: event.detail.target.matches("[data-advance] > .row") };
   });
-  document.addEventListener("htmx:afterSettle", () => {
+  document.addEventListener("htmx:afterSwap", () => {
     const kept = before && document.getElementById(before.id);
     if (!kept) return;
     if (document.activeElement !== kept) kept.focus({ preventScroll: true });
