@@ -39,6 +39,7 @@ with them. What to look at first:
 | Which stage stands still? | `time() - oddflow_stage_last_success_timestamp_seconds` |
 | Is it falling behind? | `sum(oddflow_lag_records)` |
 | Is input thrown out? | `sum by (reason) (rate(oddflow_records_rejected_total[5m]))` |
+| Do people hear of incidents? See [notify.md](../guides/notify.md) | `oddflow_notify_oldest_waiting_seconds` |
 | How late are alerts? | `histogram_quantile(0.99, rate(oddflow_event_to_alert_seconds_bucket[5m]))` |
 | Has traffic drifted? See [drift.md](../explanation/drift.md) | `oddflow_drift_retrain_advised == 1` |
 | Which model scores? | `oddflow_model_info` |

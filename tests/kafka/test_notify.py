@@ -101,13 +101,13 @@ def test_a_kill_loses_nothing(kafka: str, topic: MakeTopic, tmp_path: Path) -> N
 
 
 def test_a_receiver_that_comes_back_gets_all(kafka: str, topic: MakeTopic, tmp_path: Path) -> None:
-    """While it is away messages wait; once it is back on its port they come, in order, without a restart."""
+    """While it is away messages wait; once it is back on its port they come, in order: by the other client, too."""
     name = topic()
     with receiving() as before:
         port = before.port
     produce(kafka, name, [OutRecord(document(n)) for n in range(5)])
     url = {"ODDFLOW_WEBHOOK__URL": before.url}
-    with notifying(tmp_path, kafka, name, **url):
+    with notifying(tmp_path, kafka, name, **url, ODDFLOW_INPUT__TRANSPORT="kafka-python"):
         wait_for(lambda: "notify.failed" in (tmp_path / "notify.log").read_text())
         with receiving(port) as receiver:
             receiver.replies += [Reply(500), Reply(429, (("Retry-After", "1"),))]
