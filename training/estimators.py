@@ -153,9 +153,14 @@ def _fit_taught(lessons: Lessons, kind: str, matrix: NDArray[np.float32], seed: 
     return lessons.taught(model, matrix) if isinstance(model, IsolationForest) else model
 
 
-def _check_has_forest(kind: str, params: Mapping[str, Any]) -> None:
+def has_forest(kind: str, params: Mapping[str, Any]) -> bool:
+    """Whether a model of a kind is a forest, or an ensemble with one: what labels can teach."""
     members = members_named(params.get("members", SETTINGS["members"])) if kind == Ensemble.kind else []
-    if kind != IsolationForest.kind and "forest" not in members:
+    return kind == IsolationForest.kind or "forest" in members
+
+
+def _check_has_forest(kind: str, params: Mapping[str, Any]) -> None:
+    if not has_forest(kind, params):
         raise InputError(
             f"training {kind} with labels: they teach a forest, and it has none; train {IsolationForest.kind}, or"
             " an ensemble with the member forest"

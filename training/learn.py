@@ -23,12 +23,14 @@ from detector.decisions.views import VIEWS, View, columns_of
 from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor
-from detector.features.replay import fresh_windows, pass_through
+from detector.features.replay import features_at, fresh_windows, pass_through
 from detector.features.spec import FeatureSpec
 from detector.features.windows_keys import hashes_of
 from detector.net.directions import directions_of
 from detector.scoring.flow_state import FlowState
 from detector.transport.kafka.partitioner import partitions_of
+from training.estimators import has_forest
+from training.feedback.leaf_weights import Lessons
 from training.flow_features import training_features
 from training.incidents import Passing, unseen_assessment
 from training.member_weights import shares
@@ -43,9 +45,27 @@ BEGINNING_SHARE, BEGINNING_S = 0.1, 3600.0
 TAUGHT = "taught"
 """Column of flows that people called harmless: how often each counts in training; 0 or none of all others. Int32."""
 
+LESSON = "lesson"
+"""Column of the same flows: each one's share of its label's weight, by which leaves are learnt; 0 of all others.
+Float32, since columns of Float64 that are not canonical are features."""
+
 TellStep = Callable[[str], None]
 Mask = NDArray[np.bool_]
 Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attacks:
+    """Flows that people judged true, which are not trained on, among all that were there when they came."""
+
+    frame: pl.DataFrame
+    """In order of time; they are in it."""
+    places: NDArray[np.intp]
+    """Theirs, ascending."""
+    weights: NDArray[np.float64]
+    """Of each its share of its label's weight."""
+    partitions: NDArray[np.int32] | None
+    """Those that the frame's flows came by; None: by their sources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +80,10 @@ class Fitting:
     """Share of rows, the oddest, that a model of single flows of its own is trained without."""
     views: tuple[View, ...] = VIEWS
     """By which flows are to be raised."""
+    learns: bool = False
+    """Whether a forest's leaves are learnt from flows that people judged."""
+    attacks: Attacks | None = None
+    """What they judged true; what they judged false, the frame's columns tell."""
 
     @property
     def stretches(self) -> int:
@@ -162,6 +186,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
         params=fitting.params,
         drop=fitting.drop,
         names=spec.names,
+        lessons=lessons_of(frame, rows, seen, extractor, fitting),
         taught=taught_of(frame, rows),
     )
     if not judged.steady:
@@ -196,6 +221,29 @@ def taught_of(frame: pl.DataFrame, rows: NDArray[np.intp]) -> Taught | None:
         return None
     taught: Taught = frame[TAUGHT].fill_null(0).to_numpy().astype(np.intp)[rows]
     return taught if taught.any() else None
+
+
+def lessons_of(
+    frame: pl.DataFrame, rows: NDArray[np.intp], seen: Matrix, extractor: FeatureExtractor, fitting: Fitting
+) -> Lessons | None:
+    """What leaves are learnt from: flows judged false among these rows, whose features are ``seen``, and those judged true.
+
+    None where there are none, or the model has no forest.
+    """
+    if not fitting.learns or not has_forest(fitting.kind, fitting.params):
+        return None
+    weights = np.zeros(len(rows))
+    if LESSON in frame.columns:
+        weights = frame[LESSON].fill_null(0.0).to_numpy().astype(np.float64)[rows]
+    false, attacks = np.flatnonzero(weights > 0), fitting.attacks
+    parts, verdicts, shares = [seen[false]], [np.zeros(len(false), np.bool_)], [weights[false]]
+    if attacks is not None and len(attacks.places):
+        parts.append(np.nan_to_num(features_at(extractor, attacks.frame, attacks.places, attacks.partitions)))
+        verdicts.append(np.ones(len(attacks.places), np.bool_))
+        shares.append(attacks.weights)
+    if not sum(map(len, parts)):
+        return None
+    return Lessons(np.concatenate(parts), np.concatenate(verdicts), np.concatenate(shares))
 
 
 def after_the_beginning(choice: Choice, ts: NDArray[np.float64], watched: Watched) -> tuple[Choice, float]:

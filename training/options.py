@@ -90,6 +90,7 @@ def recipe_of(
         partitions=partitions or 1,
         inside=networks(inside or ()),
         leave_out=settings.training.leave_out,
+        learns=settings.feedback.learn,
     )
 
 

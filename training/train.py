@@ -45,7 +45,7 @@ from training.estimators import DROPPED
 from training.evaluation.headline import quality_of
 from training.feature_choice import without
 from training.labels import TrainOn, Truth
-from training.learn import Choice, Fitting, Learnt, learn
+from training.learn import Attacks, Choice, Fitting, Learnt, learn
 from training.member_weights import shares
 from training.watched import DAY_S, Watched, ends_of
 
@@ -84,6 +84,8 @@ class Recipe:
     """Networks in CIDR that are inside though their addresses are public."""
     leave_out: tuple[str, ...] = ()
     """Features that the model does without: by family, by name, or by a pattern such as ``pair_*`` or ``*_10s``."""
+    learns: bool = True
+    """Whether a forest's leaves are learnt from flows that people judged, where there are any."""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -111,6 +113,17 @@ class Recipe:
     def fitting(self) -> Mapping[str, Any]:
         """The estimator's parameters."""
         return {"drop": self._usual_drop, **self.params} if self.kind == Ensemble.kind else self.params
+
+    def fitted_by(self, attacks: Attacks | None = None) -> Fitting:
+        """What is fitted, and how; ``attacks`` are flows that people judged true."""
+        return Fitting(
+            kind=self.kind,
+            seed=self.seed,
+            params=self.fitting,
+            drop=self.drop,
+            learns=self.learns,
+            attacks=attacks,
+        )
 
     @property
     def _usual_drop(self) -> float:
@@ -222,13 +235,16 @@ def train(
     recipe: Recipe,
     tell: TellStep = lambda _: None,
     partitions: NDArray[np.int32] | None = None,
+    attacks: Attacks | None = None,
 ) -> Trained:
     """Train on a frame of flows in order of time, with its labels where it has any; ``tell`` is told each step.
 
     ``partitions`` are those that the flows came by; None: those that a topic keyed by source would have them in.
+    ``attacks`` are flows that people judged true, which are not in the frame.
+
     Raises InputError for too few rows or missing labels, ConfigurationError for a recipe that cannot be followed.
     """
-    return train_and_keep(frame, recipe, tell, partitions)[0]
+    return train_and_keep(frame, recipe, tell, partitions, attacks)[0]
 
 
 def train_and_keep(
@@ -236,6 +252,7 @@ def train_and_keep(
     recipe: Recipe,
     tell: TellStep = lambda _: None,
     partitions: NDArray[np.int32] | None = None,
+    attacks: Attacks | None = None,
 ) -> tuple[Trained, Learnt]:
     """Train likewise, and give what was learnt on the way: how odd each flow is by what did not see it."""
     truth = Truth.of(frame)
@@ -249,7 +266,7 @@ def train_and_keep(
         frame,
         Choice(calm=calm, chosen=chosen, peaceful=~truth.attack),
         spec_for(frame, recipe),
-        Fitting(kind=recipe.kind, seed=recipe.seed, params=recipe.fitting, drop=recipe.drop),
+        recipe.fitted_by(attacks),
         watched,
         partitions,
         tell,

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
+import numpy as np
 import polars as pl
 
 from detector.bundle.files import read_bundle
@@ -33,13 +35,14 @@ from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings
 from training.cards.facts import Told
 from training.cards.parent import parent_of
+from training.estimators import has_forest
 from training.evaluation.by_time import ByTime
 from training.evaluation.report import REPORT, Report
 from training.gate.facts import Facts
 from training.gate.gate import Champion, beside, facts_of, judged_by_people, tested
 from training.gate.known import NOTHING_SAID, Spoken
 from training.gate.rules import judge
-from training.learn import TAUGHT
+from training.learn import LESSON, TAUGHT, Attacks
 from training.lessons.guards import Guards
 from training.lessons.lessons import Lessons, lessons_of, words_of
 from training.publish import check_place, publish
@@ -135,13 +138,15 @@ def make_model(
         margin_s=settings.retrain.incident_margin_s,
         topic=whole.topic,
     )
-    for line in (*said.spoken.notes, *words_of(lessons.told)):
+    leaves = recipe.learns and bool(lessons.asked) and has_forest(recipe.kind, recipe.fitting)
+    told_of_labels = msgspec.structs.replace(lessons.told, leaves=leaves)
+    for line in (*said.spoken.notes, *words_of(told_of_labels)):
         tell.note(line)
     read = taught(whole, lessons)
-    trained = train(read.frame, recipe, tell, recipe.came_by(read))
+    trained = train(read.frame, recipe, tell, recipe.came_by(read), attacks_in(whole, lessons, recipe))
     for doubt in trained.doubts(settings.alerts.false_incidents_per_day):
         tell.note(doubt)
-    draft = trained.bundle(name, read, told=Told(taught=lessons.told))
+    draft = trained.bundle(name, read, told=Told(taught=told_of_labels))
     candidate = read_bundle(draft)
     known = judged_by_people(lessons, candidate, whole, settings)
     measured = tested(read, recipe, settings, tell)
@@ -152,7 +157,7 @@ def make_model(
     report = measured.report
     tell("publishing")
     further = further_files(trained, report, verdict, tell)
-    told = Told(report=report, verdict=verdict, drift=facts.drift, taught=lessons.told)
+    told = Told(report=report, verdict=verdict, drift=facts.drift, taught=told_of_labels)
     files = trained.bundle(name, read, parent_of(registry, name, champion.version), further, told)
     if known_before and not registry.versions(name):
         raise RegistryError(
@@ -169,7 +174,7 @@ def make_model(
         verdict=verdict,
         alias=alias,
         previous=previous,
-        taught=lessons.told,
+        taught=told_of_labels,
     )
 
 
@@ -185,8 +190,22 @@ def taught(whole: Dataset, lessons: Lessons) -> Dataset:
         raise InputError("training: every flow is judged true, or of an incident that nobody judged; judge some")
     frame = whole.frame
     if lessons.taught.any():
-        frame = frame.with_columns(pl.Series(TAUGHT, lessons.taught))
+        frame = frame.with_columns(pl.Series(TAUGHT, lessons.taught), pl.Series(LESSON, lessons.shares("false")))
     return replace(whole, frame=frame if lessons.keep.all() else frame.filter(lessons.keep))
+
+
+def attacks_in(whole: Dataset, lessons: Lessons, recipe: Recipe) -> Attacks | None:
+    """What people judged true, among all flows; None where there is nothing, or nothing is learnt from it."""
+    shares = lessons.shares("true")
+    if not (recipe.learns and shares.any()):
+        return None
+    places = np.flatnonzero(shares)
+    return Attacks(
+        frame=whole.frame,
+        places=places,
+        weights=shares[places].astype(np.float64),
+        partitions=recipe.came_by(whole),
+    )
 
 
 def judged(  # noqa: PLR0917 - what is judged, and beside whom

@@ -46,6 +46,8 @@ class LabelsTaught(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """How often each of them counts, at most."""
     weighed_down: int = 0
     """Labels false that count less often."""
+    leaves: bool = False
+    """Whether a forest's leaves were learnt from them."""
     by: dict[str, int] = {}
     """Labels by who said them."""
     days: dict[str, int] = {}

@@ -251,6 +251,10 @@ class Feedback(Section):
         le=100,
         description="How often a flow that was judged false counts in training. 0: labels false teach nothing.",
     )
+    learn: bool = Field(
+        default=True,
+        description="Whether the leaves of a forest, or of an ensemble's forest, are learnt from labels, too.",
+    )
     labels_per_analyst: int = Field(
         default=200, ge=1, description="Labels false of one person that teach a model, at most."
     )

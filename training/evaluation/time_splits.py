@@ -23,7 +23,7 @@ from training.evaluation.marked import Marked
 from training.evaluation.report import Protocol
 from training.evaluation.segments import segment_values
 from training.evaluation.transplant import transplanted
-from training.learn import Choice, Fitting, learn
+from training.learn import Choice, learn
 from training.train import Recipe, spec_for
 from training.watched import DAY_S, Watched, ends_of
 
@@ -114,7 +114,7 @@ def time_run(cut: Cut, marked: Marked, recipe: Recipe, protocol: Protocol) -> Ti
         past.frame,
         Choice(calm=calm, chosen=chosen, peaceful=~past.attack),
         spec,
-        Fitting(kind=recipe.kind, seed=recipe.seed, params=recipe.fitting, drop=recipe.drop),
+        recipe.fitted_by(),
         Watched.of(past.frame["ts"].to_numpy(), ends_of(past.frame)),
         past.partitions,
     )

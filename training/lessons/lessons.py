@@ -52,6 +52,14 @@ class Lessons:
     unjudged: int
     """Incidents that nobody judged and that some of the flows are of."""
 
+    def shares(self, label: str) -> NDArray[np.float32]:
+        """Of each flow that was judged so, its share of its label's weight, 1 each; 0 of all others. Shape (rows,)."""
+        found = np.zeros(len(self.keep), np.float32)
+        for meant in self.asked:
+            if meant.judgement.label == label and len(meant.rows):
+                found[meant.rows] += np.float32(1.0 / len(meant.rows))
+        return found
+
     @property
     def rows(self) -> int:
         """How many flows may not be trained on."""
@@ -164,6 +172,8 @@ def words_of(told: LabelsTaught) -> Iterator[str]:
     whom = f"; by {_listed(told.by)}" if told.by else ""
     days = f"; said on {_listed(told.days)}" if told.days else ""
     yield f"labels: {told.false:,} false{flows} and {told.true:,} true teach{whom}{days}"
+    if told.leaves:
+        yield "labels: the forest's leaves are learnt from them"
     if told.weighed_down:
         yield f"labels: {told.weighed_down:,} count less than {told.weight} times: feedback.largest_share"
     for why, count in told.left_out.items():
