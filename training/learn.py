@@ -186,7 +186,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
         params=fitting.params,
         drop=fitting.drop,
         names=spec.names,
-        lessons=lessons_of(frame, rows, seen, extractor, fitting),
+        lessons=leaf_lessons(frame, rows, seen, extractor, fitting),
         taught=taught_of(frame, rows),
     )
     if not judged.steady:
@@ -223,10 +223,10 @@ def taught_of(frame: pl.DataFrame, rows: NDArray[np.intp]) -> Taught | None:
     return taught if taught.any() else None
 
 
-def lessons_of(
+def leaf_lessons(
     frame: pl.DataFrame, rows: NDArray[np.intp], seen: Matrix, extractor: FeatureExtractor, fitting: Fitting
 ) -> Lessons | None:
-    """What leaves are learnt from: flows judged false among these rows, whose features are ``seen``, and those judged true.
+    """What leaves are learnt from: flows judged false among these rows (features ``seen``), and those judged true.
 
     None where there are none, or the model has no forest.
     """

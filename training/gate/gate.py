@@ -23,7 +23,7 @@ from training.evaluation.measure import marked_of, measure_and_keep
 from training.evaluation.prepared import settled
 from training.evaluation.protocol import protocol_of
 from training.evaluation.report import Protocol, Report
-from training.gate.again import raised_again
+from training.gate.again import Again
 from training.gate.against import against
 from training.gate.facts import Facts, Known
 from training.gate.known import known_of
@@ -133,7 +133,9 @@ def judged_by_people(lessons: Lessons, candidate: LoadedModel, whole: Dataset, s
     if not (lessons.asked or told.left_out):
         return None
     asked = any(len(each.rows) for each in lessons.asked)
-    raised = raised_again(candidate, whole, budget_of(settings)) if asked else np.zeros(len(whole.frame), np.bool_)
+    raised = np.zeros(len(whole.frame), np.bool_)
+    if asked:
+        raised = Again.of(candidate, whole, budget_of(settings)).raised(lessons.keep, lessons.asked)
     return replace(known_of(lessons.asked, raised), said_false=told.false, held_back=lessons.held_back)
 
 
