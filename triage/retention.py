@@ -16,7 +16,16 @@ from sqlalchemy.orm import Session
 from triage.errors import StoreError
 from triage.store.chunks import chunks
 from triage.store.engine import Database
-from triage.store.tables import ALERT_DOCUMENTS, ALERTS, COVERED, INCIDENT_DOCUMENTS, INCIDENT_HOSTS, INCIDENTS, RISKS
+from triage.store.tables import (
+    ALERT_DOCUMENTS,
+    ALERTS,
+    COVERED,
+    INCIDENT_DOCUMENTS,
+    INCIDENT_HOSTS,
+    INCIDENT_TEXTS,
+    INCIDENTS,
+    RISKS,
+)
 from triage.telemetry import DatabaseFailed, Forgotten, Tell, Worked
 
 EVERY_S = 60.0
@@ -177,6 +186,7 @@ def _forget(session: Session, names: Sequence[str]) -> None:
         (INCIDENT_HOSTS, "incident"),
         (COVERED, "incident"),
         (INCIDENT_DOCUMENTS, "id"),
+        (INCIDENT_TEXTS, "id"),
         (INCIDENTS, "id"),
     ):
         session.execute(delete(table).where(table.c[column].in_(names)))

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, true
+from sqlalchemy import false, func, select, true
 from sqlalchemy.orm import Session
 
 from triage.store.tables import INCIDENTS
@@ -59,11 +59,22 @@ class Figures:
 
 def figures(session: Session, now: float, budget_per_day: float) -> list[Figures]:
     """Of each version, that which raised an incident last first."""
-    version, latest = I.model_version, func.max(I.first_told).label("latest")
-    versions = session.execute(
-        select(version, latest).where(I.shown == true()).group_by(version).order_by(latest.desc()).limit(MOST_VERSIONS)
+    counts: dict[str, dict[str, int]] = {}
+    latest: dict[str, float] = {}
+    for row in session.execute(
+        select(I.model_version, I.verdict, func.count().label("how_many"), func.max(I.first_told).label("latest"))
+        .where(I.shown == true())
+        .group_by(I.model_version, I.verdict)
+    ):
+        verdicts = counts.setdefault(row.model_version, {"true": 0, "false": 0, "unsure": 0, "none": 0})
+        verdicts[row.verdict or "none"] = row.how_many
+        latest[row.model_version] = max(row.latest, latest.get(row.model_version, row.latest))
+    versions = sorted(counts, key=lambda version: (latest[version], version), reverse=True)[:MOST_VERSIONS]
+    last_day = select(I.model_version, func.count().label("how_many")).where(
+        I.shown == true(), I.first_told > now - DAY_S, I.first_told <= now, I.suppressed == false()
     )
-    return [_of(session, row.model_version, now, budget_per_day) for row in versions]
+    days = {row.model_version: row.how_many for row in session.execute(last_day.group_by(I.model_version))}
+    return [_of(session, version, counts[version], days.get(version, 0), budget_per_day) for version in versions]
 
 
 def precision(true_: int, false_: int) -> Precision | None:
@@ -85,18 +96,12 @@ def histogram(waits_s: Sequence[float]) -> tuple[int, ...]:
     return tuple(sum(counts[: place + 1]) for place in range(len(counts)))
 
 
-def _of(session: Session, version: str, now: float, budget_per_day: float) -> Figures:
-    own = (I.model_version == version, I.shown == true())
-    counts = session.execute(select(I.verdict, func.count().label("how_many")).where(*own).group_by(I.verdict))
-    verdicts: dict[str, int] = {"true": 0, "false": 0, "unsure": 0, "none": 0} | {
-        row.verdict or "none": row.how_many for row in counts
-    }
+def _of(session: Session, version: str, verdicts: Mapping[str, int], last_day: int, budget_per_day: float) -> Figures:
+    judged = (I.model_version == version, I.shown == true(), I.verdict.is_not(None))
     waits = [
         max(row.said_at - row.first_told, 0.0)
-        for row in session.execute(select(I.said_at, I.first_told).where(*own, I.verdict.is_not(None)))
+        for row in session.execute(select(I.said_at, I.first_told).where(*judged))
     ]
-    of_last_day = select(func.count()).where(*own, ~I.suppressed, I.first_told > now - DAY_S, I.first_told <= now)
-    last_day = session.scalar(of_last_day) or 0
     return Figures(
         model_version=version,
         incidents=sum(verdicts.values()),

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, and_, false, or_, select, true, tuple_
+from sqlalchemy import Column, ColumnElement, Integer, and_, false, or_, select, true, tuple_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from detector.casebook.latest import QUIET_S
 from detector.errors import ConfigurationError
 from detector.printable import printable
-from triage.store.tables import INCIDENT_DOCUMENTS, INCIDENT_HOSTS, INCIDENTS
+from triage.store.tables import INCIDENT_HOSTS, INCIDENT_TEXTS, INCIDENTS
 
 Order = Literal["time", "risk"]
 """The latest first, or the gravest first."""
@@ -25,6 +28,23 @@ LONGEST_TEXT = 200
 """Characters of a search."""
 
 I = INCIDENTS.c  # noqa: E741 - its columns
+
+
+class _Place(FunctionElement[int]):
+    """Where a text is in another one, from 1; 0 where it is not. Many times as quick as LIKE in SQLite."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_Place, "sqlite")
+def _in_sqlite(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Place, "postgresql")
+def _in_postgresql(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,5 +158,5 @@ def _labelled(state: LabelState) -> ColumnElement[bool]:
 def _has(text: str) -> ColumnElement[bool]:
     if len(text) > LONGEST_TEXT:
         raise ConfigurationError(f"text: it is too long; give at most {LONGEST_TEXT} characters")
-    searched = select(INCIDENT_DOCUMENTS.c.id).where(INCIDENT_DOCUMENTS.c.search.contains(text, autoescape=True))
+    searched = select(INCIDENT_TEXTS.c.id).where(_Place(INCIDENT_TEXTS.c.text, text) > 0)
     return or_(I.id.in_(searched), I.id.startswith(text, autoescape=True))

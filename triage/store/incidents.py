@@ -66,7 +66,7 @@ def list_incidents(session: Session, asked: Filter = ALL, paging: Paging = FIRST
     more = len(rows) > limit
     after = mark([getattr(rows[limit - 1], column.name) for column in columns]) if more else ""
     bound = None if asked == ALL else COUNTED
-    count = _count(session, select(I.id).where(*wanted), bound)
+    count = _count(session, select(I.id).where(*wanted), bound) if more or paging.after else len(rows)
     found = tuple(map(_row, rows[:limit]))
     return IncidentPage(
         found, after, count if bound is None else min(count, bound), bound is not None and count > bound

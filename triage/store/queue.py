@@ -13,7 +13,7 @@ from triage.store.filters import is_open
 from triage.store.rows import COLUMNS, IncidentRow, incident_row
 from triage.store.tables import INCIDENTS
 
-LATEST = 10_000
+LATEST = 5_000
 """Unlabelled incidents that are looked at, and labelled ones that are learnt from."""
 
 I = INCIDENTS.c  # noqa: E741 - its columns

@@ -80,8 +80,12 @@ INCIDENTS = Table(
     Index("ix_incidents_by_time", "shown", "last_seen", "id"),
     Index("ix_incidents_by_risk", "shown", "risk", "severity", "last_seen", "id"),
     Index("ix_incidents_by_verdict", "verdict", "said_at"),
-    Index("ix_incidents_by_model", "model_version", "first_told"),
+    Index("ix_incidents_by_model", "shown", "model_version", "verdict", "first_told"),
+    Index("ix_incidents_by_telling", "shown", "first_told"),
+    Index("ix_incidents_by_age", "told"),
+    Index("ix_incidents_by_state", "shown", "state", "last_seen", "id"),
     Index("ix_incidents_by_kind", "kind", "last_seen"),
+    Index("ix_incidents_by_kind_and_verdict", "kind", "verdict", "last_seen"),
     Index("ix_incidents_by_place", "place"),
     Index("ix_incidents_by_source", "source", "last_seen"),
     Index("ix_incidents_by_destination", "destination", "last_seen"),
@@ -91,8 +95,14 @@ INCIDENT_DOCUMENTS = Table(
     "incident_documents",
     METADATA,
     Column("id", String(ID), primary_key=True),
-    Column("search", Text, nullable=False, comment="in small letters: what a search looks through"),
-    Column("document", LargeBinary, nullable=False, comment="as it came; last, since it is large"),
+    Column("document", LargeBinary, nullable=False, comment="as it came, OCSF or ECS"),
+)
+
+INCIDENT_TEXTS = Table(
+    "incident_texts",
+    METADATA,
+    Column("id", String(ID), primary_key=True),
+    Column("text", Text, nullable=False, comment="in small letters: what a search looks through, all of it each time"),
 )
 
 INCIDENT_HOSTS = Table(

@@ -62,8 +62,7 @@ def upgrade() -> None:
     op.create_table(
         "incident_documents",
         sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("search", sa.Text(), nullable=False, comment="in small letters: what a search looks through"),
-        sa.Column("document", sa.LargeBinary(), nullable=False, comment="as it came; last, since it is large"),
+        sa.Column("document", sa.LargeBinary(), nullable=False, comment="as it came, OCSF or ECS"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_documents")),
     )
     op.create_table(
@@ -75,6 +74,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "host", "role", name=op.f("pk_incident_hosts")),
     )
     op.create_index("ix_incident_hosts_host", "incident_hosts", ["host", "last_seen"], unique=False)
+    op.create_table(
+        "incident_texts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column(
+            "text",
+            sa.Text(),
+            nullable=False,
+            comment="in small letters: what a search looks through, all of it each time",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_texts")),
+    )
     op.create_table(
         "incidents",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -117,12 +127,18 @@ def upgrade() -> None:
         sa.Column("conflicting", sa.Boolean(), nullable=False, comment="people say true and false"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
     )
+    op.create_index("ix_incidents_by_age", "incidents", ["told"], unique=False)
     op.create_index("ix_incidents_by_destination", "incidents", ["destination", "last_seen"], unique=False)
     op.create_index("ix_incidents_by_kind", "incidents", ["kind", "last_seen"], unique=False)
-    op.create_index("ix_incidents_by_model", "incidents", ["model_version", "first_told"], unique=False)
+    op.create_index("ix_incidents_by_kind_and_verdict", "incidents", ["kind", "verdict", "last_seen"], unique=False)
+    op.create_index(
+        "ix_incidents_by_model", "incidents", ["shown", "model_version", "verdict", "first_told"], unique=False
+    )
     op.create_index("ix_incidents_by_place", "incidents", ["place"], unique=False)
     op.create_index("ix_incidents_by_risk", "incidents", ["shown", "risk", "severity", "last_seen", "id"], unique=False)
     op.create_index("ix_incidents_by_source", "incidents", ["source", "last_seen"], unique=False)
+    op.create_index("ix_incidents_by_state", "incidents", ["shown", "state", "last_seen", "id"], unique=False)
+    op.create_index("ix_incidents_by_telling", "incidents", ["shown", "first_told"], unique=False)
     op.create_index("ix_incidents_by_time", "incidents", ["shown", "last_seen", "id"], unique=False)
     op.create_index("ix_incidents_by_verdict", "incidents", ["verdict", "said_at"], unique=False)
     op.create_index(op.f("ix_incidents_whole"), "incidents", ["whole"], unique=False)
