@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from detector.deadline import Deadline
 from detector.errors import BrokerError, OddflowError
 from detector.notify.desk import Desk
-from detector.notify.events import CourierFailed, NotifyBegun
+from detector.notify.events import CourierFailed, NotifyBegun, PlacesNotCommitted
 from detector.notify.message import Place
 from detector.printable import printable
 from detector.telemetry.events import Tell
@@ -148,7 +148,8 @@ class Courier:
             source.commit(new, Deadline.after(COMMIT_S))
         except StaleCommitError:
             return  # those partitions are forgotten within the next poll
-        except BrokerError:
+        except BrokerError as error:
+            self._tell(PlacesNotCommitted(self.name, str(error)))
             return
         self._committed |= new
 

@@ -23,6 +23,7 @@ def begin(metrics: Metrics) -> None:
         metrics.notify_retries.labels(way)
         metrics.notify_given_up.labels(way)
         metrics.notify_restarts.labels(way)
+        metrics.notify_commit_failures.labels(way)
         metrics.notify_unfit.labels(way)
         metrics.notify_lost.labels(way)
 
@@ -135,6 +136,19 @@ class CourierFailed:
             doing="beginning again",
             sampled=f"notify.stopped {self.way}",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesNotCommitted:
+    """What is settled could not be committed: it is tried again, and sent again if the process ends before."""
+
+    way: str
+    error: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Count it; log it, sampled."""
+        metrics.notify_commit_failures.labels(self.way).inc()
+        log.warning("notify.commit_failed", way=self.way, error=self.error, sampled=f"notify.commit_failed {self.way}")
 
 
 @dataclass(frozen=True, slots=True)

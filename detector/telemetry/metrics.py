@@ -383,6 +383,9 @@ class Metrics:
         self.notify_restarts = self._counter(
             "notify_restarts_total", "Times that a way was not served for a moment, such as without its topic.", way
         )
+        self.notify_commit_failures = self._counter(
+            "notify_commit_failures_total", "Commits that did not work: what they are of would be sent again.", way
+        )
         self.notify_waiting = self._gauge(
             "notify_oldest_waiting_seconds", "For how long the oldest message has been waiting; 0 where none does.", way
         )

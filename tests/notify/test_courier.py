@@ -12,7 +12,7 @@ from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.notify.courier import Courier
 from detector.notify.desk import Desk
-from detector.notify.events import CourierFailed, DocumentsUnfit
+from detector.notify.events import CourierFailed, DocumentsUnfit, PlacesNotCommitted
 from detector.notify.message import Digest, Notice
 from detector.notify.retry import Outcome
 from detector.settings.notify import Notify
@@ -164,6 +164,20 @@ def test_errors_are_told_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> Non
         post.wait(lambda: post.topic.committed == {0: 1})
     failed = [each.error for each in post.told if isinstance(each, CourierFailed)]
     assert failed == ["BrokerError: no broker answers"] * 2 + ["RuntimeError: a fault"]
+    assert post.keys == ["1 opened"]
+
+
+def test_a_commit_that_fails_is_told_and_made_again() -> None:
+    """What it is of is not sent again meanwhile."""
+    post = Post()
+    with post.served():
+        post.wait(lambda: bool(post.sources))
+        post.sources[-1].fail_next_commit("no right")
+        post.put(document(1))
+        post.wait(lambda: post.topic.committed == {0: 1})
+    assert [each.error for each in post.told if isinstance(each, PlacesNotCommitted)] == [
+        "committing offsets: no right"
+    ]
     assert post.keys == ["1 opened"]
 
 

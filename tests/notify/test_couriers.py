@@ -21,6 +21,7 @@ from detector.notify.events import (
     Gathered,
     MessageSent,
     NotifyBegun,
+    PlacesNotCommitted,
     WaitingSeen,
 )
 from detector.settings.tree import Settings
@@ -115,6 +116,7 @@ def test_everything_is_counted_by_its_way() -> None:
         Gathered("slack", "age"),
         DocumentsUnfit("slack", 2, "why"),
         CourierFailed("slack", "BrokerError: away", 1.0),
+        PlacesNotCommitted("slack", "no right"),
         WaitingSeen("slack", 12.5),
         MessageSent("slack", "digest", 3),
         failed,
@@ -128,6 +130,7 @@ def test_everything_is_counted_by_its_way() -> None:
         "given up": watched.value("given_up_total"),
         "digested": watched.value("digested_total", why="age"),
         "unfit": watched.value("unfit_documents_total"),
+        "commits": watched.value("commit_failures_total"),
         "restarts": watched.value("restarts_total"),
         "waiting": watched.value("oldest_waiting_seconds"),
         "never": watched.value("failed_total", reason="timeout"),
@@ -139,6 +142,7 @@ def test_everything_is_counted_by_its_way() -> None:
         "given up": 1.0,
         "digested": 1.0,
         "unfit": 2.0,
+        "commits": 1.0,
         "restarts": 1.0,
         "waiting": 12.5,
         "never": 0.0,
