@@ -133,6 +133,24 @@ def test_a_partition_that_leaves_and_comes_back_is_read_anew() -> None:
     assert post.keys == ["1 opened", "2 opened"]
 
 
+def test_what_another_reader_sent_meanwhile_is_not_sent_here() -> None:
+    """A partition that leaves takes along what waits of it."""
+    post = Post()
+    post.way.always = AWAY
+    post.put(document(1), document(2))
+    with post.served():
+        post.wait(lambda: bool(post.way.tried))
+        post.sources[-1].assign([1])
+        post.wait(lambda: not post.sources[-1]._wanted)
+        post.topic.committed[0] = 2  # by whoever has it now
+        post.sources[-1].assign([0, 1])
+        post.wait(lambda: not post.sources[-1]._wanted)
+        post.way.always = None
+        post.put(document(3))
+        post.wait(lambda: post.topic.committed.get(0) == 3)
+    assert post.keys == ["3 opened"]
+
+
 def test_a_topic_that_is_made_again_is_read_from_its_start() -> None:
     """Places in the earlier one mean nothing any more."""
     post = Post()
