@@ -32,7 +32,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle dist lock setup promtool chromium postgres clean
+.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist lock setup promtool chromium postgres clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-budget: $(STAMP)  ## Measure false incidents asked for against those raise
 
 bench-lifecycle: $(STAMP)  ## Measure what a model's life costs: swaps, a challenger in shadow
 	$(RUN) python -m bench.lifecycle
+
+bench-feedback: $(STAMP)  ## Measure what a hundred labels teach, beside coniferest's forest
+	$(RUN) python -m bench.feedback
 
 dist: $(STAMP)  ## Build the wheel and the source distribution into dist/
 	$(RUN) python -m build --no-isolation

@@ -5,11 +5,11 @@ ensembles; Siddiqui et al. 2018 by online optimisation): the trees stay, and wha
 true rows are above the tau-quantile of unlabelled ones, and false rows below it, as near to the untouched forest as can
 be. Splits, shapes and types stay, so a bundle, its explanations and what serving costs stay as they are.
 
-Here a leaf does not move alone. A label moves every node on its row's path, by as much information as the node adds
-(−log of the share of unlabelled rows in it, less its parent's), and a leaf moves with all nodes above it. So a label
-tells of its leaf most, and the less of others the more rows are usual in the smallest node that holds both: similarity
-by mass (Ting et al. 2016, «Overcoming key weaknesses of distance-based neighbourhood methods using a data dependent
-dissimilarity measure»).
+Here a leaf does not move alone. A label moves every node on its row's path, by as much as the node adds to what is told
+of the row (a power of −log of the share of unlabelled rows in it, less its parent's), and a leaf moves with all nodes
+above it. So a label tells of its leaf most, and the less of others the more rows are in the smallest node that holds
+both: similarity by mass (Ting et al. 2016, «Overcoming key weaknesses of distance-based neighbourhood methods using a
+data dependent dissimilarity measure»).
 
 With k(x, y) from 0 to 1 for this similarity, averaged over trees, the learnt score is that of the forest plus
 ``spread · Σ pull_i · k(x, row_i)``. Pulls are those of a squared hinge loss with a bound: upwards alone for a true row,
@@ -52,17 +52,21 @@ SETTLED = 1e-4
 """A round that changes no score by more spreads ends it."""
 
 
+DEEPER = 1.5
+"""Power of a node's information: above 1, small nodes count more beside large ones."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafSettings:
     """How labels are learnt from. Lengths are in spreads: standard deviations of the background's mean path length."""
 
     tau: float = 0.03
     """Share of unlabelled rows above the quantile that labels are held against."""
-    above: float = 6.0
+    above: float = 9.0
     """So far above it a true row is to be …"""
-    below: float = 6.0
-    """… and a false one below it."""
-    stiffness: float = 0.03
+    below: float = 9.0
+    """… and a false one below it, both times the doubt in the forest: the share of false labels."""
+    stiffness: float = 0.3
     """How much a label of weight 1 gives way to others that disagree with it, or to the untouched forest."""
     most_pull: float = 10.0
     """A label of weight 1 pulls at most so much, in spreads at its own place."""
@@ -125,7 +129,7 @@ class Ground:
         passed = paths(forest, rows)
         alike = similarity(passed, self.told)
         sign = np.where(verdicts, 1.0, -1.0)
-        margin = np.where(verdicts, settings.above, settings.below)
+        margin = doubt_of(verdicts, weights) * np.where(verdicts, settings.above, settings.below)
         quantile = np.quantile(self.usual, 1.0 - settings.tau)
         wanted = sign * (quantile + _mean_lengths(forest, rows)) / self.spread + margin
         pull = sign * pulls(alike, sign, wanted, settings.stiffness / weights, settings.most_pull * weights)
@@ -186,7 +190,7 @@ def information(shares: Floats) -> Floats:
     A node where no row of the background is tells as much as one with a single row of 4,096.
     """
     least = 1.0 / 4096
-    told: Floats = np.log(np.maximum(shares, least)) / np.log(least)
+    told: Floats = (np.log(np.maximum(shares, least)) / np.log(least)) ** DEEPER
     parents = (np.arange(1, shares.shape[1]) - 1) // 2
     added: Floats = np.zeros(told.shape)
     added[:, 1:] = told[:, 1:] - told[:, parents]
@@ -202,6 +206,15 @@ def similarity(passed: NDArray[np.int32], told: Floats) -> Floats:
     alike: Floats = np.asarray((each @ each.T).toarray(), dtype=np.float64)
     alike /= trees
     return alike
+
+
+def doubt_of(verdicts: NDArray[np.bool_], weights: Floats) -> float:
+    """How far labels tell that the forest errs, from 0 to 1: the share of false ones, with one of each more.
+
+    It raised all that people looked at. Where most of it was right, the forest's own order is worth more than what a
+    few labels say of others.
+    """
+    return float((weights[~verdicts].sum() + 1.0) / (weights.sum() + 2.0))
 
 
 @compiled

@@ -44,9 +44,9 @@ def forest(background: Matrix) -> IsolationForest:
 
 @pytest.fixture(scope="module")
 def lessons() -> Lessons:
-    """Three attacks said to be true, three backups false."""
-    rows = np.concatenate([rows_of("attacks", 3, seed=5), rows_of("backups", 3, seed=5)])
-    return Lessons(rows, np.arange(6) < 3, np.ones(6))
+    """Six attacks said to be true, six backups false."""
+    rows = np.concatenate([rows_of("attacks", 6, seed=5), rows_of("backups", 6, seed=5)])
+    return Lessons(rows, np.arange(12) < 6, np.ones(12))
 
 
 @pytest.fixture(scope="module")
@@ -160,9 +160,9 @@ def test_of_contradicting_labels_the_heavier_wins(forest: IsolationForest, backg
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"rows": np.zeros((6, 2), np.float32)}, "give rows of 3 features"),
-        ({"rows": np.full((6, 3), np.nan, np.float32)}, "not finite"),
-        ({"weights": np.zeros(6)}, "not above 0"),
+        ({"rows": np.zeros((12, 2), np.float32)}, "give rows of 3 features"),
+        ({"rows": np.full((12, 3), np.nan, np.float32)}, "not finite"),
+        ({"weights": np.zeros(12)}, "not above 0"),
         ({"weights": np.ones(5)}, "give one of each a row"),
         ({"verdicts": np.ones(7, bool)}, "give one of each a row"),
     ],
