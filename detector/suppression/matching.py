@@ -20,7 +20,6 @@ import polars as pl
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from detector.records.flow import SCHEMA
 from detector.suppression.rule import ENTITY, Scope, Suppression, write_rule
 
 Features = Mapping[str, NDArray[np.float32]]
@@ -32,8 +31,6 @@ NO_RULE = -1
 
 KEYED: tuple[Scope, ...] = ("pair", "service", "source")
 """Scopes that are looked up, the most special first: of several rules that cover a flow, it is said to hide it."""
-
-_RULE = "_rule"
 
 
 class Matched(NamedTuple):
@@ -69,7 +66,7 @@ class Matcher:
         self.rules = tuple(sorted(rules, key=lambda rule: (-rule.expires_s, rule.id, write_rule(rule))))
         self.features = features_of(self.rules)
         """The features that values are wanted of."""
-        self._tables = [table for scope in KEYED if (table := _table(self.rules, scope)) is not None]
+        self._tables = [(scope, table) for scope in KEYED if (table := _table(self.rules, scope))]
         patterns = [(place, rule) for place, rule in enumerate(self.rules) if rule.scope == "pattern"]
         self._patterns = sorted(patterns, key=lambda each: each[1].src_ip is UNSET)
 
@@ -100,12 +97,15 @@ class Matcher:
         if not self.rules or not len(frame):
             return Matched(self.rules, which)
         ends = np.array([rule.expires_s for rule in self.rules])
-        for table in self._tables:
-            columns = [name for name in table.columns if name != _RULE]
-            joined = frame.select(columns).join(table, on=columns, how="left", maintain_order="left")
-            places = joined[_RULE].fill_null(NO_RULE).to_numpy().astype(np.intp)
+        # By dictionaries and not by joins: decided flows are few, and a join wakes every thread of polars.
+        for scope, table in self._tables:
+            keys = zip(*(frame[name].to_list() for name in ENTITY[scope]), strict=True)
+            places = np.fromiter((table.get(key, NO_RULE) for key in keys), np.intp, len(frame))
             _fill(which, np.where((places != NO_RULE) & (clock < ends[places]), places, NO_RULE))
+        sources = set(frame["src_ip"].to_list()) if self._patterns else set()
         for place, rule in self._patterns:
+            if rule.src_ip is not UNSET and rule.src_ip not in sources:
+                continue
             _fill(which, np.where(_fits(rule, frame, features) & (clock < ends[place]), place, NO_RULE))
         return Matched(self.rules, which)
 
@@ -124,18 +124,13 @@ def _fill(which: NDArray[np.intp], found: NDArray[np.intp]) -> None:
     np.copyto(which, found, where=which == NO_RULE)
 
 
-def _table(rules: Sequence[Suppression], scope: Scope) -> pl.DataFrame | None:
-    """The first rule of this scope for each key; None where there is none."""
-    columns = list(ENTITY[scope])
+def _table(rules: Sequence[Suppression], scope: Scope) -> dict[tuple[object, ...], int]:
+    """The place of the first rule of this scope, by what it is of."""
     first: dict[tuple[object, ...], int] = {}
     for place, rule in enumerate(rules):
         if rule.scope == scope:
-            first.setdefault(tuple(getattr(rule, name) for name in columns), place)
-    if not first:
-        return None
-    keys = list(zip(*first, strict=True))
-    series = [pl.Series(name, keys[at], SCHEMA[name]) for at, name in enumerate(columns)]
-    return pl.DataFrame([*series, pl.Series(_RULE, list(first.values()), pl.Int64)])
+            first.setdefault(tuple(getattr(rule, name) for name in ENTITY[scope]), place)
+    return first
 
 
 def _fits(rule: Suppression, frame: pl.DataFrame, features: Features) -> NDArray[np.bool_]:
