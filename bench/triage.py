@@ -1,6 +1,7 @@
 """Measures triage's database: alerts taken in a minute, and how long a list over 100,000 incidents takes.
 
 ``python -m bench.triage [--database URL] [--incidents N] [--alerts N]`` prints what it does, and one line of JSON last.
+Ten thousand incidents are taken in as from a topic, and timed; the others are earlier copies of these with other ids.
 Without ``--database`` it measures SQLite in a temporary folder; the database that is named must be empty.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from sqlalchemy import func, insert, select, text
 
 from triage.ingest.taking import Message, Topics, take_batch
 from triage.store.engine import Database
@@ -24,6 +26,7 @@ from triage.store.figures import figures
 from triage.store.filters import Filter, Paging
 from triage.store.incidents import incident, list_incidents, similar, timeline
 from triage.store.queue import most_instructive
+from triage.store.tables import INCIDENT_DOCUMENTS, INCIDENT_HOSTS, INCIDENT_TEXTS, INCIDENTS
 
 START = 1_764_000_000.0
 
@@ -32,6 +35,13 @@ KINDS = ("scan", "sweep", "beacon", "dns tunnel", "brute force", "exfiltration",
 BATCH = 2_000
 
 ROUNDS = 15
+
+TAKEN = 10_000
+"""Incidents that are taken in and timed."""
+
+I = INCIDENTS.c  # noqa: E741 - its columns
+
+COPIED = {INCIDENTS: "id", INCIDENT_DOCUMENTS: "id", INCIDENT_TEXTS: "id", INCIDENT_HOSTS: "incident"}
 
 TOPICS = Topics({"incidents": "incident", "alerts": "alert"})
 
@@ -115,6 +125,22 @@ def fill(database: Database, topic: str, count: int, make: Callable[[int], bytes
     return 60.0 * count / spent
 
 
+def copy(database: Database, there: int, wanted: int) -> None:
+    """Copy the incidents that are there until there are so many, each time earlier than all before."""
+    for turn in range(1, wanted // there):
+        new, back = func.substr(I.id, 1, 30) + f"{turn:06}", 6.0 * there * turn
+        moved = {"id": new, "whole": new, "last_seen": I.last_seen - back, "first_seen": I.first_seen - back}
+        with database.write() as session:
+            for table, key in COPIED.items():
+                columns = [column for column in table.columns if column.name != key]
+                values = [moved.get(column.name, column) if table is INCIDENTS else column for column in columns]
+                fresh = func.substr(table.c[key], 1, 30) + f"{turn:06}"
+                query = select(fresh, *values).where(table.c[key].endswith("000000"))
+                session.execute(insert(table).from_select([key, *(column.name for column in columns)], query))
+    with database.write() as session:
+        session.execute(text("ANALYZE"))
+
+
 def timed(database: Database, ask: Callable[[Any], object]) -> dict[str, float]:
     """How long a query takes, each time in a transaction of its own: median and longest, in ms."""
     spent = []
@@ -130,12 +156,13 @@ def measured(url: str, incidents: int, alerts: int) -> dict[str, Any]:
     """All of one database."""
     database = Database(url)
     database.start()
-    random = np.random.default_rng(1)
+    random, taken = np.random.default_rng(1), min(incidents, TAKEN)
     found: dict[str, Any] = {
-        "incidents_per_minute": round(fill(database, "incidents", incidents, lambda n: incident_document(n, random))),
-        "alerts_per_minute": round(fill(database, "alerts", alerts, lambda n: alert_document(n, incidents, random))),
+        "incidents_per_minute": round(fill(database, "incidents", taken, lambda n: incident_document(n, random))),
+        "alerts_per_minute": round(fill(database, "alerts", alerts, lambda n: alert_document(n, taken, random))),
     }
-    middle = uid(incidents // 2)
+    copy(database, taken, incidents)
+    middle = uid(taken // 2)
     with database.read() as session:
         host = list_incidents(session).rows[0].source
         far = list_incidents(session, paging=Paging(500)).after
@@ -151,9 +178,9 @@ def measured(url: str, incidents: int, alerts: int) -> dict[str, Any]:
         "list by text that is nowhere": lambda session: list_incidents(session, Filter(text="nowhere")),
         "incident": lambda session: incident(session, middle),
         "similar": lambda session: similar(session, middle),
-        "timeline": lambda session: timeline(session, host, START, START + 6.0 * incidents),
+        "timeline": lambda session: timeline(session, host, START, START + 6.0 * taken),
         "queue": most_instructive,
-        "figures": lambda session: figures(session, START + 6.0 * incidents, 10.0),
+        "figures": lambda session: figures(session, START + 6.0 * taken, 10.0),
     }
     found["queries"] = {name: timed(database, ask) for name, ask in asks.items()}
     database.stop()
@@ -165,7 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", help="An empty one; SQLite in a temporary folder if not given.")
     parser.add_argument("--incidents", type=int, default=100_000)
-    parser.add_argument("--alerts", type=int, default=50_000)
+    parser.add_argument("--alerts", type=int, default=20_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measured(given.database or f"sqlite:///{folder}/triage.db", given.incidents, given.alerts)

@@ -81,7 +81,7 @@ INCIDENTS = Table(
     Index("ix_incidents_by_risk", "shown", "risk", "severity", "last_seen", "id"),
     Index("ix_incidents_by_verdict", "verdict", "said_at"),
     Index("ix_incidents_by_model", "shown", "model_version", "verdict", "first_told"),
-    Index("ix_incidents_by_telling", "shown", "first_told"),
+    Index("ix_incidents_by_telling", "shown", "first_told", "suppressed", "model_version"),
     Index("ix_incidents_by_age", "told"),
     Index("ix_incidents_by_state", "shown", "state", "last_seen", "id"),
     Index("ix_incidents_by_kind", "kind", "last_seen"),

@@ -138,7 +138,9 @@ def upgrade() -> None:
     op.create_index("ix_incidents_by_risk", "incidents", ["shown", "risk", "severity", "last_seen", "id"], unique=False)
     op.create_index("ix_incidents_by_source", "incidents", ["source", "last_seen"], unique=False)
     op.create_index("ix_incidents_by_state", "incidents", ["shown", "state", "last_seen", "id"], unique=False)
-    op.create_index("ix_incidents_by_telling", "incidents", ["shown", "first_told"], unique=False)
+    op.create_index(
+        "ix_incidents_by_telling", "incidents", ["shown", "first_told", "suppressed", "model_version"], unique=False
+    )
     op.create_index("ix_incidents_by_time", "incidents", ["shown", "last_seen", "id"], unique=False)
     op.create_index("ix_incidents_by_verdict", "incidents", ["verdict", "said_at"], unique=False)
     op.create_index(op.f("ix_incidents_whole"), "incidents", ["whole"], unique=False)
