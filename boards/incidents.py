@@ -159,7 +159,7 @@ INCIDENTS = Board(
         ),
         Choice(name="kind", label="Kind", ask=Sql("SELECT kind FROM incidents UNION SELECT 'other' ORDER BY 1")),
         Choice(name="host", label="Host"),
-        Choice(name="triage", label="Triage's address", default="http://localhost:8080"),
+        Choice(name="triage", label="Triage's address", default="http://localhost:9465"),
     ),
     rows=(
         Row("In this time", COUNTS),

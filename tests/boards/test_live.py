@@ -26,7 +26,7 @@ from training.demo.ports import free_port
 from training.retrain.state import State, StateFile
 from triage.store.labels import new_label
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 NO_DATA = {
