@@ -67,13 +67,20 @@ def answers(url: str) -> bool:
 class Prometheus:
     """Asked by PromQL."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._began = time.time()
 
     def ask(self, expr: str) -> list[dict[str, Any]]:
         """The series that it gives now; an expression that is none fails."""
         found: list[dict[str, Any]] = self._got("query", {"query": expr})["result"]
         return found
+
+    def has_shown(self, expr: str) -> bool:
+        """Whether it has given a number at any time since the start; an expression that is none fails."""
+        asked = {"query": expr, "start": f"{self._began}", "end": f"{time.time()}", "step": "1s"}
+        found = self._got("query_range", asked)["result"]
+        return any(value != "NaN" for series in found for _, value in series["values"])
 
     def firing(self) -> set[str]:
         """The alerts that fire now."""
@@ -84,7 +91,7 @@ class Prometheus:
         return [rule for group in self._got("rules", {})["groups"] for rule in group["rules"]]
 
     def _got(self, what: str, asked: Mapping[str, str]) -> Any:
-        response = httpx.get(f"{self.url}/api/v1/{what}", params=asked, timeout=30)
+        response = self._client.get(f"/api/v1/{what}", params=asked)
         assert response.is_success, response.text
         return response.json()["data"]
 
@@ -108,8 +115,12 @@ def prometheus(folder: Path, targets: Mapping[str, int], alertmanager: int) -> I
     (folder / "prometheus.yaml").write_text(json.dumps(given))
     port = free_port()
     flags = ("--config.file=prometheus.yaml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}")
-    with running((program, *flags), folder, f"http://127.0.0.1:{port}/-/ready"):
-        yield Prometheus(port)
+    address = f"http://127.0.0.1:{port}"
+    with (
+        running((program, *flags), folder, f"{address}/-/ready"),
+        httpx.Client(base_url=address, timeout=60) as client,  # its context of TLS takes long to make
+    ):
+        yield Prometheus(client)
 
 
 @contextmanager
