@@ -1,5 +1,6 @@
-# Two images, without a compiler and without root. The daemon's has no training packages: docker build -t oddflow .
+# Three images, without a compiler and without root. The daemon's has no training packages: docker build -t oddflow .
 # The one that trains and publishes models: docker build --target train -t oddflow-train .
+# The one on which people judge incidents: docker build --target triage -t oddflow-triage .
 # Run with a read-only root, and a volume for the state that is to outlive the container:
 #   docker run --read-only -v models:/registry:ro -v state:/state -e ODDFLOW_KAFKA__BOOTSTRAP_SERVERS=… oddflow
 #   docker run --rm -v models:/registry -v "$PWD/data:/data:ro" oddflow-train train --data /data/conn.log --format zeek
@@ -33,11 +34,16 @@ COPY requirements-train.lock /src/
 RUN pip install --require-hashes -r /src/requirements-train.lock
 
 
+FROM build AS build-triage
+COPY requirements-triage.lock /src/
+RUN pip install --require-hashes -r /src/requirements-triage.lock
+
+
 FROM python:3.11-slim AS base
 
 # A volume takes over who owns the folder that it is mounted on.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin oddflow \
-    && install -d -o 10001 -g 10001 /registry /state
+    && install -d -o 10001 -g 10001 /registry /state /datasets
 
 ENV NUMBA_CPU_NAME=generic \
     NUMBA_CACHE_DIR=/opt/oddflow/kernels \
@@ -57,6 +63,12 @@ ENTRYPOINT ["oddflow"]
 FROM base AS train
 COPY --from=build-train /opt/oddflow /opt/oddflow
 CMD ["train", "--help"]
+
+
+FROM base AS triage
+COPY --from=build-triage /opt/oddflow /opt/oddflow
+EXPOSE 9465
+CMD ["triage", "serve"]
 
 
 FROM base AS daemon

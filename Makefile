@@ -32,7 +32,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist lock setup promtool chromium postgres clean
+.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm debian-tools clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ help:  ## Show this list
 demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
 	$(RUN) oddflow demo
 
-test: promtool chromium postgres unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
+test: promtool chromium postgres helm debian-tools unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
 	$(PYTEST) -m 'not ($(QUICK))' $(PARALLEL) --durations 20
 
 unit: $(STAMP)  ## Run the quick tests alone, on all cores

@@ -37,6 +37,13 @@ ALL: dict[str, Any] = {
     },
     "autoscaling": {"kind": "hpa"},
     "retrain": {"enabled": True, "args": ["--no-incidents"]},
+    "triage": {
+        "enabled": True,
+        "firstUser": {"existingSecret": "analyst"},
+        "database": {"url": "postgresql://oddflow@db/triage", "existingSecret": "triage"},
+        "publicUrl": "https://triage.example.org",
+        "ingress": {"enabled": True, "className": "nginx", "host": "triage.example.org", "tlsSecret": "tls"},
+    },
     "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}]},
     "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
 }
@@ -47,6 +54,7 @@ URLS: dict[str, Any] = {
     "state": {"url": "s3://oddflow/state"},
     "datasets": {"url": "s3://oddflow/datasets"},
     "retrain": {"enabled": True},
+    "triage": {"enabled": True},
     "autoscaling": {"kind": "keda"},
     "podDisruptionBudget": {"enabled": False},
     "networkPolicy": {"enabled": False},
@@ -140,7 +148,7 @@ def test_pods_run_with_least_rights(resources: list[dict[str, Any]]) -> None:
     for pod in pods(resources):
         assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, int(user[1]))
         assert pod["automountServiceAccountToken"] is False
-        for container in pod["containers"]:
+        for container in (*pod["containers"], *pod.get("initContainers", [])):
             rights = container["securityContext"]
             assert (rights["readOnlyRootFilesystem"], rights["allowPrivilegeEscalation"]) == (True, False)
             assert rights["capabilities"] == {"drop": ["ALL"]}
@@ -165,6 +173,27 @@ def test_the_daemon_is_called_and_asked_as_it_is(
     mounted = {each["mountPath"]: each["readOnly"] for each in container["volumeMounts"]}
     assert mounted.get(settings.model.registry, True) is True
     assert mounted.get(settings.state.url, False) is False
+
+
+@pytest.mark.parametrize("values", [ALL, URLS], ids=["PostgreSQL", "SQLite"])
+def test_triage_is_called_and_asked_as_it_is(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Triage's settings are valid, its probes ask its port, and a database in a file is where something is mounted."""
+    resources = rendered(values)
+    pod = one(resources, "Deployment", "oddflow-triage")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    settings = settings_of(resources, container["env"], tmp_path, monkeypatch)
+    service = one(resources, "Service", "oddflow-triage")
+    assert settings.triage.port == container["ports"][0]["containerPort"] == service["spec"]["ports"][0]["port"]
+    assert settings.triage.host_names == ("oddflow-triage",)
+    assert container["args"][0] in COMMANDS
+    mounted = [each["mountPath"] for each in container["volumeMounts"]]
+    assert settings.triage.database.startswith("sqlite:///") == ("/database" in mounted)
+    for first in pod.get("initContainers", []):
+        assert [
+            each for each in container["env"] if "TRIAGE__DATABASE" in each["name"] and each not in first["env"]
+        ] == []
 
 
 def test_retraining_is_called_as_it_is() -> None:

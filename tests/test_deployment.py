@@ -13,10 +13,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from detector.cli import COMMANDS
 from detector.every_metric import open_metrics
-from detector.settings.load import PREFIX, load_settings
-from detector.settings.tree import Settings
+from detector.settings.load import PREFIX
 from tests.boards.read import questions
 from tests.faults.test_rules import ELSEWHERE, PROVOKED
 from tests.promtool import amtool, promtool
@@ -170,33 +168,6 @@ def test_amtool_accepts_the_configuration() -> None:
     """Alertmanager's own checker accepts its configuration."""
     checked = amtool("check-config", CONFIG / "alertmanager" / "alertmanager.yaml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
-def settings_of(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings that these variables give; raises for one that is none."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return load_settings()
-
-
-def test_compose_names_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose builds from the Dockerfile, mounts files that exist, runs a command that exists, and sets real keys."""
-    compose = documents("compose.yaml")[0]
-    oddflow = compose["services"]["oddflow"]
-    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert {each["build"]["target"] for each in compose["services"].values() if "build" in each} == {"daemon", "train"}
-    assert {"daemon", "train"} <= stages
-    assert ((CONFIG / oddflow["build"]["context"] / "Dockerfile").is_file(), oddflow["command"][0] in COMMANDS) == (
-        True,
-        True,
-    )
-    settings = settings_of(oddflow["environment"], monkeypatch)
-    assert settings.kafka.bootstrap_servers == "kafka:29092"
-    assert int(oddflow["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
-    mounts = [volume.split(":")[0] for each in compose["services"].values() for volume in each.get("volumes", [])]
-    files = [mount for mount in mounts if mount.startswith(".") and mount not in {"../registry", "../data"}]
-    assert [mount for mount in files if not (CONFIG / mount).exists()] == []
-    assert {mount for mount in mounts if not mount.startswith(".")} == compose["volumes"].keys()
 
 
 def test_every_rule_is_provoked() -> None:

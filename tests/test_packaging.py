@@ -77,7 +77,7 @@ def test_the_image_runs_without_root() -> None:
 def test_the_image_s_commands_are_oddflow_s() -> None:
     """What the image runs, checks and compiles with are commands and modules that exist."""
     assert json.loads(of("ENTRYPOINT")[0]) == ["oddflow"]
-    assert {json.loads(each)[0] for each in of("CMD")} == {"train", "detect"} <= COMMANDS.keys()
+    assert {json.loads(each)[0] for each in of("CMD")} == {"train", "detect", "triage"} <= COMMANDS.keys()
     script, check = json.loads(of("HEALTHCHECK")[0].partition("CMD ")[2])
     assert (script in project()["scripts"], check in COMMANDS) == (True, True)
     modules = re.findall(r"python -m (detector[\w.]+)", " ".join(of("RUN")))
@@ -95,7 +95,7 @@ def test_the_image_s_settings_are_settings(monkeypatch: pytest.MonkeyPatch) -> N
     assert (settings.web.host, settings.model.registry) == ("0.0.0.0", "/registry")  # noqa: S104 - a container's
     assert settings.state.url == "/state"
     made = next(each for each in of("RUN") if "install -d" in each)
-    assert re.findall(r"\s(/\w+)", made.split("install -d")[1]) == ["/registry", "/state"]
+    assert re.findall(r"\s(/\w+)", made.split("install -d")[1]) == ["/registry", "/state", "/datasets"]
     build, final = (dict(pair.split("=", 1) for pair in shlex.split(rest)) for rest in (of("ENV")[0], of("ENV")[-1]))
     assert [final[name] for name in build if name.startswith("NUMBA")] == [
         build[name] for name in build if name.startswith("NUMBA")

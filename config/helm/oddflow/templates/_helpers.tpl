@@ -89,3 +89,17 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{- define "oddflow.triageEnv" -}}
+{{- $database := .Values.triage.database -}}
+{{ include "oddflow.env" . }}
+- {name: ODDFLOW_TRIAGE__DATABASE, value: {{ default "sqlite:////database/triage.db" $database.url | quote }}}
+{{- with $database.existingSecret }}
+- name: ODDFLOW_TRIAGE__DATABASE_PASSWORD
+  valueFrom:
+    secretKeyRef: {name: {{ . }}, key: {{ $database.passwordKey }}}
+{{- end }}
+- {name: ODDFLOW_TRIAGE__HOST, value: 0.0.0.0}
+- {name: ODDFLOW_TRIAGE__HOST_NAMES, value: {{ list (printf "%s-triage" (include "oddflow.name" .)) | toJson | squote }}}
+- {name: ODDFLOW_TRIAGE__PUBLIC_URL, value: {{ .Values.triage.publicUrl | quote }}}
+{{- end }}

@@ -1,0 +1,115 @@
+"""``config/compose.yaml``: pinned, ordered, closed to other machines, and true of what there is."""
+
+from __future__ import annotations
+
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from detector.cli import COMMANDS
+from detector.settings.load import load_settings
+
+ROOT = Path(__file__).parent.parent
+CONFIG = ROOT / "config"
+COMPOSE: dict[str, Any] = yaml.safe_load((CONFIG / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+ONCE = {"secrets", "first-model", "analyst", "reader"}
+
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def test_everything_is_there() -> None:
+    """All parts of a whole are services of it."""
+    foreign = {"kafka", "postgres", "prometheus", "alertmanager", "grafana"}
+    assert SERVICES.keys() == foreign | ONCE | {"oddflow", "simulator", "triage", "retrain"}
+
+
+@each_service
+def test_an_image_is_pinned_or_built(name: str) -> None:
+    """An image of others has a whole version for its tag; ours is built from a stage that the Dockerfile has."""
+    service = SERVICES[name]
+    if "build" in service:
+        stages = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert service["build"]["target"] in stages
+        assert (CONFIG / service["build"]["context"] / "Dockerfile").is_file()
+    else:
+        assert re.search(r":v?\d+\.\d+[\w.-]*$", service["image"])
+
+
+@each_service
+def test_services_wait_for_what_they_need(name: str) -> None:
+    """What is waited for until it is healthy has a health check, and what until it is done ends by itself."""
+    for needed, how in SERVICES[name].get("depends_on", {}).items():
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[needed], needed
+        else:
+            assert (how["condition"], needed in ONCE) == ("service_completed_successfully", True)
+    assert (name in ONCE) == ("restart" not in SERVICES[name])
+
+
+def test_there_is_an_order() -> None:
+    """No service waits for itself, whatever the way round."""
+    order = [*TopologicalSorter({name: each.get("depends_on", {}) for name, each in SERVICES.items()}).static_order()]
+    assert order.index("first-model") < order.index("oddflow") < order.index("simulator")
+    assert order.index("analyst") < order.index("triage")
+
+
+@each_service
+def test_only_this_machine_reaches_it(name: str) -> None:
+    """Every port that is published is bound to the loopback address."""
+    assert [port for port in SERVICES[name].get("ports", []) if not port.startswith("127.0.0.1:")] == []
+
+
+@each_service
+def test_it_has_bounds_and_few_rights(name: str) -> None:
+    """Each has bounds, and gains no rights; only Kafka's root can be written to: its start does so."""
+    service = SERVICES[name]
+    assert {"mem_limit", "logging", "security_opt"} <= service.keys()
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert (service.get("read_only"), service.get("cap_drop")) == ((None, None) if name == "kafka" else (True, ["ALL"]))
+
+
+def test_no_secret_stands_in_it() -> None:
+    """A password is only ever named by the file that holds it."""
+    for service in SERVICES.values():
+        for variable in service.get("environment", {}):
+            assert not re.search(r"PASSWORD$|SECRET$|TOKEN$", variable)
+
+
+@each_service
+def test_mounts_are_there(name: str) -> None:
+    """Each file that is mounted exists, and each volume is declared."""
+    for mount in SERVICES[name].get("volumes", []):
+        source = mount.split(":")[0]
+        assert (CONFIG / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", [name for name, each in SERVICES.items() if "build" in each])
+def test_our_services_are_called_as_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each calls commands that exist, and its variables are settings that are valid."""
+    service = SERVICES[name]
+    text = " ".join(service["command"])
+    called = re.findall(r"\boddflow ([\w-]+)", text) if "entrypoint" in service else [service["command"][0]]
+    assert called
+    assert {*called} <= COMMANDS.keys()
+    for variable, value in service.get("environment", {}).items():
+        if not variable.endswith("_FILE"):
+            monkeypatch.setenv(variable, str(value))
+    settings = load_settings()
+    if name in {"oddflow", "triage", "retrain"}:
+        assert settings.kafka.bootstrap_servers == "kafka:29092"
+        assert int(service["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
+
+
+def test_prometheus_asks_who_is_there() -> None:
+    """Each address that Prometheus scrapes or alerts is a service that has such a port."""
+    prometheus = yaml.safe_load((CONFIG / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
+    jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in prometheus["scrape_configs"]}
+    assert {target.split(":")[0] for targets in jobs.values() for target in targets} == {"oddflow", "triage", "retrain"}
+    text = (CONFIG / "compose.yaml").read_text(encoding="utf-8") + "alertmanager:9093"
+    for targets in jobs.values():
+        assert targets[0].split(":")[1] in text
