@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ from detector.alerts.contract import (
 )
 from detector.cli import app
 from detector.errors import ConfigurationError, InputError, OutputError
-from detector.feedback.label import Of, write_label
+from detector.feedback.label import Of, iso, write_label
+from detector.suppression.files import write_rules
+from detector.suppression.rule import Suppression, convert_rule
 from detector.transport.base import OutRecord
+from tests import commands
 from tests.casebook.documents import ID, ocsf
 from tests.conftest import MakeTopic
 from tests.feedback.labels import label, uid
+from tests.kafka.world import publish, simulated
 from tests.transport.arena import consume, produce
 
 SOURCE, DESTINATION = "10.0.10.17", "10.0.10.35"
@@ -277,3 +282,36 @@ def test_rules_go_to_a_topic(kafka: str, topic: MakeTopic, tmp_path: Path) -> No
     assert run("remove", rule["id"][:6], *at)[0] == 0
     assert run("list", *at) == (0, "", "no suppressions are in force\n")
     assert [each.value is None for each in consume(kafka, rules)] == [False, True]
+
+
+def everything(days: int = 7) -> Suppression:
+    """A rule of every flow of any host."""
+    now = datetime.now(UTC)
+    given: dict[str, Any] = {"suppression_version": 1, "id": "all", "scope": "pattern", "owner": "ada", "reason": "x"}
+    given |= {"pattern": [{"feature": "duration_log", "at_least": -1e30}]}
+    made = now - timedelta(days=8)
+    return convert_rule(given | {"created": iso(made), "expires": iso(made + timedelta(days=days))})
+
+
+@pytest.mark.slow
+def test_a_run_over_files_goes_by_the_file_of_rules(tmp_path: Path) -> None:
+    """What it hides is written as suppressed; a rule that has ended hides nothing; a broken file ends the start."""
+    publish(tmp_path / "registry")
+    (tmp_path / "flows.jsonl").write_bytes(b"\n".join(simulated(2_000)) + b"\n")
+    rules = tmp_path / "rules.jsonl"
+    given = ("--input", str(tmp_path / "flows.jsonl"), "--format", "zeek", "--registry", str(tmp_path / "registry"))
+    output = tmp_path / "alerts.jsonl"
+
+    def detected(data: bytes) -> tuple[int, str, set[int]]:
+        rules.write_bytes(data)
+        output.unlink(missing_ok=True)
+        ran = commands.run("detect", *given, "--output", str(output), ODDFLOW_SUPPRESSION__FILE=str(rules))
+        lines = output.read_bytes().splitlines() if output.exists() else []
+        return ran.code, ran.err.splitlines()[-1], {json.loads(line)["status_id"] for line in lines}
+
+    code, said, stati = detected(write_rules([everything(30)]))
+    assert (code, "no alerts; " in said, said.endswith(" suppressed"), stati) == (0, True, True, {3})
+    code, said, stati = detected(write_rules([everything(7)]))
+    assert (code, "suppressed" in said, stati) == (0, False, {1})
+    code, said, _ = detected(b"{broken\n")
+    assert (code, "rules.jsonl line 1" in said) == (InputError.exit_code, True)

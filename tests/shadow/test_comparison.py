@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +13,8 @@ from detector.records.flow import SCHEMA
 from detector.scoring.partition_state import PartitionState
 from detector.scoring.scorer import Scorer
 from detector.shadow.comparison import sampled
+from detector.suppression.matching import Matcher
+from tests.scoring.test_hiding import BEGAN, rule
 from tests.shadow.world import BUDGET, challenger, champion, compare, judged
 
 
@@ -75,3 +79,15 @@ def test_a_challenger_that_raises_nothing_loses_every_incident() -> None:
     assert figures.champion_only > 0
     assert figures.incidents_lost > 0
     assert (figures.incidents_both, figures.incidents_gained) == (0, 0)
+
+
+def test_what_is_suppressed_is_neither_gained_nor_lost() -> None:
+    """Both models decide as they would, and no incident of what a rule hides is counted for either."""
+    comparison = compare(champion(), champion(), 1.0)
+    rules = Matcher([rule("pattern", pattern=[{"feature": "duration_log", "at_least": -1e30}])])
+    for one in judged():
+        comparison.gather(replace(one, rules=rules, now=BEGAN))
+        comparison.compare()
+    figures = comparison.figures
+    assert figures.both == sum(len(one.decision.rows) for one in judged()) > 0
+    assert (figures.incidents_both, figures.incidents_gained, figures.incidents_lost) == (0, 0, 0)
