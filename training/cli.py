@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,6 +115,15 @@ def train(
             help="What people said, as `oddflow feedback export` gives it: nothing called false may be raised again.",
         ),
     ] = None,
+    incidents: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--incidents",
+            metavar="FILE...",
+            help="Files of incidents, as `oddflow incidents --json` gives them: flows of those that nobody judged, or"
+            " that were judged true, are not trained on.",
+        ),
+    ] = None,
     promote: Annotated[
         bool | None,
         typer.Option(
@@ -174,16 +184,19 @@ def train(
 
       oddflow train --data conn.log.gz --format zeek --dry-run --report evaluation.html
 
+      oddflow train --data conn.log.gz --format zeek --registry registry --judged labels.csv --incidents found.jsonl
+
       oddflow train --data labelled.log --format zeek --compare --report comparison.html
     """
-    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.incidents import Asked, Documents  # noqa: PLC0415 - --help needs none of these
+    from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
     from detector.registry.trusted import open_registry  # noqa: PLC0415
     from training.gate.gate import protocol_for  # noqa: PLC0415
-    from training.gate.known import read_judgements  # noqa: PLC0415
     from training.labels import mark_attackers  # noqa: PLC0415
     from training.outcome import as_json as told_as_json  # noqa: PLC0415
     from training.outcome import as_text, check_passed  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
+    from training.retrain.source import CaseSource, since_of  # noqa: PLC0415
     from training.workflow import Said, make_model  # noqa: PLC0415
 
     settings = settings_of(
@@ -212,7 +225,8 @@ def train(
         train_on=train_on,
     )
     protocol_for(recipe, settings)  # refuses folds that cannot be
-    said = Said(spoken=read_judgements(judged)) if judged else Said()
+    cases = CaseSource(partial(Documents.chosen, Asked(config, incidents, None, None)) if incidents else None, judged)
+    cases.check()
     if chosen is None:
         check_format(settings, recipe, attacker or ())
     read_from = flow_reader(settings, chosen, data, topic, start, end, labels=True)
@@ -240,6 +254,7 @@ def train(
             recipe = recipe.over(read)
         if measuring is None:
             shelf = open_registry(settings.model)
+            said = Said(spoken=cases.said(), incidents=cases.incidents(since_of(read, settings), steps))
             outcome = make_model(read, recipe, settings, shelf, steps, promote=promote, said=said)
         else:
             found = measuring(read, recipe, settings, steps)

@@ -30,6 +30,7 @@ from detector.errors import InputError
 from detector.feedback.files import Unsaid, read_labels
 from detector.feedback.label import Flows, Label, Of, iso
 from detector.feedback.latest import Said, Word, weigh
+from detector.printable import printable
 from training.gate.facts import Known
 
 COLUMNS = ("ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "service")
@@ -47,9 +48,19 @@ class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     flow: dict[str, str | int | float] = {}
 
     @property
+    def whom(self) -> str:
+        """Who says so, printable."""
+        return printable(self.by) or NOBODY
+
+    @property
+    def day(self) -> str:
+        """When, in UTC, printable; empty where that is not told."""
+        return printable(self.at[:10])
+
+    @property
     def words(self) -> str:
         """What it is of, and who says so."""
-        return f"{self.id}{f' by {self.by}' if self.by else ''}"
+        return printable(f"{self.id}{f' by {self.by}' if self.by else ''}")
 
 
 class OfFlows(Judgement, frozen=True, kw_only=True):

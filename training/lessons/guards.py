@@ -16,7 +16,6 @@ from typing import NamedTuple
 import polars as pl
 
 from detector.settings.tree import Feedback
-from training.gate.known import NOBODY
 from training.gate.meant import Meant
 
 LEAST_ROOM = 1_000.0
@@ -84,8 +83,8 @@ def weighed(labels: Sequence[Meant], frame: pl.DataFrame, guards: Guards) -> lis
 def groups_of(meant: Meant, frame: pl.DataFrame) -> tuple[Group, ...]:
     """Who said it, on which day, and the host that most of its flows are of."""
     judgement = meant.judgement
-    day = Group("day", judgement.at[:10] or "a day not told")
-    return Group("analyst", judgement.by or NOBODY), Group("host", host_of(meant, frame)), day
+    day = Group("day", judgement.day or "not told")
+    return Group("analyst", judgement.whom), Group("host", host_of(meant, frame)), day
 
 
 def host_of(meant: Meant, frame: pl.DataFrame) -> str:
@@ -98,4 +97,4 @@ def host_of(meant: Meant, frame: pl.DataFrame) -> str:
 
 def held_back(found: Iterable[Weighed]) -> dict[str, int]:
     """How many labels are held back, by who said them."""
-    return dict(Counter(each.meant.judgement.by or NOBODY for each in found if each.beyond and not each.weight))
+    return dict(Counter(each.meant.judgement.whom for each in found if each.beyond and not each.weight))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from detector.bundle.manifest import LabelsTaught
 from detector.casebook.told import Told
-from training.gate.known import NOBODY, NOTHING_SAID, SHOWN, Spoken
+from training.gate.known import NOTHING_SAID, SHOWN, Spoken
 from training.gate.meant import Meant, Verdicts, meant_by, rows_between
 from training.lessons.guards import Guards, Weighed, held_back, weighed
 
@@ -154,8 +154,8 @@ def told_of(  # noqa: PLR0917 - what was said, and what became of it
         flows=flows,
         weight=guards.weight,
         weighed_down=sum(0 < each.weight < guards.weight for each in found),
-        by=_counts(each.judgement.by or NOBODY for each in taught),
-        days=_counts(each.judgement.at[:10] or "not told" for each in taught),
+        by=_counts(each.judgement.whom for each in taught),
+        days=_counts(each.judgement.day or "a day not told" for each in taught),
         left_out={why: count for why, count in out.items() if count},
     )
 

@@ -30,7 +30,7 @@ from training.lessons.guards import Guards
 from training.lessons.lessons import lessons_of, words_of
 from training.retrain.events import Came, RetrainEvent, StepDone, Watched
 from training.retrain.lease import BusyError
-from training.retrain.source import CaseSource, FlowSource
+from training.retrain.source import CaseSource, FlowSource, since_of
 from training.retrain.state import Result, State, StateFile, Step
 from training.train import Recipe
 from training.workflow import Said, make_model, point
@@ -153,7 +153,7 @@ class Retraining:
             read, share = self.flows.read(self.settings, self.now(), self.steps)
             self.steps("leaving out flows of incidents")
             margin_s = self.settings.retrain.incident_margin_s
-            incidents = self.cases.incidents(read.start - margin_s, self.steps)
+            incidents = self.cases.incidents(since_of(read, self.settings), self.steps)
             guards = Guards.of(self.settings.feedback)
             said = self.cases.said()
             out = lessons_of(read.frame, incidents, said, guards=guards, margin_s=margin_s, topic=read.topic)
@@ -184,7 +184,7 @@ class Retraining:
             self.steps(f"reading data set {state.dataset}")
             read = self.sets.read(state.dataset or "")
             recipe = self.recipe if self.fixed_partitions else self.recipe.over(read)
-            incidents = self.cases.incidents(read.start - self.settings.retrain.incident_margin_s, self.steps)
+            incidents = self.cases.incidents(since_of(read, self.settings), self.steps)
             said = Said(spoken=self.cases.said(), incidents=incidents, others=self._others(state.dataset or ""))
             outcome = make_model(
                 read, recipe, self.settings, self.registry, self.steps, promote=self.promote, said=said

@@ -43,6 +43,11 @@ NO_LABELS = "--judged FILE reads labels from a file; --no-labels trains without 
 """Likewise of labels."""
 
 
+def since_of(read: Dataset, settings: Settings) -> float:
+    """From when on incidents may be of these flows, seconds since 1970."""
+    return read.start - settings.retrain.incident_margin_s
+
+
 class ReadFlows(NamedTuple):
     """Flows, and the share of the sources that they are of."""
 

@@ -178,3 +178,10 @@ def test_weights_give_way_before_labels_do() -> None:
     none = lessons_of(wide, (), said, guards=Guards(weight=5, largest_share=0.2), margin_s=0.0)
     assert [int(each.taught.max()) for each in (five, less, none)] == [4, 2, 0]
     assert (less.told.weighed_down, none.held_back) == (1, {"ada": 1})
+
+
+def test_names_that_a_terminal_acts_on_are_told_harmless() -> None:
+    """Judgements of a file may say anything of who said them."""
+    said = Spoken((Judgement(id="u0", label="false", by="\x1b[31mred", at="\x1b]0;x\x07"),))
+    told = " ".join(words_of(lessons_of(FRAME, (), said).told)) + said.judgements[0].words
+    assert ("\x1b" in told, "\x07" in told, "red" in told) == (False, False, True)

@@ -178,3 +178,23 @@ def test_labels_are_read_from_their_topic(  # noqa: PLR0917 - fixtures
     ran = run("retrain", *asked, "--no-labels", **there, ODDFLOW_FEEDBACK__TOPIC=feedback)
     assert (ran.code, "labels:" in ran.out) == (0, False)
     assert len(registry.versions("flows")) == 3
+
+
+def test_train_is_told_of_incidents_by_a_file(
+    tmp_path: Path, log: Path, frame: pl.DataFrame, registry: Registry
+) -> None:
+    """Flows of an incident that was judged false teach, those of one that nobody judged are left out."""
+    hosts = frame["src_ip"].value_counts(sort=True)["src_ip"].to_list()
+    start, end = float(frame["ts"][0]), float(frame["ts"][-1])
+    told, judged = tmp_path / "incidents.jsonl", tmp_path / "judged.jsonl"
+    of: Any = {"destinations": [], "first_seen": start, "last_seen": end, **OPEN}
+    told.write_bytes(b"\n".join(ocsf(id=uid(number), sources=[hosts[number]], **of) for number in (1, 2)))
+    judged.write_bytes(said("false", 1))
+    asked = ("--data", str(log), "--format", "zeek-json", "--registry", str(tmp_path / "registry"))
+    ran = run("train", *asked, *SMALL, "--incidents", str(told), "--judged", str(judged))
+    assert ran.code == 0, ran.err
+    training = read_bundle(registry.fetch("flows", registry.resolve("flows"))).manifest.training
+    assert isinstance(training.taught, LabelsTaught)
+    counts = [int((frame["src_ip"] == hosts[number]).sum()) for number in (1, 2)]
+    assert (training.taught.false, training.taught.flows) == (1, counts[0])
+    assert training.rows == len(frame) - counts[1]
