@@ -89,6 +89,15 @@ def test_what_changes_while_a_message_waits_is_in_it() -> None:
     assert table.desk.positions() == {0: 4}
 
 
+def test_an_incident_that_goes_on_does_not_put_its_message_off() -> None:
+    """It waits from its first document on, whatever comes after it."""
+    table = Table(settle_s=10.0)
+    for revision, severity in enumerate(("medium", "high", "critical"), 1):
+        table.desk.take(document(1, severity, revision=revision), Place(0, revision, table.clock.at))
+        table.work(4)
+    assert table.sent == ["1"]
+
+
 def test_an_incident_that_is_over_before_it_is_told_is_one_message() -> None:
     """Opening and end in one say that it is over; a rise after a message that was sent is a message of its own."""
     table = Table(settle_s=10.0, ended=True)

@@ -306,6 +306,19 @@ def test_a_connection_that_is_reset_did_not_take_the_message() -> None:
     assert (outcome.fate, outcome.reason) == ("later", "unreachable")
 
 
+def test_a_server_that_resets_once_it_has_read_did_not_take_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """We say that no more comes, and then hear what the other side makes of it."""
+    monkeypatch.setattr("detector.notify.stream.GOODBYE_S", 30.0)
+
+    def read_and_reset(connection: socket.socket) -> bytes:
+        return to_the_end(connection) + resets(connection)
+
+    with listening(meet=read_and_reset) as stream:
+        syslog = {"address": f"127.0.0.1:{stream.port}", "protocol": "tcp"}
+        outcome = only(syslog=syslog, notify={"timeout_s": 30.0}).deliver(notice(7))
+    assert (outcome.fate, outcome.reason) == ("later", "unreachable")
+
+
 def test_a_server_that_keeps_its_connection_has_taken_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many servers never close; that is waited for a moment, and no failure."""
     monkeypatch.setattr("detector.notify.stream.GOODBYE_S", 0.05)
