@@ -1,4 +1,4 @@
-"""Measures triage's database: alerts taken in a minute, and how long a list over 100,000 incidents takes.
+"""Measures triage: alerts taken in a minute, and how long a list over 100,000 incidents takes, as data and as a page.
 
 ``python -m bench.triage [--database URL] [--incidents N] [--alerts N]`` prints what it does, and one line of JSON last.
 Ten thousand incidents are taken in as from a topic, and timed; the others are earlier copies of these with other ids.
@@ -8,18 +8,22 @@ Without ``--database`` it measures SQLite in a temporary folder; the database th
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from statistics import median
 from typing import Any
 from uuid import UUID
 
+import httpx
 import numpy as np
 from sqlalchemy import func, insert, select, text
 
+from triage.access.rules import AccessRules
+from triage.app import create_app
 from triage.ingest.taking import Message, Topics, take_batch
 from triage.store.engine import Database
 from triage.store.figures import figures
@@ -152,6 +156,25 @@ def timed(database: Database, ask: Callable[[Any], object]) -> dict[str, float]:
     return {"median_ms": round(median(spent), 1), "longest_ms": round(max(spent), 1)}
 
 
+def pages_timed(database: Database, paths: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """How long a page takes on the server, from the request to its last byte, who asks and rendering among it."""
+    app = create_app(database, AccessRules(), clock=lambda: START)
+
+    async def ask() -> dict[str, dict[str, float]]:
+        found = {}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            for name, path in paths.items():
+                spent = []
+                for _ in range(ROUNDS):
+                    began = time.perf_counter()
+                    (await client.get(path)).raise_for_status()
+                    spent.append(1000.0 * (time.perf_counter() - began))
+                found[name] = {"median_ms": round(median(spent), 1), "longest_ms": round(max(spent), 1)}
+        return found
+
+    return asyncio.run(ask())
+
+
 def measured(url: str, incidents: int, alerts: int) -> dict[str, Any]:
     """All of one database."""
     database = Database(url)
@@ -183,6 +206,17 @@ def measured(url: str, incidents: int, alerts: int) -> dict[str, Any]:
         "figures": lambda session: figures(session, START + 6.0 * taken, 10.0),
     }
     found["queries"] = {name: timed(database, ask) for name, ask in asks.items()}
+    paths = {
+        "list": "/incidents",
+        "list by risk": "/incidents?order=risk",
+        "list, severe and not labelled": "/incidents?severity=critical&label=none",
+        "list by text": "/incidents?text=10.1.3.77",
+        "incident": f"/incidents/{middle}",
+        "host": f"/hosts/{host}",
+        "queue": "/queue",
+        "figures": "/figures",
+    }
+    found["pages"] = pages_timed(database, paths)
     database.stop()
     return found
 
@@ -196,8 +230,9 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measured(given.database or f"sqlite:///{folder}/triage.db", given.incidents, given.alerts)
-    for name, each in found["queries"].items():
-        print(f"{name:32} {each['median_ms']:8.1f} ms, {each['longest_ms']:.1f} at most", file=sys.stderr)
+    for part in ("queries", "pages"):
+        for name, each in found[part].items():
+            print(f"{part} {name:32} {each['median_ms']:8.1f} ms, {each['longest_ms']:.1f} at most", file=sys.stderr)
     print(json.dumps(found))
 
 

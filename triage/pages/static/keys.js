@@ -3,9 +3,17 @@
 
 (() => {
   const LIVE_MS = 5000;
+  const TOLD_MS = 20000;
   const find = (selector, within = document) => within.querySelector(selector);
   const rows = () => [...document.querySelectorAll(".rows .headline")];
   const current = () => document.activeElement?.closest?.("[data-incident]") ?? null;
+
+  // What was said stays long enough to take it back; longer while the pointer or the focus is on it.
+  let hiding = 0;
+  function hideLater() {
+    clearTimeout(hiding);
+    hiding = setTimeout(() => (find("#toast:hover, #toast:focus-within") ? hideLater() : find("#toast").replaceChildren()), TOLD_MS);
+  }
 
   function say(words) {
     const toast = find("#toast");
@@ -13,6 +21,7 @@
     told.textContent = words;
     toast.replaceChildren(told);
     toast.className = "wrong";
+    hideLater();
   }
 
   function move(step) {
@@ -101,6 +110,8 @@
     if (before.judged) kept.closest(".row").nextElementSibling?.querySelector(".headline")?.focus();
     before = null;
   });
+
+  document.addEventListener("htmx:oobAfterSwap", hideLater);
 
   document.addEventListener("htmx:responseError", (event) => {
     const { status, responseText } = event.detail.xhr;
