@@ -253,7 +253,7 @@ class Tour:
 
 GIVEN = ("--format", "zeek-json")
 
-WRITTEN = tuple(each for each in Channel if each is not Channel.FEEDBACK)
+WRITTEN = tuple(each for each in Channel if each not in {Channel.FEEDBACK, Channel.SUPPRESSIONS})
 """Channels that the daemon writes."""
 
 
