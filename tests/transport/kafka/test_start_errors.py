@@ -157,14 +157,16 @@ def test_the_daemons_own_topics_are_created(kafka: str, topic: MakeTopic) -> Non
             "kafka": {"bootstrap_servers": kafka},
             "output": names,
             "feedback": {"topic": f"{stem}-labels"},
+            "suppression": {"topic": f"{stem}-rules"},
         }
     )
     told: list[Event] = []
-    assert sorted(create_missing(settings, told.append)) == sorted([f"{stem}-f", f"{stem}-labels", *names.values()])
+    own = [f"{stem}-f", f"{stem}-labels", f"{stem}-rules"]
+    assert sorted(create_missing(settings, told.append)) == sorted([*own, *names.values()])
     assert [event for event in told if isinstance(event, TopicCreated) and event.like] == [
         TopicCreated(f"{stem}-f", 2, like=stem)
     ]
-    assert len(told) == 2 + len(kinds)
+    assert len(told) == len(own) + len(kinds)
     assert check_topics({"bootstrap.servers": kafka}, [f"{stem}-f", f"{stem}-d"]) == {f"{stem}-f": 2, f"{stem}-d": 1}
 
 
