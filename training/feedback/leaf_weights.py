@@ -16,7 +16,8 @@ With k(x, y) from 0 to 1 for this similarity, averaged over trees, the learnt sc
 downwards alone for a false one, none where the forest agrees with the label by the margin, and never more than
 ``most_pull`` times the label's weight. So **one label of weight w moves a leaf by at most w · most_pull · spread
 splits**, ``spread`` being the standard deviation of the background's mean path lengths; :meth:`Ground.furthest` tells
-it. All labels together keep a leaf within 0 to ``LONGEST_PATH`` splits.
+it. Where leaves would leave 0 to ``LONGEST_PATH`` splits, all are moved alike, and shrunk alike where that is not
+enough: no row's place among the others changes by that, and scores are calibrated anew in any case.
 
 Pure: nothing is random, and the same rows in the same order give the same bytes.
 """
@@ -68,7 +69,7 @@ class LeafSettings:
     """… and a false one below it, both times the doubt in the forest: the share of false labels."""
     stiffness: float = 0.3
     """How much a label of weight 1 gives way to others that disagree with it, or to the untouched forest."""
-    most_pull: float = 10.0
+    most_pull: float = 20.0
     """A label of weight 1 pulls at most so much, in spreads at its own place."""
 
 
@@ -292,11 +293,20 @@ def _node_moves(passed: NDArray[np.int32], told: Floats, by: Floats) -> Floats:
     return moves
 
 
+def _within(leaves: Floats) -> Floats:
+    """Bring leaves between 0 and the longest path, all moved alike and shrunk alike: in the same order."""
+    low, high = float(leaves.min()), float(leaves.max())
+    if low >= 0 and high <= LONGEST_PATH:
+        return leaves
+    within: Floats = (leaves - low) * min(1.0, LONGEST_PATH / (high - low))
+    return np.minimum(within, LONGEST_PATH)
+
+
 def _moved(forest: IsolationForest, moves: Floats, shares: Floats) -> IsolationForest:
     """Move the leaves, and by what is expected below them the nodes above: shape (trees, nodes), in splits."""
     inner = forest.features.shape[1]
     lengths = forest.lengths.copy()
-    lengths[:, inner:] = np.clip(lengths[:, inner:] + moves[:, inner:], 0.0, LONGEST_PATH)
+    lengths[:, inner:] = _within(lengths[:, inner:] + moves[:, inner:])
     by = lengths - forest.lengths
     start = inner
     while start:
