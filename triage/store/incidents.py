@@ -65,12 +65,15 @@ def list_incidents(session: Session, asked: Filter = ALL, paging: Paging = FIRST
     ).all()
     more = len(rows) > limit
     after = mark([getattr(rows[limit - 1], column.name) for column in columns]) if more else ""
-    bound = None if asked == ALL else COUNTED
-    count = _count(session, select(I.id).where(*wanted), bound) if more or paging.after else len(rows)
     found = tuple(map(_row, rows[:limit]))
-    return IncidentPage(
-        found, after, count if bound is None else min(count, bound), bound is not None and count > bound
-    )
+    if not more and not paging.after:
+        return IncidentPage(found, after, len(found), or_more=False)
+    if asked.text:  # to count is to search through all texts once more
+        return IncidentPage(found, after, len(found), or_more=True)
+    bound = None if asked == ALL else COUNTED
+    count = _count(session, select(I.id).where(*wanted), bound)
+    or_more = bound is not None and count > bound
+    return IncidentPage(found, after, COUNTED if or_more else count, or_more)
 
 
 def incident(session: Session, name: str) -> Incident | None:

@@ -66,7 +66,7 @@ class IncidentPage:
     count: int
     """Of all that is asked for …"""
     or_more: bool
-    """… or more: counted no further."""
+    """… or more: counted no further; where a text is searched for, no further than this page."""
 
 
 @dataclass(frozen=True, slots=True)
