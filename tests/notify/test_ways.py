@@ -282,12 +282,15 @@ def test_syslog_over_tls(pem: Certificates) -> None:
     assert [b" CEF:0|" in data for data in stream.received] == [True]
 
 
-def test_a_server_that_asks_for_a_certificate_gets_one(pem: Certificates) -> None:
+def test_a_server_that_asks_for_a_certificate_gets_one(pem: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ours the message does not count as sent, though TLS 1.3 tells that late."""
+    monkeypatch.setattr("detector.notify.stream.GOODBYE_S", 30.0)
+    patient = {"timeout_s": 30.0}
     with listening(pem.server(asks=True)) as stream:
         chosen = {"address": f"localhost:{stream.port}", "ca_file": pem.authority}
-        without = only(syslog=chosen).deliver(notice(7))
-        with_ours = only(syslog={**chosen, "cert_file": pem.certificate, "key_file": pem.key}).deliver(notice(7))
+        without = only(syslog=chosen, notify=patient).deliver(notice(7))
+        ours = {**chosen, "cert_file": pem.certificate, "key_file": pem.key}
+        with_ours = only(syslog=ours, notify=patient).deliver(notice(7))
     assert (without.fate, with_ours.fate) == ("later", "sent")
     assert len([data for data in stream.received if data]) == 1
 
