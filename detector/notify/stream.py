@@ -6,12 +6,19 @@ close: whoever reset the connection, or refuses our certificate, has not taken t
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
+from contextlib import suppress
 from ssl import SSLContext, SSLEOFError, SSLError, SSLSocket, SSLZeroReturnError
 from typing import Literal, NamedTuple
 
 GOODBYE_S = 2.0
 """How long to wait for the other side to close; many never do."""
+
+
+REFUSAL_S = 1.0
+"""How long to wait for a refusal over TLS, before saying goodbye."""
 
 
 class Place(NamedTuple):
@@ -55,6 +62,10 @@ def _wait_for_end(stream: socket.socket, timeout_s: float) -> None:
 
 def _close(stream: SSLSocket, timeout_s: float) -> None:
     """Say goodbye; raises SSLError where the other side tells that it did not take us."""
+    stream.settimeout(min(REFUSAL_S, timeout_s))
+    with suppress(TimeoutError):  # with TLS 1.3 a refusal of our certificate comes after the handshake
+        if not stream.recv(1):
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     stream.settimeout(min(GOODBYE_S, timeout_s))
     try:
         stream.unwrap()

@@ -285,6 +285,7 @@ def test_syslog_over_tls(pem: Certificates) -> None:
 def test_a_server_that_asks_for_a_certificate_gets_one(pem: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ours the message does not count as sent, though TLS 1.3 tells that late."""
     monkeypatch.setattr("detector.notify.stream.GOODBYE_S", 30.0)
+    monkeypatch.setattr("detector.notify.stream.REFUSAL_S", 3.0)
     patient = {"timeout_s": 30.0}
     with listening(pem.server(asks=True)) as stream:
         chosen = {"address": f"localhost:{stream.port}", "ca_file": pem.authority}
