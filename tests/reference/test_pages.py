@@ -17,6 +17,9 @@ EXAMPLE = re.compile(r"^```toml\n(?!# assets)(.*?)^```$", re.MULTILINE | re.DOTA
 
 SECRET_FILE = re.compile(r'^(# )?(\w+_file) = ".*"$', re.MULTILINE)
 
+SECRETS = {"url_file": "https://hooks.example.org/T0/B0", "": "a secret of more than sixteen characters"}
+"""What a file holds: by its key, or of all others."""
+
 
 def examples() -> list[tuple[str, str]]:
     """Each settings file in ``config/`` and each TOML example in the docs, by a name to tell it by."""
@@ -30,10 +33,15 @@ def examples() -> list[tuple[str, str]]:
 def load(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Read ``text`` as a settings file; secrets' files are given one that is there."""
     monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
-    secret = folder / "secret"
-    secret.write_text("hush", encoding="utf-8")
+    for name, secret in SECRETS.items():
+        (folder / f"secret-{name}").write_text(secret, encoding="utf-8")
+
+    def there(found: re.Match[str]) -> str:
+        key = found[2]
+        return f'{key} = "{folder}/secret-{key if key in SECRETS else ""}"'
+
     path = folder / "example.toml"
-    path.write_text(SECRET_FILE.sub(rf'\2 = "{secret}"', text), encoding="utf-8")
+    path.write_text(SECRET_FILE.sub(there, text), encoding="utf-8")
     return load_settings(path)
 
 
