@@ -251,6 +251,13 @@ class Feedback(Section):
         le=100,
         description="How often a flow that was judged false counts in training. 0: labels false teach nothing.",
     )
+    least_share: float = Field(
+        default=0.002,
+        ge=0,
+        le=0.1,
+        description="Share of all flows that one label false counts as, at least: its flows are repeated for that."
+        " Trees are grown on 256 flows each, and would not meet a dozen among hundreds of thousands.",
+    )
     learn: bool = Field(
         default=True,
         description="Whether the leaves of a forest, or of an ensemble's forest, are learnt from labels, too.",

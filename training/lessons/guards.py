@@ -8,6 +8,7 @@ for whose flows there is not, or that would be one label too many, is held back.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Guards:
     """The bounds; see ``[feedback]`` of the settings."""
 
     weight: int = 1
+    least_share: float = 0.002
     labels_per_analyst: int = 200
     labels_per_host: int = 100
     labels_per_day: int = 500
@@ -37,11 +39,16 @@ class Guards:
         """Those of the settings."""
         return cls(
             weight=chosen.weight,
+            least_share=chosen.least_share,
             labels_per_analyst=chosen.labels_per_analyst,
             labels_per_host=chosen.labels_per_host,
             labels_per_day=chosen.labels_per_day,
             largest_share=chosen.largest_share,
         )
+
+    def asked(self, rows: int, flows: int) -> int:
+        """How often each flow of a label of so many ``rows``, among so many ``flows``, is to count."""
+        return max(self.weight, math.ceil(self.least_share * flows / max(rows, 1))) if self.weight else 0
 
 
 class Group(NamedTuple):
@@ -60,6 +67,8 @@ class Weighed(NamedTuple):
     """How often each of its flows counts; 0: it is held back."""
     beyond: Group | None = None
     """The group that had no room for it, or too little for its whole weight."""
+    asked: int = 1
+    """How often each would count if there were room."""
 
 
 def weighed(labels: Sequence[Meant], frame: pl.DataFrame, guards: Guards) -> list[Weighed]:
@@ -72,8 +81,9 @@ def weighed(labels: Sequence[Meant], frame: pl.DataFrame, guards: Guards) -> lis
         groups, rows = groups_of(meant, frame), len(meant.rows)
         full = next((group for group in groups if count[group] >= most[group.of]), None)
         fullest = max(groups, key=lambda group: mass[group])
-        weight = 0 if full else min(guards.weight, int((room - mass[fullest]) // max(rows, 1)))
-        found.append(Weighed(meant, weight, full or (fullest if weight < guards.weight else None)))
+        asked = guards.asked(rows, len(frame))
+        weight = 0 if full else min(asked, int((room - mass[fullest]) // max(rows, 1)))
+        found.append(Weighed(meant, weight, full or (fullest if weight < asked else None), asked))
         if weight > 0:
             count.update(groups)
             mass.update(dict.fromkeys(groups, rows * weight))

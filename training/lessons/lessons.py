@@ -5,7 +5,7 @@
     what people said → flows meant → guards → held, left out, taught → what is told
 
 * Flows **judged false** are trained on, whatever incident they are of: they are never left out as oddest, and count as
-  often as ``feedback.weight`` and the guards allow.
+  often as ``feedback.weight`` and ``feedback.least_share`` ask, and the guards allow.
 * Flows **judged true** are never trained on. They are held: the gate asks whether they are still raised.
 * Flows of incidents that nobody judged, or of what people judge differently, are left out.
 
@@ -153,7 +153,7 @@ def told_of(  # noqa: PLR0917 - what was said, and what became of it
         true=len(here),
         flows=flows,
         weight=guards.weight,
-        weighed_down=sum(0 < each.weight < guards.weight for each in found),
+        weighed_down=sum(0 < each.weight < each.asked for each in found),
         by=_counts(each.judgement.whom for each in taught),
         days=_counts(each.judgement.day or "a day not told" for each in taught),
         left_out={why: count for why, count in out.items() if count},
@@ -175,7 +175,7 @@ def words_of(told: LabelsTaught) -> Iterator[str]:
     if told.leaves:
         yield "labels: the forest's leaves are learnt from them"
     if told.weighed_down:
-        yield f"labels: {told.weighed_down:,} count less than {told.weight} times: feedback.largest_share"
+        yield f"labels: {told.weighed_down:,} count less often than they should: feedback.largest_share"
     for why, count in told.left_out.items():
         yield f"labels: {count:,} do not teach: {why}"
 

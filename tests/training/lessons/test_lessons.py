@@ -180,6 +180,20 @@ def test_weights_give_way_before_labels_do() -> None:
     assert (less.told.weighed_down, none.held_back) == (1, {"ada": 1})
 
 
+def test_a_label_of_few_flows_counts_as_a_share_of_all() -> None:
+    """Ten flows of 400 count 12 times each, to be 0.3 of all; those of a label that is as large as that, once."""
+    guards = Guards(least_share=0.3, largest_share=1.0)
+    few = incident(5, "10.0.0.1", START, START + 10.0 * 39)
+    found = lessons_of(FRAME, (few, THREE[1]), spoken([say("false", 5)]), guards=guards, margin_s=0.0)
+    assert (int((found.taught > 0).sum()), int(found.taught.max())) == (10, 12)
+    whole = lessons_of(FRAME, THREE[:1], spoken([say("false", 1)]), guards=Guards(least_share=0.2), margin_s=0.0)
+    assert np.array_equal(whole.taught, of(1))
+    off = lessons_of(
+        FRAME, THREE[:1], spoken([say("false", 1)]), guards=Guards(weight=0, least_share=0.2), margin_s=0.0
+    )
+    assert int(off.taught.sum()) == 0
+
+
 def test_names_that_a_terminal_acts_on_are_told_harmless() -> None:
     """Judgements of a file may say anything of who said them."""
     said = Spoken((Judgement(id="u0", label="false", by="\x1b[31mred", at="\x1b]0;x\x07"),))
