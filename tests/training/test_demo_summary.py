@@ -12,7 +12,7 @@ from rich.console import Console
 from detector.casebook.latest import Latest
 from detector.casebook.told import Told, read_told
 from training.demo.screen import Screen
-from training.demo.summary import Findings, SummaryLine, outcomes, show, span
+from training.demo.summary import Backup, Findings, SummaryLine, outcomes, problems, show, span
 from training.demo.traffic import Attack
 
 
@@ -78,7 +78,7 @@ def test_the_end_names_what_was_missed() -> None:
     findings = Findings(benign_flows=10)
     findings.take("scan-0", alert(112.0, "a"))
     incidents = book(told("a"))
-    line = SummaryLine(1, 1, 0, 0, 1, 1, ["v1", "v2"], balanced=True)
+    line = SummaryLine(1, 1, 0, 0, 1, 1, ["v1", "v2"], balanced=True, answered=False)
     console = Console(file=io.StringIO(), width=100)
     show(console, line, outcomes(ATTACKS, findings, incidents), findings, [])
     assert isinstance(console.file, io.StringIO)
@@ -107,3 +107,34 @@ def test_an_incident_is_printed_once_for_each_kind() -> None:
 def test_times_are_said_as_people_do(seconds: float, said: str) -> None:
     """Seconds below two minutes, then minutes."""
     assert span(seconds) == said
+
+
+ANSWERED = {"answered": True, "hidden": 12}
+
+
+@pytest.mark.parametrize(
+    ("backup", "wrong"),
+    [
+        (ANSWERED, []),
+        ({"answered": False}, ["nobody answered a false incident"]),
+        (ANSWERED | {"hidden": 0}, ["the suppression hid nothing"]),
+        (ANSWERED | {"raised_again": 1}, ["the suppressed backup was raised all the same"]),
+        (ANSWERED | {"repeated": 1}, ["the model with the label raised the backup again"]),
+        (ANSWERED | {"hidden_later": 1}, ["something was hidden without a suppression"]),
+    ],
+)
+def test_the_answer_must_have_come_to_something(backup: dict[str, Any], wrong: list[str]) -> None:
+    """The backup is hidden while it is suppressed, and not raised by the model that learnt of it."""
+    findings = Findings(produced=9, alerts_on_topic=1, backup=Backup(**backup))
+    findings.take("scan-0", alert(112.0, "a"))
+    line = SummaryLine(9, 9, 0, 0, 1, 1, ["v1", "v2"], balanced=True, answered=findings.backup.answered)
+    assert problems(line, findings) == wrong
+
+
+def test_the_incident_to_answer_is_that_with_most_of_the_backup() -> None:
+    """Alerts that a suppression hid are counted apart, and make no incident to answer."""
+    backup = Backup()
+    for incident, hidden in (("a", False), ("b", False), ("b", False), ("c", True), ("c", True), ("c", True)):
+        backup.take(alert(1.0, incident), hidden=hidden)
+    assert (backup.incident, backup.alerts_raised, backup.alerts_hidden) == ("b", 3, 3)
+    assert Backup().incident == ""

@@ -11,14 +11,16 @@ import typer
 
 def demo(
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave Kafka and the daemon running until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave Kafka, the daemon and triage running until Ctrl-C.")
+    ] = False,
     folder: Annotated[
         Path | None, typer.Option(help="Where logs, registry and Kafka's data go. Default: a temporary folder.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="How long the live hour takes.", min=5.0)] = 60.0,
     seed: Annotated[int, typer.Option(help="Another seed is another organisation, and other attacks.")] = 1,
 ) -> None:
-    """Run the whole loop on this machine: a real Kafka, training, the daemon, live traffic with attacks, a retraining.
+    """Run the whole loop on this machine: Kafka, training, the daemon, live attacks, triage, a label, a retraining.
 
     It needs nothing but this package with its extra `demo`; Kafka's own files are fetched once (57 MB) and kept in the
     user's cache. The last line printed is one JSON object; the exit code is 0 only if all records are accounted for.

@@ -20,6 +20,8 @@ class Gauges:
     lag: float = 0
     """Not a number while the brokers do not tell."""
     version: str = ""
+    suppressions: int = 0
+    """In force."""
 
     @classmethod
     def of(cls, scrape: Scrape) -> Gauges:
@@ -33,6 +35,7 @@ class Gauges:
             alerts=int(scrape.total("oddflow_outputs_acknowledged_total", channel="alerts")),
             lag=scrape.total("oddflow_lag_records"),
             version=scrape.label("oddflow_model_info", "version"),
+            suppressions=int(scrape.total("oddflow_suppressions")),
         )
 
     @property

@@ -16,6 +16,9 @@ from training.demo.scrape import scrape
 READY_S = 90.0
 STOP_S = 45.0
 TICK_S = 0.25
+ODDFLOW = (sys.executable, "-m", "detector")
+"""How it is called, from this environment and no other."""
+
 NICENESS = 10
 """A retraining yields the processor to the daemon beside it."""
 
@@ -29,7 +32,7 @@ def start(folder: Path, name: str, arguments: list[str], *, niceness: int = 0) -
     prefix = ["nice", "-n", str(niceness)] if niceness and os.name == "posix" else []
     with (folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - our own command
-            [*prefix, sys.executable, "-m", "detector", *arguments], stdout=log, stderr=log
+            [*prefix, *ODDFLOW, *arguments], stdout=log, stderr=log
         )
 
 

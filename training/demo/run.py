@@ -1,37 +1,42 @@
-"""The whole loop on this machine, in about a minute: a real Kafka, a day to learn from, the real daemon, live traffic.
+"""The whole loop on this machine: a real Kafka, days to learn from, the real daemon, live traffic, people's answer.
 
-The daemon and the trainings are processes of their own, started by the commands that a user would give; the demo knows
-of them only what Kafka, the registry and the metrics show.
+The daemon, triage and the trainings are processes of their own, started by the commands that a user would give; the
+demo knows of them only what Kafka, the registry, the metrics and triage's interface show.
 """
 
 from __future__ import annotations
 
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from detector.casebook.latest import Latest
 from detector.records.flow import BENIGN
 from detector.transport.kafka.topics import Topic, ensure_topics
+from training.demo.answering import Answering, Triage, retrain_words
 from training.demo.broker import EmbeddedKafka
-from training.demo.gauges import Gauges
 from training.demo.ports import free_port
-from training.demo.processes import NICENESS, TICK_S, DemoError, daemon, start, stop
-from training.demo.scrape import scrape
+from training.demo.processes import NICENESS, ODDFLOW, READY_S, TICK_S, DemoError, daemon, start, stop
+from training.demo.running import Running
 from training.demo.screen import Screen
 from training.demo.summary import Findings, SummaryLine, outcomes, problems, show
-from training.demo.topics import ALERTS, DEAD_LETTERS, FLOWS, INCIDENTS, PARTITIONS, RISK, OutputTopics
+from training.demo.topics import FLOWS, PARTITIONS, TOPICS, OutputTopics
 from training.demo.traffic import HOUR_S, LiveTraffic, live_hour, write_day
 
 LIVE_S = 60.0
 """How long the live hour takes."""
 
 DAYS = ("monday.jsonl", "tuesday.jsonl", "wednesday.jsonl")
-"""What the models learn from: the first two, then the last two."""
+"""What the models learn from: the first two, then the last two, then those and what was streamed."""
+
+LIVE = "live.jsonl"
+"""What is streamed."""
+
+SETTINGS_FILE = "oddflow.toml"
 
 RETRAIN_AT = 0.1
 """When the second training begins, as a share of the live hour."""
@@ -61,7 +66,6 @@ class Demo:
     live_s: float = LIVE_S
     keep: bool = False
     findings: Findings = field(default_factory=Findings)
-    gauges: Gauges = field(default_factory=Gauges)
     _port: int = field(default_factory=free_port)
 
     def run(self) -> bool:
@@ -71,19 +75,26 @@ class Demo:
             screen.step("starting a real Apache Kafka of its own")
             kafka = parts.enter_context(EmbeddedKafka(self.folder / "kafka"))
             servers = kafka.bootstrap_servers
-            topics = [Topic(FLOWS, PARTITIONS), Topic(ALERTS), Topic(INCIDENTS), Topic(RISK), Topic(DEAD_LETTERS)]
+            topics = [Topic(name, PARTITIONS if name == FLOWS else 1) for name in TOPICS]
             ensure_topics({"bootstrap.servers": servers}, topics)
             self._train_first(screen)
+            triage = parts.enter_context(self._triage(servers))
+            screen.step(f"triage, a page to judge incidents on: {triage.address}")
             screen.step("starting the daemon: oddflow detect")
             process = parts.enter_context(daemon(self.folder, self._port, self._detect(servers)))
             outputs = OutputTopics.open(servers)
             parts.callback(outputs.close)
-            traffic = LiveTraffic(servers, FLOWS, live_hour(self.seed), HOUR_S / self.live_s)
-            self._watch(screen, process, traffic, outputs)
+            traffic = LiveTraffic(servers, FLOWS, self.folder / LIVE, HOUR_S / self.live_s)
+            running = Running(screen, process, self._port, traffic, outputs, self.findings)
+            self._watch(running)
+            if len(self.findings.versions) > 1:
+                days = [self.folder / day for day in (*DAYS[1:], LIVE)]
+                retrain = retrain_words(self.folder, days, self.folder / SETTINGS_FILE, servers)
+                Answering(running, triage, self.folder, self.seed).run(retrain, self._promote)
             if self.keep:
-                self._stay(screen, servers, process)
+                self._stay(screen, servers, triage.address, process)
             code = stop(process)
-        return self._sum_up(traffic, outputs.incidents, code)
+        return self._sum_up(running, code)
 
     # --- the parts ----------------------------------------------------------------------------------------------
 
@@ -110,10 +121,8 @@ class Demo:
         return start(self.folder, "train", command, niceness=NICENESS)
 
     def _detect(self, servers: str) -> list[str]:
-        settings = self.folder / "oddflow.toml"
-        settings.write_text(SETTINGS, encoding="utf-8")
         options = {
-            "--config": str(settings),
+            "--config": str(self._settings()),
             "--bootstrap-servers": servers,
             "--topic": FLOWS,
             "--group": "oddflow-demo",
@@ -123,64 +132,58 @@ class Demo:
         }
         return [word for pair in options.items() for word in pair]
 
+    def _settings(self) -> Path:
+        settings = self.folder / SETTINGS_FILE
+        settings.write_text(SETTINGS, encoding="utf-8")
+        return settings
+
+    @contextmanager
+    def _triage(self, servers: str) -> Iterator[Triage]:
+        """Run ``oddflow triage serve`` within this block, with a token for whoever asks on behalf of the analyst."""
+        settings = ["--config", str(self._settings()), "--database", f"sqlite:///{self.folder / 'triage.db'}"]
+        made = subprocess.run(  # noqa: S603 - our own command
+            [*ODDFLOW, "triage", "tokens", "add", "demo", "--role", "analyst", *settings],
+            capture_output=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            raise DemoError(f"making a token for triage: {made.stderr.decode(errors='replace').strip()}")
+        port = free_port()
+        arguments = ["triage", "serve", *settings, "--bootstrap-servers", servers, "--port", str(port)]
+        process = start(self.folder, "triage", arguments)
+        triage = Triage(port, made.stdout.decode().split()[-1])
+        try:
+            deadline = time.monotonic() + READY_S
+            while not triage.is_ready:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise DemoError(f"starting triage: it is not up; see {self.folder / 'triage.log'}")
+                time.sleep(TICK_S)
+            yield triage
+        finally:
+            stop(process)
+
     # --- while it runs ------------------------------------------------------------------------------------------
 
-    def _watch(
-        self, screen: Screen, process: subprocess.Popen[bytes], traffic: LiveTraffic, outputs: OutputTopics
-    ) -> None:
+    def _watch(self, running: Running) -> None:
         """Show what happens until the hour is over, all of it is scored, and a second model is in charge."""
-        traffic.start()
-        screen.step("live traffic, with attacks in it that no model has seen")
-        retraining, promoting, last_word = None, None, time.monotonic() + self.live_s + DRAIN_S
+        running.traffic.start(live_hour(self.seed))
+        running.screen.step("live traffic, with attacks in it that no model has seen")
         retrain_at = time.monotonic() + RETRAIN_AT * self.live_s
-        while process.poll() is None and time.monotonic() < last_word:
-            self._look(screen, traffic, outputs)
-            if retraining is None and time.monotonic() > retrain_at:
-                screen.step("retraining on the latest two days: oddflow train; the stream goes on")
-                retraining = self._retrain()
-            if retraining is not None and promoting is None and retraining.poll() is not None:
-                if retraining.returncode != 0:
-                    raise DemoError(f"retraining: exit code {retraining.returncode}; see {self.folder}/train.log")
-                screen.step("it passed the gate, and is the challenger; putting it in charge: oddflow models promote")
-                promoting = self._promote()
-            if not traffic.running and self._settled(traffic, outputs):
-                break
-            time.sleep(TICK_S)
-        traffic.stop()
-        self._look(screen, traffic, outputs)  # incidents are told behind the alerts that change them
-        for command in (retraining, promoting):
-            if command is not None:
-                stop(command)
-
-    def _look(self, screen: Screen, traffic: LiveTraffic, outputs: OutputTopics) -> None:
-        if (seen := scrape(self._port)) is not None:
-            self.gauges = Gauges.of(seen)
-            screen.show(self.gauges)
-        version = self.gauges.version
-        if version and version not in self.findings.versions:
-            self.findings.versions.append(version)
-            if len(self.findings.versions) > 1:
-                screen.step(f"model {version} took over between two batches")
-        for alert in outputs.read():
-            self.findings.take(traffic.attack_of(alert), alert)
-        for told in outputs.take_told():
-            one = None if told.ours.merged_into else outputs.incidents.whole(told.ours.id)
-            screen.incident(one or told)
-        self.findings.alerts_on_topic, self.findings.dead_letters_on_topic = outputs.alerts, outputs.dead_letters
-
-    def _settled(self, traffic: LiveTraffic, outputs: OutputTopics) -> bool:
-        gauges = self.gauges
-        return (
-            gauges.read >= traffic.produced
-            and gauges.in_flight == 0
-            and len(self.findings.versions) > 1
-            and (outputs.alerts, outputs.dead_letters) == (gauges.alerts, gauges.dead_lettered)
+        second = SecondModel(running.screen, self.folder, self._retrain, self._promote)
+        running.until(
+            lambda: (
+                second.go_on(due=time.monotonic() > retrain_at) and running.settled and len(self.findings.versions) > 1
+            ),
+            self.live_s + DRAIN_S,
         )
+        running.traffic.stop()
+        running.look()  # incidents are told behind the alerts that change them
+        second.stop()
 
-    def _stay(self, screen: Screen, servers: str, process: subprocess.Popen[bytes]) -> None:
+    def _stay(self, screen: Screen, servers: str, triage: str, process: subprocess.Popen[bytes]) -> None:
         screen.step(
-            f"kept running until Ctrl-C: Kafka at {servers}, metrics at http://127.0.0.1:{self._port}/metrics, "
-            f"the rest in {self.folder}"
+            f"kept running until Ctrl-C: triage at http://{triage}, Kafka at {servers}, metrics at "
+            f"http://127.0.0.1:{self._port}/metrics, the rest in {self.folder}"
         )
         try:
             process.wait()
@@ -189,8 +192,9 @@ class Demo:
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def _sum_up(self, traffic: LiveTraffic, incidents: Latest, exit_code: int) -> bool:
-        gauges, findings = self.gauges, self.findings
+    def _sum_up(self, running: Running, exit_code: int) -> bool:
+        gauges, findings, traffic = running.gauges, self.findings, running.traffic
+        incidents = running.outputs.incidents
         findings.produced, findings.broken = traffic.produced, traffic.broken
         findings.benign_flows = traffic.flows_by_kind[BENIGN]
         line = SummaryLine(
@@ -202,9 +206,40 @@ class Demo:
             incidents=len(incidents.wholes()),
             versions=findings.versions,
             balanced=gauges.balanced and gauges.in_flight == 0,
+            answered=findings.backup.answered,
         )
         wrong = problems(line, findings)
         if exit_code != 0:
             wrong.append(f"the daemon ended with exit code {exit_code}; see {self.folder / 'daemon.log'}")
         show(self.console, line, outcomes(traffic.attacks, findings, incidents), findings, wrong)
         return not wrong
+
+
+@dataclass(slots=True)
+class SecondModel:
+    """A model that is trained while the first one works, and takes its place."""
+
+    screen: Screen
+    folder: Path
+    retrain: Callable[[], subprocess.Popen[bytes]]
+    promote: Callable[[], subprocess.Popen[bytes]]
+    _retraining: subprocess.Popen[bytes] | None = None
+    _promoting: subprocess.Popen[bytes] | None = None
+
+    def go_on(self, *, due: bool) -> bool:
+        """Do what is next, if it can be; True once it is being put in charge. Raises DemoError."""
+        if self._retraining is None and due:
+            self.screen.step("retraining on the latest two days: oddflow train; the stream goes on")
+            self._retraining = self.retrain()
+        if self._retraining is not None and self._promoting is None and self._retraining.poll() is not None:
+            if self._retraining.returncode != 0:
+                raise DemoError(f"retraining: exit code {self._retraining.returncode}; see {self.folder}/train.log")
+            self.screen.step("it passed the gate, and is the challenger; putting it in charge: oddflow models promote")
+            self._promoting = self.promote()
+        return self._promoting is not None
+
+    def stop(self) -> None:
+        """End what still runs."""
+        for command in (self._retraining, self._promoting):
+            if command is not None:
+                stop(command)

@@ -29,6 +29,49 @@ class SummaryLine(msgspec.Struct, frozen=True):
     incidents: int
     versions: list[str]
     balanced: bool
+    answered: bool
+    """Whether a false incident was labelled, suppressed, and met again by a model that learnt from the label."""
+
+
+@dataclass(slots=True)
+class Backup:
+    """What became of the false alarm."""
+
+    alerts_raised: int = 0
+    alerts_hidden: int = 0
+    incidents: Counter[str] = field(default_factory=Counter)
+    """How many of those raised are of each, by id."""
+    answered: bool = False
+    in_force_s: float = 0.0
+    """Seconds from the analyst's word until the daemon's metrics show the suppression."""
+    hidden: int = 0
+    """Alerts that the suppression hid when it came again …"""
+    raised_again: int = 0
+    """… and those that it did not."""
+    repeated: int = 0
+    """Alerts of the model with the label, without the suppression."""
+    hidden_later: int = 0
+
+    def take(self, alert: Mapping[str, Any], *, hidden: bool) -> None:
+        """Count one of its alerts."""
+        if hidden:
+            self.alerts_hidden += 1
+            return
+        self.alerts_raised += 1
+        self.incidents[alert["metadata"]["correlation_uid"]] += 1
+
+    @property
+    def incident(self) -> str:
+        """That with most of its alerts; empty where there is none."""
+        return next((name for name, _ in self.incidents.most_common(1)), "")
+
+    @property
+    def words(self) -> str:
+        """What was seen, for people."""
+        return (
+            f"the backup: {self.hidden:,} alerts hidden by the suppression, in force after {self.in_force_s:.1f} s; "
+            f"{self.repeated:,} raised by the model with the label, without it"
+        )
 
 
 @dataclass(slots=True)
@@ -55,6 +98,7 @@ class Findings:
     raised: dict[str, Raised] = field(default_factory=dict)
     """By attack."""
     versions: list[str] = field(default_factory=list)
+    backup: Backup = field(default_factory=Backup)
 
     def take(self, attack: str | None, alert: Mapping[str, Any]) -> None:
         """Count an alert of an attack, None for benign."""
@@ -109,6 +153,11 @@ def problems(line: SummaryLine, findings: Findings) -> list[str]:
         "no attack was alerted on": bool(findings.raised),
         "no incident was told": line.incidents > 0,
         "the daemon did not swap to a retrained model": len(line.versions) >= 2,
+        "nobody answered a false incident": line.answered,
+        "the suppression hid nothing": not line.answered or findings.backup.hidden > 0,
+        "the suppressed backup was raised all the same": not findings.backup.raised_again,
+        "the model with the label raised the backup again": not findings.backup.repeated,
+        "something was hidden without a suppression": not findings.backup.hidden_later,
     }
     return [problem for problem, holds in checks.items() if not holds]
 
@@ -135,6 +184,8 @@ def show(console: Console, line: SummaryLine, found: Iterable[Outcome], findings
         f"read {line.read:,} = scored {line.scored:,} + dead-lettered {line.dead_lettered:,} "
         f"+ passed over {line.passed_over:,}; alerts {line.alerts:,}; models {' → '.join(line.versions)}"
     )
+    if findings.backup.answered:
+        console.print(findings.backup.words)
     for problem in wrong:
         console.print(f"[bold red]wrong:[/] {problem}")
     console.file.write(msgspec.json.encode(line).decode() + "\n")

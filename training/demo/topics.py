@@ -15,7 +15,10 @@ from detector.incidents.wholes import named
 
 FLOWS, ALERTS = "flows", "oddflow.alerts"
 INCIDENTS, RISK, DEAD_LETTERS = "oddflow.incidents", "oddflow.risk", "oddflow.dead-letters"
+FEEDBACK, SUPPRESSIONS = "oddflow.feedback", "oddflow.suppressions"
 PARTITIONS = 4
+
+TOPICS = (FLOWS, ALERTS, INCIDENTS, RISK, DEAD_LETTERS, FEEDBACK, SUPPRESSIONS)
 WAIT_S = 0.05
 
 
