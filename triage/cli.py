@@ -12,9 +12,7 @@ from detector.settings.load import load_settings
 from detector.settings.tree import Settings
 from triage.access.cli import tokens, users
 
-triage = typer.Typer(
-    help="Look at incidents and judge them: a page and an interface for programs.", no_args_is_help=True
-)
+triage = typer.Typer(invoke_without_command=True)
 
 triage.add_typer(users, name="users")
 triage.add_typer(tokens, name="tokens")
@@ -28,6 +26,16 @@ DatabaseOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands: the entry point of the group ``oddflow.commands``."""
     app.add_typer(triage, name="triage")
+
+
+@triage.callback()
+def alone(context: typer.Context) -> None:
+    """Look at incidents and judge them: a page and an interface for programs.
+
+    Alone it is `oddflow triage serve` by the settings.
+    """
+    if context.invoked_subcommand is None:
+        serve()
 
 
 @triage.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import socket
 import sqlite3
@@ -84,6 +85,23 @@ def test_it_serves_files_and_ends_in_order(tmp_path: Path) -> None:
     assert "incidents.jsonl: 3 incidents" in log
     assert f"http://127.0.0.1:{port}" in log
     assert sorted(path.name for path in tmp_path.iterdir()) == ["incidents.jsonl", "triage.db"]
+
+
+@pytest.mark.parametrize("words", [["triage"], ["triage", "serve"]])
+def test_triage_alone_serves(words: list[str], tmp_path: Path) -> None:
+    """Both go by the settings: an address of others, and nobody who may sign in, is refused."""
+    environment = {**os.environ, "ODDFLOW_TRIAGE__HOST": "0.0.0.0", "ODDFLOW_TRIAGE__PORT": "0"}  # noqa: S104
+    done = subprocess.run(
+        [sys.executable, "-m", "detector", *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "triage.host" in done.stderr, done.stderr
 
 
 @pytest.mark.slow
