@@ -72,12 +72,12 @@ class Machine:
 
     def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
         """All variables of a service's processes."""
-        own = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        told = {}
         if "build" in service:
-            own |= image_environment()
-            own |= {"ODDFLOW_WEB__PORT": "9464", "ODDFLOW_TRIAGE__PORT": "9465"}
-        given = {name: self.here(value) for name, value in (own | service.get("environment", {})).items()}
-        return given | {name: value for name, value in self.database.items() if name in given}
+            told = image_environment() | {"ODDFLOW_WEB__PORT": "9464", "ODDFLOW_TRIAGE__PORT": "9465"}
+        given = {name: self.here(value) for name, value in (told | service.get("environment", {})).items()}
+        own = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        return own | given | {name: value for name, value in self.database.items() if name in given}
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         """Start a service's process."""

@@ -122,6 +122,7 @@ def test_a_good_model_is_the_challenger(trainer: Trainer, calm: list[Record]) ->
     assert [name for name, each in judged(trainer.registry).items() if each.passed is None] == [
         "most_known_false_raised",
         "most_known_true_lost",
+        "most_labels_held_back",
         "most_feature_auc",
     ]
 
