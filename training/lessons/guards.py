@@ -66,9 +66,7 @@ class Weighed(NamedTuple):
     weight: int
     """How often each of its flows counts; 0: it is held back."""
     beyond: Group | None = None
-    """The group that had no room for it, or too little for its whole weight."""
-    asked: int = 1
-    """How often each would count if there were room."""
+    """The group that had no room for it, or too little for its whole weight; None: it has all that it asks for."""
 
 
 def weighed(labels: Sequence[Meant], frame: pl.DataFrame, guards: Guards) -> list[Weighed]:
@@ -83,11 +81,11 @@ def weighed(labels: Sequence[Meant], frame: pl.DataFrame, guards: Guards) -> lis
         fullest = max(groups, key=lambda group: mass[group])
         asked = guards.asked(rows, len(frame))
         weight = 0 if full else min(asked, int((room - mass[fullest]) // max(rows, 1)))
-        found.append(Weighed(meant, weight, full or (fullest if weight < asked else None), asked))
-        if weight > 0:
+        found.append(Weighed(meant, weight, full or (fullest if weight < asked else None)))
+        if weight:
             count.update(groups)
             mass.update(dict.fromkeys(groups, rows * weight))
-    return [each._replace(weight=max(each.weight, 0)) for each in found]
+    return found
 
 
 def groups_of(meant: Meant, frame: pl.DataFrame) -> tuple[Group, ...]:

@@ -153,7 +153,7 @@ def told_of(  # noqa: PLR0917 - what was said, and what became of it
         true=len(here),
         flows=flows,
         weight=guards.weight,
-        weighed_down=sum(0 < each.weight < each.asked for each in found),
+        weighed_down=sum(bool(each.weight and each.beyond) for each in found),
         by=_counts(each.judgement.whom for each in taught),
         days=_counts(each.judgement.day or "a day not told" for each in taught),
         left_out={why: count for why, count in out.items() if count},
