@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 Kind = Literal["timeseries", "stat", "table", "barchart"]
 Shape = Literal["table", "time_series"]
+
+WIDTH = 24
+"""Of a board, as Grafana counts it."""
 
 DAEMONS = '{instance=~"$instance"}'
 """The daemons that are chosen at the board's top."""
@@ -45,9 +48,13 @@ class Column:
     hidden: bool = False
 
 
+LABELS_ALONE = (Column(name="Time", hidden=True), Column(name="Value", hidden=True))
+"""The columns of a table that shows which series there are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One panel; ``width`` of 24, ``height`` in Grafana's rows of 30 pixels."""
+    """One panel."""
 
     title: str
     asks: tuple[Ask | Sql, ...]
@@ -57,8 +64,8 @@ class Panel:
     unit: str = "short"
     least: float | None = 0
     most: float | None = None
-    width: int = 8
-    height: int = 8
+    width: int = 0
+    """Of 24; as much as the others of its row where none is said."""
     warn: float | None = None
     """From here on a value is shown in red."""
     stacked: bool = False
@@ -71,10 +78,18 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A heading and its panels, from left to right."""
+    """A heading and its panels, from left to right in so many lines; ``height`` is of one, in units of 30 pixels."""
 
     title: str
     panels: tuple[Panel, ...]
+    _: KW_ONLY
+    height: int = 8
+    lines: int = 1
+
+    @property
+    def width(self) -> int:
+        """Of a panel that says none."""
+        return WIDTH * self.lines // len(self.panels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,35 +11,37 @@ CHOSEN = f"""shown AND $__unixEpochFilter(last_seen)
   AND (${{host:sqlstring}} = '' OR id IN (SELECT incident FROM incident_hosts WHERE host = ${{host:sqlstring}}))"""
 """Rows of incidents by time and by what is chosen at the board's top."""
 
+
+def of_host(name: str) -> Column:
+    """A column of hosts, each of which leads to its incidents."""
+    return Column(
+        name=name,
+        title="This host's incidents",
+        link="/d/oddflow-incidents?var-host=${__value.raw:percentencode}&${__url_time_range}",
+    )
+
+
 COUNTS = (
     Panel(
         title="Incidents",
         kind="stat",
         asks=(Sql(f"SELECT count(*) AS incidents FROM incidents WHERE {CHOSEN}"),),
-        width=6,
-        height=4,
     ),
     Panel(
         title="Not labelled yet",
         kind="stat",
         asks=(Sql(f"SELECT count(*) AS waiting FROM incidents WHERE {CHOSEN} AND verdict IS NULL"),),
         about="Triage's queue has those first whose label would teach most.",
-        width=6,
-        height=4,
     ),
     Panel(
         title="Kept quiet by suppressions",
         kind="stat",
         asks=(Sql(f"SELECT count(*) AS quiet FROM incidents WHERE {CHOSEN} AND suppressed"),),
-        width=6,
-        height=4,
     ),
     Panel(
         title="Open now, as daemons tell it",
         kind="stat",
         asks=(Ask("sum(oddflow_incidents_open)"),),
-        width=6,
-        height=4,
     ),
 )
 
@@ -57,15 +59,9 @@ ORDER BY severity DESC, last_seen DESC LIMIT 500"""
     about="A headline leads into triage, a source to its incidents alone.",
     columns=(
         Column(name="headline", title="Open in triage", link="${triage}/incidents/${__data.fields.id}"),
-        Column(
-            name="source",
-            title="This host's incidents",
-            link="/d/oddflow-incidents?var-host=${__value.raw:percentencode}&${__url_time_range}",
-        ),
+        of_host("source"),
         Column(name="id", hidden=True),
     ),
-    width=24,
-    height=12,
     empty="none in this time",
 )
 
@@ -95,7 +91,6 @@ TIMES = (
             ),
         ),
         stacked=True,
-        width=12,
     ),
     Panel(
         title="What people said a day",
@@ -107,7 +102,6 @@ TIMES = (
             ),
         ),
         stacked=True,
-        width=12,
     ),
 )
 
@@ -128,22 +122,14 @@ GROUP BY risks.host ORDER BY max(risks.rank) DESC LIMIT 50"""
             ),
         ),
         about="Risk as of when it was last told: it fades. A host leads to its incidents.",
-        columns=(
-            Column(
-                name="host",
-                title="This host's incidents",
-                link="/d/oddflow-incidents?var-host=${__value.raw:percentencode}&${__url_time_range}",
-            ),
-        ),
+        columns=(of_host("host"),),
         width=16,
-        height=10,
         empty="no host has a risk",
     ),
     Panel(
         title="Risk of the ten highest, as daemons tell it",
         asks=(Ask("max by (rank) (oddflow_host_risk)", "rank {{rank}}"),),
         width=8,
-        height=10,
     ),
 )
 
@@ -162,11 +148,11 @@ INCIDENTS = Board(
         Choice(name="triage", label="Triage's address", default="http://localhost:9465"),
     ),
     rows=(
-        Row("In this time", COUNTS),
-        Row("Incidents", (TABLE,)),
+        Row("In this time", COUNTS, height=4),
+        Row("Incidents", (TABLE,), height=12),
         Row("By what", (by(LEVEL, "By severity"), by("kind", "By kind"), by("source", "By source"))),
         Row("Over time", TIMES),
-        Row("Hosts", HOSTS),
+        Row("Hosts", HOSTS, height=10),
     ),
     span="now-7d",
     refresh="1m",

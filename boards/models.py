@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boards.declared import INSTANCE, Ask, Board, Column, Panel, Row, Sql
+from boards.declared import INSTANCE, LABELS_ALONE, Ask, Board, Panel, Row, Sql
 from boards.overview import MODELS
 
 IN_CHARGE = (
@@ -10,9 +10,8 @@ IN_CHARGE = (
         title="Model in use",
         kind="table",
         asks=(Ask("max by (name, version, instance) (oddflow_model_info{})"),),
-        columns=(Column(name="Time", hidden=True), Column(name="Value", hidden=True)),
+        columns=LABELS_ALONE,
         width=8,
-        height=6,
     ),
     Panel(
         title="Age of the model",
@@ -21,7 +20,6 @@ IN_CHARGE = (
         about="Since it was taken, not since it was trained.",
         unit="s",
         width=4,
-        height=6,
     ),
     Panel(
         title="Swaps, refusals and moves",
@@ -31,7 +29,6 @@ IN_CHARGE = (
             Ask("sum by (action) (increase(oddflow_model_moves_total{}[$__rate_interval]))", "by itself: {{action}}"),
         ),
         width=6,
-        height=6,
     ),
     Panel(
         title="Time a swap takes (mean)",
@@ -44,7 +41,6 @@ IN_CHARGE = (
         ),
         unit="s",
         width=6,
-        height=6,
     ),
 )
 
@@ -95,12 +91,10 @@ CHALLENGER = (
         unit="percentunit",
         most=1,
         least=None,
-        width=6,
     ),
     Panel(
         title="Incidents an hour: both, gained, lost",
         asks=(Ask("sum by (found) (increase(oddflow_shadow_incidents_total{}[1h]))", "{{found}}"),),
-        width=6,
     ),
     Panel(
         title="Time a record",
@@ -109,7 +103,6 @@ CHALLENGER = (
             Ask("max(oddflow_shadow_challenger_record_seconds{})", "challenger"),
         ),
         unit="s",
-        width=6,
     ),
     Panel(
         title="Challenger: what went wrong",
@@ -117,7 +110,6 @@ CHALLENGER = (
             Ask("sum by (reason) (increase(oddflow_shadow_failures_total{}[10m]))", "given up: {{reason}}"),
             Ask("sum(increase(oddflow_shadow_dropped_records_total{}[10m]))", "flows left out, since it was late"),
         ),
-        width=6,
     ),
 )
 
@@ -127,7 +119,6 @@ DRIFT = (
         asks=(Ask("max by (reason) (oddflow_drift_retrain_advised{})", "{{reason}}"),),
         about="1 while it holds. Look at the incidents first: docs/explanation/drift.md.",
         most=1,
-        width=6,
     ),
     Panel(
         title="Scores against the calibration",
@@ -135,18 +126,15 @@ DRIFT = (
             Ask("max(oddflow_drift_score_index{})", "stability index"),
             Ask("max(oddflow_drift_score_distance{})", "greatest distance"),
         ),
-        width=6,
     ),
     Panel(
         title="Rare scores, over those expected",
         asks=(Ask("max(oddflow_drift_tail_ratio{})", "p-values of 0.01 at most"),),
-        width=6,
     ),
     Panel(
         title="Features outside their usual range the most",
         asks=(Ask("topk(5, max by (feature) (oddflow_drift_feature_outside_ratio{}))", "{{feature}}"),),
         unit="percentunit",
-        width=6,
     ),
 )
 
@@ -156,8 +144,6 @@ RETRAINING = (
         kind="stat",
         asks=(Ask("max by (result) (oddflow_retrain_last_result) == 1", "{{result}}"),),
         names=True,
-        width=6,
-        height=6,
         empty="no run yet",
     ),
     Panel(
@@ -165,23 +151,17 @@ RETRAINING = (
         kind="stat",
         asks=(Ask("time() - max by (step) (oddflow_retrain_last_success_timestamp_seconds)", "{{step}}"),),
         unit="s",
-        width=6,
-        height=6,
         empty="none yet",
     ),
     Panel(
         title="Runs, by what they came to",
         asks=(Ask("sum by (result) (oddflow_retrain_results_total)", "{{result}}"),),
         stacked=True,
-        width=6,
-        height=6,
     ),
     Panel(
         title="Time a step took",
         asks=(Ask("max by (step) (oddflow_retrain_step_duration_seconds)", "{{step}}"),),
         unit="s",
-        width=6,
-        height=6,
     ),
 )
 
@@ -196,20 +176,17 @@ PEOPLE = (
         about="True ones among the incidents that people called true or false: those are no random sample.",
         unit="percentunit",
         most=1,
-        width=6,
         empty="nothing labelled",
     ),
     Panel(
         title="Incidents by model and label",
         asks=(Ask("sum by (model_version, verdict) (oddflow_triage_incidents)", "{{model_version}}: {{verdict}}"),),
         stacked=True,
-        width=6,
     ),
     Panel(
         title="Budget of a day that is used",
         asks=(Ask("max by (model_version) (oddflow_triage_budget_used_ratio)", "{{model_version}}"),),
         unit="percentunit",
-        width=6,
         empty="no such budget",
     ),
     Panel(
@@ -221,7 +198,6 @@ PEOPLE = (
             ),
         ),
         unit="s",
-        width=6,
         empty="nothing labelled",
     ),
 )
@@ -233,12 +209,12 @@ BOARD = Board(
     choices=(INSTANCE,),
     notes=(MODELS,),
     rows=(
-        Row("In charge", IN_CHARGE),
+        Row("In charge", IN_CHARGE, height=6),
         Row("How it judges", SCORES),
         Row("What people say", PEOPLE),
         Row("Challenger", CHALLENGER),
         Row("Drift", DRIFT),
-        Row("Retraining", RETRAINING),
+        Row("Retraining", RETRAINING, height=6),
     ),
     span="now-24h",
     refresh="30s",

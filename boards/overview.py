@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boards.declared import INSTANCE, Ask, Board, Column, Note, Panel, Row
+from boards.declared import INSTANCE, LABELS_ALONE, Ask, Board, Note, Panel, Row
 
 MODELS = Note(
     name="Models",
@@ -28,8 +28,6 @@ NOW = (
         kind="stat",
         asks=(Ask('sum(rate(oddflow_stage_records_out_total{,stage="score"}[$__rate_interval]))'),),
         unit="short",
-        width=4,
-        height=4,
     ),
     Panel(
         title="Records to read",
@@ -37,8 +35,6 @@ NOW = (
         asks=(Ask("sum(oddflow_lag_records{})"),),
         about="No number while the brokers do not tell. Falling behind: add daemons, up to one a partition.",
         warn=100_000,
-        width=4,
-        height=4,
     ),
     Panel(
         title="From event to alert (99 %)",
@@ -46,8 +42,6 @@ NOW = (
         asks=(Ask("histogram_quantile(0.99, sum by (le) (rate(oddflow_event_to_alert_seconds_bucket{}[5m])))"),),
         unit="s",
         warn=5,
-        width=4,
-        height=4,
         empty="no alert",
     ),
     Panel(
@@ -57,8 +51,6 @@ NOW = (
         about="100 %: as many as alerts.false_incidents_per_day allows to be false. A rule fires at 500 %.",
         unit="percentunit",
         warn=5,
-        width=4,
-        height=4,
         empty="no such budget",
     ),
     Panel(
@@ -66,8 +58,6 @@ NOW = (
         kind="stat",
         asks=(Ask("max by (name, version) (oddflow_model_info{})", "{{name}} {{version}}"),),
         names=True,
-        width=4,
-        height=4,
     ),
     Panel(
         title="Alert rules that fire",
@@ -75,9 +65,12 @@ NOW = (
         asks=(Ask('count(ALERTS{alertname=~"Oddflow.*", alertstate="firing"}) or vector(0)'),),
         about="Each has its section in docs/guides/operations.md.",
         warn=1,
-        width=4,
-        height=4,
     ),
+)
+
+TO_READ = Panel(
+    title="Records to read, by partition",
+    asks=(Ask("sum by (partition) (oddflow_lag_records{})", "partition {{partition}}"),),
 )
 
 FLOW = (
@@ -91,10 +84,7 @@ FLOW = (
         ),
         stacked=True,
     ),
-    Panel(
-        title="Records to read, by partition",
-        asks=(Ask("sum by (partition) (oddflow_lag_records{})", "partition {{partition}}"),),
-    ),
+    TO_READ,
     Panel(
         title="From event to alert",
         asks=tuple(
@@ -136,15 +126,15 @@ HEALTH = (
         title="Alert rules that fire",
         kind="table",
         asks=(Ask('max by (alertname, severity, instance) (ALERTS{alertname=~"Oddflow.*", alertstate="firing"})'),),
-        columns=(Column(name="Time", hidden=True), Column(name="Value", hidden=True)),
+        columns=LABELS_ALONE,
         width=12,
         empty="none",
     ),
     Panel(
         title="Memory",
         asks=(Ask('process_resident_memory_bytes{job=~"oddflow.*"}', "{{job}} {{instance}}"),),
-        unit="bytes",
         width=6,
+        unit="bytes",
     ),
     Panel(
         title="Processors in use",
@@ -159,5 +149,5 @@ OVERVIEW = Board(
     about="Rate, lag, latency, incidents against their budget, and which model judges.",
     choices=(INSTANCE,),
     notes=(MODELS, RULES),
-    rows=(Row("Now", NOW), Row("Records", FLOW), Row("What is found", FOUND), Row("Health", HEALTH)),
+    rows=(Row("Now", NOW, height=4), Row("Records", FLOW), Row("What is found", FOUND), Row("Health", HEALTH)),
 )

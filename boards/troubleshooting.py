@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from boards.declared import INSTANCE, Ask, Board, Panel, Row
-from boards.overview import RULES
+from boards.overview import RULES, TO_READ
 
 STAGES = (
     Panel(
         title="Records in, a second",
         asks=(Ask("sum by (stage) (rate(oddflow_stage_records_in_total{}[$__rate_interval]))", "{{stage}}"),),
-        width=6,
     ),
     Panel(
         title="Records out, a second",
         asks=(Ask("sum by (stage) (rate(oddflow_stage_records_out_total{}[$__rate_interval]))", "{{stage}}"),),
-        width=6,
     ),
     Panel(
         title="Records failed, a second",
         asks=(Ask("sum by (stage) (rate(oddflow_stage_records_failed_total{}[$__rate_interval]))", "{{stage}}"),),
-        width=6,
     ),
     Panel(
         title="Since a stage last did its work",
@@ -31,7 +28,6 @@ STAGES = (
         ),
         about="The oldest one stands still.",
         unit="s",
-        width=6,
     ),
     Panel(
         title="Time a batch takes, by stage (mean)",
@@ -43,7 +39,6 @@ STAGES = (
             ),
         ),
         unit="s",
-        width=6,
     ),
     Panel(
         title="Records a batch (mean)",
@@ -54,28 +49,21 @@ STAGES = (
                 "records",
             ),
         ),
-        width=6,
     ),
     Panel(
         title="Waiting within the daemon",
         asks=(Ask("sum by (instance) (oddflow_in_flight_records{})", "{{instance}}"),),
         about="Read, and not yet accounted for.",
-        width=6,
     ),
     Panel(
         title="Bytes read, a second",
         asks=(Ask("sum(rate(oddflow_read_bytes_total{}[$__rate_interval]))", "bytes"),),
         unit="Bps",
-        width=6,
     ),
 )
 
 READ = (
-    Panel(
-        title="Records to read, by partition",
-        asks=(Ask("sum by (partition) (oddflow_lag_records{})", "partition {{partition}}"),),
-        width=6,
-    ),
+    TO_READ,
     Panel(
         title="Partitions: read, and of the topic",
         asks=(
@@ -83,7 +71,6 @@ READ = (
             Ask("max(oddflow_topic_partitions{})", "of the topic"),
             Ask("max(oddflow_model_partitions{})", "of the model's training"),
         ),
-        width=6,
     ),
     Panel(
         title="Brokers",
@@ -92,7 +79,6 @@ READ = (
             Ask("sum(increase(oddflow_broker_losses_total{}[$__rate_interval]))", "times lost"),
             Ask("sum(increase(oddflow_broker_errors_total{}[$__rate_interval]))", "errors, tried again"),
         ),
-        width=6,
     ),
     Panel(
         title="Rebalances, lost records, replaced topics",
@@ -101,7 +87,6 @@ READ = (
             Ask("sum(increase(oddflow_records_lost_total{}[$__rate_interval]))", "records gone before they were read"),
             Ask("sum(increase(oddflow_topic_replacements_total{}[$__rate_interval]))", "topics replaced"),
         ),
-        width=6,
     ),
 )
 
@@ -132,7 +117,6 @@ EMIT = (
     Panel(
         title="Outputs acknowledged a second, by channel",
         asks=(Ask("sum by (channel) (rate(oddflow_outputs_acknowledged_total{}[$__rate_interval]))", "{{channel}}"),),
-        width=6,
     ),
     Panel(
         title="Outputs that went wrong",
@@ -144,12 +128,10 @@ EMIT = (
             ),
         ),
         about="Nothing behind a failed output is committed, so nothing is lost.",
-        width=6,
     ),
     Panel(
         title="Commits",
         asks=(Ask("sum by (result) (rate(oddflow_commits_total{}[$__rate_interval]))", "{{result}}"),),
-        width=6,
     ),
     Panel(
         title="Kept quiet, a minute",
@@ -158,7 +140,6 @@ EMIT = (
             Ask("60 * sum(rate(oddflow_alerts_allowed_total{}[$__rate_interval]))", "by the allow-list"),
             Ask("60 * sum(rate(oddflow_suppressed_total{}[$__rate_interval]))", "by suppressions"),
         ),
-        width=6,
     ),
 )
 
@@ -172,7 +153,6 @@ KEPT = (
                 "sum(increase(oddflow_state_missed_records_total{}[$__rate_interval]))", "records that a restore lacks"
             ),
         ),
-        width=6,
     ),
     Panel(
         title="Windows and snapshots",
@@ -182,7 +162,6 @@ KEPT = (
             Ask("sum(oddflow_archive_bytes{})", "archive"),
         ),
         unit="bytes",
-        width=6,
     ),
     Panel(
         title="The archive",
@@ -190,7 +169,6 @@ KEPT = (
             Ask("sum by (result) (rate(oddflow_archive_flows_total{}[$__rate_interval]))", "flows {{result}}"),
             Ask("sum(increase(oddflow_archive_failures_total{}[$__rate_interval]))", "failures"),
         ),
-        width=6,
     ),
     Panel(
         title="The model registry",
@@ -198,7 +176,6 @@ KEPT = (
             Ask("min by (instance) (oddflow_model_registry_up{})", "{{instance}} reads it"),
             Ask("sum(increase(oddflow_model_watch_failures_total{}[$__rate_interval]))", "looks that did not work"),
         ),
-        width=6,
     ),
 )
 
@@ -234,18 +211,15 @@ TRIAGE = (
             Ask("sum by (kind) (rate(oddflow_triage_documents_total[$__rate_interval]))", "{{kind}}"),
             Ask("sum by (kind) (rate(oddflow_triage_foreign_documents_total[$__rate_interval]))", "no {{kind}}"),
         ),
-        width=6,
     ),
     Panel(
         title="Documents to read, by topic",
         asks=(Ask("sum by (topic) (oddflow_triage_ingest_lag_records)", "{{topic}}"),),
-        width=6,
     ),
     Panel(
         title="Since a step last worked",
         asks=(Ask("max by (step) (time() - oddflow_triage_last_success_timestamp_seconds)", "{{step}}"),),
         unit="s",
-        width=6,
     ),
     Panel(
         title="Labels and suppressions that wait to be sent",
@@ -253,13 +227,11 @@ TRIAGE = (
             Ask("sum(oddflow_triage_outbox_waiting)", "waiting"),
             Ask("sum by (channel) (increase(oddflow_triage_outbox_sent_total[$__rate_interval]))", "sent: {{channel}}"),
         ),
-        width=6,
     ),
     Panel(
         title="For how long the oldest waits",
         asks=(Ask("max(oddflow_triage_outbox_oldest_seconds)", "oldest"),),
         unit="s",
-        width=6,
     ),
     Panel(
         title="Database and brokers: errors",
@@ -272,18 +244,15 @@ TRIAGE = (
                 "sum by (doing) (increase(oddflow_triage_broker_errors_total[$__rate_interval]))", "brokers: {{doing}}"
             ),
         ),
-        width=6,
     ),
     Panel(
         title="Database",
         asks=(Ask("max(oddflow_triage_database_bytes)", "size"),),
         unit="bytes",
-        width=6,
     ),
     Panel(
         title="Forgotten by age or for room",
         asks=(Ask("sum by (kind) (increase(oddflow_triage_forgotten_total[1h]))", "{{kind}}"),),
-        width=6,
     ),
 )
 
@@ -294,12 +263,12 @@ TROUBLESHOOTING = Board(
     choices=(INSTANCE,),
     notes=(RULES,),
     rows=(
-        Row("Every stage", STAGES),
+        Row("Every stage", STAGES, lines=2),
         Row("Read: poll", READ),
         Row("Understand: decode, features", DECODE),
         Row("Tell: emit, commit", EMIT),
         Row("Keep: state, archive, models", KEPT),
         Row("Messages about incidents", MESSAGES),
-        Row("Triage", TRIAGE),
+        Row("Triage", TRIAGE, lines=2),
     ),
 )

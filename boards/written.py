@@ -10,9 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import barchart, common, dashboard, prometheus, stat, table, timeseries
 
-from boards.declared import Ask, Board, Choice, Column, Kind, Note, Panel, Sql
-
-WIDTH = 24
+from boards.declared import WIDTH, Ask, Board, Choice, Column, Kind, Note, Panel, Sql
 
 SOURCES = {"datasource": "prometheus", "database": "grafana-postgresql-datasource"}
 """Grafana's plugin, by the variable that chooses one of its data sources."""
@@ -72,13 +70,14 @@ def _placed(board: Board) -> Iterator[dashboard.Panel | dashboard.RowPanel]:
     for row in board.rows:
         place = dashboard.GridPos(h=1, w=WIDTH, x=0, y=y)
         yield dashboard.RowPanel(title=row.title, grid_pos=place, id_val=next(numbers))
-        x, y, tallest = 0, y + 1, 0
+        x, y = 0, y + 1
         for panel in row.panels:
-            if x + panel.width > WIDTH:
-                x, y, tallest = 0, y + tallest, 0
-            yield _panel(panel, next(numbers), dashboard.GridPos(h=panel.height, w=panel.width, x=x, y=y))
-            x, tallest = x + panel.width, max(tallest, panel.height)
-        y += tallest
+            width = panel.width or row.width
+            if x + width > WIDTH:
+                x, y = 0, y + row.height
+            yield _panel(panel, next(numbers), dashboard.GridPos(h=row.height, w=width, x=x, y=y))
+            x += width
+        y += row.height
 
 
 def _panel(panel: Panel, number: int, place: dashboard.GridPos) -> dashboard.Panel:
