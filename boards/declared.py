@@ -52,12 +52,13 @@ LABELS_ALONE = (Column(name="Time", hidden=True), Column(name="Value", hidden=Tr
 """The columns of a table that shows which series there are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One panel."""
 
     title: str
     asks: tuple[Ask | Sql, ...]
+    _: KW_ONLY
     kind: Kind = "timeseries"
     about: str = ""
     """What it tells, and what to do where it looks odd."""

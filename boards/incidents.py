@@ -22,40 +22,30 @@ def of_host(name: str) -> Column:
 
 
 COUNTS = (
+    Panel("Incidents", (Sql(f"SELECT count(*) AS incidents FROM incidents WHERE {CHOSEN}"),), kind="stat"),
     Panel(
-        title="Incidents",
+        "Not labelled yet",
+        (Sql(f"SELECT count(*) AS waiting FROM incidents WHERE {CHOSEN} AND verdict IS NULL"),),
         kind="stat",
-        asks=(Sql(f"SELECT count(*) AS incidents FROM incidents WHERE {CHOSEN}"),),
-    ),
-    Panel(
-        title="Not labelled yet",
-        kind="stat",
-        asks=(Sql(f"SELECT count(*) AS waiting FROM incidents WHERE {CHOSEN} AND verdict IS NULL"),),
         about="Triage's queue has those first whose label would teach most.",
     ),
     Panel(
-        title="Kept quiet by suppressions",
+        "Kept quiet by suppressions",
+        (Sql(f"SELECT count(*) AS quiet FROM incidents WHERE {CHOSEN} AND suppressed"),),
         kind="stat",
-        asks=(Sql(f"SELECT count(*) AS quiet FROM incidents WHERE {CHOSEN} AND suppressed"),),
     ),
-    Panel(
-        title="Open now, as daemons tell it",
-        kind="stat",
-        asks=(Ask("sum(oddflow_incidents_open)"),),
-    ),
+    Panel("Open now, as daemons tell it", (Ask("sum(oddflow_incidents_open)"),), kind="stat"),
 )
 
 TABLE = Panel(
-    title="Incidents",
-    kind="table",
-    asks=(
-        Sql(
-            f"""SELECT to_timestamp(last_seen) AS last, {LEVEL} AS level, nullif(risk, -1) AS risk, kind, headline,
+    "Incidents",
+    (
+        Sql(f"""SELECT to_timestamp(last_seen) AS last, {LEVEL} AS level, nullif(risk, -1) AS risk, kind, headline,
   source, destination, port, alerts, coalesce(verdict, '') AS label, state, model_version AS model, id
 FROM incidents WHERE {CHOSEN}
-ORDER BY severity DESC, last_seen DESC LIMIT 500"""
-        ),
+ORDER BY severity DESC, last_seen DESC LIMIT 500"""),
     ),
+    kind="table",
     about="A headline leads into triage, a source to its incidents alone.",
     columns=(
         Column(name="headline", title="Open in triage", link="${triage}/incidents/${__data.fields.id}"),
@@ -69,21 +59,21 @@ ORDER BY severity DESC, last_seen DESC LIMIT 500"""
 def by(column: str, title: str) -> Panel:
     """How many incidents there are of each value."""
     return Panel(
-        title=title,
-        kind="barchart",
-        asks=(
+        title,
+        (
             Sql(
                 f"SELECT {column} AS what, count(*) AS incidents FROM incidents WHERE {CHOSEN}"
                 " GROUP BY 1 ORDER BY 2 DESC LIMIT 15"
             ),
         ),
+        kind="barchart",
     )
 
 
 TIMES = (
     Panel(
-        title="Incidents an hour, by severity",
-        asks=(
+        "Incidents an hour, by severity",
+        (
             Sql(
                 f"SELECT $__unixEpochGroup(last_seen, '1h') AS time, {LEVEL} AS metric, count(*) AS value"
                 f" FROM incidents WHERE {CHOSEN} GROUP BY 1, 2 ORDER BY 1",
@@ -93,8 +83,8 @@ TIMES = (
         stacked=True,
     ),
     Panel(
-        title="What people said a day",
-        asks=(
+        "What people said a day",
+        (
             Sql(
                 "SELECT $__unixEpochGroup(said_at, '1d') AS time, verdict AS metric, count(*) AS value FROM incidents"
                 " WHERE shown AND verdict IS NOT NULL AND $__unixEpochFilter(said_at) GROUP BY 1, 2 ORDER BY 1",
@@ -107,28 +97,26 @@ TIMES = (
 
 HOSTS = (
     Panel(
-        title="Hosts by risk",
-        kind="table",
-        asks=(
-            Sql(
-                """SELECT risks.host, max(risks.risk) AS risk, to_timestamp(max(risks.as_of)) AS "as of",
+        "Hosts by risk",
+        (
+            Sql("""SELECT risks.host, max(risks.risk) AS risk, to_timestamp(max(risks.as_of)) AS "as of",
   count(DISTINCT incidents.id) FILTER (WHERE incidents.verdict = 'true') AS "labelled true",
   count(DISTINCT incidents.id) FILTER (WHERE incidents.verdict = 'false') AS "labelled false",
   count(DISTINCT incidents.id) FILTER (WHERE incidents.verdict IS NULL) AS "not labelled"
 FROM risks
   LEFT JOIN incident_hosts ON incident_hosts.host = risks.host
   LEFT JOIN incidents ON incidents.id = incident_hosts.incident AND incidents.shown
-GROUP BY risks.host ORDER BY max(risks.rank) DESC LIMIT 50"""
-            ),
+GROUP BY risks.host ORDER BY max(risks.rank) DESC LIMIT 50"""),
         ),
+        kind="table",
         about="Risk as of when it was last told: it fades. A host leads to its incidents.",
         columns=(of_host("host"),),
         width=16,
         empty="no host has a risk",
     ),
     Panel(
-        title="Risk of the ten highest, as daemons tell it",
-        asks=(Ask("max by (rank) (oddflow_host_risk)", "rank {{rank}}"),),
+        "Risk of the ten highest, as daemons tell it",
+        (Ask("max by (rank) (oddflow_host_risk)", "rank {{rank}}"),),
         width=8,
     ),
 )

@@ -24,59 +24,58 @@ RULES = Note(
 
 NOW = (
     Panel(
-        title="Records a second",
+        "Records a second",
+        (Ask('sum(rate(oddflow_stage_records_out_total{,stage="score"}[$__rate_interval]))'),),
         kind="stat",
-        asks=(Ask('sum(rate(oddflow_stage_records_out_total{,stage="score"}[$__rate_interval]))'),),
         unit="short",
     ),
     Panel(
-        title="Records to read",
+        "Records to read",
+        (Ask("sum(oddflow_lag_records{})"),),
         kind="stat",
-        asks=(Ask("sum(oddflow_lag_records{})"),),
         about="No number while the brokers do not tell. Falling behind: add daemons, up to one a partition.",
         warn=100_000,
     ),
     Panel(
-        title="From event to alert (99 %)",
+        "From event to alert (99 %)",
+        (Ask("histogram_quantile(0.99, sum by (le) (rate(oddflow_event_to_alert_seconds_bucket{}[5m])))"),),
         kind="stat",
-        asks=(Ask("histogram_quantile(0.99, sum by (le) (rate(oddflow_event_to_alert_seconds_bucket{}[5m])))"),),
         unit="s",
         warn=5,
         empty="no alert",
     ),
     Panel(
-        title="Incidents in a day, against the budget",
+        "Incidents in a day, against the budget",
+        (Ask("max(job:oddflow_incidents_budget:ratio1d)"),),
         kind="stat",
-        asks=(Ask("max(job:oddflow_incidents_budget:ratio1d)"),),
         about="100 %: as many as alerts.false_incidents_per_day allows to be false. A rule fires at 500 %.",
         unit="percentunit",
         warn=5,
         empty="no such budget",
     ),
     Panel(
-        title="Model in use",
+        "Model in use",
+        (Ask("max by (name, version) (oddflow_model_info{})", "{{name}} {{version}}"),),
         kind="stat",
-        asks=(Ask("max by (name, version) (oddflow_model_info{})", "{{name}} {{version}}"),),
         names=True,
     ),
     Panel(
-        title="Alert rules that fire",
+        "Alert rules that fire",
+        (Ask('count(ALERTS{alertname=~"Oddflow.*", alertstate="firing"}) or vector(0)'),),
         kind="stat",
-        asks=(Ask('count(ALERTS{alertname=~"Oddflow.*", alertstate="firing"}) or vector(0)'),),
         about="Each has its section in docs/guides/operations.md.",
         warn=1,
     ),
 )
 
 TO_READ = Panel(
-    title="Records to read, by partition",
-    asks=(Ask("sum by (partition) (oddflow_lag_records{})", "partition {{partition}}"),),
+    "Records to read, by partition", (Ask("sum by (partition) (oddflow_lag_records{})", "partition {{partition}}"),)
 )
 
 FLOW = (
     Panel(
-        title="Records scored a second, by daemon",
-        asks=(
+        "Records scored a second, by daemon",
+        (
             Ask(
                 'sum by (instance) (rate(oddflow_stage_records_out_total{,stage="score"}[$__rate_interval]))',
                 "{{instance}}",
@@ -86,8 +85,8 @@ FLOW = (
     ),
     TO_READ,
     Panel(
-        title="From event to alert",
-        asks=tuple(
+        "From event to alert",
+        tuple(
             Ask(
                 f"histogram_quantile({share},"
                 " sum by (le) (rate(oddflow_event_to_alert_seconds_bucket{}[$__rate_interval])))",
@@ -101,19 +100,19 @@ FLOW = (
 
 FOUND = (
     Panel(
-        title="Alerts a minute, by severity",
-        asks=(Ask("60 * sum by (severity) (rate(oddflow_alerts_total{}[$__rate_interval]))", "{{severity}}"),),
+        "Alerts a minute, by severity",
+        (Ask("60 * sum by (severity) (rate(oddflow_alerts_total{}[$__rate_interval]))", "{{severity}}"),),
         stacked=True,
     ),
     Panel(
-        title="Incidents an hour, by kind",
-        asks=(Ask("sum by (kind) (increase(oddflow_incidents_ended_total{}[1h]))", "{{kind}}"),),
+        "Incidents an hour, by kind",
+        (Ask("sum by (kind) (increase(oddflow_incidents_ended_total{}[1h]))", "{{kind}}"),),
         about="Those that are over, by the kind that they turned out to be.",
         stacked=True,
     ),
     Panel(
-        title="Incidents in a day, and the budget",
-        asks=(
+        "Incidents in a day, and the budget",
+        (
             Ask('sum(increase(oddflow_incidents_total{,step="open"}[1d]))', "incidents"),
             Ask("max(oddflow_incidents_budget_per_day{})", "allowed to be false"),
             Ask("sum(oddflow_incidents_open{})", "open now"),
@@ -123,22 +122,22 @@ FOUND = (
 
 HEALTH = (
     Panel(
-        title="Alert rules that fire",
+        "Alert rules that fire",
+        (Ask('max by (alertname, severity, instance) (ALERTS{alertname=~"Oddflow.*", alertstate="firing"})'),),
         kind="table",
-        asks=(Ask('max by (alertname, severity, instance) (ALERTS{alertname=~"Oddflow.*", alertstate="firing"})'),),
         columns=LABELS_ALONE,
         width=12,
         empty="none",
     ),
     Panel(
-        title="Memory",
-        asks=(Ask('process_resident_memory_bytes{job=~"oddflow.*"}', "{{job}} {{instance}}"),),
+        "Memory",
+        (Ask('process_resident_memory_bytes{job=~"oddflow.*"}', "{{job}} {{instance}}"),),
         width=6,
         unit="bytes",
     ),
     Panel(
-        title="Processors in use",
-        asks=(Ask('rate(process_cpu_seconds_total{job=~"oddflow.*"}[$__rate_interval])', "{{job}} {{instance}}"),),
+        "Processors in use",
+        (Ask('rate(process_cpu_seconds_total{job=~"oddflow.*"}[$__rate_interval])', "{{job}} {{instance}}"),),
         width=6,
     ),
 )

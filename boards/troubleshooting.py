@@ -7,20 +7,20 @@ from boards.overview import RULES, TO_READ
 
 STAGES = (
     Panel(
-        title="Records in, a second",
-        asks=(Ask("sum by (stage) (rate(oddflow_stage_records_in_total{}[$__rate_interval]))", "{{stage}}"),),
+        "Records in, a second",
+        (Ask("sum by (stage) (rate(oddflow_stage_records_in_total{}[$__rate_interval]))", "{{stage}}"),),
     ),
     Panel(
-        title="Records out, a second",
-        asks=(Ask("sum by (stage) (rate(oddflow_stage_records_out_total{}[$__rate_interval]))", "{{stage}}"),),
+        "Records out, a second",
+        (Ask("sum by (stage) (rate(oddflow_stage_records_out_total{}[$__rate_interval]))", "{{stage}}"),),
     ),
     Panel(
-        title="Records failed, a second",
-        asks=(Ask("sum by (stage) (rate(oddflow_stage_records_failed_total{}[$__rate_interval]))", "{{stage}}"),),
+        "Records failed, a second",
+        (Ask("sum by (stage) (rate(oddflow_stage_records_failed_total{}[$__rate_interval]))", "{{stage}}"),),
     ),
     Panel(
-        title="Since a stage last did its work",
-        asks=(
+        "Since a stage last did its work",
+        (
             Ask(
                 "max by (stage, instance) (time() - oddflow_stage_last_success_timestamp_seconds{})",
                 "{{stage}} {{instance}}",
@@ -30,8 +30,8 @@ STAGES = (
         unit="s",
     ),
     Panel(
-        title="Time a batch takes, by stage (mean)",
-        asks=(
+        "Time a batch takes, by stage (mean)",
+        (
             Ask(
                 "sum by (stage) (rate(oddflow_stage_batch_duration_seconds_sum{}[$__rate_interval]))"
                 " / (sum by (stage) (rate(oddflow_stage_batch_duration_seconds_count{}[$__rate_interval])) > 0)",
@@ -41,8 +41,8 @@ STAGES = (
         unit="s",
     ),
     Panel(
-        title="Records a batch (mean)",
-        asks=(
+        "Records a batch (mean)",
+        (
             Ask(
                 "sum(rate(oddflow_batch_records_sum{}[$__rate_interval]))"
                 " / (sum(rate(oddflow_batch_records_count{}[$__rate_interval])) > 0)",
@@ -51,38 +51,36 @@ STAGES = (
         ),
     ),
     Panel(
-        title="Waiting within the daemon",
-        asks=(Ask("sum by (instance) (oddflow_in_flight_records{})", "{{instance}}"),),
+        "Waiting within the daemon",
+        (Ask("sum by (instance) (oddflow_in_flight_records{})", "{{instance}}"),),
         about="Read, and not yet accounted for.",
     ),
     Panel(
-        title="Bytes read, a second",
-        asks=(Ask("sum(rate(oddflow_read_bytes_total{}[$__rate_interval]))", "bytes"),),
-        unit="Bps",
+        "Bytes read, a second", (Ask("sum(rate(oddflow_read_bytes_total{}[$__rate_interval]))", "bytes"),), unit="Bps"
     ),
 )
 
 READ = (
     TO_READ,
     Panel(
-        title="Partitions: read, and of the topic",
-        asks=(
+        "Partitions: read, and of the topic",
+        (
             Ask("sum(oddflow_partitions_assigned{})", "read"),
             Ask("max(oddflow_topic_partitions{})", "of the topic"),
             Ask("max(oddflow_model_partitions{})", "of the model's training"),
         ),
     ),
     Panel(
-        title="Brokers",
-        asks=(
+        "Brokers",
+        (
             Ask("min by (instance) (oddflow_broker_up{})", "{{instance}} reaches them"),
             Ask("sum(increase(oddflow_broker_losses_total{}[$__rate_interval]))", "times lost"),
             Ask("sum(increase(oddflow_broker_errors_total{}[$__rate_interval]))", "errors, tried again"),
         ),
     ),
     Panel(
-        title="Rebalances, lost records, replaced topics",
-        asks=(
+        "Rebalances, lost records, replaced topics",
+        (
             Ask("sum by (kind) (increase(oddflow_rebalances_total{}[$__rate_interval]))", "partitions {{kind}}"),
             Ask("sum(increase(oddflow_records_lost_total{}[$__rate_interval]))", "records gone before they were read"),
             Ask("sum(increase(oddflow_topic_replacements_total{}[$__rate_interval]))", "topics replaced"),
@@ -92,21 +90,21 @@ READ = (
 
 DECODE = (
     Panel(
-        title="Records that cannot be used, by reason",
-        asks=(Ask("sum by (reason) (rate(oddflow_records_rejected_total{}[$__rate_interval]))", "{{reason}}"),),
+        "Records that cannot be used, by reason",
+        (Ask("sum by (reason) (rate(oddflow_records_rejected_total{}[$__rate_interval]))", "{{reason}}"),),
         about="The dead letters have their bytes.",
     ),
     Panel(
-        title="Passed over, and schemas",
-        asks=(
+        "Passed over, and schemas",
+        (
             Ask("sum by (kind) (rate(oddflow_records_passed_over_total{}[$__rate_interval]))", "no flow: {{kind}}"),
             Ask("max(oddflow_schema_registry_lost{})", "waits for the schema registry"),
             Ask("sum by (result) (increase(oddflow_schemas_total{}[$__rate_interval]))", "schemas {{result}}"),
         ),
     ),
     Panel(
-        title="Times far off, and windows that make room",
-        asks=(
+        "Times far off, and windows that make room",
+        (
             Ask("sum by (kind) (rate(oddflow_window_clamped_times_total{}[$__rate_interval]))", "{{kind}}"),
             Ask("sum(rate(oddflow_window_evictions_total{}[$__rate_interval]))", "hosts and pairs forgotten"),
         ),
@@ -115,12 +113,12 @@ DECODE = (
 
 EMIT = (
     Panel(
-        title="Outputs acknowledged a second, by channel",
-        asks=(Ask("sum by (channel) (rate(oddflow_outputs_acknowledged_total{}[$__rate_interval]))", "{{channel}}"),),
+        "Outputs acknowledged a second, by channel",
+        (Ask("sum by (channel) (rate(oddflow_outputs_acknowledged_total{}[$__rate_interval]))", "{{channel}}"),),
     ),
     Panel(
-        title="Outputs that went wrong",
-        asks=(
+        "Outputs that went wrong",
+        (
             Ask("sum by (channel) (increase(oddflow_outputs_failed_total{}[$__rate_interval]))", "{{channel}}: again"),
             Ask(
                 "sum by (channel, sent) (increase(oddflow_outputs_oversized_total{}[$__rate_interval]))",
@@ -129,13 +127,10 @@ EMIT = (
         ),
         about="Nothing behind a failed output is committed, so nothing is lost.",
     ),
+    Panel("Commits", (Ask("sum by (result) (rate(oddflow_commits_total{}[$__rate_interval]))", "{{result}}"),)),
     Panel(
-        title="Commits",
-        asks=(Ask("sum by (result) (rate(oddflow_commits_total{}[$__rate_interval]))", "{{result}}"),),
-    ),
-    Panel(
-        title="Kept quiet, a minute",
-        asks=(
+        "Kept quiet, a minute",
+        (
             Ask("60 * sum(rate(oddflow_alerts_withheld_total{}[$__rate_interval]))", "repetitions within an incident"),
             Ask("60 * sum(rate(oddflow_alerts_allowed_total{}[$__rate_interval]))", "by the allow-list"),
             Ask("60 * sum(rate(oddflow_suppressed_total{}[$__rate_interval]))", "by suppressions"),
@@ -145,8 +140,8 @@ EMIT = (
 
 KEPT = (
     Panel(
-        title="Snapshots of state",
-        asks=(
+        "Snapshots of state",
+        (
             Ask("sum by (result) (increase(oddflow_state_saves_total{}[$__rate_interval]))", "saved: {{result}}"),
             Ask("sum by (result) (increase(oddflow_state_restores_total{}[$__rate_interval]))", "restored: {{result}}"),
             Ask(
@@ -155,8 +150,8 @@ KEPT = (
         ),
     ),
     Panel(
-        title="Windows and snapshots",
-        asks=(
+        "Windows and snapshots",
+        (
             Ask("sum(oddflow_window_bytes{})", "windows in memory"),
             Ask("sum(oddflow_state_snapshot_bytes{})", "latest snapshots"),
             Ask("sum(oddflow_archive_bytes{})", "archive"),
@@ -164,15 +159,15 @@ KEPT = (
         unit="bytes",
     ),
     Panel(
-        title="The archive",
-        asks=(
+        "The archive",
+        (
             Ask("sum by (result) (rate(oddflow_archive_flows_total{}[$__rate_interval]))", "flows {{result}}"),
             Ask("sum(increase(oddflow_archive_failures_total{}[$__rate_interval]))", "failures"),
         ),
     ),
     Panel(
-        title="The model registry",
-        asks=(
+        "The model registry",
+        (
             Ask("min by (instance) (oddflow_model_registry_up{})", "{{instance}} reads it"),
             Ask("sum(increase(oddflow_model_watch_failures_total{}[$__rate_interval]))", "looks that did not work"),
         ),
@@ -181,14 +176,12 @@ KEPT = (
 
 MESSAGES = (
     Panel(
-        title="Messages sent, by way",
-        asks=(
-            Ask("sum by (way, what) (increase(oddflow_notify_sent_total{}[$__rate_interval]))", "{{way}}: {{what}}"),
-        ),
+        "Messages sent, by way",
+        (Ask("sum by (way, what) (increase(oddflow_notify_sent_total{}[$__rate_interval]))", "{{way}}: {{what}}"),),
     ),
     Panel(
-        title="Messages that went wrong",
-        asks=(
+        "Messages that went wrong",
+        (
             Ask(
                 "sum by (way, reason) (increase(oddflow_notify_failed_total{}[$__rate_interval]))",
                 "{{way}}: {{reason}}",
@@ -198,44 +191,37 @@ MESSAGES = (
         ),
     ),
     Panel(
-        title="For how long messages wait",
-        asks=(Ask("max by (way) (oddflow_notify_oldest_waiting_seconds{})", "{{way}}"),),
+        "For how long messages wait",
+        (Ask("max by (way) (oddflow_notify_oldest_waiting_seconds{})", "{{way}}"),),
         unit="s",
     ),
 )
 
 TRIAGE = (
     Panel(
-        title="Documents read a second, by kind",
-        asks=(
+        "Documents read a second, by kind",
+        (
             Ask("sum by (kind) (rate(oddflow_triage_documents_total[$__rate_interval]))", "{{kind}}"),
             Ask("sum by (kind) (rate(oddflow_triage_foreign_documents_total[$__rate_interval]))", "no {{kind}}"),
         ),
     ),
+    Panel("Documents to read, by topic", (Ask("sum by (topic) (oddflow_triage_ingest_lag_records)", "{{topic}}"),)),
     Panel(
-        title="Documents to read, by topic",
-        asks=(Ask("sum by (topic) (oddflow_triage_ingest_lag_records)", "{{topic}}"),),
-    ),
-    Panel(
-        title="Since a step last worked",
-        asks=(Ask("max by (step) (time() - oddflow_triage_last_success_timestamp_seconds)", "{{step}}"),),
+        "Since a step last worked",
+        (Ask("max by (step) (time() - oddflow_triage_last_success_timestamp_seconds)", "{{step}}"),),
         unit="s",
     ),
     Panel(
-        title="Labels and suppressions that wait to be sent",
-        asks=(
+        "Labels and suppressions that wait to be sent",
+        (
             Ask("sum(oddflow_triage_outbox_waiting)", "waiting"),
             Ask("sum by (channel) (increase(oddflow_triage_outbox_sent_total[$__rate_interval]))", "sent: {{channel}}"),
         ),
     ),
+    Panel("For how long the oldest waits", (Ask("max(oddflow_triage_outbox_oldest_seconds)", "oldest"),), unit="s"),
     Panel(
-        title="For how long the oldest waits",
-        asks=(Ask("max(oddflow_triage_outbox_oldest_seconds)", "oldest"),),
-        unit="s",
-    ),
-    Panel(
-        title="Database and brokers: errors",
-        asks=(
+        "Database and brokers: errors",
+        (
             Ask(
                 "sum by (doing) (increase(oddflow_triage_database_errors_total[$__rate_interval]))",
                 "database: {{doing}}",
@@ -245,14 +231,10 @@ TRIAGE = (
             ),
         ),
     ),
+    Panel("Database", (Ask("max(oddflow_triage_database_bytes)", "size"),), unit="bytes"),
     Panel(
-        title="Database",
-        asks=(Ask("max(oddflow_triage_database_bytes)", "size"),),
-        unit="bytes",
-    ),
-    Panel(
-        title="Forgotten by age or for room",
-        asks=(Ask("sum by (kind) (increase(oddflow_triage_forgotten_total[1h]))", "{{kind}}"),),
+        "Forgotten by age or for room",
+        (Ask("sum by (kind) (increase(oddflow_triage_forgotten_total[1h]))", "{{kind}}"),),
     ),
 )
 
