@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import count
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -119,13 +119,10 @@ def _target(asked: Ask | Sql, ref_id: str, kind: Kind) -> Dataquery:
 
 
 def _options(panel: Panel) -> object:
-    legend = common.VizLegendOptions(
-        common.LegendDisplayMode.LIST, common.LegendPlacement.BOTTOM, show_legend=True, calcs=[]
-    )
     match panel.kind:
         case "timeseries":
             tooltip = common.VizTooltipOptions(common.TooltipDisplayMode.MULTI, common.SortOrder.DESCENDING)
-            return timeseries.Options(legend=legend, tooltip=tooltip)
+            return timeseries.Options(legend=_legend(shown=True), tooltip=tooltip)
         case "stat":
             shown = common.BigValueTextMode.NAME if panel.names else common.BigValueTextMode.AUTO
             latest = common.ReduceDataOptions(values=isinstance(panel.asks[0], Sql), calcs=["lastNotNull"], fields="")
@@ -145,11 +142,14 @@ def _options(panel: Panel) -> object:
                 orientation=common.VizOrientation.HORIZONTAL,
                 stacking=common.StackingMode.NONE,
                 show_value=common.VisibilityMode.ALWAYS,
-                legend=common.VizLegendOptions(
-                    common.LegendDisplayMode.LIST, common.LegendPlacement.BOTTOM, show_legend=False, calcs=[]
-                ),
+                legend=_legend(shown=False),
                 tooltip=common.VizTooltipOptions(common.TooltipDisplayMode.SINGLE, common.SortOrder.NONE),
             )
+
+
+def _legend(*, shown: bool) -> common.VizLegendOptions:
+    place = common.LegendPlacement.BOTTOM
+    return common.VizLegendOptions(common.LegendDisplayMode.LIST, place, show_legend=shown, calcs=[])
 
 
 def _custom(panel: Panel) -> object:
@@ -220,12 +220,11 @@ def _variable(choice: Choice) -> dashboard.VariableModel:
         )
     of_sql = isinstance(choice.ask, Sql)
     text = choice.ask.text.strip() if isinstance(choice.ask, Sql) else choice.ask.full
-    query: Mapping[str, object] = {"query": text, "refId": choice.name}
     return dashboard.VariableModel(
         dashboard.VariableType.QUERY,
         choice.name,
         choice.label,
-        query=text if of_sql else dict(query),
+        query=text if of_sql else {"query": text, "refId": choice.name},
         definition=text,
         datasource=POSTGRESQL if of_sql else PROMETHEUS,
         include_all=True,
