@@ -47,8 +47,7 @@ def meant_by(
     for judgement in judgements:
         of = [] if judgement.flow else _incidents_of(judgement.id, by_id)
         if of and judgement.id not in alerts:
-            rows = [rows_between(frame, ts, part.ours, 0.0) for told in of for part in told.parts or (told,)]
-            found.append(Meant(judgement, np.unique(np.concatenate(rows))))
+            found.append(Meant(judgement, rows_of_incidents(frame, ts, of)))
         else:
             found.append(Meant(judgement, rows_of(judgement, frame, alerts)))
     return found
@@ -57,9 +56,14 @@ def meant_by(
 def _incidents_of(judged: str, by_id: Mapping[str, Told]) -> list[Told]:
     if judged in by_id:
         return [by_id[judged]]
-    if _UUID.fullmatch(judged) or len(judged) < SHORTEST_ID:
+    if not _is_short(judged):
         return []
     return list({told.ours.id: told for name, told in by_id.items() if name.startswith(judged)}.values())
+
+
+def _is_short(judged: str) -> bool:
+    """Whether an id may be the beginning of an incident's."""
+    return len(judged) >= SHORTEST_ID and not _UUID.fullmatch(judged)
 
 
 def alerts_of(judgements: Sequence[Judgement], frame: pl.DataFrame, topic: str | None) -> Mapping[str, int]:
@@ -89,6 +93,14 @@ def rows_of(judgement: Judgement, frame: pl.DataFrame, alerts: Mapping[str, int]
     return np.flatnonzero(mask.to_numpy())
 
 
+def rows_of_incidents(
+    frame: pl.DataFrame, ts: NDArray[np.float64], incidents: Iterable[Told], margin_s: float = 0.0
+) -> Rows:
+    """Places of the flows of one incident at least, parts and all; and of those like them so long before and after."""
+    rows = [rows_between(frame, ts, part.ours, margin_s) for told in incidents for part in told.parts or (told,)]
+    return np.unique(np.concatenate(rows))
+
+
 def rows_between(frame: pl.DataFrame, ts: NDArray[np.float64], ours: Ours, margin_s: float) -> Rows:
     """Places of the flows that an incident is made of, and of those like them within its time.
 
@@ -113,25 +125,17 @@ def _is_all(ours: Ours, name: str, listed: int) -> bool:
     return count is None or (count.distinct <= listed and not count.or_more)
 
 
-class Verdicts:
-    """What people said of incidents, be it by their own ids or by an alert or a flow that they name."""
+class JudgedIncidents:
+    """Those that judgements are of, be it by the incidents' own ids or by an alert or a flow that they name."""
 
     def __init__(self, judgements: Iterable[Judgement]) -> None:
-        self._exact: dict[str, set[str]] = {}
-        self._short: list[Judgement] = []
-        for each in judgements:
-            if not each.flow:
-                self._exact.setdefault(each.id, set()).add(each.label)
-                if len(each.id) >= SHORTEST_ID and not _UUID.fullmatch(each.id):
-                    self._short.append(each)
+        self._ids = {each.id for each in judgements if not each.flow}
+        self._short = tuple(filter(_is_short, self._ids))
 
-    def of(self, told: Told) -> str | None:
-        """True where people said both, None where they said nothing."""
+    def __contains__(self, told: Told) -> bool:
         parts = told.parts or (told,)
         ids = {part.ours.id for part in (told, *parts)}
         ids |= {strong.alert for part in parts for strong in part.ours.strongest if strong.alert}
         flows = {flow.uid for part in parts for flow in part.ours.flows if flow.uid}
         flows |= {f"{flow.partition}/{flow.offset}" for part in parts for flow in part.ours.flows}
-        said = {label for name in ids | flows for label in self._exact.get(name, ())}
-        said |= {each.label for each in self._short if any(name.startswith(each.id) for name in ids)}
-        return "true" if "true" in said else "false" if said else None
+        return not self._ids.isdisjoint(ids | flows) or any(name.startswith(self._short) for name in ids)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from detector.bundle.manifest import LabelsTaught
 from detector.casebook.told import Told
 from training.gate.known import NOTHING_SAID, SHOWN, Spoken
-from training.gate.meant import Meant, Verdicts, meant_by, rows_between
+from training.gate.meant import JudgedIncidents, Meant, meant_by, rows_of_incidents
 from training.lessons.guards import Guards, Weighed, held_back, weighed
 
 Mask = NDArray[np.bool_]
@@ -80,24 +80,26 @@ def lessons_of(
     meant = meant_by(said.judgements, frame, topic, incidents)
     contested = meant_by(said.contested, frame, topic, incidents)
     true = [each for each in meant if each.judgement.label == "true"]
-    attacks = Verdicts(each.judgement for each in true)
-    of_attack = [told for told in incidents if attacks.of(told)]
-    held = marked(len(frame), true)
-    for told in of_attack:
-        held[_rows(frame, ts, told, margin_s)] = True
+    attacks, held = JudgedIncidents(each.judgement for each in true), marked(len(frame), true)
+    others = list[Told]()
+    for told in incidents:
+        if told in attacks:
+            held[rows_of_incidents(frame, ts, [told], margin_s)] = True
+        else:
+            others.append(told)
     said_false = [each for each in meant if each.judgement.label == "false"]
     free = [each._replace(rows=each.rows[~held[each.rows]]) for each in said_false]
     found = weighed([each for each in free if len(each.rows)], frame, guards)
     teaching = [each for each in found if each.weight]
     # What has no flow here may still name an incident, by one of its alerts.
     absent = [each for each in said_false if not len(each.rows)]
-    harmless = Verdicts(each.judgement for each in (*(each.meant for each in teaching), *absent))
+    harmless = JudgedIncidents(each.judgement for each in (*(each.meant for each in teaching), *absent))
     out, unjudged = marked(len(frame), contested), 0
-    disputed = Verdicts(each.judgement for each in contested)
-    for told in incidents:
-        if told in of_attack or (harmless.of(told) and not disputed.of(told)):
+    disputed = JudgedIncidents(each.judgement for each in contested)
+    for told in others:
+        if told in harmless and told not in disputed:
             continue
-        rows = _rows(frame, ts, told, margin_s)
+        rows = rows_of_incidents(frame, ts, [told], margin_s)
         out[rows] = True
         unjudged += bool(len(rows))
     taught = np.zeros(len(frame), np.int32)
@@ -120,12 +122,6 @@ def marked(count: int, meant: Iterable[Meant]) -> Mask:
     for each in meant:
         mask[each.rows] = True
     return mask
-
-
-def _rows(frame: pl.DataFrame, ts: NDArray[np.float64], told: Told, margin_s: float) -> NDArray[np.intp]:
-    """Places of an incident's flows, and of those like them so many seconds before and after."""
-    parts = told.parts or (told,)
-    return np.unique(np.concatenate([rows_between(frame, ts, part.ours, margin_s) for part in parts]))
 
 
 def told_of(  # noqa: PLR0917 - what was said, and what became of it
