@@ -16,9 +16,8 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
-from training.demo.processes import NICENESS, DemoError, start
+from training.demo.processes import DemoError, stop, succeeded
 from training.demo.running import Running
-from training.demo.topics import PARTITIONS
 from training.demo.traffic import later_minutes
 
 ANSWER_S = 10.0
@@ -78,8 +77,10 @@ class Answering:
         self._folder = folder
         self._seed = seed
 
-    def run(self, retrain: list[str], promote: Callable[[], subprocess.Popen[bytes]]) -> None:
-        """Do it all. Raises DemoError where a part does not do what it should."""
+    def run(
+        self, retrain: Callable[[], subprocess.Popen[bytes]], promote: Callable[[], subprocess.Popen[bytes]]
+    ) -> None:
+        """Do it all, with the commands that these start. Raises DemoError where a part does not do what it should."""
         running = self._running
         backup = running.findings.backup
         whole = running.outputs.incidents.whole(backup.incident)
@@ -98,7 +99,7 @@ class Answering:
         )
         backup.hidden, backup.raised_again = self._again(NEXT_DAY)
         running.screen.step("retraining with the label: oddflow retrain --once")
-        self._finish(start(self._folder, "retrain", retrain, niceness=NICENESS), "retrain")
+        self._finish(retrain(), "retrain")
         before = running.gauges.version
         self._finish(promote(), "promote")
         self._wait(
@@ -132,19 +133,13 @@ class Answering:
         return backup.alerts_hidden - hidden, backup.alerts_raised - raised
 
     def _finish(self, command: subprocess.Popen[bytes], name: str) -> None:
-        self._wait(lambda: command.poll() is not None, TRAINED_S, f"oddflow {name} does not end")
-        if command.returncode != 0:
-            raise DemoError(f"oddflow {name}: exit code {command.returncode}; see {self._folder / name}.log")
+        try:
+            self._wait(lambda: command.poll() is not None, TRAINED_S, f"oddflow {name} does not end")
+        except DemoError:
+            stop(command)
+            raise
+        succeeded(command, f"oddflow {name}", self._folder / f"{name}.log")
 
     def _wait(self, done: Callable[[], bool], seconds: float, otherwise: str) -> None:
         if not self._running.until(done, seconds):
             raise DemoError(f"{otherwise}, within {seconds:.0f} s; see the logs in {self._folder}")
-
-
-def retrain_words(folder: Path, days: list[Path], settings: Path, servers: str) -> list[str]:
-    """The command that trains on these files, and on what people said."""
-    words = ["retrain", "--once", "--config", str(settings), "--bootstrap-servers", servers]
-    for day in days:
-        words += ["--data", str(day)]
-    words += ["--format", "zeek-json", "--registry", str(folder / "registry"), "--datasets", str(folder / "datasets")]
-    return [*words, "--partitions", str(PARTITIONS), "--folds", "0"]

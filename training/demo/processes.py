@@ -6,12 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from detector.errors import OddflowError
-from training.demo.scrape import scrape
 
 READY_S = 90.0
 STOP_S = 45.0
@@ -47,15 +46,23 @@ def stop(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
+def succeeded(process: subprocess.Popen[bytes], doing: str, log: Path) -> None:
+    """Raise DemoError unless it has ended with 0; waits for its end."""
+    if process.wait() != 0:
+        raise DemoError(f"{doing}: exit code {process.returncode}; see {log}")
+
+
 @contextmanager
-def daemon(folder: Path, port: int, arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``oddflow detect`` within this block, entered once its metrics say that it has started. Raises DemoError."""
-    process = start(folder, "daemon", ["detect", "--port", str(port), *arguments])
+def running(
+    folder: Path, name: str, arguments: list[str], is_up: Callable[[], bool]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command that goes on within this block, entered once it is up. Raises DemoError where it is not."""
+    process = start(folder, name, arguments)
     try:
         deadline = time.monotonic() + READY_S
-        while (seen := scrape(port)) is None or not seen.total("oddflow_start_timestamp_seconds"):
+        while not is_up():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise DemoError(f"starting the daemon: it is not up; see {folder / 'daemon.log'}")
+                raise DemoError(f"starting {name}: it is not up; see {folder / name}.log")
             time.sleep(TICK_S)
         yield process
     finally:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from detector.records.flow import BENIGN
 from detector.transport.kafka.topics import Topic, ensure_topics
-from training.demo.answering import Answering, Triage, retrain_words
+from training.demo.answering import Answering, Triage
 from training.demo.broker import EmbeddedKafka
 from training.demo.ports import free_port
-from training.demo.processes import NICENESS, ODDFLOW, READY_S, TICK_S, DemoError, daemon, start, stop
+from training.demo.processes import NICENESS, ODDFLOW, DemoError, running, start, stop, succeeded
 from training.demo.running import Running
+from training.demo.scrape import has_started
 from training.demo.screen import Screen
 from training.demo.summary import Findings, SummaryLine, outcomes, problems, show
 from training.demo.topics import FLOWS, PARTITIONS, TOPICS, OutputTopics
@@ -35,8 +37,6 @@ DAYS = ("monday.jsonl", "tuesday.jsonl", "wednesday.jsonl")
 
 LIVE = "live.jsonl"
 """What is streamed."""
-
-SETTINGS_FILE = "oddflow.toml"
 
 RETRAIN_AT = 0.1
 """When the second training begins, as a share of the live hour."""
@@ -78,23 +78,24 @@ class Demo:
             topics = [Topic(name, PARTITIONS if name == FLOWS else 1) for name in TOPICS]
             ensure_topics({"bootstrap.servers": servers}, topics)
             self._train_first(screen)
+            self._settings.write_text(SETTINGS, encoding="utf-8")
             triage = parts.enter_context(self._triage(servers))
-            screen.step(f"triage, a page to judge incidents on: {triage.address}")
+            screen.step(f"triage, a page to judge incidents on: http://{triage.address}")
             screen.step("starting the daemon: oddflow detect")
-            process = parts.enter_context(daemon(self.folder, self._port, self._detect(servers)))
+            detect = running(self.folder, "daemon", self._detect(servers), lambda: has_started(self._port))
+            process = parts.enter_context(detect)
             outputs = OutputTopics.open(servers)
             parts.callback(outputs.close)
             traffic = LiveTraffic(servers, FLOWS, self.folder / LIVE, HOUR_S / self.live_s)
-            running = Running(screen, process, self._port, traffic, outputs, self.findings)
-            self._watch(running)
+            seen = Running(screen, process, self._port, traffic, outputs, self.findings)
+            self._watch(seen)
             if len(self.findings.versions) > 1:
-                days = [self.folder / day for day in (*DAYS[1:], LIVE)]
-                retrain = retrain_words(self.folder, days, self.folder / SETTINGS_FILE, servers)
-                Answering(running, triage, self.folder, self.seed).run(retrain, self._promote)
+                labelled = partial(self._retrain_labelled, servers)
+                Answering(seen, triage, self.folder, self.seed).run(labelled, self._promote)
             if self.keep:
                 self._stay(screen, servers, triage.address, process)
             code = stop(process)
-        return self._sum_up(running, code)
+        return self._sum_up(seen, code)
 
     # --- the parts ----------------------------------------------------------------------------------------------
 
@@ -102,9 +103,7 @@ class Demo:
         screen.step("simulating two days of traffic of a small company")
         flows = sum(write_day(self.folder / day, self.seed, number) for number, day in enumerate(DAYS[:2]))
         screen.step(f"training the first model on {flows:,} flows: oddflow train")
-        training = self._train(*DAYS[:2])
-        if training.wait() != 0:
-            raise DemoError(f"training the first model: exit code {training.returncode}; see {self.folder}/train.log")
+        succeeded(self._train(*DAYS[:2]), "training the first model", self.folder / "train.log")
 
     def _retrain(self) -> subprocess.Popen[bytes]:
         write_day(self.folder / DAYS[2], self.seed, day=2)
@@ -115,14 +114,23 @@ class Demo:
         return start(self.folder, "promote", ["models", "promote", "challenger", *where])
 
     def _train(self, *days: str) -> subprocess.Popen[bytes]:
+        return start(self.folder, "train", ["train", *self._learnt_from(days)], niceness=NICENESS)
+
+    def _retrain_labelled(self, servers: str) -> subprocess.Popen[bytes]:
+        where = ["--config", str(self._settings), "--bootstrap-servers", servers]
+        where += ["--datasets", str(self.folder / "datasets")]
+        words = ["retrain", "--once", *where, *self._learnt_from((*DAYS[1:], LIVE))]
+        return start(self.folder, "retrain", words, niceness=NICENESS)
+
+    def _learnt_from(self, days: Iterable[str]) -> list[str]:
         data = [word for day in days for word in ("--data", str(self.folder / day))]
-        command = ["train", *data, "--format", "zeek-json", "--registry", str(self.folder / "registry")]
-        command += ["--partitions", str(PARTITIONS), "--folds", "0"]  # the gate measures for minutes otherwise
-        return start(self.folder, "train", command, niceness=NICENESS)
+        command = [*data, "--format", "zeek-json", "--registry", str(self.folder / "registry")]
+        return [*command, "--partitions", str(PARTITIONS), "--folds", "0"]  # the gate measures for minutes otherwise
 
     def _detect(self, servers: str) -> list[str]:
         options = {
-            "--config": str(self._settings()),
+            "--port": str(self._port),
+            "--config": str(self._settings),
             "--bootstrap-servers": servers,
             "--topic": FLOWS,
             "--group": "oddflow-demo",
@@ -130,17 +138,16 @@ class Demo:
             "--registry": str(self.folder / "registry"),
             "--log-format": "json",
         }
-        return [word for pair in options.items() for word in pair]
+        return ["detect", *(word for pair in options.items() for word in pair)]
 
+    @property
     def _settings(self) -> Path:
-        settings = self.folder / SETTINGS_FILE
-        settings.write_text(SETTINGS, encoding="utf-8")
-        return settings
+        return self.folder / "oddflow.toml"
 
     @contextmanager
     def _triage(self, servers: str) -> Iterator[Triage]:
         """Run ``oddflow triage serve`` within this block, with a token for whoever asks on behalf of the analyst."""
-        settings = ["--config", str(self._settings()), "--database", f"sqlite:///{self.folder / 'triage.db'}"]
+        settings = ["--config", str(self._settings), "--database", f"sqlite:///{self.folder / 'triage.db'}"]
         made = subprocess.run(  # noqa: S603 - our own command
             [*ODDFLOW, "triage", "tokens", "add", "demo", "--role", "analyst", *settings],
             capture_output=True,
@@ -149,35 +156,27 @@ class Demo:
         if made.returncode != 0:
             raise DemoError(f"making a token for triage: {made.stderr.decode(errors='replace').strip()}")
         port = free_port()
-        arguments = ["triage", "serve", *settings, "--bootstrap-servers", servers, "--port", str(port)]
-        process = start(self.folder, "triage", arguments)
         triage = Triage(port, made.stdout.decode().split()[-1])
-        try:
-            deadline = time.monotonic() + READY_S
-            while not triage.is_ready:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise DemoError(f"starting triage: it is not up; see {self.folder / 'triage.log'}")
-                time.sleep(TICK_S)
+        arguments = ["triage", "serve", *settings, "--bootstrap-servers", servers, "--port", str(port)]
+        with running(self.folder, "triage", arguments, lambda: triage.is_ready):
             yield triage
-        finally:
-            stop(process)
 
     # --- while it runs ------------------------------------------------------------------------------------------
 
-    def _watch(self, running: Running) -> None:
+    def _watch(self, seen: Running) -> None:
         """Show what happens until the hour is over, all of it is scored, and a second model is in charge."""
-        running.traffic.start(live_hour(self.seed))
-        running.screen.step("live traffic, with attacks in it that no model has seen")
+        seen.traffic.start(live_hour(self.seed))
+        seen.screen.step("live traffic, with attacks in it that no model has seen")
         retrain_at = time.monotonic() + RETRAIN_AT * self.live_s
-        second = SecondModel(running.screen, self.folder, self._retrain, self._promote)
-        running.until(
+        second = SecondModel(seen.screen, self.folder, self._retrain, self._promote)
+        seen.until(
             lambda: (
-                second.go_on(due=time.monotonic() > retrain_at) and running.settled and len(self.findings.versions) > 1
+                second.go_on(due=time.monotonic() > retrain_at) and seen.settled and len(self.findings.versions) > 1
             ),
             self.live_s + DRAIN_S,
         )
-        running.traffic.stop()
-        running.look()  # incidents are told behind the alerts that change them
+        seen.traffic.stop()
+        seen.look()  # incidents are told behind the alerts that change them
         second.stop()
 
     def _stay(self, screen: Screen, servers: str, triage: str, process: subprocess.Popen[bytes]) -> None:
@@ -192,9 +191,9 @@ class Demo:
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def _sum_up(self, running: Running, exit_code: int) -> bool:
-        gauges, findings, traffic = running.gauges, self.findings, running.traffic
-        incidents = running.outputs.incidents
+    def _sum_up(self, seen: Running, exit_code: int) -> bool:
+        gauges, findings, traffic = seen.gauges, self.findings, seen.traffic
+        incidents = seen.outputs.incidents
         findings.produced, findings.broken = traffic.produced, traffic.broken
         findings.benign_flows = traffic.flows_by_kind[BENIGN]
         line = SummaryLine(
@@ -232,8 +231,7 @@ class SecondModel:
             self.screen.step("retraining on the latest two days: oddflow train; the stream goes on")
             self._retraining = self.retrain()
         if self._retraining is not None and self._promoting is None and self._retraining.poll() is not None:
-            if self._retraining.returncode != 0:
-                raise DemoError(f"retraining: exit code {self._retraining.returncode}; see {self.folder}/train.log")
+            succeeded(self._retraining, "retraining", self.folder / "train.log")
             self.screen.step("it passed the gate, and is the challenger; putting it in charge: oddflow models promote")
             self._promoting = self.promote()
         return self._promoting is not None

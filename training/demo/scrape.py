@@ -37,6 +37,11 @@ def scrape(port: int) -> Scrape | None:
         return None
 
 
+def has_started(port: int) -> bool:
+    """Whether the daemon says that it has."""
+    return (seen := scrape(port)) is not None and seen.total("oddflow_start_timestamp_seconds") > 0
+
+
 def parse(text: str) -> Scrape:
     """Take a scrape apart."""
     return Scrape([sample for family in text_string_to_metric_families(text) for sample in family.samples])
