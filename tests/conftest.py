@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -18,6 +17,7 @@ from hypothesis import settings
 from detector.errors import BrokerError
 from detector.transport.kafka.topics import Topic, ensure_topics
 from tests.postgres import Server, running
+from tests.programs import unavailable
 
 MakeTopic = Callable[..., str]
 
@@ -33,13 +33,6 @@ def _docker_answers() -> bool:
         return subprocess.run([docker, "info"], capture_output=True, timeout=10, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
-
-
-def _unavailable(why: str) -> NoReturn:
-    """In CI a test that cannot run has failed; elsewhere it says why it did not."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"no Kafka for the tests: {why}", pytrace=False)
-    pytest.skip(f"no Kafka for the tests: {why}")
 
 
 def _in_docker(stack: ExitStack) -> str | None:
@@ -60,7 +53,7 @@ def _embedded(stack: ExitStack, folder: Path) -> str:
 
         return stack.enter_context(EmbeddedKafka(folder)).bootstrap_servers
     except (ImportError, BrokerError) as error:
-        _unavailable(str(error))
+        unavailable(f"no Kafka for the tests: {error}")
 
 
 @pytest.fixture(scope="session")

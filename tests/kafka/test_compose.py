@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ import yaml
 
 from tests.kafka.world import wait_for
 from tests.postgres import Server
+from tests.programs import needed
 from training.demo.broker import EmbeddedKafka
 from training.demo.ports import free_port
 
@@ -121,8 +121,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, postgres: Server) -> Iterator[Machine]:
     """A machine with a Kafka of its own, since topics have their usual names, and an empty database."""
-    if shutil.which("psql") is None:
-        pytest.skip("psql is not installed")
+    needed("psql", "psql is not installed: Debian's package postgresql-client has it")
     for place in ("secrets", "registry", "state", "datasets", "tmp"):
         (tmp_path / place).mkdir()
     database = postgres.database()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import yaml
 from tests.charts import one, rendered
 from tests.kafka.fixtures import MakeDaemon
 from tests.kafka.world import MODEL, Daemon, publish, send, simulated, wait_for
+from tests.programs import needed
 
 pytestmark = pytest.mark.kafka
 
@@ -59,9 +59,8 @@ def bound() -> list[str]:
     """A command's beginning that holds it to what files' permissions say, root too."""
     if os.geteuid() != 0:
         return []
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv is not installed, and root may write anywhere")
-    return ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+    setpriv = needed("setpriv", "root may write anywhere without setpriv: Debian's package util-linux has it")
+    return [setpriv, "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
 
 
 @pytest.fixture
