@@ -196,8 +196,8 @@ def train(
     from training.outcome import as_json as told_as_json  # noqa: PLC0415
     from training.outcome import as_text, check_passed  # noqa: PLC0415
     from training.publish import check_place  # noqa: PLC0415
-    from training.retrain.source import CaseSource, since_of  # noqa: PLC0415
-    from training.workflow import Said, make_model  # noqa: PLC0415
+    from training.retrain.source import CaseSource  # noqa: PLC0415
+    from training.workflow import make_model  # noqa: PLC0415
 
     settings = settings_of(
         config,
@@ -254,7 +254,7 @@ def train(
             recipe = recipe.over(read)
         if measuring is None:
             shelf = open_registry(settings.model)
-            said = Said(spoken=cases.said(), incidents=cases.incidents(since_of(read, settings), steps))
+            said = cases.of(read, settings, steps)
             outcome = make_model(read, recipe, settings, shelf, steps, promote=promote, said=said)
         else:
             found = measuring(read, recipe, settings, steps)

@@ -130,14 +130,7 @@ def make_model(
     champion, known_before = Champion.of(registry, name), registry.versions(name)
     read = usable(read, settings, tell)
     whole = read if said.others is None else joined(read, said.others)
-    lessons = lessons_of(
-        whole.frame,
-        said.incidents,
-        said.spoken,
-        guards=Guards.of(settings.feedback),
-        margin_s=settings.retrain.incident_margin_s,
-        topic=whole.topic,
-    )
+    lessons = lessons_in(whole, said, settings)
     leaves = recipe.learns and bool(lessons.asked) and has_forest(recipe.kind, recipe.fitting)
     told_of_labels = msgspec.structs.replace(lessons.told, leaves=leaves)
     for line in (*said.spoken.notes, *words_of(told_of_labels)):
@@ -175,6 +168,18 @@ def make_model(
         alias=alias,
         previous=previous,
         taught=told_of_labels,
+    )
+
+
+def lessons_in(read: Dataset, said: Said, settings: Settings) -> Lessons:
+    """Hold flows against what people said, within the bounds of the settings."""
+    return lessons_of(
+        read.frame,
+        said.incidents,
+        said.spoken,
+        guards=Guards.of(settings.feedback),
+        margin_s=settings.retrain.incident_margin_s,
+        topic=read.topic,
     )
 
 

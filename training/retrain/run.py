@@ -26,14 +26,13 @@ from detector.settings.tree import Settings
 from training.data.build import Wanted, build
 from training.data.manifest import LeftOut, SetInfo
 from training.data.store import DataSets
-from training.lessons.guards import Guards
-from training.lessons.lessons import lessons_of, words_of
+from training.lessons.lessons import words_of
 from training.retrain.events import Came, RetrainEvent, StepDone, Watched
 from training.retrain.lease import BusyError
-from training.retrain.source import CaseSource, FlowSource, since_of
+from training.retrain.source import CaseSource, FlowSource
 from training.retrain.state import Result, State, StateFile, Step
 from training.train import Recipe
-from training.workflow import Said, make_model, point
+from training.workflow import lessons_in, make_model, point
 
 if TYPE_CHECKING:
     from detector.cli.steps import Steps
@@ -152,11 +151,7 @@ class Retraining:
         if info is None:
             read, share = self.flows.read(self.settings, self.now(), self.steps)
             self.steps("leaving out flows of incidents")
-            margin_s = self.settings.retrain.incident_margin_s
-            incidents = self.cases.incidents(since_of(read, self.settings), self.steps)
-            guards = Guards.of(self.settings.feedback)
-            said = self.cases.said()
-            out = lessons_of(read.frame, incidents, said, guards=guards, margin_s=margin_s, topic=read.topic)
+            out = lessons_in(read, self.cases.of(read, self.settings, self.steps), self.settings)
             if not out.keep.any():
                 raise InputError("building a data set: every flow is of an incident that nobody judged; judge some")
             self.check()
@@ -184,8 +179,7 @@ class Retraining:
             self.steps(f"reading data set {state.dataset}")
             read = self.sets.read(state.dataset or "")
             recipe = self.recipe if self.fixed_partitions else self.recipe.over(read)
-            incidents = self.cases.incidents(since_of(read, self.settings), self.steps)
-            said = Said(spoken=self.cases.said(), incidents=incidents, others=self._others(state.dataset or ""))
+            said = replace(self.cases.of(read, self.settings, self.steps), others=self._others(state.dataset or ""))
             outcome = make_model(
                 read, recipe, self.settings, self.registry, self.steps, promote=self.promote, said=said
             )

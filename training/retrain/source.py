@@ -24,10 +24,10 @@ from detector.settings.tree import Settings
 from detector.transport.paths import expanded
 from training.data.archived import from_archive
 from training.gate.known import NOTHING_SAID, Spoken, read_judgements, spoken
+from training.workflow import Said, TellSteps
 
 if TYPE_CHECKING:
     from detector.cli.steps import Steps
-    from training.workflow import TellSteps
 
 DAY_S = 86_400.0
 
@@ -41,11 +41,6 @@ NO_INCIDENTS = "--incidents FILE reads them from files; --no-incidents trains on
 
 NO_LABELS = "--judged FILE reads labels from a file; --no-labels trains without them"
 """Likewise of labels."""
-
-
-def since_of(read: Dataset, settings: Settings) -> float:
-    """From when on incidents may be of these flows, seconds since 1970."""
-    return read.start - settings.retrain.incident_margin_s
 
 
 class ReadFlows(NamedTuple):
@@ -93,6 +88,11 @@ class CaseSource:
                 self.documents()
         if self.judged is not None:
             read_judgements(self.judged)
+
+    def of(self, read: Dataset, settings: Settings, tell: TellSteps) -> Said:
+        """What people said, and the incidents that may be of these flows. Raises InputError, BrokerError."""
+        since = read.start - settings.retrain.incident_margin_s
+        return Said(spoken=self.said(), incidents=self.incidents(since, tell))
 
     def incidents(self, since: float, tell: TellSteps) -> list[Told]:
         """Incidents whose last flow is not before ``since``; documents that are none are counted and told.
