@@ -103,7 +103,7 @@ def _send_files(ways: list[Way], settings: Settings, place: Documents) -> None:
     _read(desks, place)
     for desk in desks:
         desk.finish()
-        _work(desk, lambda desk=desk: desk.idle)  # type: ignore[misc]
+        _work(desk, lambda desk: desk.idle)
     for desk in desks:
         typer.echo(f"{desk.name}: {_messages(desk.sent)} sent")
     for desk in desks:
@@ -123,15 +123,15 @@ def _read(desks: list[Desk], place: Documents) -> None:
     for batch in place.batches():
         for document in batch:
             for desk in desks:
-                _work(desk, lambda desk=desk: not desk.full)  # type: ignore[misc]
+                _work(desk, lambda desk: not desk.full)
                 if not desk.hopeless:
                     desk.take(document, Place(0, number))
             number += 1
 
 
-def _work(desk: Desk, enough: Callable[[], bool]) -> None:
+def _work(desk: Desk, enough: Callable[[Desk], bool]) -> None:
     """Send until it is enough, or until its receiver is known to take nothing."""
-    while not enough() and not desk.hopeless:
+    while not enough(desk) and not desk.hopeless:
         if not desk.step():
             time.sleep(min(LOOK_S, desk.wait_s()))
 

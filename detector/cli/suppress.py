@@ -18,6 +18,7 @@ from detector.errors import ConfigurationError
 from detector.settings.load import load_settings
 
 if TYPE_CHECKING:
+    from detector.settings.tree import Settings
     from detector.suppression.preview import Foreseen, Preview
     from detector.suppression.rule import Suppression
 
@@ -397,7 +398,7 @@ def _add(
     typer.echo(f"{'would be' if dry else 'in force:'} {rule.id[:SHORT]}: {told(rule)}")
 
 
-def _settings(place: Place):  # type: ignore[no-untyped-def]
+def _settings(place: Place) -> Settings:
     return load_settings(place.config, {"kafka.bootstrap_servers": place.servers, "suppression.topic": place.topic})
 
 

@@ -13,7 +13,7 @@ from detector.errors import BrokerError, ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from detector.casebook.told import Ours
-    from detector.feedback.label import Label
+    from detector.feedback.label import Label, Of
     from detector.feedback.latest import Said
     from detector.settings.tree import Settings
     from detector.suppression.make import Subject
@@ -82,10 +82,7 @@ class Evidence:
         if len(given) > 1:
             raise ConfigurationError("--incident, --alert, --from-label: give one of them")
         if named.label:
-            label = self._label(named.label, forced=forced)
-            of = label.of
-            if of is UNSET:
-                raise ConfigurationError(f"--from-label {named.label}: it withdraws another one; give --incident")
+            label, of = self._label(named.label, forced=forced)
             if of.incident is not UNSET:
                 return of_incident(self._incident(of.incident)), label
             if of.alert is not UNSET:
@@ -95,18 +92,20 @@ class Evidence:
             return of_incident(self._incident(named.incident)), None
         return (self._alert(named.alert) if named.alert else Subject("the command line")), None
 
-    def _label(self, name: str, *, forced: bool) -> Label:
+    def _label(self, name: str, *, forced: bool) -> tuple[Label, Of]:
+        """A label that judges, and what it is of."""
+        from msgspec import UNSET  # noqa: PLC0415
+
         said, labels = self.labels()
-        found = sole("label", name, {each.id: each for each in labels if each.verdict in {"true", "false", "unsure"}})
-        standing = said.standings.get(found.of)  # type: ignore[arg-type]
-        verdict = None if standing is None else standing.verdict
+        found, of = sole("label", name, {each.id: (each, each.of) for each in labels if each.of is not UNSET})
+        verdict = said.verdict(of)
         if verdict != "false" and not forced:
             told = f"is {verdict}" if verdict else "was withdrawn"
             raise ConfigurationError(
                 f"--from-label {name}: what counts of it {told}, and a suppression is of a false alarm; label it false,"
                 " or add --force"
             )
-        return found
+        return found, of
 
     def _incident(self, name: str) -> Ours:
         return sole("incident", name, self.incidents())

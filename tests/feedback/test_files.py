@@ -81,7 +81,8 @@ def test_a_line_needs_a_verdict_and_what_it_is_of() -> None:
 def test_columns_in_any_order() -> None:
     """Flows are given by their columns; columns may come in any order and case, cells may be empty."""
     (one,) = read("Since,Until,dst_port,Src_IP,verdict,comment\n2026-11-24 08:00,2026-11-24 09:00,53,10.0.0.7,true,\n")
-    flows = one.of.flows  # type: ignore[union-attr]
+    assert isinstance(one.of, Of)
+    flows = one.of.flows
     assert isinstance(flows, Flows)
     assert (flows.src_ip, flows.dst_port, flows.until) == ("10.0.0.7", 53, START)
 

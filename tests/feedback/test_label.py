@@ -10,7 +10,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from detector.errors import InputError
-from detector.feedback.label import Label, key_of, read_label, write_label
+from detector.feedback.label import Label, Of, key_of, read_label, write_label
 from detector.reference.documents import DOCUMENTS, schema_of
 from tests.feedback.labels import any_label, label, uid, withdrawal
 
@@ -130,6 +130,8 @@ def test_all_of_one_thing_has_one_key() -> None:
 
 def test_what_it_is_of_in_words() -> None:
     """What a label is of is told in a few words."""
-    assert str(label().of.words) == f"incident {uid(1)}"  # type: ignore[union-attr]
-    told = label(of={"flows": FLOWS | {"dst_port": 53}}).of.words  # type: ignore[union-attr]
-    assert told == "flows src_ip 10.0.0.7, dst_port 53, 2026-11-24T08:00:00Z to 2026-11-24T09:00:00Z"
+    incident, flows = label().of, label(of={"flows": FLOWS | {"dst_port": 53}}).of
+    assert isinstance(incident, Of)
+    assert isinstance(flows, Of)
+    assert incident.words == f"incident {uid(1)}"
+    assert flows.words == "flows src_ip 10.0.0.7, dst_port 53, 2026-11-24T08:00:00Z to 2026-11-24T09:00:00Z"

@@ -177,7 +177,7 @@ def test_errors_are_told_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> Non
             raise fault
         return deliver(message)
 
-    post.way.deliver = faulty  # type: ignore[method-assign]
+    monkeypatch.setattr(post.way, "deliver", faulty)
     with post.served():
         post.wait(lambda: post.topic.committed == {0: 1})
     failed = [each.error for each in post.told if isinstance(each, CourierFailed)]

@@ -24,6 +24,7 @@ from detector.notify.events import (
     PlacesNotCommitted,
     WaitingSeen,
 )
+from detector.settings.notify import Notify
 from detector.settings.tree import Settings
 from detector.telemetry.events import Event, Telemetry, Tell
 from detector.telemetry.logs import open_log
@@ -71,7 +72,7 @@ def test_a_daemon_serves_the_ways_that_are_set(more: Mapping[str, Any], served: 
 def test_each_way_has_its_group() -> None:
     """Named after the daemon's group, or as the setting says."""
     assert group_of(Settings(), "slack") == "oddflow-notify-slack"
-    assert group_of(Settings(notify={"group": "mail"}), "syslog") == "mail-syslog"  # type: ignore[arg-type]
+    assert group_of(Settings(notify=Notify(group="mail")), "syslog") == "mail-syslog"
 
 
 @pytest.mark.parametrize("alone", [False, True])

@@ -290,13 +290,13 @@ def test_a_wait_ends_with_the_stop(parts: Parts) -> None:
     parts.judge.gate.set()
 
 
-def test_a_failing_stage_ends_the_run(parts: Parts) -> None:
+def test_a_failing_stage_ends_the_run(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody foresaw in a stage comes out of ``run`` and commits nothing."""
 
     def fail(raw: RawBatch, flows: FlowBatch) -> BatchResult:  # noqa: ARG001 - a judge's signature
         raise ZeroDivisionError
 
-    parts.judge.judge = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(parts.judge, "judge", fail)
     parts.topic.extend([b"a"])
     with pytest.raises(ZeroDivisionError):
         run(parts)

@@ -64,7 +64,7 @@ class Ends:
             return
         if self._admin is None:
             self._admin = opened(AdminClient, {**self._properties, **QUIET, "error_cb": lambda _: None})
-        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # a client without types
         wanted = {TopicPartition(self._topic, number): latest for number in partitions}
         self._asked_at = now
         answers = self._admin.list_offsets(wanted, request_timeout=ANSWER_S)

@@ -424,7 +424,7 @@ def _end_joining(consumer: Any) -> None:
         coordinator.request_rejoin()
 
 
-class _Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]
+class _Rebalances(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # a client without types
     """Hands the client's notices to the source, in a thread: the client's loop must go on, or no commit could pass.
 
     The thread that polls waits meanwhile, so the source is in one thread's hands at a time.

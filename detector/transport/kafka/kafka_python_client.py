@@ -111,7 +111,7 @@ def opened(
 def _hearing(heard: list[str]) -> Iterator[None]:
     """Take in what kafka-python logs of errors: what it raises says that it could not connect, and never why."""
     log, ear = logging.getLogger("kafka"), logging.Handler(logging.ERROR)
-    ear.emit = lambda record: heard.append(re.sub(r"^<.*>:? ", "", " ".join(record.getMessage().split())))  # type: ignore[method-assign]
+    ear.emit = lambda record: heard.append(re.sub(r"^<.*>:? ", "", " ".join(record.getMessage().split())))  # type: ignore[method-assign]  # of this one alone
     level, propagate = log.level, log.propagate
     log.addHandler(ear)
     if level == logging.CRITICAL:  # ours; see quiet
