@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from detector import __version__
-from detector.notify.message import Digest, Message, Notice, Trial, level_of
+from detector.notify.message import Digest, Message, Notice, Trial, kind_of, level_of
 from detector.notify.words import TRIAL, lines, link, title
 from detector.printable import printable
 
@@ -35,8 +35,7 @@ class Pair(NamedTuple):
 
 def cef(message: Message, template: str, most_bytes: int) -> str:
     """The line, of at most so many bytes of UTF-8; ``template`` is of the links to incidents, or empty."""
-    kind = {Notice: "incident", Digest: "digest", Trial: "test"}[type(message)]
-    signature = message.told.ours.kind if isinstance(message, Notice) else kind
+    signature = message.told.ours.kind if isinstance(message, Notice) else kind_of(message)
     names = (signature, title(message)[:LONGEST_NAME])
     fields = ("oddflow", "oddflow", __version__, *map(header_text, names), str(SEVERITIES[level_of(message)]))
     line = f"CEF:0|{'|'.join(fields)}|"
