@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from detector.feedback.topic import LabelReader
     from detector.settings.tree import Settings
 
-SEND_S = 30.0
-"""How long to wait until labels are acknowledged."""
-
 SHOWN = 3
 """Ids that a line names."""
 
@@ -274,23 +271,17 @@ def _send(settings: Settings, output: Path | None, labels: Sequence[Label]) -> N
     if not labels:
         return
     if output is not None:
+    from detector.transport.sending import send_once  # noqa: PLC0415
         from detector.feedback.files import write_lines  # noqa: PLC0415
 
         _add(output, write_lines(labels))
         return
-    from detector.deadline import Deadline  # noqa: PLC0415
     from detector.feedback.topic import records_of  # noqa: PLC0415
     from detector.telemetry.events import silent  # noqa: PLC0415
     from detector.transport.base import Channel  # noqa: PLC0415
     from detector.transport.choose import open_label_sink  # noqa: PLC0415
 
-    sink = open_label_sink(settings, silent)
-    sink.start()
-    try:
-        sink.send(Channel.FEEDBACK, records_of(labels))
-        sink.flush(Deadline.after(SEND_S))
-    finally:
-        sink.stop(Deadline.after(SEND_S))
+    send_once(open_label_sink(settings, silent), Channel.FEEDBACK, records_of(labels))
 
 
 def _add(path: Path, lines: bytes) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from detector.transport.base import OutRecord
 
 READ_S = 30.0
-"""How long to wait until the topic is read, and until what is sent is acknowledged."""
+"""How long to wait until the topic is read."""
 
 
 class Rules(Protocol):
@@ -72,18 +72,12 @@ class TopicRules:
         self._send(withdrawals_of([rule.id]))
 
     def _send(self, records: Sequence[OutRecord]) -> None:
-        from detector.deadline import Deadline  # noqa: PLC0415
         from detector.telemetry.events import silent  # noqa: PLC0415
         from detector.transport.base import Channel  # noqa: PLC0415
         from detector.transport.choose import open_suppression_sink  # noqa: PLC0415
+        from detector.transport.sending import send_once  # noqa: PLC0415
 
-        sink = open_suppression_sink(self._settings, silent)
-        sink.start()
-        try:
-            sink.send(Channel.SUPPRESSIONS, records)
-            sink.flush(Deadline.after(READ_S))
-        finally:
-            sink.stop(Deadline.after(READ_S))
+        send_once(open_suppression_sink(self._settings, silent), Channel.SUPPRESSIONS, records)
 
 
 class FileRules:
