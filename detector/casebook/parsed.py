@@ -17,7 +17,7 @@ class Parsed(Generic[T]):
         self._parse = parse
         self._what = what
         self._blank = blank
-        self._unfit = 0
+        self.unfit = 0
         self.read = 0
         """Documents so far, but for deletions of a compacted topic and those that are ``blank``."""
         self.why = ""
@@ -26,23 +26,27 @@ class Parsed(Generic[T]):
     def of(self, documents: Iterable[bytes | None]) -> Iterator[tuple[T, bytes]]:
         """Those that could be read, each with its bytes."""
         for document in documents:
-            if not document or self._blank(document):
-                continue
-            self.read += 1
-            try:
-                found = self._parse(document)
-            except InputError as error:
-                self._unfit += 1
-                self.why = self.why or str(error)
-            else:
+            if document and (found := self.one(document)) is not None:
                 yield found, document
+
+    def one(self, document: bytes | None) -> T | None:
+        """This one; None where it could not be read, or is none at all."""
+        if not document or self._blank(document):
+            return None
+        self.read += 1
+        try:
+            return self._parse(document)
+        except InputError as error:
+            self.unfit += 1
+            self.why = self.why or str(error)
+            return None
 
     @property
     def none_fits(self) -> bool:
         """Whether there were documents, and not one could be read."""
-        return bool(self.read) and self._unfit == self.read
+        return bool(self.read) and self.unfit == self.read
 
     @property
     def note(self) -> str:
         """What a person should know; empty where all could be read."""
-        return f"{self._unfit:,} of {self.read:,} documents are no {self._what}: {self.why}" if self._unfit else ""
+        return f"{self.unfit:,} of {self.read:,} documents are no {self._what}: {self.why}" if self.unfit else ""

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from detector.cli import one_line
-from detector.cli.incidents import STDIN, Asked, BootstrapOption, ConfigOption, Documents
+from detector.cli.incidents import STDIN, Asked, BootstrapOption, ConfigOption, Documents, tell_unfit
 from detector.errors import BrokerError, ConfigurationError, InputError, OutputError
 from detector.settings.load import load_settings
 
 if TYPE_CHECKING:
     from detector.feedback.label import Label, Of
     from detector.feedback.latest import Said, Word
-    from detector.feedback.topic import LabelReader
     from detector.settings.tree import Settings
 
 SHOWN = 3
@@ -95,11 +94,10 @@ def import_labels(  # noqa: PLR0917 - of the command line
 
         create_missing(settings, only=settings.feedback.topic)
     before = _before(settings, output, now)
-    _tell_unfit(before)
-    new, knows = _new(labels, before.words), _known(settings, incidents, labels, output)
+    new, knows = _new(labels, before), _known(settings, incidents, labels, output)
     if not dry_run:
         _send(settings, output, new)
-    said = weigh([*before.words, *_words(new, len(before.words), now)], knows)
+    said = weigh([*before, *_words(new, len(before), now)], knows)
     _tell_import(labels, new, said, as_json=as_json, dry_run=dry_run)
 
 
@@ -140,13 +138,12 @@ def export_labels(
 
     asked = Asked(config, inputs, topic, bootstrap_servers)
     place = Documents.chosen(asked, lambda settings: settings.feedback.topic, "feedback.topic")
-    reader = _taken(place.batches(), time.time())
-    _tell_unfit(reader)
-    said = weigh(reader.words)
+    words = _taken(place.batches(), time.time())
+    said = weigh(words)
     if only == "last":
         labels = [label for each in said.standings.values() if (label := each.last)]
     else:
-        labels = [word.label for word in reader.words]
+        labels = [word.label for word in words]
     _write(output, write_lines(labels) if as_json else write_csv(labels))
     if not labels:
         typer.echo("no labels: none was given yet", err=True)
@@ -187,21 +184,21 @@ def _check_times(labels: Sequence[Label], now: float) -> None:
             )
 
 
-def _before(settings: Settings, output: Path | None, now: float) -> LabelReader:
+def _before(settings: Settings, output: Path | None, now: float) -> list[Word]:
     """What was said before."""
     if output is not None:
         return _taken(Documents((str(output),), "", {}).batches() if output.exists() else (), now)
     return _taken(Documents((), settings.feedback.topic, dict(settings.kafka.consumer())).batches(), now)
 
 
-def _taken(batches: Iterable[Sequence[bytes | None]], now: float) -> LabelReader:
+def _taken(batches: Iterable[Sequence[bytes | None]], now: float) -> list[Word]:
+    """What is said there; documents that are no labels are told. Raises InputError where all are."""
     from detector.feedback.topic import LabelReader  # noqa: PLC0415
 
-    reader, place = LabelReader(), 0
-    for documents in batches:
-        reader.take(documents, [now] * len(documents), place)
-        place += len(documents)
-    return reader
+    reader = LabelReader()
+    reader.take_all(batches, now)
+    tell_unfit(reader.parsed, "labels", "a label")
+    return reader.words
 
 
 def _words(labels: Sequence[Label], first: int, now: float) -> list[Word]:
@@ -252,16 +249,11 @@ def _known(
 
 def _ids(place: Documents) -> set[str]:
     """Of all incidents that were ever told there."""
+    from detector.casebook.parsed import Parsed  # noqa: PLC0415
     from detector.casebook.told import read_told  # noqa: PLC0415
 
-    found: set[str] = set()
-    for batch in place.batches():
-        for document in filter(None, batch):
-            try:
-                found.add(read_told(document).ours.id)
-            except InputError:
-                continue
-    return found
+    parsed = Parsed(read_told, "incident's")
+    return {told.ours.id for batch in place.batches() for told, _ in parsed.of(batch)}
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
@@ -271,7 +263,6 @@ def _send(settings: Settings, output: Path | None, labels: Sequence[Label]) -> N
     if not labels:
         return
     if output is not None:
-    from detector.transport.sending import send_once  # noqa: PLC0415
         from detector.feedback.files import write_lines  # noqa: PLC0415
 
         _add(output, write_lines(labels))
@@ -280,6 +271,7 @@ def _send(settings: Settings, output: Path | None, labels: Sequence[Label]) -> N
     from detector.telemetry.events import silent  # noqa: PLC0415
     from detector.transport.base import Channel  # noqa: PLC0415
     from detector.transport.choose import open_label_sink  # noqa: PLC0415
+    from detector.transport.sending import send_once  # noqa: PLC0415
 
     send_once(open_label_sink(settings, silent), Channel.FEEDBACK, records_of(labels))
 
@@ -319,13 +311,6 @@ def _write(output: str, data: bytes) -> None:
 
 
 # --- telling --------------------------------------------------------------------------------------------------------
-
-
-def _tell_unfit(reader: LabelReader) -> None:
-    if reader.read and reader.unfit == reader.read:
-        raise InputError(f"reading labels: none of {reader.read:,} documents is a label: {reader.why}")
-    if reader.unfit:
-        typer.echo(f"{reader.unfit:,} of {reader.read:,} documents are no labels: {reader.why}", err=True)
 
 
 def _tell_import(labels: Sequence[Label], new: Sequence[Label], said: Said, *, as_json: bool, dry_run: bool) -> None:

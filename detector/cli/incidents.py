@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -19,6 +19,7 @@ from detector.settings.tree import Settings
 
 if TYPE_CHECKING:
     from detector.casebook.hosts import HostRow
+    from detector.casebook.parsed import Parsed
     from detector.casebook.told import Told
     from detector.casebook.wanted import Wanted
     from detector.casebook.words import Order
@@ -148,10 +149,7 @@ class Reading:
     def tell(self) -> None:
         """Say on standard error what a person should know. Raises InputError where not one was an incident's."""
         parsed = self._parsed
-        if parsed.none_fits:
-            raise InputError(f"reading incidents: none of {parsed.read:,} documents is an incident's: {parsed.why}")
-        if parsed.note:
-            typer.echo(parsed.note, err=True)
+        tell_unfit(parsed, "incidents", "an incident's")
         if self.latest.dropped:
             typer.echo(f"{self.latest.dropped:,} incidents of before are left out; ask for fewer by --since", err=True)
         if not self.latest.wholes():
@@ -164,6 +162,14 @@ class Reading:
                 else "none was told yet"
             )
             typer.echo(f"no incidents: {why}", err=True)
+
+
+def tell_unfit(parsed: Parsed[Any], what: str, one: str) -> None:
+    """Say on standard error which documents were passed over. Raises InputError where not one was what is read."""
+    if parsed.none_fits:
+        raise InputError(f"reading {what}: none of {parsed.read:,} documents is {one}: {parsed.why}")
+    if parsed.note:
+        typer.echo(parsed.note, err=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -325,13 +331,7 @@ def hosts(
     for batch in place.batches():
         for host, _ in parsed.of(batch):
             found.put(host)
-    if parsed.none_fits:
-        raise InputError(
-            f"reading hosts' risks: none of {parsed.read:,} documents is one, as `detect --risk` writes them:"
-            f" {parsed.why}"
-        )
-    if parsed.note:
-        typer.echo(parsed.note, err=True)
+    tell_unfit(parsed, "hosts' risks", "one, as `detect --risk` writes them")
     _show_hosts(found.rows()[:most], as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import typer
 
 from detector.cli import one_line
-from detector.cli.incidents import Documents
+from detector.cli.incidents import Documents, tell_unfit
 from detector.errors import BrokerError, ConfigurationError, InputError
 
 if TYPE_CHECKING:
@@ -60,15 +60,13 @@ class Evidence:
             from detector.feedback.latest import weigh  # noqa: PLC0415 - --help needs none of these
             from detector.feedback.topic import LabelReader  # noqa: PLC0415
 
-            reader, place = LabelReader(), 0
+            reader = LabelReader()
             try:
-                for documents in self._documents("labels"):
-                    reader.take(documents, [None] * len(documents), place)
-                    place += len(documents)
+                reader.take_all(self._documents("labels"), None)
             except BrokerError as error:
                 typer.echo(f"labels are not looked up: {one_line(error)}", err=True)
-            if reader.unfit:
-                typer.echo(f"{reader.unfit:,} of {reader.read:,} documents are no labels: {reader.why}", err=True)
+            if reader.parsed.note:
+                typer.echo(reader.parsed.note, err=True)
             self._said = weigh(reader.words), [word.label for word in reader.words]
         return self._said
 
@@ -154,10 +152,7 @@ def _latest(batches: Iterable[list[bytes | None]]) -> dict[str, Ours]:
             ours = told.ours
             if ours.id not in found or found[ours.id].revision <= ours.revision:
                 found[ours.id] = ours
-    if parsed.none_fits:
-        raise InputError(f"reading incidents: none of {parsed.read:,} documents is an incident's: {parsed.why}")
-    if parsed.note:
-        typer.echo(parsed.note, err=True)
+    tell_unfit(parsed, "incidents", "an incident's")
     return found
 
 

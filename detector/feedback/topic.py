@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from detector.errors import InputError
+from detector.casebook.parsed import Parsed
 from detector.feedback.label import Label, key_of, read_label, write_label
 from detector.feedback.latest import Word
 from detector.transport.base import OutRecord, RawBatch
@@ -20,23 +20,22 @@ class LabelReader:
 
     def __init__(self) -> None:
         self.words: list[Word] = []
-        self.read = 0
-        self.unfit = 0
-        self.why = ""
+        self.parsed = Parsed(read_label, "labels")
 
-    def take(self, documents: Sequence[bytes | None], came: Iterable[float | None], first: int = 0) -> None:
+    def take(self, documents: Iterable[bytes | None], came: float | None, first: int = 0) -> None:
         """Take documents of one partition or file in; the place of the first is ``first``."""
-        for place, (document, when) in enumerate(zip(documents, came, strict=False), first):
-            if not document or document.isspace():
-                continue
-            self.read += 1
-            try:
-                self.words.append(Word(read_label(document), place, when))
-            except InputError as error:
-                self.unfit += 1
-                self.why = self.why or str(error)
+        for place, document in enumerate(documents, first):
+            if (label := self.parsed.one(document)) is not None:
+                self.words.append(Word(label, place, came))
+
+    def take_all(self, batches: Iterable[Sequence[bytes | None]], came: float | None) -> None:
+        """Take documents of all that is read in, one after the other."""
+        place = 0
+        for documents in batches:
+            self.take(documents, came, place)
+            place += len(documents)
 
     def take_batch(self, raw: RawBatch) -> None:
         """Take in what a source gave, of whichever partitions."""
         for value, offset, stamp in zip(raw.values, raw.offsets.tolist(), raw.timestamps_ms.tolist(), strict=True):
-            self.take([value], [stamp / 1000 if stamp >= 0 else None], offset)
+            self.take([value], stamp / 1000 if stamp >= 0 else None, offset)

@@ -41,7 +41,7 @@ def test_foreign_documents_are_told() -> None:
     """What is no label is counted, with the first reason, and costs no label beside it; deletions are passed over."""
     reader, (good, away) = LabelReader(), records_of([label(), withdrawal("gone")])
     documents = [b"nonsense", None, good.value, b" ", b'{"class_uid":2004}', away.value]
-    reader.take(documents, [START.timestamp()] * len(documents))
-    assert (reader.read, reader.unfit, len(reader.words)) == (4, 2, 2)
-    assert reader.why.startswith("JSON is malformed")
+    reader.take(documents, START.timestamp())
+    assert (reader.parsed.read, reader.parsed.unfit, len(reader.words)) == (4, 2, 2)
+    assert reader.parsed.why.startswith("JSON is malformed")
     assert weigh(reader.words).verdict(Of(incident=uid(1))) == "false"

@@ -126,20 +126,18 @@ class CaseSource:
             return NOTHING_SAID
         from detector.transport.kafka.topics import is_there  # noqa: PLC0415 - brings the Kafka client
 
-        place, reader, now = self.labels(), LabelReader(), time.time()
+        place, reader = self.labels(), LabelReader()
         try:
             if not is_there(place.properties, place.topic):
                 return NOTHING_SAID._replace(notes=(f"no labels are read: there is no topic {place.topic} yet",))
-            count = 0
-            for documents in place.batches():
-                reader.take(documents, [now] * len(documents), count)
-                count += len(documents)
+            reader.take_all(place.batches(), time.time())
         except BrokerError as error:
             raise BrokerError(f"what people said: {error}; {NO_LABELS}") from error
         found = spoken(reader.words)
-        if not reader.unfit:
+        parsed = reader.parsed
+        if not parsed.unfit:
             return found
-        unfit = f"{reader.unfit:,} of {reader.read:,} documents on {place.topic} are no labels: {reader.why}"
+        unfit = f"{parsed.unfit:,} of {parsed.read:,} documents on {place.topic} are no labels: {parsed.why}"
         return found._replace(notes=(unfit, *found.notes))
 
 
