@@ -137,19 +137,22 @@ promtool:
 	@test -e /usr/share/$(TEMPLATES) || test "$$(id -u)" != 0 || ! test -d .cache/promtool/usr/share/$(TEMPLATES) \
 	|| { mkdir -p /usr/share/prometheus && cp -r .cache/promtool/usr/share/$(TEMPLATES) /usr/share/$(TEMPLATES); }
 
+# What a test needs, of Debian's packages, for root to install: $(call installed,what it is,packages).
+define installed
+{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(2) >/dev/null; } \
+|| echo "make: no $(1), and only root installs it: the tests that need it say so" >&2
+endef
+
 # The browser of the tests of pages, in the order that tests/chromium.py looks for it. It does not run from a folder.
 chromium:
 	@for name in chromium chromium-browser google-chrome; do ! command -v $$name >/dev/null || exit 0; done; \
-	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
-		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
-	|| echo "make: no Chromium, and only root installs it: the tests that need it say so" >&2
+	$(call installed,Chromium,chromium fonts-dejavu-core)
 
 # The database of triage's tests; a server of their own runs in a temporary folder, and only while they do.
 postgres:
 	@test -n "$$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" || command -v initdb >/dev/null \
-	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
-		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null; } \
-	|| echo "make: no PostgreSQL, and only root installs it: the tests that need it say so" >&2
+	|| $(call installed,PostgreSQL,postgresql)
 
 # Of Kubernetes' packages. It is compiled where Go is, which takes a minute or two, once.
 helm:
@@ -159,12 +162,9 @@ helm:
 
 # What builds and checks the Debian packages and the units; systemd is not started by it.
 debian-tools:
-	@command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null && command -v lintian >/dev/null \
-		&& command -v mmdebstrap >/dev/null && command -v systemd-analyze >/dev/null \
-	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { apt-get update -qq || true; } \
-		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-			debhelper dpkg-dev lintian mmdebstrap python3-venv systemd >/dev/null; } \
-	|| echo "make: no Debian tools, and only root installs them: the tests that need them say so" >&2
+	@{ command -v dpkg-buildpackage && command -v dh && command -v lintian && command -v mmdebstrap \
+		&& command -v systemd-analyze; } >/dev/null \
+	|| $(call installed,builder of Debian packages,debhelper dpkg-dev lintian mmdebstrap python3-venv systemd)
 
 clean:  ## Remove what was made here, .venv as well
 	rm -rf $(VENV) .cache dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
