@@ -128,8 +128,8 @@ $(STAMP): requirements.lock pyproject.toml | $(BIN)/python
 # Prometheus and Alertmanager, each with its checker; packages are unpacked, not installed, so that none is started here.
 promtool:
 	@for package in prometheus prometheus-alertmanager; do \
-		command -v $$package >/dev/null || test -x $(PROMTOOL)/$$package || ! command -v apt-get >/dev/null || ( \
-			mkdir -p .cache/promtool && cd .cache/promtool \
+		command -v $$package >/dev/null || test -x $(PROMTOOL)/$$package || ( \
+			command -v apt-get >/dev/null && mkdir -p .cache/promtool && cd .cache/promtool \
 			&& { test "$$(id -u)" != 0 || apt-get update -qq || true; } \
 			&& apt-get download -qq $$package && dpkg-deb --extract $${package}_*.deb . && rm $${package}_*.deb ) \
 		|| echo "make: no $$package: the tests that need it say so" >&2; \
@@ -156,7 +156,7 @@ postgres:
 
 # Of Kubernetes' packages. It is compiled where Go is, which takes a minute or two, once.
 helm:
-	@command -v helm >/dev/null || test -x .cache/helm/helm || ! command -v go >/dev/null || { mkdir -p .cache/helm \
+	@command -v helm >/dev/null || test -x .cache/helm/helm || { command -v go >/dev/null && mkdir -p .cache/helm \
 		&& GOBIN=$(CURDIR)/.cache/helm CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@$(HELM_VERSION); } \
 	|| echo "make: no helm: the tests that need it say so" >&2
 
