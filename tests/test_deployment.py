@@ -7,7 +7,6 @@ import re
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from detector.every_metric import open_metrics
 from detector.settings.load import PREFIX
-from tests.boards.read import questions
+from tests.boards.read import CONFIG, questions, rules
 from tests.faults.test_rules import ELSEWHERE, PROVOKED
 from tests.promtool import amtool, promtool
 from training.retrain.events import RetrainMetrics
@@ -25,7 +24,6 @@ from triage.store.engine import Database
 from triage.telemetry import TriageMetrics
 
 ROOT = Path(__file__).parent.parent
-CONFIG = ROOT / "config"
 
 OF_PROMETHEUS = {"up", "ALERTS", "process_resident_memory_bytes", "process_cpu_seconds_total"}
 """Series that Prometheus itself or its client makes."""
@@ -33,25 +31,10 @@ OF_PROMETHEUS = {"up", "ALERTS", "process_resident_memory_bytes", "process_cpu_s
 HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
 
 
-def documents(name: str) -> list[Any]:
-    """The YAML documents of a file in ``config/``."""
-    return list(yaml.safe_load_all((CONFIG / name).read_text(encoding="utf-8")))
-
-
-def rules() -> list[Any]:
-    """Every alert rule."""
-    return [rule for group in documents("prometheus/alerts.yaml")[0]["groups"] for rule in group["rules"]]
-
-
-def recorded() -> list[Any]:
-    """Every rule that records a figure."""
-    return [rule for group in documents("prometheus/recording.yaml")[0]["groups"] for rule in group["rules"]]
-
-
 def expressions() -> list[tuple[str, str]]:
     """Every PromQL expression in the rules, on the boards and in the pages, with its place."""
-    found = [(f"rule {rule['alert']}", rule["expr"]) for rule in rules()]
-    found += [(f"figure {rule['record']}", rule["expr"]) for rule in recorded()]
+    found = [(f"rule {rule['alert']}", rule["expr"]) for rule in rules("alerts.yaml")]
+    found += [(f"figure {rule['record']}", rule["expr"]) for rule in rules("recording.yaml")]
     asked = [(each.place, each.text) for each in questions() if not each.of_sql]
     pages = [
         (f"{page.name} {number}", query)
@@ -143,7 +126,7 @@ def test_rules_fire_when_they_should() -> None:
 
 def test_rules_tell_what_to_do() -> None:
     """Each rule has a severity, a summary, a description, and a link to a heading that its page has."""
-    for rule in rules():
+    for rule in rules("alerts.yaml"):
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert len(rule["annotations"]["description"]) > 20, rule["alert"]
         assert rule["annotations"]["summary"]
@@ -159,7 +142,7 @@ def anchors(page: Path) -> set[str]:
 
 def test_only_figures_that_are_recorded_are_asked_for() -> None:
     """Boards name no recorded figure that no rule records."""
-    names = {rule["record"] for rule in recorded()}
+    names = {rule["record"] for rule in rules("recording.yaml")}
     asked = {name for _, expression in expressions() for name in re.findall(r"\bjob:\w+:\w+", expression)}
     assert asked - names == set()
 
@@ -173,7 +156,7 @@ def test_amtool_accepts_the_configuration() -> None:
 def test_every_rule_is_provoked() -> None:
     """Each alert rule is one that a test makes fire at a running daemon, or named as one that none can."""
     provoked = [name for names in PROVOKED.values() for name in names]
-    assert sorted([*provoked, *ELSEWHERE]) == sorted(rule["alert"] for rule in rules())
+    assert sorted([*provoked, *ELSEWHERE]) == sorted(rule["alert"] for rule in rules("alerts.yaml"))
 
 
 def test_variables_are_told_apart_from_keys_by_their_prefix() -> None:

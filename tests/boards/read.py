@@ -1,4 +1,4 @@
-"""Grafana's boards as they are in ``config/``, and what each of their parts asks."""
+"""Prometheus' rules and Grafana's boards as they are in ``config/``, and what each part of a board asks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parents[2] / "config" / "grafana" / "boards"
+import yaml
+
+CONFIG = Path(__file__).parents[2] / "config"
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,22 @@ class Question:
     """Such as ``models: Scores``."""
     text: str
     of_sql: bool
-    of_panel: bool
+
+
+def tree(name: str) -> Any:
+    """What a YAML file of ``config/`` holds."""
+    return yaml.safe_load((CONFIG / name).read_text(encoding="utf-8"))
+
+
+def rules(name: str) -> list[dict[str, Any]]:
+    """The rules of one of Prometheus' files: ``alerts.yaml``, or ``recording.yaml``."""
+    return [rule for group in tree(f"prometheus/{name}")["groups"] for rule in group["rules"]]
 
 
 def boards() -> dict[str, dict[str, Any]]:
     """The boards by their files' names, without ``.json``."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
+    paths = sorted((CONFIG / "grafana" / "boards").glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
@@ -38,10 +50,10 @@ def questions() -> Iterator[Question]:
         for panel in panels(board):
             for target in panel["targets"]:
                 of_sql = "rawSql" in target
-                yield Question(f"{name}: {panel['title']}", target["rawSql" if of_sql else "expr"], of_sql, True)
+                yield Question(f"{name}: {panel['title']}", target["rawSql" if of_sql else "expr"], of_sql)
         for note in board["annotations"]["list"]:
-            yield Question(f"{name}: {note['name']}", note["expr"], False, False)
+            yield Question(f"{name}: {note['name']}", note["expr"], False)
         for choice in board["templating"]["list"]:
             if choice["type"] == "query":
                 of_sql = choice["datasource"]["uid"] == "${database}"
-                yield Question(f"{name}: {choice['name']}", choice["definition"], of_sql, False)
+                yield Question(f"{name}: {choice['name']}", choice["definition"], of_sql)

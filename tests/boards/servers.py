@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
+from tests.boards.read import tree
+from tests.kafka.world import PATIENCE_S, wait_for
+from tests.notify.receivers import Receiver as HttpReceiver
+from tests.notify.receivers import receiving
 from tests.programs import needed
 from training.demo.ports import free_port
 
-CONFIG = Path(__file__).parents[2] / "config"
-
-PATIENCE_S = 90.0
-
 QUICK = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds, or the patience ends: the caller asserts what it needs."""
-    until = time.monotonic() + PATIENCE_S
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.1)
-
-
-def settings_of(name: str) -> Any:
-    """A YAML file of ``config/``."""
-    return yaml.safe_load((CONFIG / name).read_text(encoding="utf-8"))
 
 
 @contextmanager
@@ -101,11 +86,11 @@ def prometheus(folder: Path, targets: Mapping[str, int], alertmanager: int) -> I
     """One with the rules as they are, but that each holds for a second only; ``targets`` are ports by job."""
     program = needed("prometheus", "prometheus is not installed: Debian's package of that name has it")
     for name in ("alerts.yaml", "recording.yaml"):
-        tree = settings_of(f"prometheus/{name}")
-        for rule in (rule for group in tree["groups"] for rule in group["rules"] if "for" in rule):
+        quick = tree(f"prometheus/{name}")
+        for rule in (rule for group in quick["groups"] for rule in group["rules"] if "for" in rule):
             rule["for"] = "1s"
-        (folder / name).write_text(json.dumps(tree))
-    given = settings_of("prometheus/prometheus.yaml")
+        (folder / name).write_text(json.dumps(quick))
+    given = tree("prometheus/prometheus.yaml")
     assert {job["job_name"] for job in given["scrape_configs"]} <= targets.keys()
     given["global"] |= QUICK
     given["scrape_configs"] = [
@@ -131,7 +116,7 @@ def alertmanager(folder: Path, receiver: str) -> Iterator[int]:
         "it is not installed: Debian's package prometheus-alertmanager has it",
         "alertmanager",
     )
-    given = settings_of("alertmanager/alertmanager.yaml")
+    given = tree("alertmanager/alertmanager.yaml")
     for route in (given["route"], *given["route"]["routes"]):
         route |= {"group_wait": "1s", "group_interval": "1s"}
     (people,) = given["receivers"]
@@ -144,11 +129,16 @@ def alertmanager(folder: Path, receiver: str) -> Iterator[int]:
 
 
 class Receiver:
-    """Where Alertmanager tells people; what it was told, in order."""
+    """Where Alertmanager tells people."""
 
-    def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
-        self.url = ""
+    def __init__(self, http: HttpReceiver) -> None:
+        self._http = http
+        self.url = http.url
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What it was told, in order."""
+        return [json.loads(each.body) for each in self._http.requests]
 
     def alerts(self, name: str) -> list[dict[str, Any]]:
         """What was told of one alert."""
@@ -168,25 +158,5 @@ def tell(manager: int, name: str, instance: str) -> None:
 @contextmanager
 def receiver() -> Iterator[Receiver]:
     """One that listens on this machine."""
-    received = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            """Keep what is told."""
-            received.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    received.url = f"http://127.0.0.1:{server.server_port}/"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield received
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(PATIENCE_S)
+    with receiving() as http:
+        yield Receiver(http)

@@ -19,9 +19,20 @@ from detector.registry.storage import open_storage
 from detector.transport.base import OutRecord
 from detector.transport.kafka.topics import Topic, ensure_topics
 from tests.boards.read import Question, questions
-from tests.boards.servers import Prometheus, Receiver, alertmanager, prometheus, receiver, running, tell, wait_for
+from tests.boards.servers import Prometheus, Receiver, alertmanager, prometheus, receiver, running, tell
 from tests.bundles import judged, verdict
-from tests.kafka.world import MODEL, Daemon, Topics, Trickle, challenge, damage, promote, publish, simulated
+from tests.kafka.world import (
+    MODEL,
+    Daemon,
+    Topics,
+    Trickle,
+    challenge,
+    damage,
+    promote,
+    publish,
+    simulated,
+    wait_for,
+)
 from tests.transport.arena import produce
 from training.demo.ports import free_port
 from training.retrain.state import State, StateFile

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.boards.read import CONFIG, rules, tree
 from tests.promtool import promtool
-
-PROMETHEUS = Path(__file__).parents[2] / "config" / "prometheus"
-
-
-def tree(name: str) -> Any:
-    """What a file of rules, or of their tests, holds."""
-    return yaml.safe_load((PROMETHEUS / name).read_text(encoding="utf-8"))
-
-
-def rules(name: str) -> list[dict[str, Any]]:
-    """The rules of a file."""
-    return [rule for group in tree(name)["groups"] for rule in group["rules"]]
 
 
 def told(test: dict[str, Any]) -> set[str]:
@@ -35,13 +21,13 @@ def told(test: dict[str, Any]) -> set[str]:
 
 def test_each_alert_fires_in_a_scenario() -> None:
     """No alert is without a scenario of alerts.test.yaml that says it fires."""
-    fired = set[str]().union(*map(told, tree("alerts.test.yaml")["tests"]))
+    fired = set[str]().union(*map(told, tree("prometheus/alerts.test.yaml")["tests"]))
     assert {rule["alert"] for rule in rules("alerts.yaml")} - fired == set()
 
 
 def test_each_alert_stays_quiet_though_its_metrics_are_there() -> None:
     """The first scenario, in which nothing fires, has every series that a rule asks for."""
-    well = tree("alerts.test.yaml")["tests"][0]
+    well = tree("prometheus/alerts.test.yaml")["tests"][0]
     assert told(well) == set()
     there = {each["series"].partition("{")[0] for each in well["input_series"]}
     asked = {name for rule in rules("alerts.yaml") for name in re.findall(r"\b(?:oddflow_\w+|up)\b(?!:)", rule["expr"])}
@@ -50,14 +36,15 @@ def test_each_alert_stays_quiet_though_its_metrics_are_there() -> None:
 
 def test_each_recorded_figure_is_worked_out() -> None:
     """The scenario of recording.test.yaml asks for every recorded series, and Prometheus' checker agrees with it."""
-    asked = " ".join(each["expr"] for test in tree("recording.test.yaml")["tests"] for each in test["promql_expr_test"])
+    scenarios = tree("prometheus/recording.test.yaml")["tests"]
+    asked = " ".join(each["expr"] for test in scenarios for each in test["promql_expr_test"])
     assert [rule["record"] for rule in rules("recording.yaml") if rule["record"] not in asked] == []
-    checked = promtool("test", "rules", PROMETHEUS / "recording.test.yaml")
+    checked = promtool("test", "rules", CONFIG / "prometheus" / "recording.test.yaml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_a_rule_s_name_begins_with_its_group_s() -> None:
     """A group is a part's: oddflow is the daemon, oddflow-retrain has the rules that are named OddflowRetrain…"""
-    for group in tree("alerts.yaml")["groups"]:
+    for group in tree("prometheus/alerts.yaml")["groups"]:
         start = "".join(part.capitalize() for part in group["name"].split("-"))
         assert [rule["alert"] for rule in group["rules"] if not rule["alert"].startswith(start)] == []
