@@ -84,12 +84,16 @@ class Look(NamedTuple):
     """Texts of plots that lie on one another or are cut off, and of tables that are wider than their cells."""
 
 
-def dom(address: str, *options: str) -> str:
-    """A page as text, once its scripts have run. Without Chromium the test fails in CI and is skipped elsewhere."""
-    program = needed(
+def program() -> str:
+    """Where Chromium is; without it the test fails in CI and is skipped elsewhere."""
+    return needed(
         "chromium", "no Chromium on the path: Debian's package chromium has it", "chromium-browser", "google-chrome"
     )
-    command = [program, *OPTIONS, *options, "--dump-dom", address]
+
+
+def dom(address: str, *options: str) -> str:
+    """A page as text, once its scripts have run. Without Chromium the test fails in CI and is skipped elsewhere."""
+    command = [program(), *OPTIONS, *options, "--dump-dom", address]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 

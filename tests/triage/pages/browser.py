@@ -8,14 +8,14 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.programs import needed
+from tests.chromium import program as chromium_program
 
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-extensions", "--no-first-run"),
@@ -150,25 +150,34 @@ class Page:
 @contextmanager
 def chromium() -> Iterator[Page]:
     """A fresh browser's only tab. Without Chromium the test fails in CI and is skipped elsewhere."""
-    program = needed(
-        "chromium", "no Chromium on the path: Debian's package chromium has it", "chromium-browser", "google-chrome"
-    )
-    loop = asyncio.new_event_loop()
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        command = [program, *OPTIONS, f"--user-data-dir={folder}", "about:blank"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with (
+        closing(asyncio.new_event_loop()) as loop,
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        _running(chromium_program(), folder) as process,
+    ):
+        address = _address(Path(folder) / "DevToolsActivePort", process)
+        connection = loop.run_until_complete(_connect(address))
         try:
-            address = _address(Path(folder) / "DevToolsActivePort", process)
-            connection = loop.run_until_complete(_connect(address))
             page = Page(loop, connection)
             page.start()
             yield page
-            connection.close()
         finally:
-            process.terminate()
+            loop.run_until_complete(_disconnect(connection))
+
+
+@contextmanager
+def _running(program: str, folder: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [program, *OPTIONS, f"--user-data-dir={folder}", "about:blank"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
             process.wait(30)
-            loop.run_until_complete(asyncio.sleep(0))
-            loop.close()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _address(port_file: Path, process: subprocess.Popen[bytes]) -> str:
@@ -190,3 +199,10 @@ async def _connect(address: str) -> WebSocketClientConnection:
     while not (pages := [each for each in tabs() if each["type"] == "page"]):
         await asyncio.sleep(0.02)
     return await websocket_connect(pages[0]["webSocketDebuggerUrl"], max_message_size=1 << 28)
+
+
+async def _disconnect(connection: WebSocketClientConnection) -> None:
+    """Close it, and wait until it is. Outside of a running loop this would make one more, which nobody closes."""
+    connection.close()
+    while await connection.read_message() is not None:
+        pass
