@@ -135,8 +135,8 @@ def test_a_flood_of_labels_false_on_an_attack_is_stopped(labelled: Labelled, reg
     """The guards hold most of it back, the gate refuses the model for it, and both say who gave how many."""
     assert labelled().code == 0
     champion = registry.resolve("flows")
-    lines = flood(2)
-    ran = labelled(*lines)
+    lines, once = flood(2), {"ODDFLOW_FEEDBACK__LEAST_SHARE": "0"}  # else there is less room than the bound of labels
+    ran = labelled(*lines, **once)
     assert ran.code == 9
     held = len(lines) - 100
     told = f"the guards hold back {held} of {len(lines)} labels false (by mallory {held})"
