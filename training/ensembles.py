@@ -32,7 +32,7 @@ from detector.models.kinds.pca import Pca
 from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
 from training.p_tables import fit_tails
-from training.stretches import STRETCHES, Stretches, Taught, fitted_rows, unseen_scores
+from training.stretches import STRETCHES, Stretches, Taught, fitted, unseen_scores
 
 Matrix = NDArray[np.float32]
 
@@ -133,8 +133,7 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
         kind = chosen[name]
         return fit(KNOWN[kind].kind, first_columns(rows, own if kind == SINGLE else width), seed, theirs[name])
 
-    fitted = fitted_rows(kept, taught)
-    usual = matrix if taught is None and len(fitted) == len(matrix) else matrix[fitted]
+    usual = fitted(matrix, kept, taught)
     members = {kind: fit_member(name, usual) for name, kind in chosen.items()}
     segments = fit_segments(usual, _places(by, names), fewest) if by else None
     del usual  # a copy of many rows, which what follows makes again of others

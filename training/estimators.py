@@ -23,7 +23,7 @@ from training.ensembles import SETTINGS, fit_ensemble, members_named
 from training.feedback.leaf_weights import Lessons
 from training.kmeans_diagonal import fit_spread_kmeans
 from training.reductions import fit_ecod, fit_hbos, fit_kmeans, fit_pca
-from training.stretches import Stretches, Taught, fitted_rows, unseen_scores
+from training.stretches import Stretches, Taught, fitted, unseen_scores
 
 DROPPED = 0.01
 """Share of rows that an ensemble is trained without, unless ``drop`` says otherwise: nobody's traffic is clean."""
@@ -123,9 +123,7 @@ def _fitted(  # noqa: PLR0917 - one recipe
             if kind == Ensemble.kind:
                 model, unseen = fit_ensemble(matrix, kept, stretches, seed, settings, fit, names, single, taught)
                 return CrossFitted(model, kept, unseen)
-            fitted = fitted_rows(kept, taught)
-            whole = taught is None and len(fitted) == len(matrix)
-            alone = fit(kind, matrix if whole else matrix[fitted], seed, settings)
+            alone = fit(kind, fitted(matrix, kept, taught), seed, settings)
             if stretches is None:
                 return CrossFitted(alone, kept, {})
             scores = unseen_scores(matrix, kept, stretches, alone, lambda rows: fit(kind, rows, seed, settings), taught)

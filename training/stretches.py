@@ -113,6 +113,12 @@ def fitted_rows(usual: NDArray[np.bool_], taught: Taught | None = None) -> NDArr
     return np.sort(np.concatenate([fitted[taught[fitted] == 0], np.repeat(known, taught[known])]))
 
 
+def fitted(matrix: Matrix, usual: NDArray[np.bool_], taught: Taught | None = None) -> Matrix:
+    """These rows; where they are all that there are, and each counts once, not a copy."""
+    rows = fitted_rows(usual, taught)
+    return matrix if taught is None and len(rows) == len(matrix) else matrix[rows]
+
+
 def cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -140,7 +146,7 @@ def unseen_scores(  # noqa: PLR0917 - rows and what is known of them
     def judge(stretch: slice) -> None:
         others = kept.copy()
         others[stretch] = False
-        rows = matrix[fitted_rows(others, taught)]
+        rows = fitted(matrix, others, taught)
         judging = refit(rows)
         few = rows[:: max(1, len(rows) // ALIGNING_ROWS)]
         del rows
