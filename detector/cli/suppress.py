@@ -424,23 +424,15 @@ def _made(
     evidence: Evidence, asked: Asked, lasts: timedelta, reason: str | None, owner: str, *, forced: bool
 ) -> Suppression:
     """The rule that the flags ask for."""
-    from detector.suppression.make import Subject, make_rule, parse_bound  # noqa: PLC0415 - --help needs none of these
+    from detector.suppression.make import make_rule, narrowed, parse_bound  # noqa: PLC0415 - --help needs none of these
 
     subject, label = evidence.subject(asked.named, forced=forced)
-    src_ip, dst_ip, dst_port, proto = asked.ends
-    chosen = Subject(
-        subject.words,
-        subject.src_ip if src_ip is None else (src_ip,),
-        subject.dst_ip if dst_ip is None else (dst_ip,),
-        subject.dst_port if dst_port is None else (dst_port,),
-        subject.proto if proto is None else (proto,),
-    )
     comment = label.comment if label is not None and isinstance(label.comment, str) else None
     why = reason or (None if comment is None else " ".join(comment.split()))
     if not why:
         raise ConfigurationError("--reason is missing: say why it is harmless")
     return make_rule(
-        chosen,
+        narrowed(subject, *asked.ends),
         asked.scope,
         owner=owner,
         reason=why,

@@ -64,6 +64,19 @@ def of_flows(flows: Flows) -> Subject:
     return Subject("the label's flows", **given)
 
 
+def narrowed(
+    subject: Subject,
+    src_ip: str | None = None,
+    dst_ip: str | None = None,
+    dst_port: int | None = None,
+    proto: str | None = None,
+) -> Subject:
+    """The same with these ends, as far as they are given, in place of its own."""
+    given = {"src_ip": src_ip, "dst_ip": dst_ip, "dst_port": dst_port, "proto": proto}
+    changed: dict[str, Any] = {name: (value,) for name, value in given.items() if value is not None}
+    return subject._replace(**changed)
+
+
 def make_rule(
     subject: Subject,
     scope: Scope,

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from detector.errors import InputError
 from detector.feedback.label import Of
-from detector.suppression.make import Subject, make_rule, of_incident, parse_bound
-from detector.suppression.objections import check, objections
+from detector.suppression.objections import objections
 from detector.suppression.preview import DAYS
 from detector.suppression.rule import Suppression
 from triage.access.identity import Identity, analyst
@@ -22,8 +21,8 @@ from triage.store.bulk import Bulk, label_all, preview_bulk
 from triage.store.engine import Database
 from triage.store.incidents import alert, incident
 from triage.store.labels import list_labels, new_label, say, withdraw
-from triage.store.suppressions import SuppressionRow, list_rules, remove_rule, save_rule
-from triage.suppressing import lasting, preview_rule
+from triage.store.suppressions import SuppressionRow, list_rules, remove_rule
+from triage.suppressing import preview_rule, rule_of, save_checked
 
 Analyst = Annotated[Identity, Depends(analyst)]
 
@@ -107,8 +106,7 @@ def routes(database: Database, clock: Callable[[], float]) -> APIRouter:
         now = clock()
         with database.write() as session:
             rule = _rule(session, asked, who, now)
-            check(rule, preview_rule(session, rule, now).whole, forced=asked.forced, confirmed=asked.confirmed)
-            save_rule(session, rule, now)
+            save_checked(session, rule, now, forced=asked.forced, confirmed=asked.confirmed)
         return _as_json(rule)
 
     @router.delete("/suppressions/{name}", status_code=204, summary="Withdraw a rule")
@@ -138,27 +136,21 @@ def _said(  # noqa: PLR0917 - as `new_label`
 
 def _rule(session: Session, asked: RuleAsked, who: Identity, now: float) -> Suppression:
     found = known(incident(session, asked.incident), "incident", asked.incident)
-    subject = _chosen(of_incident(found.told.ours), asked)
-    begins, lasts = lasting(now, asked.days)
-    return make_rule(
-        subject,
+    return rule_of(
+        found,
         asked.scope,
         owner=who.name,
         reason=asked.reason,
-        now=begins,
-        lasts=lasts,
-        pattern=[parse_bound(each) for each in asked.bounds],
+        now=now,
+        days=asked.days,
+        ends={
+            "src_ip": asked.src_ip or None,
+            "dst_ip": asked.dst_ip or None,
+            "dst_port": asked.dst_port,
+            "proto": asked.proto or None,
+        },
+        bounds=asked.bounds,
         label=asked.label or None,
-    )
-
-
-def _chosen(subject: Subject, asked: RuleAsked) -> Subject:
-    """The same with those of several ends that were asked for."""
-    return subject._replace(
-        src_ip=(asked.src_ip,) if asked.src_ip else subject.src_ip,
-        dst_ip=(asked.dst_ip,) if asked.dst_ip else subject.dst_ip,
-        dst_port=subject.dst_port if asked.dst_port is None else (asked.dst_port,),
-        proto=(asked.proto,) if asked.proto else subject.proto,
     )
 
 

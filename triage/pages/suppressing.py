@@ -12,17 +12,17 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from detector.errors import ConfigurationError, InputError
-from detector.suppression.make import Subject, make_rule, of_incident, parse_bound
-from detector.suppression.objections import Objection, check, objections
+from detector.suppression.make import Subject, make_rule, of_incident
+from detector.suppression.objections import Objection, objections
 from detector.suppression.preview import DAYS, Preview
-from detector.suppression.rule import LONGEST, SCOPES, Bound, Scope, Suppression
+from detector.suppression.rule import LONGEST, SCOPES, Scope, Suppression
 from triage.access.identity import identity_of
 from triage.pages.incident import known
 from triage.pages.site import Site, form_of, then
 from triage.reasons import Reason
 from triage.store.rows import Incident
-from triage.store.suppressions import list_rules, remove_rule, save_rule
-from triage.suppressing import lasting, preview_rule
+from triage.store.suppressions import list_rules, remove_rule
+from triage.suppressing import lasting, preview_rule, rule_of, save_checked
 
 DAYS_OFFERED = (1, 7, 30, 90)
 
@@ -75,8 +75,7 @@ def routes(site: Site) -> APIRouter:
                 found = known(session, name)
                 rule = _rule(site, request, found, form)
                 forced, confirmed = form.get("forced") == "yes", form.get("confirmed") == "yes"
-                check(rule, preview_rule(session, rule, now).whole, forced=forced, confirmed=confirmed)
-                save_rule(session, rule, now)
+                save_checked(session, rule, now, forced=forced, confirmed=confirmed)
         except (ConfigurationError, InputError) as error:
             return _offer(site, request, name, form, why=str(error))
         return then("/suppressions")
@@ -159,18 +158,17 @@ def _rule(site: Site, request: Request, found: Incident, given: Mapping[str, str
     reason = given.get("reason", "").strip()
     if not reason:
         raise ConfigurationError("reason: say why it is harmless, for whoever looks next")
-    now, lasts = lasting(site.clock(), _days(given.get("days", "")))
-    label = found.row.label
-    said = found.standing.last if found.standing is not None else None
-    return make_rule(
-        _chosen(of_incident(found.told.ours), given),
+    said = None if found.standing is None else found.standing.last
+    return rule_of(
+        found,
         scope,
         owner="" if identity is None else identity.name,
         reason=reason,
-        now=now,
-        lasts=lasts,
-        pattern=_bounds(given) if scope == "pattern" else (),
-        label=said.id if label is not None and said is not None else None,
+        now=site.clock(),
+        days=_days(given.get("days", "")),
+        ends=_ends(of_incident(found.told.ours), given),
+        bounds=given.get("bounds", "").split() if scope == "pattern" else (),
+        label=None if said is None else said.id,
     )
 
 
@@ -184,24 +182,21 @@ def _days(given: str) -> float:
     return days
 
 
-def _chosen(subject: Subject, given: Mapping[str, str]) -> Subject:
-    """The subject with one of several ends, where the form names it."""
-    chosen: dict[str, Any] = {}
-    for name in CHOICES:
-        values = getattr(subject, name)
-        if (told := given.get(name, "")) and len(values) > 1:
-            chosen[name] = tuple(each for each in values if str(each) == told)
-    return subject._replace(**chosen)
+def _ends(subject: Subject, given: Mapping[str, str]) -> dict[str, Any]:
+    """Those of several ends that the form names."""
+    return {
+        name: value
+        for name in CHOICES
+        for values in [getattr(subject, name)]
+        for value in values
+        if len(values) > 1 and str(value) == given.get(name)
+    }
 
 
 def _choices(subject: Subject) -> list[tuple[str, str, list[str]]]:
     """Ends of which there are several, one of which a rule may be of."""
     found = [(name, words, [str(each) for each in getattr(subject, name)]) for name, words in CHOICES.items()]
     return [(name, words, values[:MOST_CHOICES]) for name, words, values in found if len(values) > 1]
-
-
-def _bounds(given: Mapping[str, str]) -> list[Bound]:
-    return [parse_bound(each) for each in given.get("bounds", "").split()]
 
 
 def _bounds_offered(reasons: tuple[Reason, ...]) -> str:
