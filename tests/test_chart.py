@@ -11,12 +11,11 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from typer.main import get_command
 
-from detector.cli import COMMANDS, app
 from detector.settings.load import load_settings
 from detector.settings.tree import Settings
 from tests.charts import CHART, KUBERNETES, helm, one, rendered
+from tests.commands import understood
 
 ROOT = CHART.parents[2]
 
@@ -169,7 +168,7 @@ def test_the_daemon_is_called_and_asked_as_it_is(
     assert pod["terminationGracePeriodSeconds"] > settings.shutdown.deadline_s
     probes = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
     assert probes == {"/healthz", "/readyz"}
-    assert container["args"][0] in COMMANDS
+    understood(container["args"])
     mounted = {each["mountPath"]: each["readOnly"] for each in container["volumeMounts"]}
     assert mounted.get(settings.model.registry, True) is True
     assert mounted.get(settings.state.url, False) is False
@@ -187,7 +186,7 @@ def test_triage_is_called_and_asked_as_it_is(
     service = one(resources, "Service", "oddflow-triage")
     assert settings.triage.port == container["ports"][0]["containerPort"] == service["spec"]["ports"][0]["port"]
     assert settings.triage.host_names == ("oddflow-triage",)
-    assert container["args"][0] in COMMANDS
+    understood(container["args"])
     mounted = [each["mountPath"] for each in container["volumeMounts"]]
     assert settings.triage.database.startswith("sqlite:///") == ("/database" in mounted)
     for first in pod.get("initContainers", []):
@@ -200,10 +199,7 @@ def test_retraining_is_called_as_it_is() -> None:
     """The CronJob calls the command with flags that it has, and may write where it must."""
     job = one(rendered(ALL), "CronJob", "oddflow-retrain")["spec"]["jobTemplate"]
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    group = get_command(app)
-    context = group.make_context("oddflow", ["retrain"], resilient_parsing=True)
-    _, command, arguments = group.resolve_command(context, container["args"])  # type: ignore[attr-defined]  # a group
-    assert command.make_context("retrain", arguments).params["once"] is True
+    assert understood(container["args"])["once"] is True
     mounted = {each["mountPath"]: each.get("readOnly", False) for each in container["volumeMounts"]}
     assert (mounted["/registry"], mounted["/datasets"]) == (False, False)
 

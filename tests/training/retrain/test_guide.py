@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from detector.cli import app
+from tests.commands import understood
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -33,8 +32,4 @@ def test_there_are_calls() -> None:
 @pytest.mark.parametrize("call", [*calls()], ids=" ".join)
 def test_every_call_is_understood(call: list[str]) -> None:
     """Each flag is there."""
-    group = get_command(app)
-    context = group.make_context("oddflow", ["retrain"], resilient_parsing=True)
-    _, command, arguments = group.resolve_command(context, call)  # type: ignore[attr-defined]  # it is a group
-    assert command is not None
-    assert command.make_context("retrain", arguments).params["every" if "--every" in call else "once"]
+    assert understood(call)["every" if "--every" in call else "once"]
