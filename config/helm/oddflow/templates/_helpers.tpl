@@ -103,3 +103,10 @@ capabilities: {drop: [ALL]}
 - {name: ODDFLOW_TRIAGE__HOST_NAMES, value: {{ list (printf "%s-triage" (include "oddflow.name" .)) | toJson | squote }}}
 - {name: ODDFLOW_TRIAGE__PUBLIC_URL, value: {{ .Values.triage.publicUrl | quote }}}
 {{- end }}
+
+{{- define "oddflow.triageMounts" -}}
+- {name: settings, mountPath: /etc/oddflow, readOnly: true}
+{{- if not .Values.triage.database.url }}
+- {name: database, mountPath: /database}
+{{- end }}
+{{- end }}
