@@ -19,16 +19,15 @@ from triage.reasons import Reason, of_alert, of_incident
 from triage.store.filters import Filter, Paging, beyond, conditions, is_open, limit_of, mark, ordering
 from triage.store.labels import standing
 from triage.store.rows import (
-    COLUMNS,
     AlertRow,
     Bucket,
     Incident,
     IncidentPage,
-    IncidentRow,
     Similar,
     Timeline,
     alert_row,
     incident_row,
+    incident_rows,
 )
 from triage.store.tables import ALERT_DOCUMENTS, ALERTS, INCIDENT_DOCUMENTS, INCIDENT_HOSTS, INCIDENTS
 
@@ -61,11 +60,11 @@ def list_incidents(session: Session, asked: Filter = ALL, paging: Paging = FIRST
     """One page of those that are asked for. Raises ConfigurationError for what cannot be asked."""
     wanted, limit, columns = conditions(asked), limit_of(paging), ordering(paging.order)
     rows = session.execute(
-        _rows().where(*wanted, beyond(paging)).order_by(*(column.desc() for column in columns)).limit(limit + 1)
+        incident_rows().where(*wanted, beyond(paging)).order_by(*(column.desc() for column in columns)).limit(limit + 1)
     ).all()
     more = len(rows) > limit
     after = mark([getattr(rows[limit - 1], column.name) for column in columns]) if more else ""
-    found = tuple(map(_row, rows[:limit]))
+    found = tuple(map(incident_row, rows[:limit]))
     if not more and not paging.after:
         return IncidentPage(found, after, len(found), or_more=False)
     if asked.text:  # to count is to search through all texts once more
@@ -78,14 +77,14 @@ def list_incidents(session: Session, asked: Filter = ALL, paging: Paging = FIRST
 
 def incident(session: Session, name: str) -> Incident | None:
     """All of one, by its id; what is part of another one is shown as itself. None where it is not known."""
-    found = session.execute(_rows().where(I.id == name)).first()
+    found = session.execute(incident_rows().where(I.id == name)).first()
     if found is None:
         return None
     documents = dict(_documents(session, name)) or {name: b"{}"}
     told = _together(session, documents)
     alerts, stored = _alerts(session, list(documents))
     return Incident(
-        row=_row(found),
+        row=incident_row(found),
         told=told,
         merged_into=found.merged_into or ("" if found.whole == name else found.whole),
         document=whole_document(told, documents),
@@ -126,7 +125,7 @@ def timeline(session: Session, host: str, since: float, until: float, buckets: i
         severities[place] = max(severities[place], mark_.severity)
     listed = select(INCIDENT_HOSTS.c.incident).where(INCIDENT_HOSTS.c.host == host)
     incidents = session.execute(
-        _rows()
+        incident_rows()
         .where(I.shown == true(), I.id.in_(listed), I.last_seen >= since, I.first_seen < until)
         .order_by(I.last_seen.desc(), I.id.desc())
         .limit(CANDIDATES)
@@ -135,12 +134,12 @@ def timeline(session: Session, host: str, since: float, until: float, buckets: i
         Bucket(since + place * width, sources[place], destinations[place], LEVELS[level] if level >= 0 else "")
         for place, level in enumerate(severities)
     )
-    return Timeline(host, since, until, tuple(parts), tuple(map(_row, incidents)))
+    return Timeline(host, since, until, tuple(parts), tuple(map(incident_row, incidents)))
 
 
 def similar(session: Session, name: str, limit: int = 10) -> list[Similar]:
     """Past incidents that are like this one, the most alike first and of those the latest; with their labels."""
-    own = session.execute(select(*COLUMNS).where(I.id == name)).first()
+    own = session.execute(incident_rows().where(I.id == name)).first()
     if own is None:
         return []
     alike = [I.kind == own.kind]
@@ -149,13 +148,13 @@ def similar(session: Session, name: str, limit: int = 10) -> list[Similar]:
     candidates: dict[str, Row[Any]] = {}
     for condition in alike:
         for labelled in (I.verdict.is_not(None), I.verdict.is_(None)):
-            query = _rows().where(I.shown == true(), I.id != name, condition, labelled)
+            query = incident_rows().where(I.shown == true(), I.id != name, condition, labelled)
             rows = session.execute(query.order_by(I.last_seen.desc()).limit(CANDIDATES))
             candidates |= {row.id: row for row in rows}
     found = [(likeness(_trait(own), _trait(row)), row) for row in candidates.values()]
     found = [each for each in found if each[0].share >= LEAST_LIKENESS]
     found.sort(key=lambda each: (-each[0].share, each[1].verdict is None, -each[1].last_seen, each[1].id))
-    return [Similar(_row(row), like.share, like.words) for like, row in found[:limit]]
+    return [Similar(incident_row(row), like.share, like.words) for like, row in found[:limit]]
 
 
 def told_since(session: Session, since: float) -> Iterator[Told]:
@@ -167,14 +166,6 @@ def told_since(session: Session, since: float) -> Iterator[Told]:
     )
     for document in rows.scalars():
         yield read_told(document)
-
-
-def _rows() -> Select[Any]:
-    return select(*COLUMNS, is_open().label("is_open"))
-
-
-def _row(row: Row[Any]) -> IncidentRow:
-    return incident_row(row, is_open=bool(row.is_open))
 
 
 def _count(session: Session, query: Select[Any], bound: int | None) -> int:

@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
 from triage.instructive import Candidate, Labelled, queue
-from triage.store.filters import is_open
-from triage.store.rows import COLUMNS, IncidentRow, incident_row
+from triage.store.rows import IncidentRow, incident_row, incident_rows
 from triage.store.tables import INCIDENTS
 
 LATEST = 5_000
@@ -34,12 +33,9 @@ def most_instructive(session: Session, limit: int = 20) -> list[Instructive]:
     """What to judge next, that whose label would teach most first."""
     labelled = Labelled(_latest(session, I.verdict.is_not(None)))
     ranked = queue(_latest(session, I.verdict.is_(None)), labelled, limit)
-    query = select(*COLUMNS, is_open().label("is_open")).where(I.id.in_([each.id for each in ranked]))
+    query = incident_rows().where(I.id.in_([each.id for each in ranked]))
     rows: dict[str, Any] = {row.id: row for row in session.execute(query)}
-    return [
-        Instructive(incident_row(row := rows[each.id], is_open=bool(row.is_open)), each.value, each.chance, each.words)
-        for each in ranked
-    ]
+    return [Instructive(incident_row(rows[each.id]), each.value, each.chance, each.words) for each in ranked]
 
 
 def _latest(session: Session, condition: ColumnElement[bool]) -> list[Candidate]:

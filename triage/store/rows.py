@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Row as SqlRow
+from sqlalchemy import Select, select
 
 from detector.casebook.told import LEVELS, Told
 from detector.feedback.latest import Standing
 from triage.reasons import Reason
+from triage.store.filters import is_open
 from triage.store.tables import INCIDENTS
 
 State = Literal["open", "closed", "merged"]
@@ -155,9 +157,14 @@ class Timeline:
     """That list it, the latest first."""
 
 
-def incident_row(row: SqlRow[Any], *, is_open: bool) -> IncidentRow:
-    """Of a row of the table."""
-    state: State = "merged" if row.state == "merged" else "open" if is_open else "closed"
+def incident_rows() -> Select[Any]:
+    """The query that gives what :func:`incident_row` wants."""
+    return select(INCIDENTS, is_open().label("is_open"))
+
+
+def incident_row(row: SqlRow[Any]) -> IncidentRow:
+    """Of a row of :func:`incident_rows`."""
+    state: State = "merged" if row.state == "merged" else "open" if row.is_open else "closed"
     judged = (
         Judged(row.verdict, row.verdict_of, row.said_by, row.said_at, bool(row.conflicting)) if row.verdict else None
     )
@@ -187,7 +194,3 @@ def alert_row(row: SqlRow[Any]) -> AlertRow:
     """Of a row of the table."""
     names = [name for name in AlertRow.__dataclass_fields__ if name != "severity"]
     return AlertRow(severity=LEVELS[row.severity], **{name: getattr(row, name) for name in names})
-
-
-COLUMNS = tuple(INCIDENTS.c)
-"""What :func:`incident_row` wants."""
