@@ -61,6 +61,7 @@ ORDER = (
         "net",
         "kernels",
         "telemetry",
+        "listed",
         "printable",
         "deadline",
         "signals",

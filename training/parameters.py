@@ -14,6 +14,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.ensemble import IsolationForest as ScikitForest
 
 from detector.errors import ConfigurationError
+from detector.listed import listed
 from detector.models.ensemble import SINGLE, Ensemble
 from detector.models.kinds.hbos_ecod import Ecod, Hbos
 from detector.models.kinds.isolation_forest import IsolationForest
@@ -80,8 +81,7 @@ def nearest(name: str, known: Iterable[str], *, most: int = 12) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.6) or [each for each in names if name in each][:1]
     if near:
         return f"did you mean {near[0]!r}?"
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"there is {', '.join(names[:most])}{rest}"
+    return f"there is {listed(names, most)}"
 
 
 def _is_of(name: str, member: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from detector.casebook.parts import Index, whole
 from detector.casebook.told import Told
 from detector.errors import ConfigurationError
+from detector.listed import listed
 
 MOST = 10_000
 """Incidents that are kept."""
@@ -142,5 +143,4 @@ def _alike(one: str, other: str) -> int:
 
 
 def _some(incidents: list[Told]) -> str:
-    more = f" and {len(incidents) - NAMED:,} more" if len(incidents) > NAMED else ""
-    return ", ".join(f"{told.ours.id[:SHORT_ID]} ({told.headline})" for told in incidents[:NAMED]) + more
+    return listed([f"{told.ours.id[:SHORT_ID]} ({told.headline})" for told in incidents], NAMED)

@@ -19,6 +19,7 @@ import typer
 from detector.cli import one_line
 from detector.cli.incidents import STDIN, Asked, BootstrapOption, ConfigOption, Documents, tell_unfit
 from detector.errors import BrokerError, ConfigurationError, InputError, OutputError
+from detector.listed import listed
 from detector.settings.load import load_settings
 
 if TYPE_CHECKING:
@@ -349,5 +350,4 @@ ODD = {
 def _tell_odd(said: Said) -> None:
     for name, names in _odd(said).items():
         if names:
-            more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-            typer.echo(f"{len(names):,} {ODD[name]}: {', '.join(names[:SHOWN])}{more}", err=True)
+            typer.echo(f"{len(names):,} {ODD[name]}: {listed(names, SHOWN)}", err=True)

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 from msgspec import UNSET
 
 from detector.errors import ConfigurationError
+from detector.listed import listed
 from detector.suppression.preview import Preview
 from detector.suppression.rule import Suppression
 
@@ -45,9 +46,8 @@ def objections(rule: Suppression, found: Preview) -> list[Objection]:
     against: list[Objection] = []
     would = "it may" if found.at_most else "it would"
     if true := (*found.judged_true, *found.true_thinned):
-        more = f" and {len(true) - NAMED:,} more" if len(true) > NAMED else ""
-        named = f"{', '.join(true[:NAMED])}{more}"
-        against.append(Objection("hides_true", f"{would} have hidden alerts of what was labelled true: {named}"))
+        told = listed(true, NAMED)
+        against.append(Objection("hides_true", f"{would} have hidden alerts of what was labelled true: {told}"))
     if rule.src_ip is UNSET:
         against.append(Objection("over_broad", "it names no source, and holds for every host"))
     if len(found.hidden) >= FEW_INCIDENTS and found.share > MOST_SHARE:

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from detector.listed import listed
 from detector.printable import printable
 from training.cards.words import moment, span
 from training.data.chosen import sampled
@@ -30,7 +31,7 @@ def told(info: SetInfo) -> str:
         "set": info.reference,
         "built": f"{info.created} by oddflow {info.oddflow}",
         "flows": f"{info.rows:,}, {sum(entry.bytes for entry in info.files.values()):,} bytes",
-        "from": _several(info.ranges),
+        "from": listed(info.ranges, SHOWN),
         "format": info.format,
         "period": f"{moment(info.start)} to {moment(info.end)}",
         "watched": f"{span(info.watched_s)} of it",
@@ -67,11 +68,6 @@ def _origin(info: SetInfo) -> str:
         return "no flow has a label"
     by = f", --attacker {' '.join(info.attackers)}" if info.attackers else ""
     return f"by the {info.labels_from}{by}"
-
-
-def _several(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -30,6 +30,7 @@ from detector.errors import InputError
 from detector.feedback.files import Unsaid, read_labels
 from detector.feedback.label import Flows, Label, Of, iso
 from detector.feedback.latest import Said, Word, weigh
+from detector.listed import listed
 from detector.printable import printable
 from training.gate.facts import Known
 
@@ -157,8 +158,7 @@ def _odd(said: Said) -> Iterator[str]:
         (said.ahead, "give a time to come; they count as said when they came"),
     ):
         if names:
-            more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-            yield f"{len(names):,} labels {what}: {', '.join(names[:SHOWN])}{more}"
+            yield f"{len(names):,} labels {what}: {listed(names, SHOWN)}"
 
 
 def _judgements(path: Path, lines: Sequence[bytes]) -> list[Judgement]:

@@ -13,6 +13,7 @@ from scipy.stats import chi2
 
 from detector.bundle.verdict import VERDICT_VERSION, RuleResult, Verdict
 from detector.drift.monitor import INDEX_LIMIT
+from detector.listed import counted, listed
 from detector.settings.life_cycle import Gate
 from training.evaluation.report import BudgetObtained, Report, Spread
 from training.gate.facts import Facts, Known
@@ -179,10 +180,10 @@ def most_labels_held_back(facts: Facts, bound: float) -> RuleResult:
     told = f"the guards hold back {count:,} of {said:,} labels false"
     if count <= bound * said:
         return _passed(rule, count / said, bound, f"{told}; a share of {bound:g} is allowed")
-    most = sorted(held, key=lambda name: (-held[name], name))
-    whom = _some([f"{name} {held[name]:,}" for name in most])
     cure = "was it them? withdraw what is a flood, or raise the bounds in [feedback]"
-    return _failed(rule, count / said, bound, f"{told} (by {whom}), a share of more than {bound:g}: {cure}")
+    return _failed(
+        rule, count / said, bound, f"{told} (by {counted(held, SHOWN)}), a share of more than {bound:g}: {cure}"
+    )
 
 
 def _judged(  # noqa: PLR0917 - a sentence and its figures
@@ -197,7 +198,7 @@ def _judged(  # noqa: PLR0917 - a sentence and its figures
         if "again" in what
         else "are they attacks? take back what is none, or train on other days"
     )
-    return _failed(rule, share, bound, f"{told} ({_some(ids, NAMED)}), a share of more than {bound:g}: {cure}")
+    return _failed(rule, share, bound, f"{told} ({listed(ids, NAMED)}), a share of more than {bound:g}: {cure}")
 
 
 def _no_judged(known: Known | None, label: str) -> str:
@@ -231,7 +232,9 @@ def most_drifted_features(facts: Facts, bound: float) -> RuleResult:
     if share <= bound:
         return _passed(rule, share, bound, f"{told}; a share of {bound:g} is allowed")
     cure = "is it the same network, sensor and unit? train another model by --model for another network"
-    return _failed(rule, share, bound, f"{told} ({_some(drifted)} most), a share of more than {bound:g}: {cure}")
+    return _failed(
+        rule, share, bound, f"{told} ({listed(drifted, SHOWN)} most), a share of more than {bound:g}: {cure}"
+    )
 
 
 def most_unusable_share(facts: Facts, bound: float) -> RuleResult:
@@ -297,8 +300,3 @@ def _failed(rule: str, measured: float, bound: float, why: str) -> RuleResult:
 
 def _not_asked(rule: str, facts: Facts, bound: float, why: str) -> RuleResult:
     return RuleResult(rule=rule, passed=None, measured=None, bound=bound, why=facts.missing.get(rule, why))
-
-
-def _some(names: tuple[str, ...] | list[str], shown: int = SHOWN) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return f"{', '.join(names[:shown])}{more}"

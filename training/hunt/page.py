@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.casebook.alike import distinct
+from detector.listed import listed
 from detector.printable import html_text
 from training.cards.words import moment, span
 from training.hunt.hosts import hosts_of
@@ -232,9 +233,7 @@ def _lasting(seconds: float, axis: Axis) -> str:
 
 
 def _some(values: Iterable[object]) -> str:
-    given = [str(value) for value in values]
-    more = f" and {len(given) - LISTED:,} more" if len(given) > LISTED else ""
-    return ", ".join(given[:LISTED]) + more
+    return listed([str(value) for value in values], LISTED)
 
 
 def _count(number: int, noun: str) -> str:

@@ -15,7 +15,7 @@ Where both are said of one flow, true outweighs. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from detector.bundle.manifest import LabelsTaught
 from detector.casebook.told import Told
+from detector.listed import counted
 from training.gate.known import NOTHING_SAID, SHOWN, Spoken
 from training.gate.meant import JudgedIncidents, Meant, meant_by, rows_of_incidents
 from training.lessons.guards import Guards, Weighed, held_back, weighed
@@ -165,8 +166,8 @@ def words_of(told: LabelsTaught) -> Iterator[str]:
     if not (told.false or told.true or told.left_out):
         return
     flows = f" ({told.flows:,} flows)" if told.flows else ""
-    whom = f"; by {_listed(told.by)}" if told.by else ""
-    days = f"; said on {_listed(told.days)}" if told.days else ""
+    whom = f"; by {counted(told.by, SHOWN)}" if told.by else ""
+    days = f"; said on {counted(told.days, SHOWN)}" if told.days else ""
     yield f"labels: {told.false:,} false{flows} and {told.true:,} true teach{whom}{days}"
     if told.leaves:
         yield "labels: the forest's leaves are learnt from them"
@@ -174,9 +175,3 @@ def words_of(told: LabelsTaught) -> Iterator[str]:
         yield f"labels: {told.weighed_down:,} count less often than they should: feedback.largest_share"
     for why, count in told.left_out.items():
         yield f"labels: {count:,} do not teach: {why}"
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    most = sorted(counts, key=lambda name: (-counts[name], name))
-    more = f" and {len(most) - SHOWN:,} more" if len(most) > SHOWN else ""
-    return ", ".join(f"{name} {counts[name]:,}" for name in most[:SHOWN]) + more
