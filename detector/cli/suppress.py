@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import Annotated
 
 import typer
 
-from detector.cli.feedback import login
 from detector.cli.incidents import BootstrapOption, ConfigOption
-from detector.cli.suppress_found import Evidence, Named
-from detector.cli.suppress_rules import FileRules, Rules, TopicRules, found_in
+from detector.cli.suppress_draft import Draft, Scope, figures, foreseen
+from detector.cli.suppress_found import Named
+from detector.cli.suppress_places import Places
+from detector.cli.suppress_rules import found_in
 from detector.errors import ConfigurationError
-from detector.settings.load import load_settings
-
-if TYPE_CHECKING:
-    from detector.settings.tree import Settings
-    from detector.suppression.preview import Foreseen, Preview
-    from detector.suppression.rule import Suppression
 
 SHORT = 8
 """Signs of an id that are shown."""
-
-Scope = Literal["source", "pair", "service", "pattern"]
 
 app = typer.Typer(
     help="Keep known false alarms quiet for a while: rules with an owner and an end.", no_args_is_help=True
@@ -89,28 +81,6 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The rule's id, or
 OwnerOption = Annotated[str | None, typer.Option("--owner", help="Who answers for it; your login name if not given.")]
 
 
-class Place(NamedTuple):
-    """The flags that say where things are."""
-
-    config: Path | None
-    servers: str | None
-    topic: str | None
-    file: Path | None
-    incidents: list[str] | None = None
-    labels: list[str] | None = None
-    alerts: list[str] | None = None
-
-
-class Asked(NamedTuple):
-    """The flags that say what a rule is of."""
-
-    named: Named
-    scope: Scope
-    ends: tuple[str | None, str | None, int | None, str | None]
-    bounds: list[str] | None
-    any_source: bool
-
-
 @app.command()
 def add(  # noqa: PLR0917 - of the command line
     scope: ScopeOption,
@@ -157,15 +127,10 @@ def add(  # noqa: PLR0917 - of the command line
 
       oddflow suppress add --src-ip 10.0.0.7 --scope source --reason "our scanner" --file rules.jsonl --force
     """
-    place = Place(config, bootstrap_servers, topic, file, incidents, labels, alerts)
-    ends = (src_ip, dst_ip, dst_port, proto)
-    asked = Asked(Named(incident, alert, from_label), scope, ends, bound, any_source)
+    named, lasts = Named(incident, alert, from_label), timedelta(days=days)
     _add(
-        place,
-        asked,
-        timedelta(days=days),
-        reason,
-        owner,
+        Places(config, bootstrap_servers, topic, file, incidents, labels, alerts),
+        Draft(scope, named, lasts, reason, owner, src_ip, dst_ip, dst_port, proto, bound, any_source),
         force=force,
         broad=confirm_broad,
         create=create_topics,
@@ -201,18 +166,11 @@ def snooze(  # noqa: PLR0917 - of the command line
 
       oddflow suppress snooze 3bc9adf7 --hours 2 --scope source
     """
-    place = Place(config, bootstrap_servers, topic, file, incidents, labels)
-    asked = Asked(Named(incident), scope, (src_ip, dst_ip, None, None), None, any_source=False)
     _add(
-        place,
-        asked,
-        timedelta(hours=hours),
-        "snoozed",
-        owner,
+        Places(config, bootstrap_servers, topic, file, incidents, labels),
+        Draft(scope, Named(incident), timedelta(hours=hours), "snoozed", owner, src_ip, dst_ip),
         force=force,
         broad=confirm_broad,
-        create=False,
-        dry=False,
         as_json=as_json,
     )
 
@@ -248,17 +206,16 @@ def preview(  # noqa: PLR0917 - of the command line
     """
     from detector.suppression.objections import objections  # noqa: PLC0415 - --help needs none of these
 
-    place = Place(config, bootstrap_servers, None, None, incidents, labels, alerts)
-    ends = (src_ip, dst_ip, dst_port, proto)
-    asked = Asked(Named(incident, alert, from_label), scope, ends, bound, any_source)
-    evidence = _evidence(place)
+    named, lasts = Named(incident, alert, from_label), timedelta(days=7)
+    draft = Draft(scope, named, lasts, "a preview", "nobody", src_ip, dst_ip, dst_port, proto, bound, any_source)
+    evidence = Places(config, bootstrap_servers, None, None, incidents, labels, alerts).evidence()
     if not evidence.knows_incidents:
         raise ConfigurationError("output.incidents_topic is empty: name files with --incidents")
-    rule = _made(evidence, asked, timedelta(days=7), "a preview", "nobody", forced=True)
-    found = _foreseen(rule, evidence, days)
+    rule = draft.rule(evidence, forced=True)
+    found = foreseen(rule, evidence, days)
     against = objections(rule, found.whole)
     if as_json:
-        told = {"preview": _figures(found.recent, days), "against": [each._asdict() for each in against]}
+        told = {"preview": figures(found.recent, days), "against": [each._asdict() for each in against]}
         typer.echo(json.dumps(told))
         return
     typer.echo(f"{rule.words}: {found.recent.words(days)}")
@@ -287,7 +244,7 @@ def list_rules(
     from detector.suppression.rule import told, write_rule  # noqa: PLC0415 - --help needs none of these
 
     now = datetime.now(UTC)
-    rules = sorted(_rules(Place(config, bootstrap_servers, topic, file)).read(), key=lambda rule: rule.expires_s)
+    rules = sorted(Places(config, bootstrap_servers, topic, file).rules().read(), key=lambda rule: rule.expires_s)
     shown = [rule for rule in rules if ended or not rule.has_ended(now)]
     for rule in shown:
         over = " (ended)" if rule.has_ended(now) else ""
@@ -316,7 +273,7 @@ def show(
 
     from detector.suppression.rule import write_rule  # noqa: PLC0415
 
-    found = found_in(_rules(Place(config, bootstrap_servers, topic, file)).read(), rule)
+    found = found_in(Places(config, bootstrap_servers, topic, file).rules().read(), rule)
     if as_json:
         typer.echo(write_rule(found))
         return
@@ -347,7 +304,7 @@ def remove(
     """
     from detector.suppression.rule import told  # noqa: PLC0415 - --help needs none of these
 
-    rules = _rules(Place(config, bootstrap_servers, topic, file))
+    rules = Places(config, bootstrap_servers, topic, file).rules()
     found = found_in(rules.read(), rule)
     rules.remove(found)
     typer.echo(json.dumps({"removed": found.id}) if as_json else f"removed {found.id[:SHORT]}: {told(found)}")
@@ -357,16 +314,13 @@ def remove(
 
 
 def _add(
-    place: Place,
-    asked: Asked,
-    lasts: timedelta,
-    reason: str | None,
-    owner: str | None,
+    places: Places,
+    draft: Draft,
     *,
     force: bool,
     broad: bool,
-    create: bool,
-    dry: bool,
+    create: bool = False,
+    dry: bool = False,
     as_json: bool,
 ) -> None:
     from msgspec import to_builtins  # noqa: PLC0415 - --help needs none of these
@@ -375,89 +329,23 @@ def _add(
     from detector.suppression.preview import DAYS  # noqa: PLC0415
     from detector.suppression.rule import told  # noqa: PLC0415
 
-    rules, evidence = _rules(place), _evidence(place)
+    rules, evidence = places.rules(), places.evidence()
     if not evidence.knows_incidents and not force:
         raise ConfigurationError(
             "nothing tells what it would hide: name files with --incidents and --labels, or add --force"
         )
-    rule = _made(evidence, asked, lasts, reason, owner or login("--owner"), forced=force)
-    found = _foreseen(rule, evidence, DAYS)
+    rule = draft.rule(evidence, forced=force)
+    found = foreseen(rule, evidence, DAYS)
     check(rule, found.whole, forced=force, confirmed=broad)
     if not dry:
-        if create and place.file is None:
+        if create and places.file is None:
             from detector.transport.kafka.own_topics import create_missing  # noqa: PLC0415
 
-            settings = _settings(place)
-            create_missing(settings, only=settings.suppression.topic)
+            create_missing(places.settings, only=places.settings.suppression.topic)
         rules.write(rule)
     if as_json:
-        document = {"rule": to_builtins(rule), "written": not dry, "preview": _figures(found.recent, DAYS)}
+        document = {"rule": to_builtins(rule), "written": not dry, "preview": figures(found.recent, DAYS)}
         typer.echo(json.dumps(document))
         return
     typer.echo(found.recent.words(DAYS))
     typer.echo(f"{'would be' if dry else 'in force:'} {rule.id[:SHORT]}: {told(rule)}")
-
-
-def _settings(place: Place) -> Settings:
-    return load_settings(place.config, {"kafka.bootstrap_servers": place.servers, "suppression.topic": place.topic})
-
-
-def _rules(place: Place) -> Rules:
-    """Where rules are. Raises ConfigurationError for flags that do not go together."""
-    if place.file is not None:
-        if place.topic:
-            raise ConfigurationError("--file: it is in the topic's place; leave out --topic")
-        return FileRules(place.file)
-    settings = _settings(place)
-    if not settings.suppression.topic:
-        raise ConfigurationError("suppression.topic is empty: name a topic with --topic, or a file with --file")
-    return TopicRules(settings)
-
-
-def _evidence(place: Place) -> Evidence:
-    given = {"incidents": place.incidents, "labels": place.labels, "alerts": place.alerts}
-    files = {kind: paths for kind, paths in given.items() if paths}
-    return Evidence(_settings(place), files, kafka=not (place.file or place.incidents) or bool(place.servers))
-
-
-def _made(
-    evidence: Evidence, asked: Asked, lasts: timedelta, reason: str | None, owner: str, *, forced: bool
-) -> Suppression:
-    """The rule that the flags ask for."""
-    from detector.suppression.make import make_rule, narrowed, parse_bound  # noqa: PLC0415 - --help needs none of these
-
-    subject, label = evidence.subject(asked.named, forced=forced)
-    comment = label.comment if label is not None and isinstance(label.comment, str) else None
-    why = reason or (None if comment is None else " ".join(comment.split()))
-    if not why:
-        raise ConfigurationError("--reason is missing: say why it is harmless")
-    return make_rule(
-        narrowed(subject, *asked.ends),
-        asked.scope,
-        owner=owner,
-        reason=why,
-        now=datetime.now(UTC).replace(microsecond=0),
-        lasts=lasts,
-        pattern=[parse_bound(each) for each in asked.bounds or ()],
-        any_source=asked.any_source,
-        label=None if label is None else label.id,
-    )
-
-
-def _foreseen(rule: Suppression, evidence: Evidence, days: float) -> Foreseen:
-    from detector.suppression.preview import foresee  # noqa: PLC0415 - --help needs none of these
-
-    return foresee(rule, evidence.incidents().values(), evidence.labels()[0], time.time(), days)
-
-
-def _figures(found: Preview, days: float) -> dict[str, object]:
-    """A preview for programs."""
-    return {
-        "days": days,
-        "incidents": found.incidents,
-        "hidden": found.hidden,
-        "thinned": found.thinned,
-        "judged_true": (*found.judged_true, *found.true_thinned),
-        "judged_false": found.judged_false,
-        "at_most": found.at_most,
-    }
