@@ -18,6 +18,7 @@ import typer
 
 from detector.cli import one_line
 from detector.cli.incidents import STDIN, Asked, BootstrapOption, ConfigOption, Documents, tell_unfit
+from detector.cli.whole_file import write_whole
 from detector.errors import BrokerError, ConfigurationError, InputError, OutputError
 from detector.listed import listed
 from detector.settings.load import load_settings
@@ -306,8 +307,6 @@ def _write(output: str, data: bytes) -> None:
     if output == STDIN:
         typer.echo(data, nl=False)
         return
-    from detector.cli.score_output import write_whole  # noqa: PLC0415 - brings polars
-
     write_whole(output, lambda file: file.write(data))
 
 

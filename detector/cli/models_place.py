@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from detector.cli.whole_file import write_whole
 from detector.registry.registry import Registry
 from detector.registry.trusted import open_registry
 from detector.settings.load import load_settings
@@ -61,6 +62,4 @@ def give(thing: Any, as_json: bool, people: Callable[[Any], Table | str]) -> Non
 
 def write_output(path: Path, data: bytes) -> None:
     """Write a file that --output names. Raises OutputError where it cannot be; what was there stays then."""
-    from detector.cli.score_output import write_whole  # noqa: PLC0415 - imports polars, which --help does without
-
     write_whole(str(path), lambda file: file.write(data))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from detector.cli.suppress_found import sole
-from detector.errors import BrokerError, ConfigurationError, OutputError
+from detector.cli.whole_file import write_whole
+from detector.errors import BrokerError, ConfigurationError
 
 if TYPE_CHECKING:
     from detector.settings.tree import Settings
@@ -109,18 +109,7 @@ class FileRules:
     def _replace(self, rules: Sequence[Suppression]) -> None:
         from detector.suppression.files import write_rules  # noqa: PLC0415
 
-        beside = self._file.with_name(f".{self._file.name}.new")
-        try:
-            with beside.open("wb") as file:
-                file.write(write_rules(rules))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._file)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise OutputError(
-                f"writing suppressions {self._file}: {error.strerror}; choose another --file, or make room"
-            ) from error
+        write_whole(str(self._file), lambda file: file.write(write_rules(rules)), option="--file")
 
 
 def found_in(rules: Sequence[Suppression], name: str) -> Suppression:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from detector.cli.score_output import write_whole
+from detector.cli.whole_file import write_whole
 from detector.errors import ConfigurationError
 from detector.scoring.dataset import Dataset
 from detector.settings.tree import Settings

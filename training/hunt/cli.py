@@ -57,8 +57,8 @@ def hunt(
     """
     from detector.cli.data import read_files  # noqa: PLC0415
     from detector.cli.rejects import check_share, told_reading  # noqa: PLC0415 - --help needs none of these
-    from detector.cli.score_output import write_whole  # noqa: PLC0415
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
+    from detector.cli.whole_file import write_whole  # noqa: PLC0415
     from detector.features.windows import default_windows  # noqa: PLC0415
     from detector.pipeline.decoding import open_format  # noqa: PLC0415
     from detector.transport.paths import expanded  # noqa: PLC0415

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detector.cli.data import ChosenSet, flow_reader
-from detector.cli.score_output import write_whole
 from detector.cli.steps import Steps, steps_on_stderr
+from detector.cli.whole_file import write_whole
 from detector.errors import ConfigurationError
 from detector.settings.tree import Settings
 from training.cards.words import count
