@@ -59,12 +59,17 @@ class Unsaid(NamedTuple):
 
 
 class Wrong(NamedTuple):
-    """A line that is no label."""
+    """A line that is not what it should be."""
 
     line: int
     column: int
     """From 1; 0 where the whole line is meant."""
     why: str
+
+    @property
+    def words(self) -> str:
+        """Where it is and why, such as ``line 2, column 3: …``."""
+        return f"line {self.line}{f', column {self.column}' if self.column else ''}: {self.why}"
 
 
 def read_labels(data: bytes, name: str, unsaid: Unsaid) -> list[Label]:
@@ -81,14 +86,16 @@ def read_labels(data: bytes, name: str, unsaid: Unsaid) -> list[Label]:
             wrong.append(each)
         else:
             labels.append(each)
-    if wrong:
-        told = "; ".join(
-            f"line {each.line}{f', column {each.column}' if each.column else ''}: {each.why}"
-            for each in wrong[:MOST_TOLD]
-        )
-        more = f"; and {len(wrong) - MOST_TOLD:,} more lines" if len(wrong) > MOST_TOLD else ""
-        raise InputError(f"reading labels {name} {told}{more}; nothing of it is taken")
+    refuse("labels", name, wrong)
     return labels
+
+
+def refuse(what: str, name: str, wrong: Sequence[Wrong]) -> None:
+    """Raise InputError, which tells the first of them, where any line of a file is wrong."""
+    if wrong:
+        told = "; ".join(each.words for each in wrong[:MOST_TOLD])
+        more = f"; and {len(wrong) - MOST_TOLD:,} more lines" if len(wrong) > MOST_TOLD else ""
+        raise InputError(f"reading {what} {name} {told}{more}; nothing of it is taken")
 
 
 def write_lines(labels: Iterable[Label]) -> bytes:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from detector.errors import InputError
+from detector.feedback.files import Wrong, refuse
 from detector.suppression.rule import Suppression, read_rule, write_rule
-
-MOST_TOLD = 3
-"""Wrong lines that one error tells."""
 
 
 def read_rules(data: bytes, name: str) -> list[Suppression]:
@@ -18,21 +16,18 @@ def read_rules(data: bytes, name: str) -> list[Suppression]:
     nothing of the file is taken then.
     """
     rules: dict[str, Suppression] = {}
-    wrong: list[str] = []
+    wrong: list[Wrong] = []
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not line.strip():
             continue
         try:
             rule = read_rule(line)
         except InputError as error:
-            wrong.append(f"line {number}: {error}")
+            wrong.append(Wrong(number, 0, str(error)))
         else:
             rules.pop(rule.id, None)
             rules[rule.id] = rule
-    if wrong:
-        more = f"; and {len(wrong) - MOST_TOLD:,} more lines" if len(wrong) > MOST_TOLD else ""
-        told = "; ".join(wrong[:MOST_TOLD])
-        raise InputError(f"reading suppressions {name} {told}{more}; nothing of it is taken")
+    refuse("suppressions", name, wrong)
     return list(rules.values())
 
 
