@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 
 Role = Literal["viewer", "analyst"]
 """A viewer sees everything; an analyst also labels and suppresses."""
@@ -56,3 +56,7 @@ def needs(role: Role) -> Callable[[Request], Identity]:
 
 viewer = needs("viewer")
 analyst = needs("analyst")
+
+Viewer = Annotated[Identity, Depends(viewer)]
+Analyst = Annotated[Identity, Depends(analyst)]
+"""What a handler declares to be told who asks."""

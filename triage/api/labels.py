@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from detector.errors import InputError
@@ -14,7 +14,7 @@ from detector.feedback.label import Of
 from detector.suppression.objections import objections
 from detector.suppression.preview import DAYS
 from detector.suppression.rule import Suppression
-from triage.access.identity import Identity, analyst
+from triage.access.identity import Analyst, Identity
 from triage.api.given import BulkAsked, BulkWord, RuleAsked, RuleGiven, Word, WordOf
 from triage.api.incidents import known
 from triage.store.bulk import Bulk, label_all, preview_bulk
@@ -23,8 +23,6 @@ from triage.store.incidents import alert, incident
 from triage.store.labels import list_labels, new_label, say, withdraw
 from triage.store.suppressions import SuppressionRow, list_rules, remove_rule
 from triage.suppressing import preview_rule, rule_of, save_checked
-
-Analyst = Annotated[Identity, Depends(analyst)]
 
 
 def routes(database: Database, clock: Callable[[], float]) -> APIRouter:

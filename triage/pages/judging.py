@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from detector.errors import ConfigurationError
 from detector.feedback.label import VERDICTS, Of
-from triage.access.identity import Identity, identity_of
+from triage.access.identity import Analyst
 from triage.pages.asking import Asked, asked_of
 from triage.pages.incident import judged_context, known
 from triage.pages.site import Site, form_of, is_piece, local, then
@@ -26,20 +26,20 @@ def routes(site: Site) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.post("/incidents/{name}/label")
-    def label_one(request: Request, name: str) -> Response:
-        form, identity = form_of(request), _who(request)
-        verdict, now = _verdict(form), site.clock()
+    def label_one(request: Request, name: str, who: Analyst) -> Response:
+        form, now = form_of(request), site.clock()
+        verdict = _verdict(form)
         with site.store.write() as session:
             model = known(session, name).row.model_version
-            label = new_label(Of(incident=name), verdict, identity.name, now, form.get("comment", ""), model)
+            label = new_label(Of(incident=name), verdict, who.name, now, form.get("comment", ""), model)
             say(session, label, now)
         return _answer(site, request, name, form, f"Labelled {verdict}.", label.id, offer=verdict == "false")
 
     @router.post("/labels/{label}/withdraw")
-    def undo(request: Request, label: str) -> Response:
+    def undo(request: Request, label: str, who: Analyst) -> Response:
         form = form_of(request)
         with site.store.write() as session:
-            withdraw(session, label, _who(request).name, site.clock())
+            withdraw(session, label, who.name, site.clock())
         if name := form.get("incident", ""):
             return _answer(site, request, name, form, "Taken back.")
         return then("/labels")
@@ -56,7 +56,7 @@ def routes(site: Site) -> APIRouter:
         return _bulk(site, request, asked_of(request.query_params), {})
 
     @router.post("/bulk")
-    def label_many(request: Request) -> Response:
+    def label_many(request: Request, who: Analyst) -> Response:
         form, now = form_of(request), site.clock()
         asked, verdict = asked_of(form), _verdict(form)
         if form.get("confirmed") != "yes":
@@ -64,7 +64,7 @@ def routes(site: Site) -> APIRouter:
         try:
             with site.store.write() as session:
                 comment, token = form.get("comment", ""), form.get("token", "")
-                labels = label_all(session, _dated(asked, form, now), token, verdict, _who(request).name, now, comment)
+                labels = label_all(session, _dated(asked, form, now), token, verdict, who.name, now, comment)
         except ChangedError as error:
             return _bulk(site, request, asked, form, changed=str(error))
         return site.page(request, "bulk_done.html", count=len(labels), verdict=verdict, asked=asked)
@@ -131,10 +131,3 @@ def _verdict(form: Mapping[str, str]) -> str:
     if verdict not in VERDICTS:
         raise ConfigurationError(f"verdict: give {', '.join(VERDICTS)}")
     return verdict
-
-
-def _who(request: Request) -> Identity:
-    identity = identity_of(request)
-    if identity is None:  # the guard lets nobody unknown change anything
-        raise ConfigurationError("nobody is signed in")
-    return identity

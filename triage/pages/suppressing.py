@@ -16,7 +16,7 @@ from detector.suppression.make import Subject, make_rule, of_incident
 from detector.suppression.objections import Objection, objections
 from detector.suppression.preview import DAYS, Preview
 from detector.suppression.rule import LONGEST, SCOPES, Scope, Suppression
-from triage.access.identity import identity_of
+from triage.access.identity import Analyst, Identity, Viewer
 from triage.pages.incident import known
 from triage.pages.site import Site, form_of, then
 from triage.reasons import Reason
@@ -64,20 +64,20 @@ def routes(site: Site) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/incidents/{name}/suppress")
-    def show_offer(request: Request, name: str) -> Response:
-        return _offer(site, request, name, request.query_params)
+    def show_offer(request: Request, name: str, who: Viewer) -> Response:
+        return _offer(site, request, name, who, request.query_params)
 
     @router.post("/incidents/{name}/suppress")
-    def suppress(request: Request, name: str) -> Response:
+    def suppress(request: Request, name: str, who: Analyst) -> Response:
         form, now = form_of(request), site.clock()
         try:
             with site.store.write() as session:
                 found = known(session, name)
-                rule = _rule(site, request, found, form)
+                rule = _rule(found, who, form, now)
                 forced, confirmed = form.get("forced") == "yes", form.get("confirmed") == "yes"
                 save_checked(session, rule, now, forced=forced, confirmed=confirmed)
         except (ConfigurationError, InputError) as error:
-            return _offer(site, request, name, form, why=str(error))
+            return _offer(site, request, name, who, form, why=str(error))
         return then("/suppressions")
 
     @router.get("/suppressions")
@@ -96,15 +96,18 @@ def routes(site: Site) -> APIRouter:
     return router
 
 
-def _offer(site: Site, request: Request, name: str, given: Mapping[str, str], why: str = "") -> Response:
+def _offer(  # noqa: PLR0917 - what a form is made of
+    site: Site, request: Request, name: str, who: Identity, given: Mapping[str, str], why: str = ""
+) -> Response:
     """The form, with a preview once what it needs is there; with ``why`` for what was refused."""
+    now = site.clock()
     with site.store.read() as session:
         found = known(session, name)
         subject = of_incident(found.told.ours)
         seen = None
         if given.get("scope"):
             try:
-                seen = _seen(site, session, _rule(site, request, found, given))
+                seen = _seen(session, _rule(found, who, given, now), now)
             except (ConfigurationError, InputError) as error:
                 why = why or str(error)
     return site.page(
@@ -144,14 +147,13 @@ def _filled(given: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _seen(site: Site, session: Session, rule: Suppression) -> Seen:
-    foreseen = preview_rule(session, rule, site.clock())
+def _seen(session: Session, rule: Suppression, now: float) -> Seen:
+    foreseen = preview_rule(session, rule, now)
     return Seen(rule, foreseen.recent, objections(rule, foreseen.whole))
 
 
-def _rule(site: Site, request: Request, found: Incident, given: Mapping[str, str]) -> Suppression:
+def _rule(found: Incident, who: Identity, given: Mapping[str, str], now: float) -> Suppression:
     """The rule that a form asks for. Raises ConfigurationError, InputError."""
-    identity = identity_of(request)
     scope = next((each for each in SCOPES if each == given.get("scope")), None)
     if scope is None:
         raise ConfigurationError(f"scope: choose one of {', '.join(SCOPES)}")
@@ -162,9 +164,9 @@ def _rule(site: Site, request: Request, found: Incident, given: Mapping[str, str
     return rule_of(
         found,
         scope,
-        owner="" if identity is None else identity.name,
+        owner=who.name,
         reason=reason,
-        now=site.clock(),
+        now=now,
         days=_days(given.get("days", "")),
         ends=_ends(of_incident(found.told.ours), given),
         bounds=given.get("bounds", "").split() if scope == "pattern" else (),
