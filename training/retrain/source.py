@@ -16,7 +16,7 @@ from detector.casebook.told import Told, read_told
 from detector.casebook.wanted import Wanted
 from detector.cli.data import Given, read_flows
 from detector.cli.incidents import Documents
-from detector.errors import BrokerError, InputError, OddflowError
+from detector.errors import InputError, OddflowError
 from detector.feedback.topic import LabelReader
 from detector.incidents.wholes import named
 from detector.scoring.dataset import Dataset
@@ -34,6 +34,8 @@ DAY_S = 86_400.0
 MOST_INCIDENTS = 100_000
 """That are held at once; with more a run fails, rather than train on an incident that was forgotten."""
 
+
+INCIDENTS = "incidents whose flows are left out"
 
 NO_INCIDENTS = "--incidents FILE reads them from files; --no-incidents trains on every flow, as before there are any"
 """What to do where they cannot be read."""
@@ -84,7 +86,7 @@ class CaseSource:
     def check(self) -> None:
         """Raise OddflowError, with the way out, where it is plain that incidents or judgements cannot be read."""
         if self.documents is not None:
-            with _with_way_out():
+            with _with_way_out(INCIDENTS, NO_INCIDENTS):
                 self.documents()
         if self.judged is not None:
             read_judgements(self.judged)
@@ -103,7 +105,7 @@ class CaseSource:
             return []
         latest = Latest(MOST_INCIDENTS, Wanted(since=since).fits, named)
         parsed = Parsed(read_told, "incident's")
-        with _with_way_out():
+        with _with_way_out(INCIDENTS, NO_INCIDENTS):
             for documents in self.documents().batches():
                 for told, _ in parsed.of(documents):
                     latest.put(told)
@@ -127,12 +129,10 @@ class CaseSource:
         from detector.transport.kafka.topics import is_there  # noqa: PLC0415 - brings the Kafka client
 
         place, reader = self.labels(), LabelReader()
-        try:
+        with _with_way_out("what people said", NO_LABELS):
             if not is_there(place.properties, place.topic):
                 return NOTHING_SAID._replace(notes=(f"no labels are read: there is no topic {place.topic} yet",))
             reader.take_all(place.batches(), time.time())
-        except BrokerError as error:
-            raise BrokerError(f"what people said: {error}; {NO_LABELS}") from error
         found = spoken(reader.words)
         parsed = reader.parsed
         if not parsed.unfit:
@@ -142,8 +142,8 @@ class CaseSource:
 
 
 @contextmanager
-def _with_way_out() -> Iterator[None]:
+def _with_way_out(what: str, way_out: str) -> Iterator[None]:
     try:
         yield
     except OddflowError as error:
-        raise type(error)(f"incidents whose flows are left out: {error}; {NO_INCIDENTS}") from error
+        raise type(error)(f"{what}: {error}; {way_out}") from error
