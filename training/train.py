@@ -348,7 +348,7 @@ def training_data(
         sha256=data.sha256,
         dataset=data.dataset or msgspec.UNSET,
         dataset_sha256=data.dataset_sha256 or msgspec.UNSET,
-        taught=taught if taught and (taught.false or taught.true or taught.left_out) else msgspec.UNSET,
+        taught=taught if taught and taught.are_there else msgspec.UNSET,
     )
 
 

@@ -55,6 +55,11 @@ class LabelsTaught(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     left_out: dict[str, int] = {}
     """Labels that taught nothing, by why."""
 
+    @property
+    def are_there(self) -> bool:
+        """Whether anybody said anything, be it that it taught or not."""
+        return bool(self.false or self.true or self.left_out)
+
 
 class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a model was trained on."""

@@ -130,7 +130,7 @@ def facts_of(  # noqa: PLR0917 - what is judged
 def judged_by_people(lessons: Lessons, candidate: LoadedModel, whole: Dataset, settings: Settings) -> Known | None:
     """Hold what people said of flows against what the model raises of them, were they to come again."""
     told = lessons.told
-    if not (lessons.asked or told.left_out):
+    if not told.are_there:
         return None
     asked = any(len(each.rows) for each in lessons.asked)
     raised = np.zeros(len(whole.frame), np.bool_)

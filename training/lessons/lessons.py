@@ -163,7 +163,7 @@ def _counts(names: Iterable[str]) -> dict[str, int]:
 
 def words_of(told: LabelsTaught) -> Iterator[str]:
     """The same as lines for people; none where nobody said anything."""
-    if not (told.false or told.true or told.left_out):
+    if not told.are_there:
         return
     flows = f" ({told.flows:,} flows)" if told.flows else ""
     whom = f"; by {counted(told.by, SHOWN)}" if told.by else ""
