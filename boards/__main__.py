@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from boards.incidents import INCIDENTS
-from boards.models import BOARD as MODELS
+from boards.models import MODELS
 from boards.overview import OVERVIEW
 from boards.troubleshooting import TROUBLESHOOTING
 from boards.written import text_of

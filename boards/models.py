@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boards.declared import INSTANCE, LABELS_ALONE, Ask, Board, Panel, Row, Sql
-from boards.overview import MODELS
+from boards.overview import SWAPS
 
 IN_CHARGE = (
     Panel(
@@ -193,12 +193,12 @@ PEOPLE = (
     ),
 )
 
-BOARD = Board(
+MODELS = Board(
     uid="oddflow-models",
     title="oddflow: models",
     about="Champion and challenger, drift, how often incidents are right, swaps, and retraining.",
     choices=(INSTANCE,),
-    notes=(MODELS,),
+    notes=(SWAPS,),
     rows=(
         Row("In charge", IN_CHARGE, height=6),
         Row("How it judges", SCORES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from boards.declared import INSTANCE, LABELS_ALONE, Ask, Board, Note, Panel, Row
 
-MODELS = Note(
+SWAPS = Note(
     name="Models",
     ask=Ask(
         "oddflow_model_info{} * on (instance, job) group_left () (1000 * oddflow_model_loaded_timestamp_seconds{})"
@@ -147,6 +147,6 @@ OVERVIEW = Board(
     title="oddflow: overview",
     about="Rate, lag, latency, incidents against their budget, and which model judges.",
     choices=(INSTANCE,),
-    notes=(MODELS, RULES),
+    notes=(SWAPS, RULES),
     rows=(Row("Now", NOW, height=4), Row("Records", FLOW), Row("What is found", FOUND), Row("Health", HEALTH)),
 )
