@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 
 from detector.every_metric import open_metrics
 from detector.settings.load import PREFIX
@@ -53,8 +54,8 @@ def declared() -> dict[str, set[str]]:
         names[metric.name] = labels
         if metric.type == "histogram":
             names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
-    names |= {name: {"step", "result", "instance", "job"} for name in retrain_names()}
-    return names | triage_series()
+    names |= {name: {"step", "result", "instance", "job"} for name in retrain_series()}
+    return names | {name: set[str]() for name in triage_series()}
 
 
 def without_recorded(expression: str) -> str:
@@ -62,26 +63,32 @@ def without_recorded(expression: str) -> str:
     return re.sub(r"\b[a-z]+:\w+:\w+", "", expression)
 
 
-def retrain_names() -> list[str]:
+def series_of(families: Iterable[Metric]) -> set[str]:
+    """The names of the series of what a registry collects."""
+    names: set[str] = set()
+    for each in families:
+        parts = {"counter": ("_total",), "histogram": ("", *HISTOGRAM_PARTS)}.get(each.type, ("",))
+        names |= {f"{each.name}{part}" for part in parts}
+    return names
+
+
+def retrain_series() -> set[str]:
     """The series of the retrain service."""
     metrics = RetrainMetrics(CollectorRegistry(), State())
     metrics.serve(1.0, float)
-    found = metrics.registry.collect()
-    return [f"{each.name}_total" if each.type == "counter" else each.name for each in found]
+    return series_of(metrics.registry.collect())
 
 
-def triage_series() -> dict[str, set[str]]:
+def triage_series() -> set[str]:
     """The series of triage, its database's among them; no rule or board asks for one by a label."""
     registry = CollectorRegistry()
     TriageMetrics(registry)
     with TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/triage.db")
         database.start()
-        families = [*registry.collect(), *FromDatabase(database, 1.0, lambda _: None).collect()]
+        names = series_of([*registry.collect(), *FromDatabase(database, 1.0, lambda _: None).collect()])
         database.stop()
-    names = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
-    parts = {f"{each.name}{part}" for each in families if each.type == "histogram" for part in HISTOGRAM_PARTS}
-    return {name: set[str]() for name in names | parts}
+    return names
 
 
 @pytest.mark.parametrize(

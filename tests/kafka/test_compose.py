@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ GIVEN = {"ODDFLOW_FIRST_DAY": "1h", "ODDFLOW_RATE": "1500"}
 PATIENCE_S = 600.0
 
 
+@cache
 def services() -> dict[str, Any]:
     """The services, their variables filled in."""
     text = re.sub(
