@@ -59,7 +59,7 @@ def polled(daemon: Daemon) -> float:
 
 def accounted(daemon: Daemon) -> float:
     """Records whose alerts are counted since its start, at least: more may be read while the second is asked."""
-    return polled(daemon) - daemon.total("oddflow_records_in_flight")
+    return polled(daemon) - daemon.total("oddflow_in_flight_records")
 
 
 @pytest.mark.parametrize("transport", ["confluent", "kafka-python"])
