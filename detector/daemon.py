@@ -48,6 +48,7 @@ from detector.telemetry.events import Event, Telemetry
 from detector.transport.base import Sink, Source
 from detector.transport.choose import open_sink, open_source
 from detector.transport.events import (
+    FilesUndivided,
     PartitionsAdded,
     PartitionsLost,
     PartitionsRevoked,
@@ -213,10 +214,13 @@ class Daemon:
 
         Nothing while the topic is missing: it has none, and is compared once it is there.
         """
-        partitions = self._source.partitions if self._source else None
-        if self._judge is None or partitions is None:
+        if self._judge is None or self._source is None:
             return
-        spec, chosen = self._judge.model.extractor.spec, self._settings.input
+        spec, chosen, partitions = self._judge.model.extractor.spec, self._settings.input, self._source.partitions
+        if chosen.transport == "files" and spec.windows and spec.partitions > 1:
+            self._telemetry.tell(FilesUndivided(spec.partitions))
+        if partitions is None:
+            return
         over = spec.partitions if spec.windows else None
         self._telemetry.tell(PartitionsSeen(chosen.topic, partitions, over, chosen.partitions))
 

@@ -185,6 +185,19 @@ class PartitionsSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesUndivided:
+    """The windows of the model were trained over several partitions, and a file is one: they begin with a part."""
+
+    model: int
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show it, and warn: most hosts are new to such windows, and are raised for that."""
+        metrics.model_partitions.set(self.model)
+        fix = "for files, train with --partitions 1; or read the topic that the model was trained for"
+        log.warning("partitions.differ", partitions=1, model_partitions=self.model, fix=fix)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsLost:
     """The log of a partition begins behind the place to go on at: what lay between was deleted before it was read."""
 

@@ -541,3 +541,19 @@ def test_incidents_of_a_file_are_closed_at_its_end(flows: Path, registry: Path, 
     several = [told for told in latest.values() if told["count"] > 1]
     assert several
     assert {told["activity_name"] for told in several} == {"Close"}
+
+
+@pytest.mark.slow
+def test_files_are_told_to_be_one_partition(flows: Path, tmp_path: Path) -> None:
+    """The daemon on a file warns where its model's windows were trained over several partitions, and reads it."""
+    registry = str(tmp_path / "registry")
+    given = ("--data", str(flows), *FORMAT, "--registry", registry)
+    few = ("--kind", "isolation-forest", "--param", "n_estimators=10", "--folds", "0", "--partitions", "2")
+    code, _, err = run("train", *given, *few)
+    assert code == 0, err
+    code, _, err = run(
+        *("detect", "--input", str(flows), *FORMAT, "--registry", registry, "--output", str(tmp_path / "alerts")),
+        *("--log-level", "warning"),
+    )
+    (differ,) = [line for line in err.splitlines() if "partitions.differ" in line]
+    assert (code, json.loads(differ)["model_partitions"], "--partitions 1" in differ) == (0, 2, True)
