@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from detector.settings.load import load_settings
+from detector.settings.load import SECRETS, load_settings
 from detector.settings.tree import Settings
 from tests.charts import CHART, KUBERNETES, helm, one, rendered
 from tests.commands import understood
@@ -23,6 +23,10 @@ ALL: dict[str, Any] = {
     "image": {"daemon": {"digest": f"sha256:{'a' * 64}"}},
     "imagePullSecrets": [{"name": "pull"}],
     "kafka": {"existingSecret": "kafka"},
+    "secretFiles": [
+        {"setting": "slack.url_file", "secret": "oddflow.notify", "key": "slack-url", "parts": ["daemon"]},
+        {"secret": "kafka", "key": "ca.crt"},
+    ],
     "extraEnv": [{"name": "AWS_REGION", "value": "eu-central-1"}],
     "daemon": {
         "createTopics": True,
@@ -54,6 +58,7 @@ URLS: dict[str, Any] = {
     "datasets": {"url": "s3://oddflow/datasets"},
     "retrain": {"enabled": True},
     "triage": {"enabled": True},
+    "secretFiles": [{"setting": "kafka.sasl_password_file", "secret": "kafka", "key": "password"}],
     "autoscaling": {"kind": "keda"},
     "podDisruptionBudget": {"enabled": False},
     "networkPolicy": {"enabled": False},
@@ -81,14 +86,35 @@ def pods(resources: list[dict[str, Any]]) -> Iterator[Any]:
             yield each["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
-def settings_of(resources: list[dict[str, Any]], environment: list[Any], folder: Path, patch: Any) -> Settings:
-    """The settings that a container has, by its file and its variables."""
+def written_out() -> list[dict[str, Any]]:
+    """The secret files that the chart's values show in a comment."""
+    shown = re.findall(r"^#  (- \{setting: .*\})$", (CHART / "values.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    return list(yaml.safe_load("\n".join(shown)))
+
+
+def lay_secrets(pod: Any, folder: Path) -> dict[str, str]:
+    """Write the secrets that a pod mounts, each file with a text of its own; the texts by path, as the pod sees it."""
+    texts = {}
+    for volume in pod["volumes"]:
+        for source in volume.get("projected", {"sources": []})["sources"]:
+            for item in source["secret"]["items"]:
+                path = f"/secrets/{item['path']}"
+                texts[path] = f"https://example.org/{source['secret']['name']}/{item['key']}"
+                (folder / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path[1:]).write_text(f"{texts[path]}\n", encoding="utf-8")
+    return texts
+
+
+def settings_of(resources: list[dict[str, Any]], pod: Any, folder: Path, patch: Any) -> Settings:
+    """The settings that a pod's container has, by its file, its variables and its secrets, all in a folder here."""
     config = folder / "oddflow.toml"
     config.write_text(one(resources, "ConfigMap")["data"]["oddflow.toml"], encoding="utf-8")
-    given = {each["name"]: each.get("value", "secret") for each in environment}
+    lay_secrets(pod, folder)
+    (container,) = pod["containers"]
+    given = {each["name"]: each.get("value", "secret") for each in container["env"]}
     assert given["ODDFLOW_CONFIG"] == "/etc/oddflow/oddflow.toml"
     for name, value in (given | {"ODDFLOW_CONFIG": str(config)}).items():
-        patch.setenv(name, value)
+        patch.setenv(name, value.replace("/secrets/", f"{folder}/secrets/"))
     return load_settings()
 
 
@@ -159,7 +185,7 @@ def test_the_daemon_is_called_and_asked_as_it_is(
     """The daemon's settings are valid, its probes ask pages that exist at its port, and it has time to stop."""
     pod = one(resources, "Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    settings = settings_of(resources, container["env"], tmp_path, monkeypatch)
+    settings = settings_of(resources, pod, tmp_path, monkeypatch)
     assert (
         settings.web.port
         == container["ports"][0]["containerPort"]
@@ -182,7 +208,7 @@ def test_triage_is_called_and_asked_as_it_is(
     resources = rendered(values)
     pod = one(resources, "Deployment", "oddflow-triage")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    settings = settings_of(resources, container["env"], tmp_path, monkeypatch)
+    settings = settings_of(resources, pod, tmp_path, monkeypatch)
     service = one(resources, "Service", "oddflow-triage")
     assert settings.triage.port == container["ports"][0]["containerPort"] == service["spec"]["ports"][0]["port"]
     assert settings.triage.host_names == ("oddflow-triage",)
@@ -202,6 +228,35 @@ def test_retraining_is_called_as_it_is() -> None:
     assert understood(container["args"])["once"] is True
     mounted = {each["mountPath"]: each.get("readOnly", False) for each in container["volumeMounts"]}
     assert (mounted["/registry"], mounted["/datasets"]) == (False, False)
+
+
+def test_the_secrets_that_values_show_reach_the_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the example in values.yaml the daemon's settings have each secret of each way, and no other pod has one."""
+    resources = rendered({"secretFiles": written_out(), "triage": {"enabled": True}, "retrain": {"enabled": True}})
+    daemon, *others = pods(resources)
+    settings = settings_of(resources, daemon, tmp_path, monkeypatch)
+    texts = lay_secrets(daemon, tmp_path)
+    for section, key in SECRETS:
+        if section in {"webhook", "slack"}:
+            way = getattr(settings, section)
+            path = str(getattr(way, f"{key}_file")).removeprefix(str(tmp_path))
+            assert getattr(way, key).get_secret_value() == texts.pop(path)
+    syslog = settings.syslog
+    certificates = {
+        str(path).removeprefix(str(tmp_path)) for path in (syslog.ca_file, syslog.cert_file, syslog.key_file)
+    }
+    assert texts.keys() == certificates
+    assert [lay_secrets(pod, tmp_path) for pod in others] == [{}, {}]
+
+
+def test_a_secret_s_file_is_laid_once_for_all_its_settings() -> None:
+    """A file that two settings name is one file, and a part that is not named has none of it."""
+    file = {"secret": "kafka", "key": "tls.key"}
+    twice = [{"setting": "kafka.ssl_key_password_file", **file}, {**file, "parts": ["triage"]}]
+    resources = rendered({"secretFiles": twice, "triage": {"enabled": True}})
+    for pod in pods(resources):
+        (volume,) = [each["projected"]["sources"] for each in pod["volumes"] if each["name"] == "secrets"]
+        assert volume == [{"secret": {"name": "kafka", "items": [{"key": "tls.key", "path": "kafka/tls.key"}]}}]
 
 
 def test_images_are_of_this_version() -> None:
@@ -238,6 +293,7 @@ def test_whoever_scales_decides_how_many(kind: str) -> None:
         ({"kafka": {"bootstrapServers": "kafka"}}, "/kafka/bootstrapServers"),
         ({"autoscaling": {"kind": "vpa"}}, "/autoscaling/kind"),
         ({"networkPolicy": {"egressPorts": []}}, "/networkPolicy/egressPorts"),
+        ({"secretFiles": [{"setting": "slack.url", "secret": "a", "key": "b"}]}, "/secretFiles/0/setting"),
         ({"image": {"daemon": {"digest": "latest"}}}, "/image/daemon/digest"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from detector.cli import COMMANDS
-from detector.settings.load import load_settings
+from detector.settings.load import SECRETS, load_settings
+from tests.composed import composed
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config"
-COMPOSE: dict[str, Any] = yaml.safe_load((CONFIG / "compose.yaml").read_text(encoding="utf-8"))
-SERVICES: dict[str, Any] = COMPOSE["services"]
+SERVICES: dict[str, Any] = composed()["services"]
 ONCE = {"secrets", "first-model", "analyst", "reader"}
 
 each_service = pytest.mark.parametrize("name", SERVICES)
@@ -85,7 +85,7 @@ def test_mounts_are_there(name: str) -> None:
     """Each file that is mounted exists, and each volume is declared."""
     for mount in SERVICES[name].get("volumes", []):
         source = mount.split(":")[0]
-        assert (CONFIG / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+        assert (CONFIG / source).exists() if source.startswith(".") else source in composed()["volumes"]
 
 
 @pytest.mark.parametrize("name", [name for name, each in SERVICES.items() if "build" in each])
@@ -103,6 +103,27 @@ def test_our_services_are_called_as_they_are(name: str, monkeypatch: pytest.Monk
     if name in {"oddflow", "triage", "retrain"}:
         assert settings.kafka.bootstrap_servers == "kafka:29092"
         assert int(service["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
+
+
+def test_a_dot_env_file_gives_the_secrets_of_messages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the `.env` file of the guide the daemon has each secret of each way, read from the folder there."""
+    page = (ROOT / "docs" / "guides" / "notify.md").read_text(encoding="utf-8")
+    given = dict(re.findall(r"^(ODDFLOW_\w+)=(\S+)$", page, re.MULTILINE))
+    daemon = composed(given)["services"]["oddflow"]
+    assert f"{given['ODDFLOW_SECRETS']}:/given:ro" in daemon["volumes"]
+    texts = {}
+    for variable, value in daemon["environment"].items():
+        here = str(value).replace("/given/", f"{tmp_path}/")
+        if here != value:
+            texts[variable] = f"https://example.org/{variable}"
+            Path(here).write_text(texts[variable], encoding="utf-8")
+        monkeypatch.setenv(variable, here)
+    settings = load_settings()
+    for section, key in SECRETS:
+        if section in {"webhook", "slack"}:
+            secret = getattr(getattr(settings, section), key).get_secret_value()
+            assert secret == texts[f"ODDFLOW_{section}__{key}_file".upper()]
+    assert (settings.syslog.address, settings.syslog.ca_file) == ("siem.example:6514", tmp_path / "siem-ca.pem")
 
 
 def test_prometheus_asks_who_is_there() -> None:

@@ -18,8 +18,8 @@ from typing import Any
 
 import psycopg
 import pytest
-import yaml
 
+from tests.composed import composed
 from tests.kafka.world import wait_for
 from tests.postgres import Server
 from tests.programs import needed
@@ -27,7 +27,6 @@ from training.demo.broker import EmbeddedKafka
 from training.demo.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-COMPOSE = ROOT / "config" / "compose.yaml"
 
 ONCE = ("secrets", "first-model", "analyst", "reader")
 """What ends by itself, in an order that `depends_on` allows."""
@@ -43,10 +42,7 @@ PATIENCE_S = 600.0
 @cache
 def services() -> dict[str, Any]:
     """The services, their variables filled in."""
-    text = re.sub(
-        r"(?<!\$)\$\{(\w+):-([^}]*)\}", lambda found: GIVEN.get(found[1], found[2]), COMPOSE.read_text(encoding="utf-8")
-    )
-    return dict(yaml.safe_load(text)["services"])
+    return dict(composed(GIVEN)["services"])
 
 
 def image_environment() -> dict[str, str]:

@@ -50,6 +50,47 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{- default (printf "/%s" (index . 1)) (index (index . 0).Values (index . 1)).url | quote }}
 {{- end }}
 
+{{/* What `secretFiles` gives a part, as JSON: (list . "daemon"). */}}
+{{- define "oddflow.files" -}}
+{{- $part := index . 1 -}}
+{{- $mine := list -}}
+{{- range (index . 0).Values.secretFiles }}
+{{- if has $part (default (list $part) .parts) }}{{ $mine = append $mine . }}{{ end }}
+{{- end }}
+{{- dict "files" $mine | toJson }}
+{{- end }}
+
+{{- define "oddflow.filesEnv" -}}
+{{- range (include "oddflow.files" . | fromJson).files }}
+{{- if .setting }}
+- {name: ODDFLOW_{{ .setting | replace "." "__" | upper }}, value: /secrets/{{ .secret }}/{{ .key }}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "oddflow.filesMount" -}}
+{{- if (include "oddflow.files" . | fromJson).files }}
+- {name: secrets, mountPath: /secrets, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* One volume of the keys that are named and of no others; a file of two settings is laid once. */}}
+{{- define "oddflow.filesVolume" -}}
+{{- $laid := dict }}
+{{- range (include "oddflow.files" . | fromJson).files }}
+{{- $_ := set $laid (printf "%s/%s" .secret .key) . }}
+{{- end }}
+{{- with $laid }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $path, $file := . }}
+      - secret: {name: {{ $file.secret }}, items: [{key: {{ $file.key }}, path: {{ $path }}}]}
+      {{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "oddflow.env" -}}
 - {name: ODDFLOW_CONFIG, value: /etc/oddflow/oddflow.toml}
 - {name: ODDFLOW_INPUT__TOPIC, value: {{ .Values.input.topic | quote }}}
@@ -102,6 +143,7 @@ capabilities: {drop: [ALL]}
 - {name: ODDFLOW_TRIAGE__HOST, value: 0.0.0.0}
 - {name: ODDFLOW_TRIAGE__HOST_NAMES, value: {{ list (printf "%s-triage" (include "oddflow.name" .)) | toJson | squote }}}
 - {name: ODDFLOW_TRIAGE__PUBLIC_URL, value: {{ .Values.triage.publicUrl | quote }}}
+{{- include "oddflow.filesEnv" (list . "triage") }}
 {{- end }}
 
 {{- define "oddflow.triageMounts" -}}
@@ -109,4 +151,5 @@ capabilities: {drop: [ALL]}
 {{- if not .Values.triage.database.url }}
 - {name: database, mountPath: /database}
 {{- end }}
+{{- include "oddflow.filesMount" (list . "triage") }}
 {{- end }}
