@@ -110,8 +110,12 @@ def searched(told: Told) -> str:
 
 
 def alert_of(document: bytes, came: float) -> Row:
-    """Read an alert's document. Raises InputError."""
+    """Read an alert's document. Raises InputError, also where what no field needs is nothing that JSON can have."""
     read = read_alert(document)
+    try:
+        msgspec.json.decode(document)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InputError(printable(f"reading an alert: {error}")) from error
     decided = read.decided
     values = {
         "id": read.id,
@@ -170,7 +174,7 @@ def _start(document: bytes, read: ReadAlert) -> float:
         return min(found.start_time, LARGEST) / 1000
     try:
         return datetime.fromisoformat(found.event.start).timestamp() if found.event else read.time_ms / 1000
-    except ValueError:
+    except (ValueError, OverflowError):
         return read.time_ms / 1000
 
 

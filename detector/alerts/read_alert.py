@@ -22,6 +22,9 @@ _SEVERITIES = {band.word: band.number for band in BANDS.values()}
 
 Value = TypeVar("Value")
 
+UNLIKE_OURS = (ArithmeticError, LookupError, StopIteration, ValueError)
+"""What reading raises where lists are shorter, numbers larger or texts others than those that are written."""
+
 _alerts = msgspec.json.Decoder(Alert)
 _ecs_alerts = msgspec.json.Decoder(EcsAlert)
 
@@ -81,8 +84,8 @@ def read_alert(document: bytes) -> ReadAlert:
         if b'"class_uid"' in document[:64]:
             return _of_ocsf(_alerts.decode(document))
         return _of_ecs(_ecs_alerts.decode(document))
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(printable(f"reading an alert: {error}")) from error
+    except (msgspec.MsgspecError, RecursionError, *UNLIKE_OURS) as error:
+        raise InputError(printable(f"reading an alert: {str(error) or type(error).__name__}")) from error
 
 
 def _of_ocsf(alert: Alert) -> ReadAlert:

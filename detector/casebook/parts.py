@@ -16,6 +16,9 @@ import msgspec
 
 from detector.casebook.told import MOST_LISTED, Distinct, Ours, Told
 
+LARGEST = 2**53
+"""A count beyond it is that, where it is one of many that are weighed."""
+
 GAP_S = 600.0
 """Parts may be so far apart in time: as alerts of one incident may be."""
 
@@ -150,7 +153,7 @@ def whole(parts: Sequence[Told], *, over: bool) -> Told:
         sources=_listed(each.sources for each in every),
         destinations=_listed(each.destinations for each in every),
         ports=_listed(each.ports for each in every),
-        unanswered_share=sum(each.unanswered_share * each.alerts for each in every) / max(alerts, 1),
+        unanswered_share=_mean([each.unanswered_share for each in every], [each.alerts for each in every]),
         src_bytes=sum(each.src_bytes for each in every),
         dst_bytes=sum(each.dst_bytes for each in every),
         strongest=strongest[:STRONGEST],
@@ -159,6 +162,12 @@ def whole(parts: Sequence[Told], *, over: bool) -> Told:
     )
     headline = _headline(chief, counts["sources"])
     return chief._replace(ours=ours, severity=gravest.severity, headline=headline, parts=tuple(parts))
+
+
+def _mean(shares: Iterable[float], alerts: Iterable[int]) -> float:
+    """Each share for as many alerts, be their number beyond what a float can be."""
+    counted = [min(each, LARGEST) for each in alerts]
+    return sum(share * each for share, each in zip(shares, counted, strict=True)) / max(sum(counted), 1)
 
 
 def _distinct(every: Sequence[Ours], name: str) -> Distinct:

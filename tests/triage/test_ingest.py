@@ -22,8 +22,10 @@ from tests.triage.documents import alert, incident, risk
 from triage.ingest.files import take_files
 from triage.ingest.service import Ingest
 from triage.ingest.taking import Message, Place, Topics, positions, take_batch
+from triage.reading import alert_of
 from triage.store.engine import Database
 from triage.store.hosts import hosts_by_risk
+from triage.store.incidents import incident as one_incident
 from triage.store.incidents import list_incidents
 from triage.store.labels import all_said, list_labels
 from triage.store.suppressions import list_rules
@@ -199,6 +201,58 @@ def test_a_message_that_no_database_takes_holds_up_nothing(database: Database, m
     with database.read() as session:
         assert set(session.scalars(select(ALERTS.c.id))) == {uid(7), uid(9)}
         assert positions(session) == {("oddflow.alerts", 0): 3}
+
+
+def test_a_message_that_breaks_what_reads_it_holds_up_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One message on which reading fails as nobody thought of is passed over, counted and told; others are taken."""
+    from triage import reading  # noqa: PLC0415 - what is changed is its own
+
+    honest = reading.alert_of
+
+    def broken(document: bytes, came: float) -> reading.Row:
+        if uid(8).encode() in document:
+            raise RuntimeError("nobody thought of it")
+        return honest(document, came)
+
+    monkeypatch.setattr("triage.ingest.taking.alert_of", broken)
+    batch = [message("oddflow.alerts", n, alert(7 + n)) for n in range(3)]
+    told = [each for each in ingested(database, Reader(batch)) if isinstance(each, Taken)]
+    assert [each.why for each in told if each.foreign] == ["partition 0 offset 1: RuntimeError nobody thought of it"]
+    with database.read() as session:
+        assert set(session.scalars(select(ALERTS.c.id))) == {uid(7), uid(9)}
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b'"evidences": [{', b'"evidences": [], "other": [{'),
+        (b'"baselines": [{', b'"baselines": [], "other": [{'),
+        (b'"value": "at most 4 ports"', b'"value": ""'),
+        (b'"duration": 60000', b'"duration": 1' + b"0" * 400),
+        (b'"profiles": []', b'"profiles": ' + b"[" * 3_000 + b"]" * 3_000),
+        (b'"profiles": []', b'"profiles": [1e999]'),
+    ],
+)
+def test_an_alert_unlike_ours_is_foreign(there: bytes, instead: bytes) -> None:
+    """A document whose lists are empty, numbers too large or parts too deep is told as none of ours."""
+    document = alert(7)
+    assert there in document
+    with pytest.raises(InputError, match=r"reading an alert: ."):
+        alert_of(document.replace(there, instead), START)
+
+
+def test_counts_without_measure_are_put_together(database: Database) -> None:
+    """Incidents of two partitions with counts of hundreds of digits are put together as any others."""
+    flows = [[{"topic": "flows", "partition": partition}] for partition in (0, 1)]
+    some = [incident(1 + n, flows=flows[n], alerts=10**400, unanswered_share=0.5, first_seen=START) for n in range(2)]
+    ingested(database, Reader([message("oddflow.incidents", n, each) for n, each in enumerate(some)]))
+    with database.read() as session:
+        (row,) = list_incidents(session).rows
+        found = one_incident(session, row.id)
+    assert found is not None
+    assert found.told.ours.unanswered_share == 0.5
 
 
 def test_it_goes_on_where_it_was(database: Database) -> None:

@@ -13,8 +13,9 @@ from typing import Protocol
 from sqlalchemy.exc import DataError, IntegrityError
 
 from detector.errors import BrokerError
+from detector.printable import printable
 from triage.errors import StoreError
-from triage.ingest.taking import Counted, Message, Place, Topics, pass_over, positions, take_batch
+from triage.ingest.taking import Counted, Message, Place, Topics, pass_over, positions, take_batch, where_of
 from triage.store.engine import Database
 from triage.telemetry import Behind, BrokerFailed, DatabaseFailed, Taken, Tell, Worked
 
@@ -103,12 +104,15 @@ class Ingest:
             reader.stop()
 
     def _put(self, batch: Sequence[Message]) -> None:
-        """Put a batch; a message that no database takes is left out, so that it does not hold up those after it."""
+        """Put a batch; a message that no database takes is left out, so that it does not hold up those after it.
+
+        So is one that breaks what reads it: others write to the topics, too, and reading anew would break again.
+        """
         try:
             with self._database.write() as session:
                 counted = take_batch(session, batch, self._topics)
-        except StoreError as error:
-            if not isinstance(error.__cause__, DataError | IntegrityError):
+        except Exception as error:
+            if isinstance(error, StoreError) and not isinstance(error.__cause__, DataError | IntegrityError):
                 raise
             if len(batch) > 1:
                 half = len(batch) // 2
@@ -119,6 +123,7 @@ class Ingest:
             with self._database.write() as session:
                 pass_over(session, message)
             kind = self._topics.kinds[message.topic]
-            counted = {kind: Counted(message.topic, 1, 1, str(error))}
+            what = str(error) if isinstance(error, StoreError) else f"{type(error).__name__} {error}"
+            counted = {kind: Counted(message.topic, 1, 1, printable(f"{where_of(message)}: {what}"))}
         for kind, each in counted.items():
             self._tell(Taken(kind, each.documents, each.foreign, each.why, each.topic))

@@ -100,6 +100,11 @@ def pass_over(session: Session, message: Message) -> None:
     )
 
 
+def where_of(message: Message) -> str:
+    """Where a message is in its topic, in words."""
+    return f"partition {message.partition} offset {message.offset}"
+
+
 def read_all(messages: Sequence[Message], read: Callable[[Message], T], counted: Counted) -> list[T]:
     """Read those that are documents of their kind; the others are counted."""
     found: list[T] = []
@@ -111,7 +116,7 @@ def read_all(messages: Sequence[Message], read: Callable[[Message], T], counted:
             found.append(read(message))
         except InputError as error:
             counted.foreign += 1
-            counted.why = counted.why or f"partition {message.partition} offset {message.offset}: {error}"
+            counted.why = counted.why or f"{where_of(message)}: {error}"
     return found
 
 

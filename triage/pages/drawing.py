@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from detector.casebook.words import LAST_S
 from triage.reasons import Reason
 from triage.store.rows import Timeline
 
@@ -134,7 +135,7 @@ def _ticks(since: float, until: float, count: int = 4) -> tuple[Tick, ...]:
     form = "%H:%M" if until - since <= 172_800.0 else "%d %b"
     moments: Sequence[float] = [since + (until - since) * place / count for place in range(count + 1)]
     return tuple(
-        Tick(100.0 * place / count, f"{datetime.fromtimestamp(max(each, 0.0), UTC):{form}}")
+        Tick(100.0 * place / count, f"{datetime.fromtimestamp(min(max(each, 0.0), LAST_S), UTC):{form}}")
         for place, each in enumerate(moments)
     )
 

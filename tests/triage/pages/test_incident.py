@@ -118,6 +118,11 @@ def test_a_timeline_shows_one_beside_a_thousand() -> None:
     assert picture(Timeline("h", 0.0, 30.0, (), ())).columns == ()
 
 
+def test_a_timeline_beyond_all_years_has_ticks() -> None:
+    """A time that no calendar has, as a foreign document may tell, is drawn as the last one that there is."""
+    assert picture(Timeline("h", 1e15, 1e15 + 30.0, (), ())).ticks[-1].words == "23:59"
+
+
 @pytest.mark.parametrize(
     "template",
     ["ftp://g", "g.example", "https://g/{hots}", "https://g/{host.__class__}", "https://g/{", "https://g/{0}"],
