@@ -25,9 +25,9 @@ def helm(*arguments: str | Path, given: Any = None) -> subprocess.CompletedProce
     return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
 
 
-def rendered(values: Any = None) -> list[dict[str, Any]]:
+def rendered(values: Any = None, chart: Path = CHART) -> list[dict[str, Any]]:
     """The resources that the chart gives with these values over its own."""
-    told = helm("template", "oddflow", CHART, "--namespace", "watch", given=values)
+    told = helm("template", "oddflow", chart, "--namespace", "watch", given=values)
     assert told.returncode == 0, told.stderr
     return [each for each in yaml.safe_load_all(told.stdout) if each]
 

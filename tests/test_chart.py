@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,7 @@ from detector.settings.load import SECRETS, load_settings
 from detector.settings.tree import Settings
 from tests.charts import CHART, KUBERNETES, helm, one, rendered
 from tests.commands import understood
+from tests.programs import needed
 
 ROOT = CHART.parents[2]
 
@@ -56,7 +60,7 @@ URLS: dict[str, Any] = {
     "registry": {"url": "s3://oddflow/models"},
     "state": {"url": "s3://oddflow/state"},
     "datasets": {"url": "s3://oddflow/datasets"},
-    "retrain": {"enabled": True},
+    "retrain": {"enabled": True, "every": "24h"},
     "triage": {"enabled": True},
     "secretFiles": [{"setting": "kafka.sasl_password_file", "secret": "kafka", "key": "password"}],
     "autoscaling": {"kind": "keda"},
@@ -230,6 +234,103 @@ def test_retraining_is_called_as_it_is() -> None:
     assert (mounted["/registry"], mounted["/datasets"]) == (False, False)
 
 
+def test_retraining_for_ever_is_a_pod_that_shows_metrics() -> None:
+    """With a span a pod that stays takes the CronJob's place, and its service leads to the port of its metrics."""
+    resources = rendered({"retrain": {"enabled": True, "every": "12h", "args": ["--no-labels"]}})
+    pod = one(resources, "Deployment", "oddflow-retrain")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    called = understood(container["args"])
+    assert (called["every"], called["once"], called["topic"], called["no_labels"]) == ("12h", False, "flows", True)
+    (port,) = container["ports"]
+    service = one(resources, "Service", "oddflow-retrain")
+    assert called["metrics_port"] == port["containerPort"] == service["spec"]["ports"][0]["port"]
+    assert {"name": "ODDFLOW_WEB__HOST", "value": "0.0.0.0"} in container["env"]  # noqa: S104 - the pod's own
+    assert (pod["restartPolicy"], [each for each in resources if each["kind"] == "CronJob"]) == ("Always", [])
+
+
+SCRAPED: dict[str, Any] = {"triage": {"enabled": True}, "retrain": {"enabled": True, "every": "24h"}}
+"""All that shows metrics."""
+
+
+def test_the_operator_s_prometheus_has_the_jobs_that_rules_ask_for() -> None:
+    """The monitor finds each part's service, and gives it the job that config/prometheus and its rules call it by."""
+    resources = rendered({**SCRAPED, "monitoring": {"serviceMonitor": {"enabled": True}}})
+    spec = one(resources, "ServiceMonitor")["spec"]
+    (endpoint,) = spec["endpoints"]
+    (rule,) = endpoint["relabelings"]
+    source = rule["sourceLabels"][0].removeprefix("__meta_kubernetes_service_label_").replace("_", "-")
+    found = {}
+    for service in (each for each in resources if each["kind"] == "Service"):
+        labels = service["metadata"]["labels"]
+        assert spec["selector"]["matchLabels"].items() <= labels.items()
+        (port,) = [each["port"] for each in service["spec"]["ports"] if each["name"] == endpoint["port"]]
+        (component,) = [value for name, value in labels.items() if re.sub(r"[./]", "-", name) == source]
+        new = re.fullmatch(rule["regex"], component)
+        job = labels[spec["jobLabel"]] if new is None else new.expand(rule["replacement"].replace("$", "\\"))
+        found[job] = port
+    prometheus = yaml.safe_load((ROOT / "config" / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
+    asked = {job["job_name"]: job["static_configs"][0]["targets"][0] for job in prometheus["scrape_configs"]}
+    assert found == {job: int(target.rpartition(":")[2]) for job, target in asked.items()}
+
+
+@pytest.mark.parametrize("by_operator", [False, True], ids=["annotations", "operator"])
+def test_pods_are_marked_where_no_operator_finds_them(by_operator: bool) -> None:
+    """Each pod that listens says so with its port, unless the operator's monitor is there: it would be asked twice."""
+    marked = {}
+    resources = rendered({**SCRAPED, "monitoring": {"serviceMonitor": {"enabled": by_operator}}})
+    for each in (each for each in resources if each["kind"] == "Deployment"):
+        template = each["spec"]["template"]
+        told = template["metadata"]["annotations"]
+        port = template["spec"]["containers"][0]["ports"][0]["containerPort"]
+        marked[port] = (told.get("prometheus.io/scrape"), told.get("prometheus.io/port"))
+    assert marked == {port: (None, None) if by_operator else ("true", str(port)) for port in (9464, 9465, 9466)}
+
+
+def test_whoever_may_ask_for_metrics_reaches_each_port() -> None:
+    """A peer of metricsFrom reaches all ports, one of triageFrom triage's alone; without them the namespace does."""
+    monitoring, people = {"namespaceSelector": {"matchLabels": {"a": "m"}}}, {"ipBlock": {"cidr": "198.51.100.0/24"}}
+    asked = {"metricsFrom": [monitoring], "triageFrom": [people]}
+    for policy, expected in (
+        (asked, [[monitoring], [monitoring], [people, monitoring]]),
+        ({}, [[{"podSelector": {}}]] * 3),
+    ):
+        resources = rendered({**SCRAPED, "networkPolicy": policy})
+        rules = [
+            one(resources, "NetworkPolicy", f"oddflow-{part}")["spec"]["ingress"]
+            for part in ("daemon", "retrain", "triage")
+        ]
+        assert [rule["from"] for (rule,) in rules] == expected
+        assert [rule["ports"][0]["port"] for (rule,) in rules] == [9464, 9466, 9465]
+
+
+NOTES = """kind: Notes
+metadata: {name: oddflow}
+text: {{ include (print .Template.BasePath "/NOTES.txt") . | quote }}
+"""
+
+
+def notes(values: dict[str, Any], folder: Path) -> str:
+    """What Helm says after an installation, rendered as one more resource: an installation needs a cluster."""
+    chart = Path(shutil.copytree(CHART, folder / "chart", dirs_exist_ok=True))
+    (chart / "templates" / "notes.yaml").write_text(NOTES, encoding="utf-8")
+    return str(one(rendered(values, chart), "Notes")["text"])
+
+
+def test_notes_make_a_first_model_before_there_are_incidents(tmp_path: Path) -> None:
+    """The command that Helm prints makes a job of the CronJob, with flags by which it trains before any incident."""
+    values = {"retrain": {"enabled": True}}
+    told = notes(values, tmp_path)
+    (change,) = re.findall(r"sed '([^']+)'", told)
+    job = one(rendered(values), "CronJob", "oddflow-retrain")["spec"]["jobTemplate"]
+    given = json.dumps(job["spec"]["template"]["spec"]["containers"][0]["args"], indent=4)
+    sed = needed("sed", "sed is not installed")
+    done = subprocess.run([sed, change], input=given, capture_output=True, text=True, timeout=60, check=True)
+    called = understood(json.loads(done.stdout))
+    assert (called["once"], called["no_incidents"]) == (True, True)
+    assert 'retrain.args to ["--no-incidents"]' in notes({"retrain": {"enabled": True, "every": "24h"}}, tmp_path)
+    assert "oddflow train --topic flows" in notes({}, tmp_path)
+
+
 def test_the_secrets_that_values_show_reach_the_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With the example in values.yaml the daemon's settings have each secret of each way, and no other pod has one."""
     resources = rendered({"secretFiles": written_out(), "triage": {"enabled": True}, "retrain": {"enabled": True}})
@@ -271,9 +372,15 @@ def test_images_are_of_this_version() -> None:
 
 
 def test_the_alert_rules_are_prometheus_own() -> None:
-    """The operator's rules are those of ``config/prometheus``, unchanged."""
-    rules = yaml.safe_load((ROOT / "config" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))
-    assert one(rendered(ALL), "PrometheusRule")["spec"] == rules
+    """The operator's rules are those of ``config/prometheus``, unchanged; the figures that boards show among them."""
+    groups = [
+        group
+        for name in ("recording", "alerts")
+        for group in yaml.safe_load((ROOT / "config" / "prometheus" / f"{name}.yaml").read_text(encoding="utf-8"))[
+            "groups"
+        ]
+    ]
+    assert one(rendered(ALL), "PrometheusRule")["spec"] == {"groups": groups}
 
 
 @pytest.mark.parametrize("kind", ["hpa", "keda"])

@@ -116,6 +116,14 @@ securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- end }}
 
+{{/* For set-ups that look for these; the Prometheus operator does not: (list . 9464). */}}
+{{- define "oddflow.scraped" -}}
+{{- if not (index . 0).Values.monitoring.serviceMonitor.enabled -}}
+prometheus.io/scrape: "true"
+prometheus.io/port: {{ index . 1 | quote }}
+{{- end }}
+{{- end }}
+
 {{- define "oddflow.rights" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
