@@ -67,7 +67,7 @@ class Flows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fa
             if (address := getattr(self, name)) is not UNSET:
                 force_setattr(self, name, normal_address(name, address))
         if self.proto is not UNSET:
-            force_setattr(self, "proto", self.proto.lower())
+            force_setattr(self, "proto", normal_text("proto", self.proto.lower()).lower())
         for name in ("since", "until"):
             force_setattr(self, name, normal_time(getattr(self, name)))
         if self.since >= self.until:
@@ -235,8 +235,9 @@ def normal_time(moment: datetime) -> datetime:
 
 def normal_address(name: str, text: str) -> str:
     """An address in its usual spelling, an IPv4 one in its IPv6 form as what it is. Raises ValueError."""
+    plain = text.strip()
     try:
-        address = ipaddress.ip_address(text.strip())
+        address = ipaddress.ip_address(plain if plain.isprintable() else "")  # a zone (RFC 4007) may be any text
     except ValueError:
         raise ValueError(f"{name} {printable(text)} is no address; give one such as 10.0.0.7") from None
     return str(getattr(address, "ipv4_mapped", None) or address)

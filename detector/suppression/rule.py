@@ -62,7 +62,8 @@ class Bound(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fa
     at_most: Annotated[float | UnsetType, said("Likewise.")] = UNSET
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what bounds nothing."""
+        """Bring it into one spelling. Raises ValueError for what bounds nothing."""
+        force_setattr(self, "feature", normal_text("feature", self.feature))
         ends = [float(end) for end in (self.at_least, self.at_most) if end is not UNSET]
         if not ends or not all(map(math.isfinite, ends)) or ends != sorted(ends):
             raise ValueError(f"{self.feature} has no bounds that a value can be within; give at_least, at_most or both")
@@ -106,7 +107,7 @@ class Suppression(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
             if (address := getattr(self, name)) is not UNSET:
                 force_setattr(self, name, normal_address(name, address))
         if self.proto is not UNSET:
-            force_setattr(self, "proto", self.proto.lower())
+            force_setattr(self, "proto", normal_text("proto", self.proto.lower()).lower())
         for name in ("id", "owner", "reason", "label"):
             if (text := getattr(self, name)) is not UNSET:
                 force_setattr(self, name, normal_text(name, text, LONGEST_COMMENT if name == "reason" else None))

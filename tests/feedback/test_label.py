@@ -10,7 +10,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from detector.errors import InputError
-from detector.feedback.label import Label, Of, key_of, read_label, write_label
+from detector.feedback.label import Label, Of, key_of, normal_address, read_label, write_label
 from detector.reference.documents import DOCUMENTS, schema_of
 from tests.feedback.labels import any_label, label, uid, withdrawal
 
@@ -79,6 +79,22 @@ def test_what_is_no_label_is_refused(changes: dict[str, Any], why: str) -> None:
     with pytest.raises(InputError) as told:
         read(**changes)
     assert str(told.value).startswith(why)
+
+
+@pytest.mark.parametrize("proto", ["\x1b[31m", "t\u202ecp", "\U000e0041", "İ" * 100])
+def test_no_text_of_it_acts_on_a_terminal(proto: str) -> None:
+    """A protocol from elsewhere is spelled out where it is shown, and a label of it is read back as it was written."""
+    one = read(of={"flows": FLOWS | {"proto": proto}})
+    assert isinstance(one.of, Of)
+    assert one.of.words.isprintable()
+    assert read_label(write_label(one)) == one
+
+
+def test_a_zone_is_shown_as_it_is() -> None:
+    """An address with a zone (RFC 4007) of what is not printable is none."""
+    assert normal_address("src_ip", "fe80::1%eth0") == "fe80::1%eth0"
+    with pytest.raises(ValueError, match=r"src_ip fe80::1%\\x1b\[31m is no address"):
+        normal_address("src_ip", "fe80::1%\x1b[31m")
 
 
 @pytest.mark.parametrize("document", [b"", b"nonsense", b"[]", b"\xff", b"null", b"[" * 100_000])

@@ -86,3 +86,17 @@ def test_the_schema_asks_for_the_scopes_fields(scope: str) -> None:
 def test_a_rule_in_words(scope: str, words: str) -> None:
     """A rule is told by what it is of, until when, by whom and why."""
     assert told(rule(scope)) == f"{words}, until 2026-12-01T09:00:00Z, by ada: our backup"
+
+
+@pytest.mark.parametrize(
+    ("scope", "changes"),
+    [
+        ("service", {"proto": "u\x1b[31mdp"}),
+        ("pattern", {"pattern": [{"feature": "peers\x1b]0;x\x07", "at_least": 2}]}),
+    ],
+)
+def test_no_word_of_a_rule_acts_on_a_terminal(scope: str, changes: dict[str, Any]) -> None:
+    """A protocol and a feature's name from elsewhere are spelled out where a rule is told, and read back so."""
+    one = rule(scope, **changes)
+    assert told(one).isprintable()
+    assert read_rule(write_rule(one)) == one

@@ -168,6 +168,27 @@ def test_a_viewer_changes_nothing_and_nobody_sees_nothing(world: World) -> None:
         assert world.client.get(path).status_code == 200, path
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", f"/labels?after={2**63}", None),
+        ("GET", "/hosts/10.0.10.17/timeline?since=-inf", None),
+        ("POST", "/labels", rb'{"verdict": "false", "of": {"flows": "\ud800"}}'),
+    ],
+)
+def test_what_no_database_or_json_has_is_refused(world: World, method: str, path: str, body: bytes | None) -> None:
+    """A number too large, one that is none and half a sign are the asker's mistake, told in words."""
+    answer = world.ask(method, path, content=body)
+    assert answer.status_code in {400, 422}, answer.text
+    assert answer.json()["detail"]
+
+
+def test_a_form_of_too_many_fields_is_refused(world: World) -> None:
+    """It is told in words, before anybody's password is looked at."""
+    form = {f"a{number}": "x" for number in range(300)}
+    assert world.client.post("/sign-in", data=form).status_code == 400
+
+
 def test_many_are_labelled_as_previewed(world: World) -> None:
     """A token of a preview labels what it covered, once; used again it is refused, since that changed."""
     asked = {"kind": ["beacon"]}

@@ -52,6 +52,9 @@ CSRF_HEADER, CSRF_FIELD = "x-csrf-token", "csrf"
 
 MOST_FIELDS = 10_000
 
+MOST_DIGITS = 19
+"""Of the length that a request tells."""
+
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
 
 Refuse = Callable[[Scope, int, str], Response]
@@ -199,7 +202,7 @@ def check_origin(headers: Headers, rules: AccessRules) -> None:
     if origin is None:
         return
     known = {headers.get("host", "").lower(), urlsplit(rules.public_url or "").netloc.lower()} - {""}
-    if urlsplit(origin).netloc.lower() not in known:
+    if _place(origin) not in known:
         raise elsewhere
 
 
@@ -236,6 +239,14 @@ def _host(text: str) -> str:
         return ""
 
 
+def _place(origin: str) -> str:
+    """An Origin header's name and port, in lower case; empty for what is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
 def _field(headers: Headers, body: bytes, name: str) -> str:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         return ""
@@ -249,7 +260,7 @@ async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
     """The whole body. Raises RefusedError where it is larger than it may be."""
     too_large = RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request is larger than {most:,} bytes")
     told = headers.get("content-length", "0")
-    if not told.isdecimal() or int(told) > most:
+    if not told.isdecimal() or len(told) > MOST_DIGITS or int(told) > most:
         raise too_large
     parts, size = [], 0
     while True:

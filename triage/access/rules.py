@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from detector.errors import ConfigurationError
@@ -15,6 +15,15 @@ Network = IPv4Network | IPv6Network
 
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 """By which this machine's own browser may ask, whatever else is set."""
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """An address; an IPv4 one that came by a socket of both as what it is. None for what is none."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +41,8 @@ class Proxy:
 
     def is_from(self, address: str) -> bool:
         """Whether an address is the proxy's."""
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self.networks)
+        found = address_of(address)
+        return found is not None and any(found in network for network in self.networks)
 
     def role_of(self, groups: Sequence[str]) -> Role | None:
         """What members of these groups may do; None for nothing."""

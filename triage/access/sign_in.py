@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_network
 from threading import BoundedSemaphore
 
 from triage.access.accounts import NAME, Store, close_session, kept_password, open_session
 from triage.access.passwords import fits
+from triage.access.rules import address_of
 from triage.access.throttle import Throttle
 
 HASHES_AT_ONCE = 2
@@ -29,6 +31,12 @@ class Refusal:
     wait_s: float = 0.0
 
 
+def one_place(address: str) -> str:
+    """Whose tries are counted together: an IPv6 address's /64, as whoever has one has them all (RFC 6177)."""
+    found = address_of(address)
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found or address)
+
+
 class SignIn:
     """Checks passwords and opens sessions."""
 
@@ -42,7 +50,7 @@ class SignIn:
         self, name: str, password: str, address: str, now: float, before: str | None = None
     ) -> SignedIn | Refusal:
         """Try once. ``before`` is the secret of the browser's session until now, which ends."""
-        user_key, address_key = f"user {name[:64]}", f"address {address}"
+        user_key, address_key = f"user {name[:64]}", f"address {one_place(address)}"
         if (wait := self._throttle.wait_s((user_key, address_key), now)) > 0.0:
             minutes = max(1, round(wait / 60.0))
             return Refusal(f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again.", wait)

@@ -45,4 +45,6 @@ class Throttle:
         times = self._tried.get(key)
         if times is None or len(times) < FAILURES:
             return 0.0
+        if times[-1] > now:  # the clock was set back; nobody waits until it is there again
+            times.extend([min(each, now) for each in times])
         return max(0.0, times[0] + WINDOW_S - now)

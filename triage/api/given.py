@@ -17,6 +17,10 @@ Verdict = Literal["true", "false", "unsure"]
 Severity = Literal["low", "medium", "high", "critical"]
 
 
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+"""Of a row, as databases have it."""
+
+
 class Given(BaseModel):
     """A request's fields: one that is not known is refused."""
 

@@ -15,7 +15,7 @@ from detector.suppression.objections import objections
 from detector.suppression.preview import DAYS
 from detector.suppression.rule import Suppression
 from triage.access.identity import Analyst, Identity
-from triage.api.given import BulkAsked, BulkWord, RuleAsked, RuleGiven, Word, WordOf
+from triage.api.given import BulkAsked, BulkWord, Number, RuleAsked, RuleGiven, Word, WordOf
 from triage.api.incidents import known
 from triage.store.bulk import Bulk, label_all, preview_bulk
 from triage.store.engine import Database
@@ -30,7 +30,7 @@ def routes(database: Database, clock: Callable[[], float]) -> APIRouter:
     router = APIRouter(tags=["judge"])
 
     @router.get("/labels", summary="Labels, the latest first, a page at a time")
-    def labels(limit: int = 50, after: int | None = None) -> list[dict[str, Any]]:
+    def labels(limit: int = 50, after: Number | None = None) -> list[dict[str, Any]]:
         with database.read() as session:
             rows = list_labels(session, max(1, min(limit, 500)), after)
         return [
@@ -120,7 +120,7 @@ def _of(given: dict[str, Any]) -> Of:
     """What a label is of. Raises InputError where it is nothing."""
     try:
         return msgspec.convert(given, Of)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # JSON may name half a sign, which is no text
         raise InputError(f"of: {error}") from None
 
 

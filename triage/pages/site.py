@@ -19,6 +19,7 @@ from starlette.types import Scope
 
 from detector.casebook.told import LEVELS
 from detector.casebook.words import moment
+from detector.errors import ConfigurationError
 from detector.printable import printable
 from triage.access.accounts import Store
 from triage.access.guard import SIGN_IN
@@ -30,6 +31,9 @@ from triage.pages import grafana, words
 FOLDER = Path(__file__).parent
 
 STATIC = FOLDER / "static"
+
+MOST_FIELDS = 200
+"""Of a form."""
 
 NAVIGATION = (
     ("/incidents", "Incidents"),
@@ -63,9 +67,13 @@ class Site:
 
 
 def form_of(request: Request) -> Mapping[str, str]:
-    """The fields of a form, each once: the last one of several; bounded by what the guard lets through."""
+    """The fields of a form, each once: the last one of several. Raises ConfigurationError for too many."""
     body = request.scope.get("body", b"")
-    return {name: values[-1] for name, values in parse_qs(body.decode(errors="replace"), max_num_fields=200).items()}
+    try:
+        fields = parse_qs(body.decode(errors="replace"), max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise ConfigurationError(f"the form has more than {MOST_FIELDS} fields; send those of the page") from None
+    return {name: values[-1] for name, values in fields.items()}
 
 
 def is_piece(request: Request) -> bool:

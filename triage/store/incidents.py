@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -107,7 +108,7 @@ def alert(session: Session, name: str) -> tuple[AlertRow, bytes, tuple[Reason, .
 
 def timeline(session: Session, host: str, since: float, until: float, buckets: int = 96) -> Timeline:
     """What a host did in a time. Raises ConfigurationError for a time that is none."""
-    if not since < until or not 1 <= buckets <= MOST_BUCKETS:
+    if not -math.inf < since < until < math.inf or not 1 <= buckets <= MOST_BUCKETS:
         raise ConfigurationError(f"timeline: give a time that begins before it ends, and 1 to {MOST_BUCKETS} buckets")
     ends = or_(ALERTS.c.src_ip == host, ALERTS.c.dst_ip == host)
     marks = session.execute(

@@ -135,6 +135,7 @@ def test_a_field_counts_in_a_form_alone(place: Place) -> None:
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "http://127.0.0.1:1"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"sec_fetch_site": "same-origin"}, 200),
         ({"sec_fetch_site": "cross-site"}, 403),
         ({"sec_fetch_site": "same-site"}, 403),
@@ -213,6 +214,14 @@ def test_the_address_is_what_the_proxy_saw(tmp_path: Path) -> None:
     passed = {"x_forwarded_for": "1.1.1.1, 203.0.113.7, 10.0.0.3"}
     assert place.client("10.0.0.9", **passed).get("/sign-in").json()["address"] == "203.0.113.7"
     assert place.client("198.51.100.4", **passed).get("/sign-in").json()["address"] == "198.51.100.4"
+
+
+def test_a_proxy_is_known_on_a_socket_of_both(tmp_path: Path) -> None:
+    """Where `::` is listened on, an IPv4 address of the proxy is that, and one of elsewhere is not."""
+    place = Place(opened(tmp_path), AccessRules(proxy=OAUTH))
+    said = {"x_forwarded_user": "ada", "x_forwarded_groups": "soc"}
+    assert told(place.client("::ffff:10.0.0.9", **said))["name"] == "ada"
+    assert place.client("::ffff:198.51.100.4", **said).get("/x").status_code == 401
 
 
 def test_a_large_body_is_refused(tmp_path: Path) -> None:

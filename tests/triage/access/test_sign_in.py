@@ -61,6 +61,27 @@ def test_tries_are_limited(sign_in: SignIn, names: list[str], addresses: int) ->
     assert isinstance(sign_in.attempt("ada", PASSWORD, "192.0.2.0", WINDOW_S), SignedIn)
 
 
+def test_addresses_of_one_place_are_one(sign_in: SignIn) -> None:
+    """Tries from an IPv6 /64 are counted together; those of IPv4 by address, however they came."""
+    for place in range(FAILURES):
+        assert isinstance(sign_in.attempt(f"u{place}", "x", f"2001:db8::{place:x}", 0.0), Refusal)
+        assert isinstance(sign_in.attempt(f"v{place}", "x", f"::ffff:192.0.2.{place}", 0.0), Refusal)
+    limited = sign_in.attempt("ada", PASSWORD, "2001:db8::ffff", 1.0)
+    assert isinstance(limited, Refusal)
+    assert limited.wait_s > 0.0
+    assert isinstance(sign_in.attempt("ada", PASSWORD, "2001:db8:0:1::1", 1.0), SignedIn)
+    assert isinstance(sign_in.attempt("ada", PASSWORD, "192.0.2.1", 1.0), SignedIn)
+
+
+def test_a_clock_set_back_makes_nobody_wait_for_it() -> None:
+    """Failures of a time that is to come again are counted as of now."""
+    throttle = Throttle()
+    for _ in range(FAILURES):
+        throttle.wait_s(("user ada",), 1e6)
+    assert throttle.wait_s(("user ada",), 1_000.0) == WINDOW_S
+    assert throttle.wait_s(("user ada",), 1_000.0 + WINDOW_S) == 0.0
+
+
 def test_success_forgives_the_user_and_not_the_address() -> None:
     """Who has an account cannot use it to try more passwords of others."""
     throttle = Throttle()
