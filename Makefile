@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-lock
 PROMTOOL := .cache/promtool/usr/bin
 HELM_VERSION := v3.22.0
+COMPOSE_GO_VERSION := v2.16.2
 # Debian's Alertmanager opens its templates at this place alone, so root lays them there.
 TEMPLATES := prometheus/alertmanager
 
@@ -18,7 +19,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 	&& echo $$python && break; done)
 
 # What the tests and the demo start as processes of their own is found on the path.
-RUN := PATH="$(CURDIR)/$(BIN):$(CURDIR)/$(PROMTOOL):$(CURDIR)/.cache/helm:$$PATH"
+RUN := PATH="$(CURDIR)/$(BIN):$(CURDIR)/$(PROMTOOL):$(CURDIR)/.cache/helm:$(CURDIR)/.cache/compose-go:$$PATH"
 PYTEST := $(RUN) pytest
 
 # No address of a registry may get into a lock file: each machine has its own.
@@ -32,7 +33,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm debian-tools clean
+.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +41,7 @@ help:  ## Show this list
 demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
 	$(RUN) oddflow demo
 
-test: promtool chromium postgres helm debian-tools unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
+test: promtool chromium postgres helm compose-go debian-tools unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
 	$(PYTEST) -m 'not ($(QUICK))' $(PARALLEL) --durations 20
 
 unit: $(STAMP)  ## Run the quick tests alone, on all cores
@@ -159,6 +160,14 @@ helm:
 	@command -v helm >/dev/null || test -x .cache/helm/helm || { command -v go >/dev/null && mkdir -p .cache/helm \
 		&& GOBIN=$(CURDIR)/.cache/helm CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@$(HELM_VERSION); } \
 	|| echo "make: no helm: the tests that need it say so" >&2
+
+# What Docker Compose reads its files by, as a program of its own; compiled as Helm is.
+compose-go:
+	@command -v compose-go >/dev/null || test -x .cache/compose-go/compose-go || { command -v go >/dev/null && mkdir -p .cache/compose-go \
+		&& GOBIN=$(CURDIR)/.cache/compose-go CGO_ENABLED=0 \
+			go install -trimpath -ldflags '-s -w' github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_GO_VERSION) \
+		&& mv .cache/compose-go/cmd .cache/compose-go/compose-go; } \
+	|| echo "make: no compose-go: the tests that need it say so" >&2
 
 # What builds and checks the Debian packages and the units; systemd is not started by it.
 debian-tools:

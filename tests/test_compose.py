@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import yaml
 
 from detector.cli import COMMANDS
 from detector.settings.load import SECRETS, load_settings
-from tests.composed import composed
+from tests.composed import COMPOSE, composed
+from tests.programs import needed
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config"
@@ -43,11 +46,11 @@ def test_an_image_is_pinned_or_built(name: str) -> None:
 @each_service
 def test_services_wait_for_what_they_need(name: str) -> None:
     """What is waited for until it is healthy has a health check, and what until it is done ends by itself."""
-    for needed, how in SERVICES[name].get("depends_on", {}).items():
+    for other, how in SERVICES[name].get("depends_on", {}).items():
         if how["condition"] == "service_healthy":
-            assert "healthcheck" in SERVICES[needed], needed
+            assert "healthcheck" in SERVICES[other], other
         else:
-            assert (how["condition"], needed in ONCE) == ("service_completed_successfully", True)
+            assert (how["condition"], other in ONCE) == ("service_completed_successfully", True)
     assert (name in ONCE) == ("restart" not in SERVICES[name])
 
 
@@ -103,6 +106,30 @@ def test_our_services_are_called_as_they_are(name: str, monkeypatch: pytest.Monk
     if name in {"oddflow", "triage", "retrain"}:
         assert settings.kafka.bootstrap_servers == "kafka:29092"
         assert int(service["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
+
+
+def test_compose_itself_reads_the_same() -> None:
+    """The reference implementation of Compose accepts the file, and reads the services that the tests go by."""
+    reader = needed("compose-go", "compose-go is not installed: `make compose-go` compiles it where Go is")
+    command = [reader, "-format", "json", COMPOSE.name]
+    told = subprocess.run(
+        command, cwd=CONFIG, env={"HOME": "/"}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    read, ours = json.loads(told.stdout), composed()
+    for key in ("services", "volumes"):
+        assert read[key].keys() == ours[key].keys()
+    for name, service in SERVICES.items():
+        found = read["services"][name]
+        assert found.get("environment", {}) == service.get("environment", {})
+        for key in ("command", "entrypoint"):
+            assert [*(found.get(key) or ())] == [str(text).replace("$$", "$") for text in service.get(key, ())]
+        mounts = [mount.split(":")[:2] for mount in service.get("volumes", [])]
+        assert [
+            [each["source"].replace(f"{CONFIG}/", "./"), each["target"]] for each in found.get("volumes", [])
+        ] == mounts
+        waits = {other: how["condition"] for other, how in service.get("depends_on", {}).items()}
+        assert {other: how["condition"] for other, how in found.get("depends_on", {}).items()} == waits
 
 
 def test_a_dot_env_file_gives_the_secrets_of_messages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
