@@ -162,6 +162,7 @@ WORDS = {
     "readonly database": "it may not be written to; see the file's owner and its folder's",
     "unable to open": "it cannot be opened; see the file's owner and its folder's",
     "not a database": "the file is no SQLite database; choose another",
+    "already exists": "it has tables of another program; choose another database",
     "malformed": "the file is damaged; restore it from a copy, or begin a new one: what the topics keep is read again",
     "password authentication failed": "user or password is wrong; see triage.database and triage.database_password",
     "does not exist": "it lacks something; create the database, or check triage.database",

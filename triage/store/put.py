@@ -78,7 +78,7 @@ def put_alerts(session: Session, read: Sequence[Row]) -> int:
     upsert(session, ALERT_DOCUMENTS, [{"id": name, "document": each.document} for name, each in rows.items()])
     if said := subjects_of_alerts(session, {name: each.values for name, each in rows.items()}):
         cover(session, said)
-        judge_alerts(session, [name for name in rows if any(of.alert == name for of in said)])
+        judge_alerts(session, rows.keys() & {of.alert for of in said})
         digests = [digest_of(of) for of in said]
         judge(session, session.scalars(select(COVERED.c.incident).where(COVERED.c.subject_digest.in_(digests))).all())
     return len(rows)

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import ColumnElement, and_, bindparam, delete, false, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,23 @@ from triage.store.words import digest_of, kind_of, words_of
 I, A, L = INCIDENTS.c, ALERTS.c, LABELS.c  # noqa: E741 - their columns
 
 NOTHING_SAID = {"verdict": None, "verdict_of": None, "said_by": None, "said_at": None, "conflicting": False}
+
+
+class _Ends(Struct):
+    """Between which addresses flows are; a label has one at least."""
+
+    src_ip: str | None = None
+    dst_ip: str | None = None
+
+
+class _OfFlows(Struct):
+    """What a label of flows is of, as far as it tells whether an alert may be among them."""
+
+    flows: _Ends
+
+
+_ends = msgspec.json.Decoder(_OfFlows)
+_subjects = msgspec.json.Decoder(Of)
 
 
 def judge_again(session: Session, labels: Sequence[Label]) -> None:
@@ -57,14 +75,12 @@ def subjects_of_alerts(session: Session, alerts: Mapping[str, Any]) -> list[Of]:
     for some in chunks(alerts):
         rows = session.scalars(select(L.document).where(L.of == "alert", L.of_id.in_(some)))
         found |= {of for row in rows if isinstance(of := read_label(row).of, Of)}
-    for row in session.scalars(select(L.document).where(L.of == "flows")):
-        of = read_label(row).of
-        if (
-            isinstance(of, Of)
-            and isinstance(of.flows, Flows)
-            and any(_is_among(of.flows, each) for each in alerts.values())
-        ):
-            found.add(of)
+    by_source, by_destination = _by_end("src_ip", alerts), _by_end("dst_ip", alerts)
+    for subject in session.scalars(select(L.subject).where(L.of == "flows").distinct()):
+        ends = _ends.decode(subject).flows
+        near = by_source.get(ends.src_ip) if ends.src_ip else by_destination.get(ends.dst_ip or "")
+        if near and _has_any(whole := _subjects.decode(subject), near):
+            found.add(whole)
     return list(found)
 
 
@@ -138,6 +154,18 @@ def _among(flows: Flows | UnsetType) -> ColumnElement[bool]:
     given += [A.dst_port == flows.dst_port] if flows.dst_port is not UNSET else []
     given += [A.proto == flows.proto] if flows.proto is not UNSET else []
     return and_(*given, A.ts >= flows.since.timestamp(), A.ts < flows.until.timestamp())
+
+
+def _has_any(of: Of, alerts: Iterable[Mapping[str, Any]]) -> bool:
+    return isinstance(of.flows, Flows) and any(_is_among(of.flows, each) for each in alerts)
+
+
+def _by_end(name: str, alerts: Mapping[str, Any]) -> Mapping[str, list[Any]]:
+    """Alerts by an address of theirs."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for each in alerts.values():
+        found[each[name]].append(each)
+    return found
 
 
 def _is_among(flows: Flows, alert: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,14 @@ def test_what_is_no_database_is_refused(given: str, said: str) -> None:
     """A setting that names no database says so at once, and what to write."""
     with pytest.raises(ConfigurationError, match=said):
         Database(given)
+
+
+def test_tables_of_another_program_are_told(tmp_path: Path) -> None:
+    """A SQLite file that has tables of these names already is no database of ours, and stays as it is."""
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("CREATE TABLE incidents (mine)")
+    with pytest.raises(StoreError, match="it has tables of another program; choose another database"):
+        Database(f"sqlite:///{path}").start()
+    with closing(sqlite3.connect(path)) as other:
+        assert [row[0] for row in other.execute("SELECT name FROM sqlite_master")] == ["incidents"]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from detector.errors import ConfigurationError
-from detector.feedback.label import Of, read_label
+from detector.feedback.label import Flows, Of, read_label
 from detector.feedback.latest import Word
 from tests.casebook.documents import START
 from tests.feedback.labels import label, uid, withdrawal
 from tests.triage.documents import alert, incident, judge, put
+from triage.store import verdicts
 from triage.store.bulk import ChangedError, label_all, preview_bulk
 from triage.store.engine import Database
 from triage.store.filters import Filter
@@ -123,6 +125,27 @@ def test_labels_may_come_before_what_they_are_of(database: Database) -> None:
     assert verdict.verdict == "false"
     with database.read() as session:
         assert all_said(session).unknown == ()
+
+
+def test_alerts_are_held_against_labels_of_their_own_ends(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many labels of others' flows there are, an alert that comes is looked for among those of its own."""
+    times = {"since": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z"}
+    ends = [{"src_ip": "10.0.0.9"}, {"dst_ip": "10.0.10.35"}, *({"src_ip": f"10.1.0.{n}"} for n in range(50))]
+    said = [Word(label("true", id=f"l{n}", of={"flows": each | times}), n, START) for n, each in enumerate(ends)]
+    asked: list[Flows] = []
+    honest = verdicts._is_among
+
+    def counted(flows: Flows, each: dict[str, object]) -> bool:
+        asked.append(flows)
+        return honest(flows, each)
+
+    monkeypatch.setattr(verdicts, "_is_among", counted)
+    with database.write() as session:
+        take(session, said)
+        put(session, [incident(1), incident(2)], [alert(8, incident=1), alert(9, incident=2, src_ip="10.0.0.9")])
+    with database.read() as session:
+        assert [row.label.verdict for row in list_incidents(session).rows if row.label] == ["true", "true"]
+    assert {each.src_ip for each in asked} == {"10.0.0.9", UNSET}
 
 
 @pytest.mark.parametrize("first", ["label", "alert"])
