@@ -137,7 +137,7 @@ def copy(database: Database, there: int, wanted: int) -> None:
         moved |= {"first_told": I.first_told - back}
         with database.write() as session:
             for table, key in COPIED.items():
-                columns = [column for column in table.columns if column.name != key]
+                columns = [column for column in table.columns if column.name not in {key, "number"}]
                 values = [moved.get(column.name, column) if table is INCIDENTS else column for column in columns]
                 fresh = func.substr(table.c[key], 1, 30) + f"{turn:06}"
                 query = select(fresh, *values).where(table.c[key].endswith("000000"))

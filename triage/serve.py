@@ -36,7 +36,7 @@ from triage.measured import FromDatabase
 from triage.outbox import Outbox
 from triage.retention import Keep, Retention
 from triage.store.engine import Database
-from triage.telemetry import DatabaseFailed, Telemetry, TopicMissing, TriageMetrics
+from triage.telemetry import DatabaseFailed, Telemetry, TopicMissing, TriageMetrics, Unindexed
 
 AGAIN_S = 2.0
 """How long to wait before a database that is away is tried again."""
@@ -134,6 +134,8 @@ class Service:
         except StoreError as error:
             self._tell(DatabaseFailed("open", str(error)))
             return False
+        if self.database.unindexed:
+            self._tell(Unindexed(self.database.unindexed))
         check_exposure(self.rules, has_users=there_are)
         return True
 

@@ -126,6 +126,19 @@ class DatabaseFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unindexed:
+    """The database has no index of texts: searches look through all of them, which takes longer."""
+
+    why: str
+
+    def record(self, metrics: TriageMetrics, log: Log) -> None:
+        """Tell it once."""
+        del metrics
+        fix = "have the database's owner run CREATE EXTENSION pg_trgm, or use SQLite 3.34 or later; then start again"
+        log.warning("triage.search_unindexed", why=self.why, fix=fix, once="unindexed")
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerFailed:
     """Kafka failed; it is tried again, and nothing is lost."""
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from detector.casebook.told import LEVELS
 from detector.feedback.label import LONGEST_COMMENT
 from detector.suppression.rule import Scope
-from triage.store.filters import LONGEST_TEXT, MOST_ROWS, Filter, LabelState, Order, Paging
+from triage.store.filters import MOST_ROWS, Filter, LabelState, Order, Paging
+from triage.store.searching import LONGEST_TEXT
 
 Verdict = Literal["true", "false", "unsure"]
 

@@ -72,7 +72,10 @@ def label_all(  # noqa: PLR0917 - as `new_label`
 def _covered(session: Session, asked: Filter) -> list[tuple[str, str | None, str]]:
     """Ids, verdicts and model versions."""
     rows = session.execute(
-        select(I.id, I.verdict, I.model_version).where(*conditions(asked)).order_by(I.id).limit(MOST_AT_ONCE + 1)
+        select(I.id, I.verdict, I.model_version)
+        .where(*conditions(session, asked))
+        .order_by(I.id)
+        .limit(MOST_AT_ONCE + 1)
     )
     covered = [(row.id, row.verdict, row.model_version) for row in rows]
     if len(covered) > MOST_AT_ONCE:

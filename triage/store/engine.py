@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from detector.errors import ConfigurationError
 from detector.printable import printable
 from triage.errors import StoreError
+from triage.store.searching import prepare
 from triage.store.versions import migrate
 
 WAIT_S = 10.0
@@ -45,6 +46,8 @@ class Database:
         self.url = parsed_url(url, password)
         self._wait_s = wait_s
         self._engine: Engine | None = None
+        self.unindexed = ""
+        """Why a search looks through all texts, in the server's words; empty where there is an index."""
 
     @property
     def name(self) -> str:
@@ -63,7 +66,9 @@ class Database:
             with self._told("opening"), engine.execution_options(writes=True).begin() as connection:
                 if not self.is_sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))  # of many rows it takes its time
                 migrate(connection, self.name)
+                self.unindexed = prepare(connection)
         except BaseException:
             engine.dispose()
             raise

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Integer, and_, false, or_, select, true, tuple_
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import Column, ColumnElement, and_, false, or_, select, true, tuple_
+from sqlalchemy.orm import Session
 
 from detector.casebook.latest import QUIET_S
 from detector.errors import ConfigurationError
 from detector.printable import printable
-from triage.store.tables import INCIDENT_HOSTS, INCIDENT_TEXTS, INCIDENTS
+from triage.store.searching import has_text
+from triage.store.tables import INCIDENT_HOSTS, INCIDENTS
 
 Order = Literal["time", "risk"]
 """The latest first, or the gravest first."""
@@ -24,27 +23,7 @@ LabelState = Literal["none", "true", "false", "unsure", "conflicting"]
 MOST_ROWS = 500
 """On one page."""
 
-LONGEST_TEXT = 200
-"""Characters of a search."""
-
 I = INCIDENTS.c  # noqa: E741 - its columns
-
-
-class _Place(FunctionElement[int]):
-    """Where a text is in another one, from 1; 0 where it is not. Many times as quick as LIKE in SQLite."""
-
-    type = Integer()
-    inherit_cache = True
-
-
-@compiles(_Place, "sqlite")
-def _in_sqlite(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_Place, "postgresql")
-def _in_postgresql(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **options)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +57,7 @@ class Paging:
     order: Order = "time"
 
 
-def conditions(asked: Filter) -> list[ColumnElement[bool]]:
+def conditions(session: Session, asked: Filter) -> list[ColumnElement[bool]]:
     """What rows have to be. Raises ConfigurationError for what cannot be asked."""
     found: list[ColumnElement[bool]] = [I.shown == true()]
     if asked.since is not None:
@@ -101,7 +80,7 @@ def conditions(asked: Filter) -> list[ColumnElement[bool]]:
     if asked.suppressed is not None:
         found.append(I.suppressed == (true() if asked.suppressed else false()))
     if text := asked.text.strip().lower():
-        found.append(_has(text))
+        found.append(has_text(session, text))
     return found
 
 
@@ -153,10 +132,3 @@ def _labelled(state: LabelState) -> ColumnElement[bool]:
         case "conflicting":
             return I.conflicting == true()
     return I.verdict == state
-
-
-def _has(text: str) -> ColumnElement[bool]:
-    if len(text) > LONGEST_TEXT:
-        raise ConfigurationError(f"text: it is too long; give at most {LONGEST_TEXT} characters")
-    searched = select(INCIDENT_TEXTS.c.id).where(_Place(INCIDENT_TEXTS.c.text, text) > 0)
-    return or_(I.id.in_(searched), I.id.startswith(text, autoescape=True))

@@ -59,7 +59,7 @@ I = INCIDENTS.c  # noqa: E741 - its columns
 
 def list_incidents(session: Session, asked: Filter = ALL, paging: Paging = FIRST_PAGE) -> IncidentPage:
     """One page of those that are asked for. Raises ConfigurationError for what cannot be asked."""
-    wanted, limit, columns = conditions(asked), limit_of(paging), ordering(paging.order)
+    wanted, limit, columns = conditions(session, asked), limit_of(paging), ordering(paging.order)
     rows = session.execute(
         incident_rows().where(*wanted, beyond(paging)).order_by(*(column.desc() for column in columns)).limit(limit + 1)
     ).all()

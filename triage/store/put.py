@@ -59,7 +59,7 @@ def put_incidents(session: Session, read: Sequence[ReadIncident]) -> int:
     first = {name: min(came[name], there[name].first_told) if name in there else came[name] for name in latest}
     upsert(session, INCIDENTS, [_row(each, first[each.id]) for each in new], later="revision")
     upsert(session, INCIDENT_DOCUMENTS, [{"id": each.id, "document": each.document} for each in new])
-    upsert(session, INCIDENT_TEXTS, [{"id": each.id, "text": searched(each.told)} for each in new])
+    upsert(session, INCIDENT_TEXTS, [{"id": each.id, "text": searched(each.told)} for each in new], key="id")
     put_hosts(session, {each.id: each.told for each in new})
     changed = put_together(session, new)
     judge(session, {*changed, *_labelled(session, [each.id for each in new if each.id not in there])})

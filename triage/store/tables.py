@@ -101,8 +101,9 @@ INCIDENT_DOCUMENTS = Table(
 INCIDENT_TEXTS = Table(
     "incident_texts",
     METADATA,
-    Column("id", String(ID), primary_key=True),
-    Column("text", Text, nullable=False, comment="in small letters: what a search looks through, all of it each time"),
+    Column("number", NUMBER, primary_key=True),
+    Column("id", String(ID), nullable=False, unique=True),
+    Column("text", Text, nullable=False, comment="in small letters: what a search looks through"),
 )
 
 INCIDENT_HOSTS = Table(

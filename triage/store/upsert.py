@@ -10,14 +10,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 
-def upsert(session: Session, table: Table, rows: Sequence[Mapping[str, Any]], *, later: str = "") -> None:
+def upsert(
+    session: Session, table: Table, rows: Sequence[Mapping[str, Any]], *, later: str = "", key: str = ""
+) -> None:
     """Put rows, all of the same columns; a row that is there is changed in these columns.
 
-    With ``later`` only where the row's value of that column is at least as high as the one that is there.
+    With ``later`` only where the row's value of that column is at least as high as the one that is there. ``key`` is
+    what is the same of both, if not the primary key.
     """
     if not rows:
         return
-    keys = [column.name for column in table.primary_key]
+    keys = [key] if key else [column.name for column in table.primary_key]
     changed = [name for name in rows[0] if name not in keys]
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(table)
