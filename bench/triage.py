@@ -202,6 +202,11 @@ def measured(url: str, incidents: int, alerts: int) -> dict[str, Any]:
         "list, open": lambda session: list_incidents(session, Filter(status="open")),
         "list by text": lambda session: list_incidents(session, Filter(text="10.1.3.77")),
         "list by text that is nowhere": lambda session: list_incidents(session, Filter(text="nowhere")),
+        "list by text of most": lambda session: list_incidents(session, Filter(text="10.1.")),
+        "list by two signs that are nowhere": lambda session: list_incidents(session, Filter(text="zz")),
+        "list of a kind by text of another": lambda session: list_incidents(
+            session, Filter(text="scan of", kinds=("beacon",))
+        ),
         "incident": lambda session: incident(session, middle),
         "similar": lambda session: similar(session, middle),
         "timeline": lambda session: timeline(session, host, START, START + 6.0 * taken),
@@ -235,7 +240,7 @@ def main() -> None:
         found = measured(given.database or f"sqlite:///{folder}/triage.db", given.incidents, given.alerts)
     for part in ("queries", "pages"):
         for name, each in found[part].items():
-            print(f"{part} {name:32} {each['median_ms']:8.1f} ms, {each['longest_ms']:.1f} at most", file=sys.stderr)
+            print(f"{part} {name:36} {each['median_ms']:8.1f} ms, {each['longest_ms']:.1f} at most", file=sys.stderr)
     print(json.dumps(found))
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import text
 
+from tests.postgres import Server
 from triage.access import passwords
 from triage.store.engine import Database
+from triage.store.tables import METADATA
 
 
 @pytest.fixture(autouse=True)
@@ -20,18 +23,34 @@ def _hashes_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty database is, of each sort."""
-    if request.param == "sqlite":
+def sort(request: pytest.FixtureRequest) -> str:
+    """Of the databases: each of them."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, sort: str, tmp_path: Path) -> str:
+    """Where an empty database is, of each sort, without tables."""
+    if sort == "sqlite":
         return f"sqlite:///{tmp_path}/triage.db"
     made: str = request.getfixturevalue("postgres").database()
     return made
 
 
+@pytest.fixture(scope="session")
+def emptied(postgres: Server) -> str:
+    """Where a PostgreSQL is that one test after the other has: to make each its own takes long."""
+    return postgres.database()
+
+
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    """A database that is open and has its tables."""
-    opened = Database(url)
+def database(request: pytest.FixtureRequest, sort: str, tmp_path: Path) -> Iterator[Database]:
+    """A database that is open, and has its tables and nothing in them."""
+    opened = Database(f"sqlite:///{tmp_path}/triage.db" if sort == "sqlite" else request.getfixturevalue("emptied"))
     opened.start()
+    if sort == "postgresql":
+        with opened.write() as session:
+            tables = ", ".join(table.name for table in METADATA.sorted_tables)
+            session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
     yield opened
     opened.stop()

@@ -26,12 +26,13 @@ from triage.access.accounts import (
     users,
 )
 from triage.access.passwords import fits
+from triage.store.engine import Database
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+def session(database: Database) -> Iterator[Session]:
     """Of an empty database."""
-    with opened(tmp_path).write() as session:
+    with database.write() as session:
         yield session
 
 

@@ -10,12 +10,13 @@ from tests.triage.access.places import HOUR, OAUTH, PASSWORD, Place, opened
 from tests.triage.client import TestClient
 from triage.access.accounts import add_token, add_user, close_session, remove_user, set_password, set_role
 from triage.access.rules import AccessRules
+from triage.store.engine import Database
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(database: Database) -> Place:
     """With a user, so that nobody gets in without."""
-    made = Place(opened(tmp_path))
+    made = Place(database)
     with made.people.write() as session:
         add_user(session, "first", "analyst", PASSWORD, 0.0)
     return made

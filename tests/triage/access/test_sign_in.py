@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
-from tests.triage.access.places import HOUR, PASSWORD, opened
+from tests.triage.access.places import HOUR, PASSWORD
 from triage.access import passwords
 from triage.access.accounts import add_user, session_user
 from triage.access.sign_in import Refusal, SignedIn, SignIn
 from triage.access.throttle import FAILURES, MOST_KEYS, WINDOW_S, Throttle
+from triage.store.engine import Database
 
 HERE = "192.0.2.1"
 
 
 @pytest.fixture
-def sign_in(tmp_path: Path) -> SignIn:
+def sign_in(database: Database) -> SignIn:
     """With one user."""
-    people = opened(tmp_path)
-    with people.write() as session:
+    with database.write() as session:
         add_user(session, "ada", "analyst", PASSWORD, 0.0)
-    return SignIn(people, HOUR)
+    return SignIn(database, HOUR)
 
 
 def test_the_right_password_opens_a_session(sign_in: SignIn) -> None:

@@ -59,6 +59,13 @@ def opened(folder: Path, documents: Sequence[bytes] = ()) -> Database:
     return database
 
 
+def filled(database: Database, documents: Sequence[bytes]) -> Triage:
+    """Triage with these in a database that is open."""
+    with database.write() as session:
+        put_incidents(session, [read_incident(each, NOW) for each in documents])
+    return Triage(database)
+
+
 @dataclass
 class Triage:
     """The application and its database."""

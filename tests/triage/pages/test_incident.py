@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from detector.errors import ConfigurationError
 from detector.incidents.kinds import KINDS, Kind
 from tests.casebook.documents import ocsf
-from tests.triage.pages.places import NOW, Triage, document, name_of, opened, text_of
+from tests.triage.pages.places import NOW, Triage, document, filled, name_of, text_of
 from triage.pages.drawing import bar, picture, telling
 from triage.pages.grafana import checked_template, link
 from triage.pages.guides import GUIDES
 from triage.pages.words import amount, lasting, short_time
 from triage.reasons import Reason
+from triage.store.engine import Database
 from triage.store.rows import Bucket, Timeline
 
 
@@ -26,13 +26,12 @@ def reason(
     return Reason("", what, value, "", low, high, None, alert)
 
 
-def test_the_page_says_what_why_and_what_to_do(tmp_path: Path) -> None:
+def test_the_page_says_what_why_and_what_to_do(database: Database) -> None:
     """It has the document's own words, numbers beside what is usual, what to look at, others alike, and the record."""
     facts = [{"what": "ports tried", "value": 276, "unit": "ports", "usual_most": 4}]
     documents = [document(0, facts=facts, sources=["10.0.0.7"]), document(3, sources=["10.0.0.7"])]
-    triage = Triage(
-        opened(tmp_path, documents), grafana_url="https://g.example/d/x?var-host={host}&from={from_ms}&to={to_ms}"
-    )
+    filled(database, documents)
+    triage = Triage(database, grafana_url="https://g.example/d/x?var-host={host}&from={from_ms}&to={to_ms}")
     page = triage.client().get(f"/incidents/{name_of(0)}")
     told = text_of(page.text)
     for words in (
@@ -56,9 +55,9 @@ def test_the_page_says_what_why_and_what_to_do(tmp_path: Path) -> None:
     assert json.loads(raw.content)["unmapped"]["oddflow"]["id"] == name_of(0)
 
 
-def test_one_of_another_version_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_one_of_another_version_is_shown_as_far_as_it_goes(database: Database) -> None:
     """A kind that is not known here has no guide, and a document with little has a page."""
-    triage = Triage(opened(tmp_path, [ocsf(id=name_of(0), kind="newer", check="", innocent="", sources=[], ports=[])]))
+    triage = filled(database, [ocsf(id=name_of(0), kind="newer", check="", innocent="", sources=[], ports=[])])
     page = triage.client().get(f"/incidents/{name_of(0)}")
     assert page.status_code == 200
     assert "No guide is known for the kind “newer”" in text_of(page.text)
@@ -73,9 +72,9 @@ def test_every_kind_has_a_guide(kind: Kind) -> None:
     assert all(each.address.startswith("https://attack.mitre.org/t") for each in guide.links)
 
 
-def test_a_host_has_its_time_and_incidents(tmp_path: Path) -> None:
+def test_a_host_has_its_time_and_incidents(database: Database) -> None:
     """A host's page leads to its incidents of the time that is asked for, also of a day long ago."""
-    triage = Triage(opened(tmp_path, [document(0, sources=["10.0.0.7"])]))
+    triage = filled(database, [document(0, sources=["10.0.0.7"])])
     triage.clock.now += 400 * 86_400.0
     page = triage.client().get("/hosts/10.0.0.7?last=7d")
     assert "scan number 0" in text_of(page.text)

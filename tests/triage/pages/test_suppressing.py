@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from detector.feedback.label import Of
-from tests.triage.pages.places import NOW, Triage, csrf_in, document, name_of, opened, text_of
+from tests.triage.pages.places import NOW, Triage, csrf_in, document, filled, name_of, text_of
+from triage.store.engine import Database
 from triage.store.labels import new_label, say
 from triage.store.suppressions import list_rules
 
@@ -16,12 +16,12 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def triage(tmp_path: Path) -> Triage:
+def triage(database: Database) -> Triage:
     """With twelve incidents; the first has two sources."""
     documents = [
         document(place, **({"sources": ["10.0.0.0", "10.0.0.1"]} if place == 0 else {})) for place in range(12)
     ]
-    return Triage(opened(tmp_path, documents))
+    return filled(database, documents)
 
 
 def offer(triage: Triage, place: int, **given: str) -> str:
