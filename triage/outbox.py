@@ -1,4 +1,4 @@
-"""Sends what was said here, in the order in which it was said, until it is acknowledged.
+"""Sends what was said here, to each topic in the order in which it was said, until it is acknowledged.
 
 Labels and suppressions are put into the outbox in the transaction that keeps them. They leave it only once the brokers
 have acknowledged them, so whoever is killed in between sends them again, with the same ids: at least once, and twice is
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -68,12 +67,25 @@ class Outbox:
         return self._thread.is_alive()
 
     def send_waiting(self) -> int:
-        """Send what waits now; how many. Raises StoreError, BrokerError, OutputError; what is not sent stays."""
-        with self._database.read() as session:
-            rows = session.execute(select(OUTBOX).order_by(O.number).limit(AT_ONCE)).all()
-        for channel, some in groupby(rows, key=lambda row: str(row.channel)):
-            self._send(channel, list(some))
-        return len(rows)
+        """Send what waits now; how many. Raises StoreError, BrokerError, OutputError; what is not sent stays.
+
+        What waits for one channel, as for a topic that is not there, does not hold up what is for the other.
+        """
+        sent, failed = 0, list[BrokerError | OutputError]()
+        for channel in CHANNELS:
+            with self._database.read() as session:
+                rows = session.execute(
+                    select(OUTBOX).where(O.channel == channel).order_by(O.number).limit(AT_ONCE)
+                ).all()
+            try:
+                if rows:
+                    self._send(channel, rows)
+                    sent += len(rows)
+            except (BrokerError, OutputError) as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return sent
 
     def _send(self, channel: str, rows: Sequence[Any]) -> None:
         if channel not in self._open_sinks:  # its topic was taken out of the settings

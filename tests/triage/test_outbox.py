@@ -105,6 +105,21 @@ def test_what_is_not_acknowledged_stays_and_is_sent_again(database: Database) ->
     assert left(database)[0] == 0
 
 
+def test_a_channel_that_is_away_holds_up_no_other(database: Database) -> None:
+    """While one topic takes nothing, its messages wait, and those of the other are sent."""
+    with database.write() as session:
+        put(session, [incident(1)])
+        judge(session, 1, "true", at=100)
+        save_rule(session, rule(), START + 101)
+        judge(session, 1, "false", at=102)
+    rules = MemorySink(channels=[Channel.SUPPRESSIONS])
+    outbox = Outbox(database, {"feedback": lambda: Failing(1), "suppressions": lambda: rules}, silent)
+    with pytest.raises(BrokerError, match="1 not acknowledged"):
+        outbox.send_waiting()
+    assert len(rules.records[Channel.SUPPRESSIONS]) == 1
+    assert left(database) == (2, START + 100)
+
+
 def test_without_a_topic_it_waits_and_says_so(database: Database) -> None:
     """Where the settings name no topic for it, nothing is thrown away."""
     said(database, 1)
