@@ -24,6 +24,7 @@ from detector.features.replay import features_of, fresh_windows
 from detector.features.windows import default_windows
 from detector.features.windows_keys import hashes_of
 from detector.records.flow import BENIGN, LABEL
+from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import Scenario
 from training.train import Recipe, spec_for
 
@@ -112,23 +113,24 @@ def nsl_kdd_stream(folder: Path, seed: int) -> Halved:
 
 
 def capture(path: Path, seed: int) -> Halved:
-    """A labelled Zeek log, as it is."""
+    """A labelled Zeek log, as it is; it names no attacks, so one is all of a source and a label."""
     del seed  # a capture is what it is
     flows = read_zeek(path)
-    return by_time(flows, (flows[LABEL] != BENIGN).to_numpy(), 0, len(flows) // 2)
+    return by_time(flows, flows["src_ip"] + "/" + flows[LABEL], 0, len(flows) // 2)
 
 
 def simulated(seed: int, hosts: int = 25, half_s: float = 2 * 3600.0) -> Halved:
     """Two stretches of simulated flows of the same hosts, with every kind of attack in each.
 
-    Windows have seen four hours without attacks before: else all would be new in the first half, and not in the second.
+    A flood from a hundred made-up addresses is one attack, as it is one incident to whoever is asked. Windows have
+    seen four hours without attacks before: else all would be new in the first half, and not in the second.
     """
     before = Scenario(seed=500 + seed, hosts=hosts, duration_s=2 * half_s, attacks=(), attack_share=0.0)
     first = Scenario(seed=500 + seed, hosts=hosts, start=before.end, duration_s=half_s, attack_share=SHARE)
     second = replace(first, start=first.end)
     parts = [pl.concat([*each.frames()]).sort("ts", maintain_order=True) for each in (before, first, second)]
     flows = pl.concat(parts)
-    return by_time(flows, (flows[LABEL] != BENIGN).to_numpy(), len(parts[0]), len(parts[0]) + len(parts[1]))
+    return by_time(flows, flows[ATTACK_ID], len(parts[0]), len(parts[0]) + len(parts[1]))
 
 
 def at_random(matrix: Matrix, odd: Mask, seed: int) -> Halved:
@@ -142,14 +144,14 @@ def at_random(matrix: Matrix, odd: Mask, seed: int) -> Halved:
     return Halved(rows, rows.take(first), rows.take(~first))
 
 
-def by_time(flows: pl.DataFrame, odd: Mask, first: int, second: int) -> Halved:
+def by_time(flows: pl.DataFrame, attacks: pl.Series, first: int, second: int) -> Halved:
     """Flows in order of time, by our own features with windows; halves begin at these rows, none is asked of before.
 
-    A benign incident is a source, destination and port, an attack's a source and a kind: a scan is one.
+    A benign incident is a source, destination and port, an attack's is all that has its name in ``attacks``.
     """
+    odd = (flows[LABEL] != BENIGN).to_numpy()
     extractor = FeatureExtractor.fit(flows[:second], build_spec(windows=default_windows()))
     matrix = features_of(extractor, flows, fresh_windows(extractor), np.zeros(len(flows), np.int32))
-    attacks = hashes_of(flows["src_ip"] + "/" + flows[LABEL])
-    rows = Rows(matrix, odd, np.where(odd, attacks, evidence_keys(flows).targets))
+    rows = Rows(matrix, odd, np.where(odd, hashes_of(attacks.fill_null("")), evidence_keys(flows).targets))
     places = np.arange(len(flows))
     return Halved(rows.take(places[first:]), rows.take(places[first:second]), rows.take(places[second:]))
