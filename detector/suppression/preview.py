@@ -188,9 +188,12 @@ def judged_as(alerted: pl.DataFrame, said: Said, verdict: str) -> NDArray[np.boo
         if column in alerted.columns:
             ids = [name for of in subjects if (name := getattr(of, kind)) is not UNSET]
             found |= alerted[column].is_in(ids).fill_null(value=False).to_numpy()
-    for of in subjects:
-        if isinstance(of.flows, Flows):
-            found |= _within(of.flows, alerted)
+    ends = {name: frozenset(alerted[name]) for name in ("src_ip", "dst_ip")}
+    for of in subjects:  # there may be thousands, most of them of hosts that none of these flows is of
+        if isinstance(flows := of.flows, Flows) and (
+            flows.dst_ip in ends["dst_ip"] if flows.src_ip is UNSET else flows.src_ip in ends["src_ip"]
+        ):
+            found |= _within(flows, alerted)
     return found
 
 

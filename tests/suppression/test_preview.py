@@ -66,6 +66,12 @@ def test_what_would_have_been_hidden() -> None:
             (),
         ),
         ({"flows": {"dst_ip": "10.0.0.9", "since": "2026-11-23T00:00:00Z", "until": iso(START)}}, (), ()),
+        (
+            {"flows": {"src_ip": "10.0.0.1", "since": iso(START), "until": "2026-11-25T00:00:00Z"}},
+            (uid(1),),
+            (uid(2),),
+        ),
+        ({"flows": {"src_ip": "10.7.7.7", "since": iso(START), "until": "2026-11-25T00:00:00Z"}}, (), ()),
     ],
 )
 def test_what_was_called_true_is_counted(

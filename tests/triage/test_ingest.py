@@ -255,6 +255,16 @@ def test_counts_without_measure_are_put_together(database: Database) -> None:
     assert found.told.ours.unanswered_share == 0.5
 
 
+@pytest.mark.parametrize("value", [b"nonsense", b" ", write_rule(rule(id="r2"))])
+def test_what_is_no_rule_takes_the_place_of_one(database: Database, value: bytes) -> None:
+    """A rule under whose key something else came stands no more, as no daemon holds it any more."""
+    kept = rule()
+    for number, each in enumerate((write_rule(kept), value)):
+        ingested(database, Reader([message("oddflow.suppressions", number, each, kept.id.encode())]))
+    with database.read() as session:
+        assert list_rules(session, kept.created.timestamp()) == []
+
+
 def test_it_goes_on_where_it_was(database: Database) -> None:
     """After a restart reading begins at the offsets beside the rows; what comes twice all the same changes nothing."""
     batch = [message("oddflow.incidents", n, incident(n)) for n in range(3)]

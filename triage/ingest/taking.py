@@ -143,12 +143,14 @@ def _labels(session: Session, messages: Sequence[Message], counted: Counted) -> 
 
 
 def _suppressions(session: Session, messages: Sequence[Message], counted: Counted) -> None:
-    gone = [
+    told = read_all(messages, lambda each: (each, _heard(each)), counted)
+    read = {(each.partition, each.offset) for each, _ in told}
+    gone = [  # what is no rule takes the place of one with its key, as it does for daemons
         Heard(each.key.decode(errors="replace"), None, each.came, each.offset)
         for each in messages
-        if each.key and not each.value
+        if each.key and (each.partition, each.offset) not in read
     ]
-    stand = read_all(messages, _heard, counted)
+    stand = [heard for _, heard in told]
     take_rules(session, sorted([*gone, *stand], key=lambda each: (each.came, each.place)))
 
 
