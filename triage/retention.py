@@ -95,7 +95,10 @@ class Retention:
         self._repeat(lambda session: forget_incidents(session, I.told < age, I.verdict.is_(None)))
         self._repeat(lambda session: forget_incidents(session, I.told < judged_age))
         with self._database.write() as session:
-            session.execute(delete(RISKS).where(RISKS.c.as_of < age))
+            # risks have the time of their flows, which a replay of old days has long behind the clock
+            newest = session.scalar(select(RISKS.c.as_of).order_by(RISKS.c.as_of.desc()).limit(1))
+            if newest is not None:
+                session.execute(delete(RISKS).where(RISKS.c.as_of < min(now, newest) - self._keep.days * DAY_S))
 
     def _make_room(self) -> None:
         with self._database.read() as session:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +19,12 @@ from detector.errors import ConfigurationError
 
 SHORT = 8
 """Signs of an id that are shown."""
+
+FLAGS: Mapping[Literal["hides_true", "over_broad"], str] = {
+    "hides_true": "add --force if that is meant",
+    "over_broad": "add --confirm-broad if it is meant so broadly",
+}
+"""How to have a rule in spite of what speaks against it."""
 
 app = typer.Typer(
     help="Keep known false alarms quiet for a while: rules with an owner and an end.", no_args_is_help=True
@@ -336,7 +343,7 @@ def _add(
         )
     rule = draft.rule(evidence, forced=force)
     found = foreseen(rule, evidence, DAYS)
-    check(rule, found.whole, forced=force, confirmed=broad)
+    check(rule, found.whole, forced=force, confirmed=broad, ways=FLAGS)
     if not dry:
         if create and places.file is None:
             from detector.transport.kafka.own_topics import create_missing  # noqa: PLC0415

@@ -12,6 +12,7 @@ What hides a true one is refused unless it is forced; what is over-broad needs a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
@@ -34,10 +35,13 @@ NAMED = 3
 """Incidents that a message names."""
 
 
+Kind = Literal["hides_true", "over_broad"]
+
+
 class Objection(NamedTuple):
     """One thing that speaks against a rule."""
 
-    kind: Literal["hides_true", "over_broad"]
+    kind: Kind
     why: str
 
 
@@ -58,15 +62,29 @@ def objections(rule: Suppression, found: Preview) -> list[Objection]:
     return against
 
 
-def check(rule: Suppression, found: Preview, *, forced: bool = False, confirmed: bool = False) -> None:
-    """Raise ConfigurationError for what speaks against a rule, unless it is forced, or confirmed, respectively."""
+WAYS: Mapping[Kind, str] = {
+    "hides_true": "force it if that is meant",
+    "over_broad": "confirm that it is meant so broadly",
+}
+"""How to have a rule all the same."""
+
+
+def check(
+    rule: Suppression,
+    found: Preview,
+    *,
+    forced: bool = False,
+    confirmed: bool = False,
+    ways: Mapping[Kind, str] = WAYS,
+) -> None:
+    """Raise ConfigurationError for what speaks against a rule, unless it is forced, or confirmed, respectively.
+
+    ``ways`` tells how to do so where the rule is made.
+    """
     waived = {"hides_true": forced, "over_broad": confirmed}
     standing = [each for each in objections(rule, found) if not waived[each.kind]]
     if standing:
         kinds = {each.kind for each in standing}
-        ways = [
-            *(["force it if that is meant"] if "hides_true" in kinds else []),
-            *(["confirm that it is meant so broadly"] if "over_broad" in kinds else []),
-        ]
+        all_the_same = " and ".join(way for kind, way in ways.items() if kind in kinds)
         why = "; ".join(each.why for each in standing)
-        raise ConfigurationError(f"suppression of {rule.words}: {why}; make it narrower, or {' and '.join(ways)}")
+        raise ConfigurationError(f"suppression of {rule.words}: {why}; make it narrower, or {all_the_same}")

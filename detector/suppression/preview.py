@@ -68,6 +68,8 @@ class Preview:
 
     def words(self, days: float) -> str:
         """Such as ``would have hidden 3 of 40 incidents in the last 7 days, none of them labelled true``."""
+        if not self.incidents:
+            return f"would have hidden nothing: no incident of the last {days:g} days is stored"
         true = f"{len(self.judged_true):,}" if self.judged_true else "none"
         some = f"; and some alerts of {len(self.thinned):,} more" if self.thinned else ""
         most = "at most " if self.at_most else ""

@@ -50,6 +50,8 @@ def test_what_would_have_been_hidden() -> None:
         "would have hidden 1 of 3 incidents in the last 7 days, none of them labelled true; and some alerts of 1 more"
     )
     assert found.words(7) == told
+    none = preview([rule()], ALERTED.clear(), said())
+    assert none.words(7) == "would have hidden nothing: no incident of the last 7 days is stored"
 
 
 @pytest.mark.parametrize(

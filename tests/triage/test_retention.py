@@ -9,12 +9,15 @@ from sqlalchemy import func, select
 
 from tests.casebook.documents import START
 from tests.feedback.labels import uid
-from tests.triage.documents import alert, incident, judge, put
+from tests.triage.documents import alert, incident, judge, put, risk
 from triage import retention
+from triage.reading import host_of
 from triage.retention import DAY_S, Keep, Retention, size_bytes
 from triage.store.engine import Database
+from triage.store.hosts import hosts_by_risk
 from triage.store.incidents import list_incidents
 from triage.store.labels import list_labels
+from triage.store.put import put_risks
 from triage.store.tables import ALERTS, INCIDENT_DOCUMENTS, INCIDENT_HOSTS
 from triage.telemetry import Event, Forgotten, silent
 
@@ -60,6 +63,17 @@ def test_a_clock_that_jumps_ahead_deletes_nothing(database: Database) -> None:
     fill(database, range(5))
     Retention(database, Keep(10.0, 5.0, ROOM), silent, lambda: START + 4_000 * DAY_S).run_once()
     assert stored(database) == (list(range(5)), list(range(5)))
+
+
+def test_risks_of_a_replay_are_kept_beside_incidents_that_came_today(database: Database) -> None:
+    """Hosts' risks have the time of their flows: only those long before the newest one go, however late they came."""
+    with database.write() as session:
+        put(session, [incident(1)], came=START + 300 * DAY_S)
+        for number, day in enumerate((0, 15, 20)):
+            put_risks(session, [host_of(risk(f"10.0.0.{number}", as_of=START + day * DAY_S))])
+    Retention(database, Keep(10.0, 5.0, ROOM), silent, lambda: START + 300 * DAY_S).run_once()
+    with database.read() as session:
+        assert [each.address for each in hosts_by_risk(session)] == ["10.0.0.2", "10.0.0.1"]
 
 
 def test_without_room_the_oldest_go_and_what_has_a_label_last(

@@ -25,6 +25,7 @@ def take_files(database: Database, paths: Sequence[str], clock: Callable[[], flo
     """Take files in; what there was in each, in words. Raises InputError for one in which nothing is of ours."""
     for path in expanded(paths):
         counts, why = dict.fromkeys(PLURALS, 0), ""
+        incidents = set[str]()
         for values in read_values(path, may_be_empty=True):
             for some in chunks(filter(None, values)):
                 found, first = _told_apart(some, clock())
@@ -36,6 +37,8 @@ def take_files(database: Database, paths: Sequence[str], clock: Callable[[], flo
                     take(session, found["label"])
                 for kind, each in found.items():
                     counts[kind] += len(each)
+                incidents.update(each.told.ours.id for each in found["incident"])
+        counts["incident"] = len(incidents)  # of which each was told several times
         foreign = counts.pop("foreign")
         if foreign and not any(counts.values()):
             raise InputError(f"reading {path}: none of {foreign:,} lines is a document of oddflow's: {why}")

@@ -205,6 +205,19 @@ def test_a_phone_labels_with_a_comment(seat: Seat) -> None:
     assert seat.verdict(0) == "false"
 
 
+def test_a_phone_shows_what_happened_the_label_and_what_to_do_first(seat: Seat) -> None:
+    """On a phone these come before all else of an incident; the name of the page that is open can be read."""
+    seat.page.see(400, dark=False)
+    seat.go(f"/incidents/{name_of(0)}")
+    top = "(e) => document.querySelector(e).getBoundingClientRect().top"
+    order = seat.page.ask(f"['#what', '#judged', '#guide', '#why', '#flows'].map({top})")
+    assert order == sorted(order)
+    seat.go("/figures")
+    box = "document.querySelector('.top nav [aria-current]').getBoundingClientRect()"
+    left, right = seat.page.ask(f"(({{ left, right }}) => [left, right])({box})")
+    assert 0 <= left < right <= 400
+
+
 def test_many_are_labelled_by_clicks(seat: Seat) -> None:
     """From the list through preview and second look to the labels."""
     seat.go("/incidents?kind=beacon")

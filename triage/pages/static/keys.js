@@ -64,6 +64,9 @@
     "?": () => find("#help")?.showModal(),
   };
 
+  // On a phone the pages' names are wider than the window: the one that is open is to be seen.
+  find(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest("input, select, textarea, dialog")) {
