@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -21,6 +21,7 @@ from triage.access.accounts import Store
 from triage.access.guard import Guard
 from triage.access.rules import AccessRules
 from triage.access.sign_in import SignIn
+from triage.errors import StoreError
 from triage.pages import figures, incident, judging, lists, signing, suppressing
 from triage.pages.grafana import checked_template
 from triage.pages.site import STATIC, Site, refuse, then
@@ -105,6 +106,9 @@ def _refused(request: Request, error: Exception) -> Response:
             first = error.errors()[0]
             where = ".".join(str(each) for each in first.get("loc", ())[1:])
             return refuse(scope, HTTPStatus.UNPROCESSABLE_ENTITY, printable(f"{where}: {first.get('msg', '')}"))
+        case StoreError() if isinstance(error.__cause__, DataError):
+            why = "what was asked for holds what no database takes, such as a NUL character; leave it out"
+            return refuse(scope, HTTPStatus.BAD_REQUEST, why)
         case OddflowError():
             status = HTTPStatus.SERVICE_UNAVAILABLE if error.retryable else HTTPStatus.BAD_REQUEST
             return refuse(scope, status, printable(str(error)))

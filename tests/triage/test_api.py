@@ -183,6 +183,14 @@ def test_what_no_database_or_json_has_is_refused(world: World, method: str, path
     assert answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/incidents?host=%00", "/incidents/%00", "/alerts/%00", "/hosts/%00/timeline"])
+def test_a_nul_is_the_asker_s_mistake(world: World, path: str) -> None:
+    """A character that PostgreSQL refuses finds nothing, or is refused; it is never told as a database that fails."""
+    answer = world.ask("GET", path)
+    assert answer.status_code in {200, 400, 404}, answer.text
+    assert "postgresql" not in answer.text
+
+
 def test_a_form_of_too_many_fields_is_refused(world: World) -> None:
     """It is told in words, before anybody's password is looked at."""
     form = {f"a{number}": "x" for number in range(300)}

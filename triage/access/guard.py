@@ -99,8 +99,8 @@ class Guard:
         except RefusedError as refused:
             await self._refuse(scope, refused.status, str(refused))(scope, receive, send)
             return
-        except (SQLAlchemyError, OddflowError) as error:
-            why = str(error) if isinstance(error, OddflowError) else f"the database fails ({type(error).__name__})"
+        except (SQLAlchemyError, OddflowError) as error:  # its words name server and user, and nobody is known yet
+            why = f"the database cannot be used ({type(error).__name__})"
             await self._refuse(scope, HTTPStatus.SERVICE_UNAVAILABLE, why)(scope, receive, send)
             return
         await self.app(scope, receive, send)
