@@ -233,6 +233,10 @@ TRIAGE = (
     ),
     Panel("Database", (Ask("max(oddflow_triage_database_bytes)", "size"),), unit="bytes"),
     Panel(
+        "Sign-ins, by way and result",
+        (Ask("sum by (how, result) (increase(oddflow_triage_sign_ins_total[1h]))", "{{how}}: {{result}}"),),
+    ),
+    Panel(
         "Forgotten by age or for room",
         (Ask("sum by (kind) (increase(oddflow_triage_forgotten_total[1h]))", "{{kind}}"),),
     ),

@@ -55,7 +55,8 @@ def declared() -> dict[str, set[str]]:
         if metric.type == "histogram":
             names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
     names |= {name: {"step", "result", "instance", "job"} for name in retrain_series()}
-    return names | {name: set[str]() for name in triage_series()}
+    asked_by = {"oddflow_triage_sign_ins_total": {"how", "result"}}
+    return names | {name: asked_by.get(name, set[str]()) for name in triage_series()}
 
 
 def without_recorded(expression: str) -> str:
@@ -80,7 +81,7 @@ def retrain_series() -> set[str]:
 
 
 def triage_series() -> set[str]:
-    """The series of triage, its database's among them; no rule or board asks for one by a label."""
+    """The series of triage, its database's among them."""
     registry = CollectorRegistry()
     TriageMetrics(registry)
     with TemporaryDirectory() as folder:

@@ -25,6 +25,7 @@ from triage.errors import StoreError
 from triage.pages import figures, incident, judging, lists, signing, suppressing
 from triage.pages.grafana import checked_template
 from triage.pages.site import STATIC, Site, refuse, then
+from triage.telemetry import Tell, silent
 
 KEPT = "public, max-age=31536000, immutable"
 """Of static files: their addresses have their digests."""
@@ -56,6 +57,7 @@ def create_app(
     grafana_url: str | None = None,
     budget_per_day: float = 10.0,
     clock: Callable[[], float] = time.time,
+    tell: Tell = silent,
 ) -> Guard:
     """Make the application; ``routers`` are the interface for programs, below ``/api/``, and what probes ask."""
     site = Site(
@@ -65,6 +67,7 @@ def create_app(
         clock,
         checked_template(grafana_url) if grafana_url else None,
         budget_per_day,
+        tell,
     )
     app = FastAPI(
         title="oddflow triage",
@@ -89,7 +92,7 @@ def create_app(
     app.add_exception_handler(OddflowError, _refused)
     app.add_exception_handler(SQLAlchemyError, _refused)
     app.add_exception_handler(Exception, _refused)
-    return Guard(app, rules, store, refuse, clock)
+    return Guard(app, rules, store, refuse, clock, tell=tell)
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -98,6 +98,7 @@ class Service:
                 routers=routers(self.database, self._registry, budget_per_day=self._budget, dead=self._dead),
                 grafana_url=self._settings.triage.grafana_url or None,
                 budget_per_day=self._budget,
+                tell=self._tell,
             )
             self._server = uvicorn.Server(
                 uvicorn.Config(

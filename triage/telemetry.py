@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.process_collector import ProcessCollector
 
+from detector.printable import printable
 from detector.telemetry.logs import Log
 from detector.telemetry.metrics import from_zero
 
@@ -16,6 +18,12 @@ KINDS = ("incident", "alert", "risk", "label", "suppression")
 """Of documents."""
 
 STEPS = ("ingest", "outbox", "retention")
+
+WAYS, RESULTS = ("password", "token", "proxy"), ("accepted", "refused", "limited")
+"""Of signing in."""
+
+LONGEST = 64
+"""Characters of a name or an address in the log."""
 
 DOINGS = ("open", "ingest", "outbox", "retention", "figures")
 
@@ -38,6 +46,9 @@ class TriageMetrics:
         self.database_errors = counter("database_errors_total", "Times that the database failed.", "doing")
         self.broker_errors = counter("broker_errors_total", "Times that Kafka failed.", "doing")
         self.forgotten = counter("forgotten_total", "Rows that retention deleted, by kind.", "kind")
+        self.sign_ins = counter(
+            "sign_ins_total", "Times that somebody signed in, or tried to, by way and result.", "how", "result"
+        )
         self.lag = gauge("ingest_lag_records", "Records of a topic that are not read yet.", "topic")
         self.success = gauge(
             "last_success_timestamp_seconds", "When a step last worked, in seconds since 1970.", "step"
@@ -48,6 +59,8 @@ class TriageMetrics:
             (self.forgotten, ("incident", "alert")),
         ):
             from_zero(metric, values)
+        for how, result in product(WAYS, RESULTS):
+            self.sign_ins.labels(how, result)
         ProcessCollector(registry=registry)
 
 
@@ -149,6 +162,28 @@ class BrokerFailed:
         """Count each; tell the first of an outage."""
         metrics.broker_errors.labels(self.doing).inc()
         log.warning("triage.kafka_failed", doing=self.doing, error=self.error, once=f"failed {self.doing}")
+
+
+@dataclass(frozen=True, slots=True)
+class SignInTried:
+    """Somebody signed in, or was not let in; who comes by a token or a proxy is told once an hour for each address."""
+
+    how: str
+    """One of :data:`WAYS`."""
+    result: str
+    """One of :data:`RESULTS`; limited is who tried too often."""
+    user: str
+    """As they named themselves; of a token that is not known empty."""
+    address: str
+
+    def record(self, metrics: TriageMetrics, log: Log) -> None:
+        """Count and tell it; of many refusals in a minute the first few lines."""
+        metrics.sign_ins.labels(self.how, self.result).inc()
+        told = {"user": printable(self.user[:LONGEST]), "address": printable(self.address[:LONGEST]), "how": self.how}
+        if self.result == "accepted":
+            log.info("triage.signed_in", **told)
+        else:
+            log.warning("triage.sign_in_refused", result=self.result, sampled=f"{self.how} {self.result}", **told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ ELSEWHERE = {
     "OddflowTriageDatabaseFails",
     "OddflowTriageDown",
     "OddflowTriageLabelsWait",
+    "OddflowTriageSignInsRefused",
 }
 """No daemon shows what these ask for: scenarios of config/prometheus/alerts.test.yaml have them fire."""
 

@@ -32,9 +32,11 @@ from detector.errors import OddflowError
 from detector.feedback.label import LONGEST_NAME
 from detector.printable import printable
 from triage.access.accounts import Store, has_users, session_user, token_of
+from triage.access.arrivals import Arrivals
 from triage.access.headers import ENCRYPTED, HEADERS, UNSHARED
 from triage.access.identity import Identity, Role
 from triage.access.rules import AccessRules, Proxy
+from triage.telemetry import SignInTried, Tell, silent
 
 SIGN_IN, SIGN_OUT, STATIC = "/sign-in", "/sign-out", "/static/"
 
@@ -79,12 +81,16 @@ class Guard:
         store: Store,
         refuse: Refuse,
         clock: Callable[[], float] = time.time,
+        *,
+        tell: Tell = silent,
     ) -> None:
         self.app = app
         self._rules = rules
         self._store = store
         self._refuse = refuse
         self._clock = clock
+        self._tell = tell
+        self._arrivals = Arrivals()
         self._secret = secrets.token_bytes(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,15 +129,19 @@ class Guard:
 
     def _who(self, scope: Scope, headers: Headers) -> Identity | None:
         """Who asks; None for nobody that is known. Raises RefusedError for what claims to be somebody and is not."""
+        address = scope["client_address"]
         with self._store.read() as session:
             now = self._clock()
             if (given := headers.get("authorization")) is not None and given[:7].lower() == "bearer ":
                 found = token_of(session, given[7:].strip(), now)
                 if found is None:
+                    self._tell(SignInTried("token", "refused", "", address))
                     raise RefusedError(HTTPStatus.UNAUTHORIZED, "this token is not known, or expired; make a new one")
+                self._came("token", found.name, address, now)
                 return Identity(f"token:{found.name}", found.role, "token")
-            if (told := _told_by_proxy(self._rules.proxy, scope, headers)) is not None:
+            if (told := self._told_by_proxy(scope, headers)) is not None:
                 name, role = told
+                self._came("proxy", name, address, now)
                 return Identity(name, role, "proxy", self._csrf(f"proxy:{name}"))
             if secret := cookie_parser(headers.get("cookie", "")).get(self._rules.cookie):
                 user = session_user(session, secret, now)
@@ -146,6 +156,18 @@ class Guard:
                     )
                 return Identity("local", "analyst", "local", self._csrf("local"))
             return None
+
+    def _told_by_proxy(self, scope: Scope, headers: Headers) -> tuple[str, Role] | None:
+        try:
+            return _told_by_proxy(self._rules.proxy, scope, headers)
+        except RefusedError:
+            names = ", ".join(headers.getlist(self._rules.proxy.user_header)) if self._rules.proxy else ""
+            self._tell(SignInTried("proxy", "refused", names, scope["client_address"]))
+            raise
+
+    def _came(self, how: str, name: str, address: str, now: float) -> None:
+        if self._arrivals.is_new(now, how, name, address):
+            self._tell(SignInTried(how, "accepted", name, address))
 
     def _check_change(self, headers: Headers, body: bytes, identity: Identity | None, path: str) -> None:
         if identity is None or identity.how != "token":

@@ -12,6 +12,7 @@ from triage.access.accounts import close_session, has_users
 from triage.access.identity import identity_of
 from triage.access.sign_in import Refusal
 from triage.pages.site import Site, form_of, local, then
+from triage.telemetry import SignInTried
 
 
 def routes(site: Site) -> APIRouter:
@@ -36,11 +37,13 @@ def routes(site: Site) -> APIRouter:
         address = str(request.scope.get("client_address", ""))
         tried = site.sign_in.attempt(name, form.get("password", ""), address, site.clock(), before)
         if isinstance(tried, Refusal):
+            site.tell(SignInTried("password", "limited" if tried.wait_s else "refused", name, address))
             status = HTTPStatus.TOO_MANY_REQUESTS if tried.wait_s else HTTPStatus.UNAUTHORIZED
             answer = site.page(request, "sign_in.html", status, next=going, why=tried.why, name=name, has_users=True)
             if tried.wait_s:
                 answer.headers["retry-after"] = str(round(tried.wait_s) + 1)
             return answer
+        site.tell(SignInTried("password", "accepted", tried.name, address))
         answer = then(going)
         answer.set_cookie(
             cookie,

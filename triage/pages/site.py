@@ -27,6 +27,7 @@ from triage.access.identity import identity_of
 from triage.access.rules import AccessRules
 from triage.access.sign_in import SignIn
 from triage.pages import grafana, words
+from triage.telemetry import Tell, silent
 
 FOLDER = Path(__file__).parent
 
@@ -55,6 +56,7 @@ class Site:
     clock: Callable[[], float]
     grafana_url: str | None = None
     budget_per_day: float = 0.0
+    tell: Tell = silent
 
     def page(self, request: Request, template: str, status: int = HTTPStatus.OK, **given: Any) -> Response:
         """A page, or a piece of one, of a template."""
