@@ -53,7 +53,7 @@ def notify(
 
       oddflow notify --test
 
-      oddflow notify --bootstrap-servers kafka:9092 --metrics-port 9466
+      oddflow notify --bootstrap-servers kafka:9092 --metrics-port 9467
 
       oddflow notify --input incidents.jsonl
     """

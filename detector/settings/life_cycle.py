@@ -166,7 +166,7 @@ class Retrain(Section):
     )
     metrics_port: int | None = Field(
         default=None,
-        examples=[9465],
+        examples=[9466],
         ge=0,
         le=65_535,
         description="Port of its own metrics, on `web.host`, while it runs for ever. Unset: none.",

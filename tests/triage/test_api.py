@@ -208,6 +208,19 @@ def test_many_are_labelled_as_previewed(world: World) -> None:
     assert (again.status_code, "changed since" in again.text) == (400, True)
 
 
+def test_a_viewer_previews_and_changes_nothing_by_that(world: World) -> None:
+    """What a word or a rule would be on is a viewer's to see; nothing is said, saved or sent."""
+    many = world.ask("POST", "/bulk/preview", "viewer", json={"filter": {"kind": ["beacon"]}})
+    assert (many.status_code, many.json()["count"]) == (200, 2)
+    asked = {"incident": uid(2), "scope": "source", "reason": "our scanner"}
+    rule = world.ask("POST", "/suppressions/preview", "viewer", json=asked)
+    assert (rule.status_code, "would have hidden 3 of 3" in rule.json()["words"]) == (200, True)
+    assert world.ask("POST", "/bulk/preview", "", json={"filter": {}}).status_code == 401
+    assert (world.get("/labels"), world.get("/suppressions")) == ([], [])
+    with world.database.read() as session:
+        assert session.scalars(select(OUTBOX.c.value)).all() == []
+
+
 def test_a_rule_is_previewed_checked_and_saved(world: World) -> None:
     """What would hide a true one is refused unless forced; a saved rule is listed, sent, and can be withdrawn."""
     with world.database.write() as session:

@@ -121,7 +121,7 @@ def retrain(
 
       oddflow retrain --once --archive s3://oddflow/archive --registry s3://models --bootstrap-servers kafka:9092
 
-      oddflow retrain --every 24h --topic flows --registry s3://models --metrics-port 9465
+      oddflow retrain --every 24h --topic flows --registry s3://models --metrics-port 9466
 
       oddflow retrain --every 24h --archive archive --metrics-url http://oddflow:9464/metrics --judged judged.jsonl
 

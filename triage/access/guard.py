@@ -6,7 +6,7 @@ An ASGI application around another one. In this order it holds a request to:
 2. its body's size;
 3. who asks: a token, a proxy's header, a session's cookie, or this machine's own user while there are no users;
 4. for a change: that it comes from a page of this server (Origin, Sec-Fetch-Site, and a token that only its pages
-   hold), unless a program's token says who it is, and that an analyst asks.
+   hold), unless a program's token says who it is, and that an analyst asks, but for previews.
 
 Everything is closed but :data:`OPEN`. Whoever is known is in ``scope["identity"]``, and nowhere else.
 """
@@ -45,6 +45,9 @@ NAMELESS = ("/healthz", "/readyz", "/metrics")
 
 OPEN = (SIGN_IN, *NAMELESS)
 """What nobody has to sign in for, besides what is under :data:`STATIC`."""
+
+PREVIEWS = ("/api/v1/bulk/preview", "/api/v1/suppressions/preview")
+"""Asked by POST, since what they are of is long, though they change nothing."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -178,7 +181,7 @@ class Guard:
                 raise RefusedError(
                     HTTPStatus.FORBIDDEN, "this page is from an earlier session; reload it, and do it again"
                 )
-        if identity is not None and not identity.is_analyst and path not in {SIGN_IN, SIGN_OUT}:
+        if identity is not None and not identity.is_analyst and path not in {SIGN_IN, SIGN_OUT, *PREVIEWS}:
             raise RefusedError(HTTPStatus.FORBIDDEN, f"{identity.name} is a viewer; only an analyst may change this")
 
     def _csrf(self, who: str) -> str:

@@ -14,7 +14,7 @@ from detector.feedback.label import Of
 from detector.suppression.objections import objections
 from detector.suppression.preview import DAYS
 from detector.suppression.rule import Suppression
-from triage.access.identity import Analyst, Identity
+from triage.access.identity import Analyst, Identity, Viewer
 from triage.api.given import BulkAsked, BulkWord, Number, RuleAsked, RuleGiven, Word, WordOf
 from triage.api.incidents import known
 from triage.store.bulk import Bulk, label_all, preview_bulk
@@ -85,7 +85,7 @@ def routes(database: Database, clock: Callable[[], float]) -> APIRouter:
             return [_rule_json(row, now) for row in list_rules(session, now, ended=ended)]
 
     @router.post("/suppressions/preview", summary="See what a rule would have hidden")
-    def preview_one(asked: RuleAsked, who: Analyst) -> dict[str, Any]:
+    def preview_one(asked: RuleAsked, who: Viewer) -> dict[str, Any]:
         now = clock()
         with database.read() as session:
             rule = _rule(session, asked, who, now)
