@@ -5,12 +5,14 @@ A label is a person's work, so it stays with its incident four times as long, an
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, exists, select, text
+from sqlalchemy import ColumnElement, delete, exists, func, select, text
 from sqlalchemy.orm import Session
 
 from triage.errors import StoreError
@@ -102,15 +104,22 @@ class Retention:
 
     def _make_room(self) -> None:
         with self._database.read() as session:
-            if size_bytes(session) <= self._keep.max_bytes:
+            if (size := size_bytes(session)) <= self._keep.max_bytes:
                 return
+            each = None if self._database.is_sqlite else bytes_each(session)
+        beyond = size - ROOM * self._keep.max_bytes
         for _ in range(MOST_ROUNDS):
             with self._database.write() as session:
-                if self._stopping.is_set() or size_bytes(session) <= ROOM * self._keep.max_bytes:
+                if each is None:
+                    beyond = size_bytes(session) - ROOM * self._keep.max_bytes
+                if self._stopping.is_set() or beyond <= 0:
                     return
-                alerts = forget_alerts(session)
-                incidents = 0 if alerts else forget_incidents(session, I.verdict.is_(None))
-                incidents = incidents or (0 if alerts else forget_incidents(session))
+                alerts = forget_alerts(session, most=_rows(beyond, each and each.alert))
+                most = _rows(beyond, each and each.incident)
+                incidents = 0 if alerts else forget_incidents(session, I.verdict.is_(None), most=most)
+                incidents = incidents or (0 if alerts else forget_incidents(session, most=most))
+            if each is not None:
+                beyond -= alerts * each.alert + incidents * each.incident
             self._tell(Forgotten(incidents, alerts, for_room=True))
             if not alerts and not incidents:
                 return
@@ -137,10 +146,10 @@ class Retention:
                 self._tell(DatabaseFailed("retention", str(error)))
 
 
-def forget_alerts(session: Session, *which: ColumnElement[bool]) -> int:
+def forget_alerts(session: Session, *which: ColumnElement[bool], most: int | None = None) -> int:
     """Delete the oldest alerts of these, but those of incidents with a label; how many."""
     labelled = exists().where(I.id == A.incident, I.verdict.is_not(None))
-    query = select(A.id).where(~labelled, *which).order_by(A.told).limit(AT_ONCE)
+    query = select(A.id).where(~labelled, *which).order_by(A.told).limit(most or AT_ONCE)
     names = list(session.scalars(query))
     for some in chunks(names):
         session.execute(delete(ALERT_DOCUMENTS).where(ALERT_DOCUMENTS.c.id.in_(some)))
@@ -148,9 +157,9 @@ def forget_alerts(session: Session, *which: ColumnElement[bool]) -> int:
     return len(names)
 
 
-def forget_incidents(session: Session, *which: ColumnElement[bool]) -> int:
+def forget_incidents(session: Session, *which: ColumnElement[bool], most: int | None = None) -> int:
     """Delete those of these that were told longest ago, with their parts and alerts; how many."""
-    names = list(session.scalars(select(I.id).where(*which).order_by(I.told).limit(AT_ONCE)))
+    names = list(session.scalars(select(I.id).where(*which).order_by(I.told).limit(most or AT_ONCE)))
     for some in chunks(names):
         _forget(session, some)
     return len(names)
@@ -164,21 +173,46 @@ def size_bytes(session: Session) -> int:
             " pragma_page_size"
         )
         return int(session.scalar(used) or 0)
-    return sum(_relation_bytes(session))
+    return sum(_relation_bytes(session).values())
 
 
-def _relation_bytes(session: Session) -> Sequence[int]:
+class Each(NamedTuple):
+    """How many bytes an alert and an incident take, in the mean: never none."""
+
+    alert: float
+    incident: float
+
+
+def bytes_each(session: Session) -> Each:
+    """Of PostgreSQL's tables: its statistics come seconds late, so that what a pass frees has to be worked out."""
+    size = _relation_bytes(session)
+    alerts = session.scalar(select(func.count()).select_from(ALERTS)) or 0
+    incidents = session.scalar(select(func.count()).select_from(INCIDENTS)) or 0
+    of_alerts = sum(size.get(table.name, 0) for table in (ALERTS, ALERT_DOCUMENTS))
+    of_incidents = sum(
+        size.get(table.name, 0) for table in (INCIDENTS, INCIDENT_DOCUMENTS, INCIDENT_TEXTS, INCIDENT_HOSTS)
+    )
+    return Each(max(of_alerts / max(alerts, 1), 1.0), max(of_incidents / max(incidents, 1), 1.0))
+
+
+def _rows(beyond: float, each: float | None) -> int:
+    """How many rows to delete at once, where so many bytes are beyond and each takes so many, if that is known."""
+    return AT_ONCE if each is None else min(AT_ONCE, math.ceil(beyond / each))
+
+
+def _relation_bytes(session: Session) -> dict[str, int]:
     """Of PostgreSQL's tables, by the rows that live: what is deleted is room for more, though no file gets smaller."""
     rows = session.execute(
         text(
-            "SELECT pg_total_relation_size(c.oid) AS size, coalesce(s.n_live_tup, 0) AS live,"
+            "SELECT c.relname AS name, pg_total_relation_size(c.oid) AS size, coalesce(s.n_live_tup, 0) AS live,"
             " coalesce(s.n_dead_tup, 0) AS dead FROM pg_class c LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid"
             " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
         )
     )
-    return [
-        int(row.size * row.live / max(row.live + row.dead, 1)) if row.live + row.dead else int(row.size) for row in rows
-    ]
+    return {
+        row.name: int(row.size * row.live / (row.live + row.dead)) if row.live + row.dead else int(row.size)
+        for row in rows
+    }
 
 
 def _forget(session: Session, names: Sequence[str]) -> None:
