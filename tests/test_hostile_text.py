@@ -241,7 +241,7 @@ class Tour:
         """The demo's incidents, in a picture and line by line."""
         shown = io.StringIO()
         console = Console(file=shown, width=400)
-        screen = Screen(console, 1.0)
+        screen = Screen(console)
         latest = Latest()
         for document in self.documents():
             latest.put(told := read_told(document))

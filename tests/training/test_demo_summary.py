@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from detector.casebook.latest import Latest
 from detector.casebook.told import Told, read_told
+from training.demo.gauges import Gauges
 from training.demo.screen import Screen
 from training.demo.summary import Backup, Findings, SummaryLine, outcomes, problems, show, span
 from training.demo.traffic import Attack
@@ -93,7 +95,7 @@ def test_the_end_names_what_was_missed() -> None:
 def test_an_incident_is_printed_once_for_each_kind() -> None:
     """Where nothing can be redrawn, an update that says nothing new is no line, and one faint alert is none yet."""
     console = Console(file=io.StringIO(), width=100)
-    screen = Screen(console, 1.0)
+    screen = Screen(console)
     faint = told("c", "other", alerts=1, severity="low")
     for each in (told("a", "other"), told("a", "other", 2), told("a", "scan", 3), told("a", "other", 4), faint):
         screen.incident(each)
@@ -101,6 +103,18 @@ def test_an_incident_is_printed_once_for_each_kind() -> None:
     assert isinstance(console.file, io.StringIO)
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
     assert lines == ["HIGH     other by 10.0.0.9", "HIGH     scan by 10.0.0.9"]
+
+
+def test_a_line_of_figures_says_what_is_awaited() -> None:
+    """While nothing is read, the line names what is being done; a lag that is not known is a dash."""
+    console = Console(file=io.StringIO(), width=200)
+    screen = Screen(console)
+    screen.step("retraining")
+    screen.show(Gauges(lag=math.nan))
+    assert isinstance(console.file, io.StringIO)
+    line = console.file.getvalue().splitlines()[-1]
+    assert "lag –" in line
+    assert line.rstrip().endswith("meanwhile: retraining")
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (3_600, "60 min")])

@@ -74,7 +74,7 @@ class Demo:
     def run(self) -> bool:
         """Do it all; give whether everything held. Raises OddflowError where a part would not start."""
         with ExitStack() as parts:
-            screen = parts.enter_context(Screen(self.console, self.live_s))
+            screen = parts.enter_context(Screen(self.console))
             screen.step("starting a real Apache Kafka of its own")
             kafka = parts.enter_context(EmbeddedKafka(self.folder / "kafka"))
             servers = kafka.bootstrap_servers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -30,7 +31,6 @@ class Screen:
     """The live picture; on a terminal that cannot redraw, it prints a line now and then instead."""
 
     console: Console
-    total_s: float
     started: float = field(default_factory=time.monotonic)
     doing: str = ""
     _gauges: Gauges = field(default_factory=Gauges)
@@ -96,8 +96,8 @@ class Screen:
     def _line(self) -> str:
         g = self._gauges
         return (
-            f"{self.rate:,.0f} records/s, lag {g.lag:,.0f}, read {g.read:,}, dead-lettered {g.dead_lettered:,}, "
-            f"alerts {g.alerts:,}, model {g.version}"
+            f"{self.rate:,.0f} records/s, lag {lag_words(g.lag)}, read {g.read:,}, dead-lettered {g.dead_lettered:,}, "
+            f"alerts {g.alerts:,}, model {g.version or '–'}" + ("" if self.rate else f"; meanwhile: {self.doing}")
         )
 
     def _picture(self) -> RenderableType:
@@ -106,7 +106,7 @@ class Screen:
         elapsed = time.monotonic() - self.started
         cells = {
             "records/s": f"{self.rate:,.0f}",
-            "lag": f"{g.lag:,.0f}",
+            "lag": lag_words(g.lag),
             "read": f"{g.read:,}",
             "scored": f"{g.scored:,}",
             "dead-lettered": f"{g.dead_lettered:,}",
@@ -117,7 +117,7 @@ class Screen:
             table.add_column()
         table.add_row(*(Text(name, style="dim") for name in cells))
         table.add_row(*(Text(value, style="bold") for value in cells.values()))
-        status = Text(f"{elapsed:.0f} of about {self.total_s:.0f} s: {self.doing}", style="cyan")
+        status = Text(f"{elapsed:.0f} s: {self.doing}", style="cyan")
         latest = [incident_line(told) for told in list(self._incidents.values())[-INCIDENTS_SHOWN:]]
         incidents = Panel(Group(*latest) if latest else Text("none yet", style="dim"), title="incidents")
         return Group(status, table, incidents)
@@ -125,6 +125,11 @@ class Screen:
 
 OTHER = "other"
 """The kind of incidents that no rule names."""
+
+
+def lag_words(lag: float) -> str:
+    """Records behind the topic's end; a dash while that is not known."""
+    return f"{lag:,.0f}" if math.isfinite(lag) else "–"
 
 
 def incident_line(told: Told) -> Text:

@@ -158,7 +158,8 @@ def most_known_false_raised(facts: Facts, bound: float) -> RuleResult:
     rule, known = "most_known_false_raised", facts.known
     if known is None or not known.judged_false:
         return _not_asked(rule, facts, bound, _no_judged(known, "false"))
-    return _judged(rule, bound, "judged false", known.judged_false, known.raised_again, "raised again")
+    cure = "are they? what a model cannot learn, keep quiet by oddflow suppress, and take the label back"
+    return _judged(rule, bound, "judged false", known.judged_false, known.raised_again, "raised again", cure)
 
 
 def most_known_true_lost(facts: Facts, bound: float) -> RuleResult:
@@ -166,7 +167,8 @@ def most_known_true_lost(facts: Facts, bound: float) -> RuleResult:
     rule, known = "most_known_true_lost", facts.known
     if known is None or not known.judged_true:
         return _not_asked(rule, facts, bound, _no_judged(known, "true"))
-    return _judged(rule, bound, "judged true", known.judged_true, known.lost, "no longer raised")
+    cure = "are they attacks? take back what is none, or train on other days"
+    return _judged(rule, bound, "judged true", known.judged_true, known.lost, "no longer raised", cure)
 
 
 def most_labels_held_back(facts: Facts, bound: float) -> RuleResult:
@@ -187,17 +189,12 @@ def most_labels_held_back(facts: Facts, bound: float) -> RuleResult:
 
 
 def _judged(  # noqa: PLR0917 - a sentence and its figures
-    rule: str, bound: float, of: str, count: int, ids: tuple[str, ...], what: str
+    rule: str, bound: float, of: str, count: int, ids: tuple[str, ...], what: str, cure: str
 ) -> RuleResult:
     share = len(ids) / count
     told = f"of {count:,} {of} {len(ids):,} would be {what}"
     if share <= bound:
         return _passed(rule, share, bound, told)
-    cure = (
-        "train on days with flows like them"
-        if "again" in what
-        else "are they attacks? take back what is none, or train on other days"
-    )
     return _failed(rule, share, bound, f"{told} ({listed(ids, NAMED)}), a share of more than {bound:g}: {cure}")
 
 
