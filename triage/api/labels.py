@@ -40,6 +40,8 @@ def routes(database: Database, clock: Callable[[], float]) -> APIRouter:
                 "sent": row.sent,
                 "withdrawn": row.withdrawn,
                 "unknown": row.unknown,
+                "counts": row.counts,
+                "odd": list(row.odd),
             }
             for row in rows
         ]

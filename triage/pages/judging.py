@@ -20,6 +20,15 @@ from triage.store.labels import list_labels, new_label, say, withdraw
 LABELS = 100
 """On a page."""
 
+ODD = {
+    "conflicting": "People's last words on this are true and false; the last one counts",
+    "late": "It came after a word that was said later, and does not count",
+    "reused": "Another label has the same id; the one in the first place counts",
+    "dangling": "It takes back a label that is not known here",
+    "ahead": "Its clock was ahead: it counts as said when it came",
+}
+"""What is odd about a label, in words."""
+
 
 def routes(site: Site) -> APIRouter:
     """What says a label, and takes it back."""
@@ -49,7 +58,8 @@ def routes(site: Site) -> APIRouter:
         after = request.query_params.get("after", "")
         with site.store.read() as session:
             rows = list_labels(session, LABELS, int(after) if after.isdecimal() and len(after) < 19 else None)
-        return site.page(request, "labels.html", rows=rows, older=rows[-1].number if len(rows) == LABELS else None)
+        older = rows[-1].number if len(rows) == LABELS else None
+        return site.page(request, "labels.html", rows=rows, older=older, odd=ODD)
 
     @router.get("/bulk")
     def show_bulk(request: Request) -> Response:

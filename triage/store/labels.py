@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from msgspec import to_builtins
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import Row, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from detector.errors import ConfigurationError
-from detector.feedback.label import Label, Of, convert_label, iso, key_of, read_label, write_label
+from detector.feedback.label import Label, Of, convert_label, iso, key_of, write_label
 from detector.feedback.latest import Said, Standing, Word, weigh
 from detector.printable import printable
 from triage.store.chunks import chunks
@@ -27,6 +28,9 @@ from triage.store.words import NOT_YET, digest_of, id_of, label_values, word_of,
 
 FEEDBACK = "feedback"
 """The outbox's channel of labels."""
+
+ODD = ("conflicting", "late", "reused", "dangling", "ahead")
+"""As :mod:`detector.feedback.latest` has them; what is doubled is kept once, and unknown has a field of its own."""
 
 L = LABELS.c
 
@@ -43,6 +47,10 @@ class LabelRow:
     withdrawn: bool
     unknown: bool
     """Whether it is of an incident or alert that is not known here, as of another cluster."""
+    counts: bool
+    """Whether it is the last word on what it is of; a withdrawal is none."""
+    odd: tuple[str, ...]
+    """What else is odd about it, of :data:`ODD`."""
 
 
 def new_label(  # noqa: PLR0917 - in the order of the document's fields
@@ -127,10 +135,37 @@ def list_labels(session: Session, limit: int = 50, after: int | None = None) -> 
     query = select(LABELS, withdrawn.label("withdrawn"), known.label("known"))
     if after is not None:
         query = query.where(L.number < after)
-    return [
-        LabelRow(row.number, read_label(row.document), row.place is not None, bool(row.withdrawn), not row.known)
-        for row in session.execute(query.order_by(L.number.desc()).limit(limit))
-    ]
+    rows = session.execute(query.order_by(L.number.desc()).limit(limit)).all()
+    said = weigh(words_of(session, {row.subject_digest for row in rows if row.subject_digest})).standings
+    reused, there = _ids(session, rows)
+    found = []
+    for row in rows:
+        word = word_of(row)
+        of = said.get(word.label.of) if isinstance(word.label.of, Of) else None
+        signs = {
+            "conflicting": of is not None and of.conflicting and not row.withdrawn,
+            "late": of is not None and word.label.id in of.late,
+            "reused": row.id in reused,
+            "dangling": row.withdraws is not None and row.withdraws not in there,
+            "ahead": word.ahead,
+        }
+        counts = of is not None and of.last == word.label
+        odd = tuple(each for each in ODD if signs[each])
+        sent = row.place is not None
+        found.append(LabelRow(row.number, word.label, sent, bool(row.withdrawn), not row.known, counts, odd))
+    return found
+
+
+def _ids(session: Session, rows: Sequence[Row[Any]]) -> tuple[set[str], set[str]]:
+    """Of these, ids that several labels have; and ids of what they withdraw, where that is there."""
+    reused: set[str] = set()
+    there: set[str] = set()
+    for some in chunks({row.id for row in rows}):
+        several = select(L.id).where(L.id.in_(some)).group_by(L.id).having(func.count() > 1)
+        reused |= set(session.scalars(several))
+    for some in chunks({row.withdraws for row in rows if row.withdraws is not None}):
+        there |= set(session.scalars(select(L.id).where(L.id.in_(some), L.verdict.is_not(None))))
+    return reused, there
 
 
 def _at(now: float) -> str:

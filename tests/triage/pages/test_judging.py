@@ -140,6 +140,16 @@ def test_the_list_of_labels_tells_what_is_odd(triage: Triage) -> None:
     assert verdicts(triage) == {}
 
 
+def test_the_list_of_labels_tells_which_counts(triage: Triage) -> None:
+    """Of two people's words on one incident both are there, as conflicting, and the earlier as not the last word."""
+    with triage.database.write() as session:
+        say(session, new_label(Of(incident=name_of(0)), "true", "eve", NOW - 60.0), NOW - 60.0)
+        say(session, new_label(Of(incident=name_of(0)), "false", "ada", NOW), NOW)
+    told = text_of(triage.client().get("/labels").text)
+    assert (told.count("conflicting"), told.count("not the last word")) == (2, 1)
+    assert told.index("ada") < told.index("not the last word")
+
+
 def test_nobody_is_led_elsewhere(triage: Triage) -> None:
     """After a change, and after signing in, an address of another site is not gone to."""
     client = triage.client()

@@ -189,6 +189,35 @@ def test_an_id_that_two_labels_have_is_the_first_one_s(database: Database) -> No
     assert len(found.history) == 1
 
 
+def test_what_is_odd_about_a_label_is_listed(database: Database) -> None:
+    """The list has each label once, which counts, and what is odd: conflicting, late, reused, dangling, ahead."""
+    at = label().at.timestamp()
+    said = [
+        Word(label("true", id="a", by="ada", at=60), 1, at + 60),
+        Word(label("false", id="b", by="bob", at=120), 2, at + 120),
+        Word(label("false", id="b", by="bob", at=120), 3, at + 130),
+        Word(label("unsure", id="c", by="ada", at=30), 4, at + 140),
+        Word(label("true", id="z", of={"incident": uid(2)}), 5, at),
+        Word(label("false", id="z", of={"incident": uid(2)}), 6, at),
+        Word(label("true", id="f", at=1e8, of={"incident": uid(3)}), 7, at),
+        Word(withdrawal("nowhere", id="w"), 8, at),
+    ]
+    with database.write() as session:
+        put(session, [incident(number) for number in (1, 2, 3)])
+        take(session, said)
+    with database.read() as session:
+        rows = list_labels(session)
+    assert [(row.label.id, row.counts, row.odd) for row in reversed(rows)] == [
+        ("a", False, ("conflicting",)),
+        ("b", True, ("conflicting",)),
+        ("c", False, ("conflicting", "late")),
+        ("z", True, ("reused",)),
+        ("z", False, ("reused",)),
+        ("f", True, ("ahead",)),
+        ("w", False, ("dangling",)),
+    ]
+
+
 def test_a_clock_that_is_ahead_does_not_have_the_last_word_for_ever(database: Database) -> None:
     """A label from a time to come counts as said when it came; who looks at it later has the last word."""
     with database.write() as session:
