@@ -95,6 +95,9 @@ class Decided(Struct, kw_only=True, gc=False):
     surprise: Annotated[float | UnsetType, said("−ln of the p-value, continued beyond what was counted.")] = UNSET
     evidence: Annotated[float | UnsetType, said("Persistence: surprise added up over flows of its target.")] = UNSET
     breadth: Annotated[float | UnsetType, said("Fan-out: surprise of new targets, added up.")] = UNSET
+    regularity: Annotated[
+        float | UnsetType, said("Beaconing: how regularly its pair calls, as it never did and few others do.")
+    ] = UNSET
     false_incidents_per_day: Annotated[
         float | UnsetType, said("The budget that just raises it: how often benign traffic is as odd.", "per day")
     ] = UNSET

@@ -10,8 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.features.windows_kernel import mixed
-from detector.features.windows_keys import Arrivals, hashes_of
+from detector.features.windows_keys import Arrivals, failures_of, hashes_of, logs_of_sent
 from detector.kernels.hash_table import kernel
+
+FAILED, LOG_SENT = "failed", "log_sent"
+"""What views may ask for that are no columns: whether a connection was tried and never stood, by its state, 1 or 0; and
+ln(1 + bytes sent), 0 where that is unknown. Float32."""
 
 
 class Surprises(NamedTuple):
@@ -44,7 +48,7 @@ class Passed(NamedTuple):
     """Seconds since 1970."""
     surprises: Surprises
     partitions: NDArray[np.int32]
-    columns: Mapping[str, NDArray[np.float64]]
+    columns: Mapping[str, NDArray[Any]]
     """What views ask for besides, by name; NaN where a flow does not tell it."""
 
     @classmethod
@@ -54,11 +58,11 @@ class Passed(NamedTuple):
         surprises: Surprises,
         partitions: NDArray[np.int32],
         columns: Iterable[str] = (),
-        keys: EvidenceKeys | None = None,
+        arrivals: Arrivals | None = None,
     ) -> Self:
-        """Those of a frame, with these columns; ``keys`` are their ``evidence_keys``, where they are known already."""
-        asked = {name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in columns}
-        keys = evidence_keys(frame) if keys is None else keys
+        """Those of a frame, with these columns; ``arrivals`` are theirs, where windows have asked for them already."""
+        asked = {name: _numbers(frame, name, arrivals) for name in columns}
+        keys = evidence_keys(frame) if arrivals is None else keys_of_arrivals(arrivals)
         return cls(keys, frame["ts"].to_numpy(), surprises, partitions, asked)
 
     def take(self, rows: NDArray[np.intp], moved_s: float = 0.0) -> Self:
@@ -70,6 +74,15 @@ class Passed(NamedTuple):
             self.partitions[rows],
             {name: values[rows] for name, values in self.columns.items()},
         )
+
+
+def _numbers(frame: pl.DataFrame, name: str, arrivals: Arrivals | None) -> NDArray[Any]:
+    """A column, or what is worked out beside them; as windows have it, where they do."""
+    if name == FAILED:
+        return failures_of(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 2])
+    if name == LOG_SENT:
+        return logs_of_sent(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 0])
+    return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def evidence_keys(frame: pl.DataFrame) -> EvidenceKeys:

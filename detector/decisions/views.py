@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import Passed
+from detector.decisions.regular import COLUMNS, PairState
 
 
 class ViewState(Protocol):
@@ -88,6 +89,7 @@ class Lead(Enum):
     REASONS = "what is unusual"
     AGAIN = "what goes on between the two"
     ANEW = "what else was begun"
+    BY_THE_CLOCK = "how regularly one calls the other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,18 @@ BREADTH = View(
     in_all=True,
 )
 
-VIEWS = (SURPRISE, EVIDENCE, BREADTH)
+REGULARITY = View(
+    name="regularity",
+    key="source, destination and port",
+    state=("pairs", PairState),
+    tail=Tail(least_scale=0.25),
+    odd_from=3.0,
+    as_odd="benign hosts call a place of their own by the clock like this",
+    lead=Lead.BY_THE_CLOCK,
+    columns=COLUMNS,
+)
+
+VIEWS = (SURPRISE, EVIDENCE, BREADTH, REGULARITY)
 
 
 def fresh_states(views: Iterable[View] = VIEWS) -> dict[str, ViewState]:

@@ -58,10 +58,8 @@ def _hash_texts(data: Any, offsets: Any) -> Any:
 def arrivals_of(frame: pl.DataFrame) -> Arrivals:
     """Take the columns of canonical flows that windows are about."""
     values = np.empty((len(frame), 4), np.float32)
-    states = text_of(frame["state"])
-    failed = match_keywords(*_FAILED, states.data, states.offsets[:-1], states.offsets[1:], states.present)
     sent, received, packets = (_numbers(frame[name]) for name in ("src_bytes", "dst_bytes", "dst_packets"))
-    _fill_values(sent, received, packets, failed, values)
+    _fill_values(sent, received, packets, _failed(frame), values)
     return Arrivals(
         ts=np.clip(np.nan_to_num(frame["ts"].to_numpy()), -FARTHEST_TIME_S, FARTHEST_TIME_S),
         sources=hashes_of(frame["src_ip"]),
@@ -70,6 +68,22 @@ def arrivals_of(frame: pl.DataFrame) -> Arrivals:
         services=_service_hashes(frame["proto"], frame["service"]),
         values=values,
     )
+
+
+def failures_of(frame: pl.DataFrame) -> NDArray[np.float32]:
+    """Which flows were tried and never stood, by their states: 1 or 0; (rows,)."""
+    return (_failed(frame) >= 0).astype(np.float32)
+
+
+def logs_of_sent(frame: pl.DataFrame) -> NDArray[np.float32]:
+    """ln(1 + bytes sent), 0 where that is unknown; (rows,)."""
+    sent = np.nan_to_num(_numbers(frame["src_bytes"]))
+    return np.log1p(np.maximum(sent, 0.0)).astype(np.float32)
+
+
+def _failed(frame: pl.DataFrame) -> NDArray[np.int64]:
+    states = text_of(frame["state"])
+    return np.asarray(match_keywords(*_FAILED, states.data, states.offsets[:-1], states.offsets[1:], states.present))
 
 
 def _numbers(column: pl.Series) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from detector.bundle.initial_state import Beginnable, InitialState
 from detector.decisions.calibrated_model import ScoringModel
-from detector.decisions.passed import EvidenceKeys, evidence_keys, keys_of_arrivals
 from detector.decisions.views import View, ViewState, fresh_states
 from detector.features.replay import fresh_windows
 from detector.features.windows import WindowState
@@ -58,8 +57,6 @@ class FlowState:
         self._latest = frame, arrivals_of(frame)
         self.windows.update_arrays(self._latest[1], partitions, out, first_column)
 
-    def evidence_keys(self, frame: pl.DataFrame) -> EvidenceKeys:
-        """The keys of evidence; addresses that the windows have hashed already are not hashed again."""
-        if self._latest is not None and self._latest[0] is frame:
-            return keys_of_arrivals(self._latest[1])
-        return evidence_keys(frame)
+    def arrivals(self, frame: pl.DataFrame) -> Arrivals | None:
+        """What the windows have made of a frame's flows, if it is the last that they took: views ask for it again."""
+        return self._latest[1] if self._latest is not None and self._latest[0] is frame else None

@@ -66,7 +66,7 @@ class Scorer:
 
     def _assess(self, frame: pl.DataFrame, scores: Scores, partitions: NDArray[np.int32]) -> Assessment:
         views, surprises = self._model.views, self._model.surprises(scores)
-        flows = Passed.of(frame, surprises, partitions, columns_of(views), self._state.evidence_keys(frame))
+        flows = Passed.of(frame, surprises, partitions, columns_of(views), self._state.arrivals(frame))
         return assess(flows, self._state.views, views)
 
     def decide(self, findings: Findings) -> Decision:
