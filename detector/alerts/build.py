@@ -252,7 +252,13 @@ def _raisings(decision: Decision) -> list[Raising]:
     if decision.assessment is None:
         return [Raising(view) for view in decision.oddest_by]
     wholes = -np.log(decision.p_values)
-    return list(map(Raising, decision.oddest_by, decision.assessment[SURPRISE.name].tolist(), wholes.tolist()))
+    surprises, told = decision.assessment[SURPRISE.name], decision.assessment.told
+    return [
+        Raising(view, surprise, whole, {name: float(told[name][row]) for name in view.told if name in told})
+        for row, (view, surprise, whole) in enumerate(
+            zip(decision.oddest_by, surprises.tolist(), wholes.tolist(), strict=True)
+        )
+    ]
 
 
 def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:

@@ -23,6 +23,7 @@ from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import TOPICS, Readings
+from detector.alerts.rhythm import by_the_clock
 from detector.decisions.evidence import BREADTH_HALF_LIFE_S, HALF_LIFE_S
 from detector.decisions.views import SURPRISE, Lead, View
 from detector.features.meanings import COVERED, DEEDS, Topic, Unit
@@ -72,6 +73,8 @@ class Raising(NamedTuple):
     """Of the flow, in nats, where it is known."""
     whole: float | None = None
     """What it would be if the two did not know each other, as far as that was counted."""
+    told: Mapping[str, float] = {}
+    """What the view tells besides, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,9 @@ class _Story:
     def parts(self, raising: Raising) -> list[Clause | None]:
         """All but the rarity."""
         again = self._again(raising) if raising.view.lead is Lead.AGAIN else None
+        if raising.view.lead is Lead.BY_THE_CLOCK:
+            self._told |= {Topic.RHYTHM, Topic.ACQUAINTANCE}
+            again = by_the_clock(raising.told)
         reasons = self._reasons()
         anew = self._anew() if raising.view.lead is Lead.ANEW and self._told.isdisjoint(DEEDS) else None
         return [again, anew, *reasons, self._acquaintance(), self._held(raising), self._lowered()]

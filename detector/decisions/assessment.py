@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -20,6 +20,8 @@ class Assessment:
     views: tuple[View, ...]
     values: tuple[NDArray[np.float64], ...]
     """Of each view; shape (rows,) each."""
+    told: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """What views tell of flows besides, by name; likewise. Empty where nobody is told."""
 
     @classmethod
     def of(cls, *values: NDArray[np.float64], views: tuple[View, ...] = VIEWS) -> Self:
@@ -39,7 +41,8 @@ class Assessment:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """Only these rows."""
-        return type(self)(self.views, tuple(values[rows] for values in self.values))
+        told = {name: values[rows] for name, values in self.told.items()}
+        return type(self)(self.views, tuple(values[rows] for values in self.values), told)
 
 
 def assess(flows: Passed, states: Mapping[str, ViewState], views: tuple[View, ...] = VIEWS) -> Assessment:
@@ -47,4 +50,5 @@ def assess(flows: Passed, states: Mapping[str, ViewState], views: tuple[View, ..
     found: dict[str, NDArray[np.float64]] = {}
     for name in dict.fromkeys(view.state[0] for view in views):
         found |= states[name].assessed(flows)
-    return Assessment(views, tuple(found[view.name] for view in views))
+    told = {name: found[name] for view in views for name in view.told}
+    return Assessment(views, tuple(found[view.name] for view in views), told)

@@ -178,6 +178,10 @@ class Regular(NamedTuple):
     """About how many hosts had answers of the destination at this port."""
 
 
+TOLD = Regular._fields[1:]
+"""What is told of a pair beside its regularity."""
+
+
 class PairState:
     """The regular pairs of every partition seen; at most ``pairs`` candidates and ``keys`` other keys in each."""
 
@@ -217,7 +221,7 @@ class PairState:
         if not len(flows.ts):
             return found
         times = np.clip(np.nan_to_num(flows.ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
-        columns = [flows.columns[name] for name in COLUMNS]
+        sent, failed = flows.columns[LOG_SENT], flows.columns[FAILED]
         for partition in np.unique(flows.partitions).tolist():
             rows = np.flatnonzero(flows.partitions == partition)
             kept = self._partitions.get(partition) or self._fresh()
@@ -229,13 +233,13 @@ class PairState:
             self._partitions[partition] = kept
             before = int(kept.pairs.meta[EVICTED] + kept.keys.meta[EVICTED])
             keys = flows.keys
-            _pass_by(*kept, rows, keys.targets, keys.ports, keys.services, times, *columns, *found)
+            _pass_by(*kept, rows, keys.targets, keys.ports, keys.services, times, sent, failed, *found)
             self._evicted += int(kept.pairs.meta[EVICTED] + kept.keys.meta[EVICTED]) - before
         return found
 
     def assessed(self, flows: Passed) -> dict[str, NDArray[np.float64]]:
-        """The regularity of each flow's pair by name, as views ask for it."""
-        return {"regularity": self.update(flows).regularity}
+        """The same by name, as views ask for it."""
+        return self.update(flows)._asdict()
 
     def freeze(self, partition: int) -> Callable[[], bytes]:
         """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
@@ -399,7 +403,7 @@ def _total(words: Any, row: Any, first: Any) -> Any:
 def _count(words: Any, row: Any, first: Any, step: Any, shift: Any, width: Any) -> None:  # noqa: PLR0917
     """Count one more in a step, and keep where the fullest ``width`` steps begin; of several the first found."""
     words[row, first + (step >> 2)] += np.uint32(1) << np.uint32(8 * (step & 3))
-    mode = np.int64((words[row, _MODES] >> np.uint32(shift)) & np.uint32(0xFF))
+    mode: Any = np.int64((words[row, _MODES] >> np.uint32(shift)) & np.uint32(0xFF))
     most = _window(words, row, first, mode, width)
     for begin in range(max(0, step - width + 1), min(step, STEPS - width) + 1):
         here = _window(words, row, first, begin, width)

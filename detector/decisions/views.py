@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import Passed
-from detector.decisions.regular import COLUMNS, PairState
+from detector.decisions.regular import COLUMNS, TOLD, PairState
 
 
 class ViewState(Protocol):
@@ -114,6 +114,8 @@ class View:
     """Whether it is made of what flows look like one by one: an alert is explained by that then."""
     columns: tuple[str, ...] = ()
     """Columns of numbers that its state asks for."""
+    told: tuple[str, ...] = ()
+    """What its state gives of each flow besides, by name, for the words of alerts."""
     in_all: bool = False
     """Whether every bundle has it, and one without it is damaged; others were made before it was added."""
 
@@ -162,9 +164,11 @@ REGULARITY = View(
     state=("pairs", PairState),
     tail=Tail(least_scale=0.25),
     odd_from=3.0,
-    as_odd="benign hosts call a place of their own by the clock like this",
+    as_odd="benign hosts call somewhere by the clock like this",
     lead=Lead.BY_THE_CLOCK,
+    share=2.0,
     columns=COLUMNS,
+    told=TOLD,
 )
 
 VIEWS = (SURPRISE, EVIDENCE, BREADTH, REGULARITY)

@@ -19,7 +19,7 @@ from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.wording import MOST_CHARACTERS, Raising, Told, Weighed, tell
 from detector.decisions.severity import Severity
-from detector.decisions.views import BREADTH, EVIDENCE, SURPRISE, VIEWS, View
+from detector.decisions.views import BREADTH, EVIDENCE, REGULARITY, SURPRISE, VIEWS, View
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
@@ -589,3 +589,34 @@ def test_severities_have_words() -> None:
     """No message says how severe it is: that is a field, and by the same rarity."""
     message = say(SCAN, SCANNER).message.lower()
     assert not any(severity.word in message.split() for severity in Severity)
+
+
+BY_THE_CLOCK = {
+    "period": 613.0,
+    "jitter": 0.19,
+    "calls": 42.0,
+    "size": 620.0,
+    "alike": 1.0,
+    "span": 7.1 * 3600,
+    "hosts": 1.01,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, ": calls every 10 min ± 19 %, 42 times in 7.1 h, about 620 bytes sent each, no other host goes there; "),
+        ({"jitter": 0.0}, ": calls every 10 min, by the clock, 42 times in "),
+        ({"calls": 60.0}, " ± 19 %, at least 60 times in 7.1 h, "),
+        ({"alike": 0.2}, ", 42 times in 7.1 h, no other host goes there; "),
+        ({"hosts": 3.2}, ", about 620 bytes sent each, about 2 hosts more go there; "),
+        ({"calls": 0.0}, ": calls by the clock, as it never did and few others do; "),
+    ],
+)
+def test_a_regular_pair_is_told_by_its_rhythm(changed: dict[str, float], words: str) -> None:
+    """Of what regularity raised: period, jitter, calls, sizes and who else does it; each number is a fact."""
+    raising = Raising(REGULARITY, 3.0, None, BY_THE_CLOCK | changed)
+    told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
+    assert words in told.message
+    assert told.message.endswith("; benign hosts call somewhere by the clock like this about once in 2 days.")
+    assert not list(broken_rules(told, ONE | CALLER))

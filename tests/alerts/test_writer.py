@@ -288,7 +288,7 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         np.full(count, 0.04),
         np.full(count, 3),
         np.full(count, 2.0),
-        assessment=Assessment.of(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0)),
+        assessment=Assessment.of(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0), np.full(count, 6.0)),
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )
@@ -425,7 +425,7 @@ def test_what_the_past_raised_says_so(view: str, words: str) -> None:
         np.full(4, 0.04),
         np.full(4, 3),
         thresholds=np.full(4, 2.0),
-        assessment=Assessment.of(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0)),
+        assessment=Assessment.of(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0), np.full(4, 6.0)),
         rates=np.full(4, 2.5),
         views=np.full(4, NAMES.index(view)),
     )
@@ -433,7 +433,7 @@ def test_what_the_past_raised_says_so(view: str, words: str) -> None:
     document = json.loads(records[0].value or b"")
     Draft202012Validator(schema("alert")).validate(document)
     ours = document["unmapped"]["oddflow"]
-    told = {"surprise": 3.2, "evidence": 31.0, "breadth": 90.0, "false_incidents_per_day": 2.5}
+    told = {"surprise": 3.2, "evidence": 31.0, "breadth": 90.0, "regularity": 6.0, "false_incidents_per_day": 2.5}
     assert {name: ours[name] for name in told} == told
     assert document["message"].endswith(words)
     assert (": flows of the same kind, each a little odd; " in document["message"]) == (view == "evidence")

@@ -18,10 +18,13 @@ from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
 
 
-def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0) -> Assessment:
+def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0, regularity: Any = 0.0) -> Assessment:
     """Flows that are so odd."""
     return Assessment.of(
-        *(np.array(values) for values in np.broadcast_arrays(*map(np.atleast_1d, (surprise, evidence, breadth))))
+        *(
+            np.array(values)
+            for values in np.broadcast_arrays(*map(np.atleast_1d, (surprise, evidence, breadth, regularity)))
+        )
     )
 
 
@@ -52,6 +55,7 @@ def calm_day(seed: int = 0, keys: int = 300, flows: int = 5000) -> dict[str, Any
             rng.exponential(1.0, flows),
             np.maximum(rng.exponential(1.0, flows) - 3.0, 0.0),
             np.maximum(rng.exponential(1.0, flows) - 4.0, 0.0),
+            np.maximum(rng.exponential(1.0, flows) - 4.0, 0.0),
         ),
     }
 
@@ -79,8 +83,8 @@ def test_noisy_pair_hides_no_scan() -> None:
     """A benign pair with all the evidence there can be costs one step, and leaves surprise's threshold alone."""
     day, budget = calm_day(), 12.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth = day["assessment"].values
-    loud = odd(surprise, np.where(day["keys"] == 7, 200.0, evidence), breadth)
+    surprise, evidence, breadth, regularity = day["assessment"].values
+    loud = odd(surprise, np.where(day["keys"] == 7, 200.0, evidence), breadth, regularity)
     noisy = IncidentCalibration.fit(**(day | {"assessment": loud}))
     assert rates(quiet, odd(9.0))[0] <= budget
     for scan in (odd(9.0), odd(evidence=9.0), odd(breadth=9.0)):
@@ -91,10 +95,10 @@ def test_noisy_direction_hides_nothing_in_another() -> None:
     """Where all that goes out is far odder than before, what is raised among inside hosts stays nearly the same."""
     day, budget = calm_day(), 10.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth = day["assessment"].values
+    surprise, evidence, breadth, regularity = day["assessment"].values
     out = day["directions"] == OUTBOUND
     noisy = IncidentCalibration.fit(
-        **(day | {"assessment": odd(np.where(out, surprise + 20.0, surprise), evidence, breadth)})
+        **(day | {"assessment": odd(np.where(out, surprise + 20.0, surprise), evidence, breadth, regularity)})
     )
     inside, outside = (noisy.thresholds(budget)["surprise"][place] for place in (INTERNAL, OUTBOUND))
     assert outside > 20.0

@@ -104,7 +104,7 @@ def day_of_two_directions() -> tuple[pl.DataFrame, Assessment, IncidentCalibrati
     count, nothing = 600, np.zeros(600)
     out = np.arange(count) % 2 == 0
     frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": np.where(out, "198.51.100.1", "10.0.0.2").tolist()})
-    assessment = Assessment.of(rng.exponential(1.0, count) + np.where(out, 10.0, 0.0), nothing, nothing)
+    assessment = Assessment.of(rng.exponential(1.0, count) + np.where(out, 10.0, 0.0), nothing, nothing, nothing)
     keys, ts = np.arange(count, dtype=np.uint64), np.linspace(0.0, DAY_S - 1.0, count)
     return frame, assessment, IncidentCalibration.fit(keys, directions_of(frame), ts, assessment, seconds=DAY_S)
 
@@ -152,11 +152,11 @@ def test_no_rarity_is_told_that_calibration_cannot_support() -> None:
     rng, count = np.random.default_rng(3), 150
     frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": ["10.0.0.2"] * count})
     nothing, ts = np.zeros(count), np.linspace(0.0, 1_800.0, count)
-    usual = Assessment.of(rng.exponential(1.0, count), nothing, nothing)
+    usual = Assessment.of(rng.exponential(1.0, count), nothing, nothing, nothing)
     keys = np.arange(count, dtype=np.uint64)
     incidents = IncidentCalibration.fit(keys, directions_of(frame), ts, usual)
     rule = IncidentRule.of(CALIBRATION, incidents, 10.0)
-    far = Assessment.of(np.full(count, 90.0), nothing, nothing)
+    far = Assessment.of(np.full(count, 90.0), nothing, nothing, nothing)
     decision = rule.decide(frame, np.zeros(count), far)
     assert decision.rates is not None
     assert decision.rates.tolist() == [incidents.least_told] * count

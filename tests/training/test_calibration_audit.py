@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import DAY_S, IncidentCalibration
 from detector.decisions.passed import evidence_keys
+from detector.decisions.views import VIEWS
 from detector.net.directions import directions_of
 from tests.commands import run
 from tests.training.test_commands import FORMAT, write
@@ -32,7 +33,7 @@ def calibration(surprise: NDArray[np.float64], **columns: list[str] | list[int])
     }
     ts = np.linspace(0.0, DAY_S, ROWS)
     frame = pl.DataFrame({"ts": ts, **hosts, **columns}, schema_overrides={"dst_port": pl.Int32})
-    assessment = Assessment.of(surprise, np.zeros(ROWS), np.zeros(ROWS))
+    assessment = Assessment.of(surprise, *(np.zeros(ROWS) for _ in VIEWS[1:]))
     incidents = IncidentCalibration.fit(evidence_keys(frame).targets, directions_of(frame), ts, assessment)
     return oddest(frame, assessment, incidents)
 

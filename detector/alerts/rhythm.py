@@ -1,0 +1,58 @@
+"""How a regular pair calls, in words: how often and how exactly, how many times, how much, and who else does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detector.alerts.facts import Clause, Fact
+from detector.alerts.quantities import number, rounded, said
+from detector.decisions.regular import FULL
+from detector.features.meanings import Unit
+
+ALIKE = 0.5
+"""Sizes of which fewer are within an octave have no middle that one would tell."""
+
+PRECISE = 0.01
+"""A jitter below it cannot be told from none: intervals are counted in steps of a third of an octave."""
+
+
+def by_the_clock(told: Mapping[str, float]) -> Clause:
+    """Say what :class:`~detector.decisions.regular.Regular` tells of a pair; without it, no more than that it calls."""
+    if not told.get("calls"):
+        return Clause("calls by the clock, as it never did and few others do")
+    parts = [_rhythm(told), _times(told), _size(told), _others(told)]
+    kept = [part for part in parts if part is not None]
+    return Clause(", ".join(part.text for part in kept), tuple(fact for part in kept for fact in part.facts))
+
+
+def _rhythm(told: Mapping[str, float]) -> Clause:
+    period = Fact("usual time between calls", rounded(told["period"], Unit.SECONDS), Unit.SECONDS.value)
+    every = f"calls every {said(period.value, Unit.SECONDS)}"
+    if told["jitter"] < PRECISE:
+        return Clause(f"{every}, by the clock", (period,))
+    jitter = Fact("spread of the times between calls", rounded(100 * told["jitter"], Unit.PERCENT), Unit.PERCENT.value)
+    return Clause(f"{every} ± {said(jitter.value, Unit.PERCENT)}", (period, jitter))
+
+
+def _times(told: Mapping[str, float]) -> Clause:
+    calls = Fact("calls", round(told["calls"]), Unit.FLOWS.value)
+    since = Fact("time since the first call", rounded(told["span"], Unit.SECONDS), Unit.SECONDS.value)
+    forgotten = 2 * calls.value >= FULL  # half are, whenever so many are counted
+    times = f"{'at least ' if forgotten else ''}{number(calls.value)} times"
+    return Clause(f"{times} in {said(since.value, Unit.SECONDS)}", (calls, since))
+
+
+def _size(told: Mapping[str, float]) -> Clause | None:
+    if told["alike"] < ALIKE or told["size"] <= 2.0:
+        return None
+    size = Fact("bytes usually sent by a call", rounded(told["size"], Unit.BYTES), Unit.BYTES.value)
+    return Clause(f"about {said(size.value, Unit.BYTES)} sent each", (size,))
+
+
+def _others(told: Mapping[str, float]) -> Clause:
+    others = Fact("other hosts that had answers there", rounded(told["hosts"] - 1.0, Unit.HOSTS), Unit.HOSTS.value)
+    if not others.value:
+        return Clause("no other host goes there")
+    return Clause(
+        f"about {said(others.value, Unit.HOSTS)} more {'goes' if others.value == 1 else 'go'} there", (others,)
+    )
