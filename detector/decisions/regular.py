@@ -17,7 +17,7 @@ Two *habits* are subtracted, each with the weight that evidence has: that of the
 this source: as often, as large, to the same port, whoever answered. A service in a content network moves; its clients
 go on as they did. Habits are means over time, of a day's half-life, begun at 0. What is left is divided among those who
 call: ``1 + (hosts − 1) / CROWD``, where hosts is how many sources had answers of this destination and port, by a
-bitmap of 64 (linear counting, Whang et al. 1990).
+bitmap of 64 (linear counting, Whang et al. 1990). Less than :data:`LEAST` is nothing.
 
 Same promises as :mod:`detector.decisions.evidence`: any batches, a state per partition that can be taken out and put
 back, bounded memory, and time that no single record can move. A candidate takes 144 bytes.
@@ -108,6 +108,9 @@ FED_S = 600.0
 CROWD = 3.0
 """By so many other hosts what is left is halved."""
 
+LEAST = 2.0
+"""Nats below which a pair is not regular at all: what chance brings must cost no budget where nothing else is."""
+
 CANDIDATE_CALLS = 4
 
 PAIRS, KEYS = 131_072, 524_288
@@ -136,7 +139,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 _DEFINED_BY = (
     SHORTEST_S, STEPS_PER_OCTAVE, STEPS, FULL, BY_CHANCE, PICKED, ENOUGH, UNLIKE, ALIKE_FROM, ALIKE_TO, WHOLE_S, LATE_S,
-    AHEAD_S, HABIT_HALF_LIFE_S, HABIT_WEIGHT, RIPE_S, LONGEST_GAP_S, FED_S, CROWD, CANDIDATE_CALLS,
+    AHEAD_S, HABIT_HALF_LIFE_S, HABIT_WEIGHT, RIPE_S, LONGEST_GAP_S, FED_S, CROWD, LEAST, CANDIDATE_CALLS,
 )  # fmt: skip
 
 _ENVELOPE = Envelope(
@@ -500,10 +503,13 @@ def _judge(  # noqa: PLR0917
         if kind >= 0:
             of_kind = np.float64(keys.numbers[kind, _KIND_HABIT]) * _ripe(now - keys.moments[kind, 1])
             more = min(more, raw - HABIT_WEIGHT * of_kind)
-        if more > 0.0:
+        others = 0.0
+        if more >= LEAST:
             there = find(keys, service ^ _SERVICE)
             others = max(_hosts(keys, there) - 1.0, 0.0) if there >= 0 else 0.0
-            regularity[i] = more / (1.0 + others / CROWD)
+            more /= 1.0 + others / CROWD
+        if more >= LEAST:
+            regularity[i] = more
             period[i], jitter[i] = 2.0**far, _spread(words, pair, gaps, far)
             calls[i], size[i], alike[i], span[i], hosts[i] = count + 1.0, 2.0**large, same, lasted, others + 1.0
     if elapsed >= FED_S:

@@ -106,11 +106,9 @@ def test_missed_calls_are_forgiven() -> None:
 
 
 def test_office_hours_are_enough() -> None:
-    """A beacon of an hour that rests at night is regular on its first day, and the night is no break of its rhythm."""
+    """A beacon of an hour that works from nine to six, and rests at night, is regular on its first day."""
     ts = calls(3600.0, 0.2, lasts_s=9 * 3600.0)
-    found = regularity(passed(np.concatenate([ts, ts + DAY_S])))
-    assert found[len(ts) - 1] > 4.0
-    assert found[len(ts) + 1 :].min() > 1.0
+    assert regularity(passed(np.concatenate([ts, ts + DAY_S])))[len(ts) - 1] > 4.0
 
 
 def test_what_is_told_is_what_was_done() -> None:
@@ -147,14 +145,15 @@ def test_a_service_that_moves_is_usual() -> None:
 
 
 def test_what_many_do_is_usual() -> None:
-    """The more hosts call a destination, the less regular each of them counts."""
+    """The more hosts call a destination, the less regular each of them counts; those of a fleet not at all."""
 
     def highest(hosts: int) -> float:
         each = [passed(calls(300.0, 0.1, lasts_s=7200.0, seed=n), sources=n) for n in range(hosts)]
         return float(PairState().update(joined(*each)).regularity[-20:].max())
 
     alone, few, many = highest(1), highest(4), highest(30)
-    assert alone > 1.5 * few > 3 * many > 0
+    assert alone > 1.5 * few > 0
+    assert many == 0
 
 
 def test_failures_are_no_calls() -> None:
