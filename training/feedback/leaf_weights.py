@@ -52,6 +52,8 @@ ROUNDS = 100
 SETTLED = 1e-4
 """A round that changes no score by more spreads ends it."""
 
+LEAST_DOUBT = 0.25
+"""However often a forest was right, labels are heard by so much: else hundreds of true ones move nothing."""
 
 DEEPER = 1.5
 """Power of a node's information: above 1, small nodes count more beside large ones."""
@@ -66,7 +68,7 @@ class LeafSettings:
     above: float = 9.0
     """So far above it a true row is to be …"""
     below: float = 9.0
-    """… and a false one below it, both times the doubt in the forest: the share of false labels."""
+    """… and a false one below it, both times the doubt in the forest: the share of false labels, a quarter at least."""
     stiffness: float = 0.3
     """How much a label of weight 1 gives way to others that disagree with it, or to the untouched forest."""
     most_pull: float = 20.0
@@ -213,9 +215,9 @@ def doubt_of(verdicts: NDArray[np.bool_], weights: Floats) -> float:
     """How far labels tell that the forest errs, from 0 to 1: the share of false ones, with one of each more.
 
     It raised all that people looked at. Where most of it was right, the forest's own order is worth more than what a
-    few labels say of others.
+    few labels say of others; yet never so much more that they say nothing.
     """
-    return float((weights[~verdicts].sum() + 1.0) / (weights.sum() + 2.0))
+    return max(LEAST_DOUBT, float((weights[~verdicts].sum() + 1.0) / (weights.sum() + 2.0)))
 
 
 @compiled

@@ -91,6 +91,14 @@ def test_labels_that_the_forest_agrees_with_change_nothing(forest: IsolationFore
     assert same(told, forest)
 
 
+def test_true_labels_are_heard_by_a_forest_that_was_always_right(forest: IsolationForest, background: Matrix) -> None:
+    """After a hundred true labels and no false one, their like stands further out from the backups than before."""
+    told = learn_leaves(forest, rows_of("attacks", 100, seed=5), np.ones(100, bool), np.ones(100), background)
+    attacks, backups = rows_of("attacks", 50, seed=9), rows_of("backups", 50, seed=9)
+    before, after = (each.score(attacks).mean() - each.score(backups).mean() for each in (forest, told))
+    assert after > before + 0.02
+
+
 def test_learning_is_repeatable(
     forest: IsolationForest, taught: IsolationForest, background: Matrix, lessons: Lessons
 ) -> None:
