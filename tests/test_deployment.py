@@ -55,7 +55,10 @@ def declared() -> dict[str, set[str]]:
         if metric.type == "histogram":
             names |= {f"{metric.name}{part}": labels | {"le"} for part in HISTOGRAM_PARTS}
     names |= {name: {"step", "result", "instance", "job"} for name in retrain_series()}
-    asked_by = {"oddflow_triage_sign_ins_total": {"how", "result"}}
+    asked_by = {
+        "oddflow_triage_sign_ins_total": {"how", "result"},
+        "oddflow_triage_last_success_timestamp_seconds": {"step"},
+    }
     return names | {name: asked_by.get(name, set[str]()) for name in triage_series()}
 
 
@@ -82,6 +85,7 @@ def retrain_series() -> set[str]:
 
 def triage_series() -> set[str]:
     """The series of triage, its database's among them."""
+    """The series of triage, its database's among them; a rule asks for one by its step."""
     registry = CollectorRegistry()
     TriageMetrics(registry)
     with TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 """What ``config/compose.yaml`` runs: each of our services as a process, in its order, as it is called and asked there.
 
-Kafka and PostgreSQL are the tests' own; addresses, ports and mounts are rewritten to what is here. No image is built.
+So are Prometheus and Alertmanager, of Debian, with the files that are mounted there. Kafka and PostgreSQL are the
+tests' own; addresses, ports and mounts are rewritten to what is here. No image is built; Grafana cannot be had.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+import httpx
 import psycopg
 import pytest
 
@@ -31,7 +34,11 @@ ROOT = Path(__file__).parents[2]
 ONCE = ("secrets", "first-model", "analyst", "reader")
 """What ends by itself, in an order that `depends_on` allows."""
 
-PORTS = ("9464", "9465", "9466")
+TARGETS = {"oddflow": "9464", "triage": "9465", "retrain": "9466"}
+"""Who is scraped, and at which port there."""
+
+PROGRAMS = {"prometheus": "9090", "alertmanager": "9093"}
+"""Whose image has the program for its entrypoint, and the port that it listens on if it is told nothing else."""
 
 GIVEN = {"ODDFLOW_FIRST_DAY": "1h", "ODDFLOW_RATE": "1500"}
 """As a `.env` file would: a short day to learn from, and traffic that brings attacks soon."""
@@ -80,6 +87,11 @@ class Machine:
         """Start a service's process."""
         service = services()[name]
         command = [self.here(each) for each in (*service.get("entrypoint", ["oddflow"]), *service["command"])]
+        if name in PROGRAMS:
+            program = needed(
+                name, f"{name} is not installed: Debian has it; `make promtool` unpacks it", f"prometheus-{name}"
+            )
+            command = [program, *command[1:], self.here(f"--web.listen-address=127.0.0.1:{PROGRAMS[name]}")]
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
                 command, env=self.environment(service), stdout=log, stderr=log, cwd=self.folder
@@ -89,6 +101,12 @@ class Machine:
     def log(self, name: str) -> str:
         """What a service said."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")[-3_000:]
+
+    def lay(self, folder: str) -> None:
+        """Copy a folder of ``config/`` that is mounted, with addresses of this machine in its files."""
+        (self.folder / folder).mkdir()
+        for path in (ROOT / "config" / folder).iterdir():
+            (self.folder / folder / path.name).write_text(self.here(path.read_text(encoding="utf-8")), encoding="utf-8")
 
     def run(self, name: str) -> None:
         """Run a service that ends by itself."""
@@ -101,6 +119,13 @@ class Machine:
         check = [self.here(each) for each in service["healthcheck"]["test"][1:]]
         done = subprocess.run(check, env=self.environment(service), capture_output=True, timeout=60, check=False)
         return done.returncode == 0
+
+    def bring_up(self, name: str) -> None:
+        """Start a service that goes on, and wait until it is healthy, where it can be asked."""
+        self.start(name)
+        if "healthcheck" in services()[name]:
+            wait_for(partial(self.is_healthy, name), PATIENCE_S)
+            assert self.is_healthy(name), self.log(name)
 
     def stop(self) -> dict[str, int]:
         """End what still runs as Docker does; exit codes by service."""
@@ -124,6 +149,7 @@ def machine(tmp_path: Path, postgres: Server) -> Iterator[Machine]:
     database = postgres.database()
     named = re.fullmatch(r"postgresql://(\w+)@/(\w+)\?host=(.*)", database)
     assert named is not None
+    ports = {port: str(free_port()) for port in (*TARGETS.values(), *PROGRAMS.values())}
     with EmbeddedKafka(tmp_path / "kafka") as kafka:
         rewritten = {
             "postgresql://oddflow@postgres/oddflow": database,
@@ -134,9 +160,14 @@ def machine(tmp_path: Path, postgres: Server) -> Iterator[Machine]:
             "kafka:29092": kafka.bootstrap_servers,
             "http://oddflow:": "http://127.0.0.1:",
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - the container's
-            **{port: str(free_port()) for port in PORTS},
+            **{f"/etc/{name}/{name}.yaml": str(tmp_path / name / f"{name}.yaml") for name in PROGRAMS},
+            **{f"path=/{name}": f"path={tmp_path / name}" for name in PROGRAMS},
+            **ports,
+            **{f"{name}:{port}": f"127.0.0.1:{ports[port]}" for name, port in (TARGETS | PROGRAMS).items()},
         }
         made = Machine(tmp_path, rewritten, dict(zip(("PGUSER", "PGDATABASE", "PGHOST"), named.groups(), strict=True)))
+        for name in PROGRAMS:
+            made.lay(name)
         yield made
         made.stop()
 
@@ -148,22 +179,61 @@ def rows(machine: Machine, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
+def asked(machine: Machine, what: str) -> Any:
+    """What Prometheus' interface answers."""
+    return httpx.get(machine.here(f"http://127.0.0.1:9090/api/v1/{what}"), timeout=60).json()["data"]
+
+
+def targets(machine: Machine) -> dict[str, str]:
+    """How each job of Prometheus is doing."""
+    return {each["labels"]["job"]: each["health"] for each in asked(machine, "targets")["activeTargets"]}
+
+
+def states(machine: Machine) -> dict[str, str]:
+    """The state of each alert rule."""
+    groups = asked(machine, "rules?type=alert")["groups"]
+    return {rule["name"]: rule["state"] for group in groups for rule in group["rules"]}
+
+
+def gathered(machine: Machine) -> bool:
+    """Whether retraining has read the topics of flows, incidents and labels, and written its first data set.
+
+    The training after it takes minutes, and is not waited for.
+    """
+    query = 'oddflow_retrain_last_success_timestamp_seconds{step="gather"} > 0'
+    return bool(asked(machine, f"query?{urlencode({'query': query})}")["result"])
+
+
+def watched(machine: Machine) -> None:
+    """See that all parts are scraped, that one that is killed is noticed, and that Alertmanager is there to be told."""
+    up = dict.fromkeys(("oddflow", "oddflow-triage", "oddflow-retrain"), "up")
+    wait_for(lambda: targets(machine) == up, PATIENCE_S)
+    assert targets(machine) == up
+    (manager,) = asked(machine, "alertmanagers")["activeAlertmanagers"]
+    assert manager["url"] == machine.here("http://alertmanager:9093/api/v2/alerts")
+    wait_for(lambda: states(machine)["OddflowRetrainDown"] == "inactive", PATIENCE_S)
+    machine.running["retrain"].kill()
+    wait_for(lambda: states(machine)["OddflowRetrainDown"] != "inactive", PATIENCE_S)
+    assert states(machine)["OddflowRetrainDown"] == "pending"
+
+
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.timeout(2_400)
 def test_everything_runs_as_compose_has_it(machine: Machine) -> None:
-    """Started in its order everything becomes healthy, and incidents reach triage; once more makes nothing anew."""
+    """Started in its order all becomes healthy and is watched, and incidents reach triage; again makes nothing anew."""
     for name in ONCE:
         machine.run(name)
     made = {path.name: path.read_bytes() for path in (machine.folder / "secrets").iterdir()}
     assert made.keys() == {"database", "reader", "analyst"}
-    for name in ("oddflow", "simulator", "triage", "retrain"):
-        machine.start(name)
-        if "healthcheck" in services()[name]:
-            wait_for(partial(machine.is_healthy, name), PATIENCE_S)
-            assert machine.is_healthy(name), machine.log(name)
+    for name in ("prometheus", "alertmanager", "oddflow", "simulator", "triage"):
+        machine.bring_up(name)
     wait_for(lambda: bool(rows(machine, "SELECT 1 FROM incidents LIMIT 1")), PATIENCE_S)
     assert rows(machine, "SELECT 1 FROM incidents LIMIT 1"), machine.log("triage")
+    machine.bring_up("retrain")
+    wait_for(lambda: gathered(machine), PATIENCE_S)
+    assert gathered(machine), machine.log("retrain")
+    watched(machine)
     assert rows(machine, "SELECT name, role FROM users") == [("analyst", "analyst")]
     assert rows(machine, "SELECT 1 FROM pg_roles WHERE rolname = 'oddflow_reader'")
     versions = sorted(path.name for path in (machine.folder / "registry").glob("*/versions/*"))
