@@ -108,6 +108,45 @@ def test_our_services_are_called_as_they_are(name: str, monkeypatch: pytest.Monk
         assert int(service["stop_grace_period"].removesuffix("s")) > settings.shutdown.deadline_s
 
 
+def provisioned(kind: str) -> list[dict[str, Any]]:
+    """What Grafana is given at its start: ``datasources``, or ``providers`` of boards."""
+    folder = CONFIG / "grafana" / "provisioning" / {"providers": "dashboards"}.get(kind, kind)
+    return [each for path in folder.iterdir() for each in yaml.safe_load(path.read_text(encoding="utf-8"))[kind]]
+
+
+def test_grafana_finds_boards_where_they_are_mounted() -> None:
+    """What provisions is mounted where Grafana's image looks for it, and the folder that it names holds our boards."""
+    mounts = {mount.split(":")[1]: CONFIG / mount.split(":")[0] for mount in SERVICES["grafana"]["volumes"]}
+    assert mounts["/etc/grafana/provisioning"] == CONFIG / "grafana" / "provisioning"
+    (provider,) = provisioned("providers")
+    assert provider["type"] == "file"
+    assert {*mounts[provider["options"]["path"]].glob("*.json")} == {*(CONFIG / "grafana" / "boards").iterdir()}
+
+
+def test_grafana_s_sources_are_services() -> None:
+    """Each data source is a service at its port, and there is one of every type that a board asks for."""
+    sources = {each["type"]: each for each in provisioned("datasources")}
+    ports = {"prometheus": 9090, "alertmanager": 9093, "postgres": 5432}
+    for each in sources.values():
+        host, _, port = each["url"].removeprefix("http://").partition(":")
+        assert ports.get(host) == int(port)
+        assert host in SERVICES
+    boards = [json.loads(path.read_text(encoding="utf-8")) for path in (CONFIG / "grafana" / "boards").iterdir()]
+    choices = [choice for board in boards for choice in board["templating"]["list"] if choice["type"] == "datasource"]
+    assert {choice["query"] for choice in choices} == sources.keys() - {"alertmanager"}
+
+
+def test_grafana_signs_in_at_the_database_as_the_reader() -> None:
+    """Its user is the role that `reader` makes, its database triage's, its password a variable that its start sets."""
+    (source,) = [each for each in provisioned("datasources") if "user" in each]
+    assert f"CREATE ROLE {source['user']} LOGIN" in (CONFIG / "grafana" / "reader.sql").read_text(encoding="utf-8")
+    assert source["jsonData"]["database"] == SERVICES["postgres"]["environment"]["POSTGRES_DB"]
+    variable = source["secureJsonData"]["password"].removeprefix("$")
+    (command,) = SERVICES["grafana"]["command"]
+    assert f'{variable}="$$(cat /secrets/reader)"' in command
+    assert f"ALTER ROLE {source['user']} PASSWORD" in SERVICES["reader"]["command"][0]
+
+
 def test_compose_itself_reads_the_same() -> None:
     """The reference implementation of Compose accepts the file, and reads the services that the tests go by."""
     reader = needed("compose-go", "compose-go is not installed: `make compose-go` compiles it where Go is")
