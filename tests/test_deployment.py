@@ -85,7 +85,6 @@ def retrain_series() -> set[str]:
 
 def triage_series() -> set[str]:
     """The series of triage, its database's among them."""
-    """The series of triage, its database's among them; a rule asks for one by its step."""
     registry = CollectorRegistry()
     TriageMetrics(registry)
     with TemporaryDirectory() as folder:
