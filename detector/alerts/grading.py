@@ -87,7 +87,7 @@ def _words(sign: Sign, given: Circumstances, kind: str) -> str:
         case Sign.INSIDE:
             return "a source inside"
         case Sign.UNANSWERED:
-            return "no answer" if given.alerts == 1 else "hardly any answer"
+            return "the lack of an answer" if given.alerts == 1 else "the lack of answers"
         case Sign.FIRST_CONTACT:
             return "first contact"
         case Sign.REPEATED:

@@ -47,7 +47,8 @@ def notify(
     """Send messages about incidents by webhook, Slack and syslog, as the settings have it.
 
     A daemon does so by itself. This is for those who want it elsewhere (`notify.in_daemon = false`), or who have no
-    Kafka. With Kafka it runs until SIGTERM or Ctrl-C; with --input, until all is sent.
+    Kafka. With Kafka it runs until SIGTERM or Ctrl-C. With --input it reads the files whole, sends the latest that they
+    tell of each incident, and ends.
 
     Examples:
 
@@ -117,16 +118,30 @@ def _send_files(ways: list[Way], settings: Settings, place: Documents) -> None:
 
 
 def _read(desks: list[Desk], place: Documents) -> None:
+    """Have the latest document of each incident sent, in the order in which incidents were first told.
+
+    A file has an end: what an incident became by then is known, and one message says it. So the latest documents are
+    held until all is read.
+    """
+    from detector.casebook.parsed import Parsed  # noqa: PLC0415
+    from detector.casebook.told import read_told  # noqa: PLC0415
     from detector.notify.message import Place  # noqa: PLC0415
 
-    number = 0
+    latest: dict[str, tuple[int, bytes]] = {}
+    parsed = Parsed(read_told, "incident's")
     for batch in place.batches():
-        for document in batch:
-            for desk in desks:
-                _work(desk, lambda desk: not desk.full)
-                if not desk.hopeless:
-                    desk.take(document, Place(0, number))
-            number += 1
+        for told, document in parsed.of(batch):
+            revision, _ = latest.get(told.ours.id, (-1, b""))
+            if told.ours.revision > revision:
+                latest[told.ours.id] = told.ours.revision, document
+    if parsed.unfit:
+        for desk in desks:
+            desk.pass_over(parsed.unfit, parsed.why)
+    for number, (_, document) in enumerate(latest.values()):
+        for desk in desks:
+            _work(desk, lambda desk: not desk.full)
+            if not desk.hopeless:
+                desk.take(document, Place(0, number))
 
 
 def _work(desk: Desk, enough: Callable[[Desk], bool]) -> None:

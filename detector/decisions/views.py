@@ -153,7 +153,7 @@ BREADTH = View(
     state=_EVIDENCE,
     tail=Tail(least_scale=0.25, least_sum=LEAST_SUM),
     odd_from=LEAST_SUM,
-    as_odd="benign hosts begin as much that is odd",
+    as_odd="benign hosts make this many odd new contacts",
     lead=Lead.ANEW,
     in_all=True,
 )

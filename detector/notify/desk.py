@@ -116,7 +116,7 @@ class Desk:
             told = read_told(document)
         except InputError as error:
             if not known:
-                self._tell(DocumentsUnfit(self._way.name, 1, str(error)))
+                self.pass_over(1, str(error))
             return
         ledger = self._ledgers.get(place.partition)
         if ledger is None:
@@ -125,6 +125,10 @@ class Desk:
         why = ledger.see(told, suppressed=is_suppressed(document))
         if why is not None and not known:
             self._put(Notice(told, document, why, place))
+
+    def pass_over(self, count: int, why: str) -> None:
+        """Tell of documents that are no incident's; ``why`` the first one is none."""
+        self._tell(DocumentsUnfit(self._way.name, count, why))
 
     def _put(self, notice: Notice) -> None:
         """Wait with it; where a message of its incident waits already, they become one."""

@@ -13,7 +13,7 @@ def test_the_most_telling_comes_first() -> None:
     )
     assert told_severity(given, "benign traffic is this odd about once a day", "other") == (
         "benign traffic is this odd about once a day; raised by 747 MB sent out, 1,200 alerts, a source inside,"
-        " a host that weighs 2; lowered by its kind (other), hardly any answer"
+        " a host that weighs 2; lowered by its kind (other), the lack of answers"
     )
 
 
@@ -23,11 +23,13 @@ def test_what_adds_nothing_is_not_told() -> None:
     assert told_severity(Circumstances(decades=1.0, worth=0.5), "rare") == "rare; lowered by a host that weighs 0.5"
 
 
-def test_one_alert_had_no_answer_and_many_hardly_any() -> None:
+def test_one_alert_lacked_an_answer_and_many_answers() -> None:
     """A single answer among many unanswered flows is not denied."""
-    assert told_severity(Circumstances(decades=1.0, unanswered=True), "rare") == "rare; lowered by no answer"
+    assert (
+        told_severity(Circumstances(decades=1.0, unanswered=True), "rare") == "rare; lowered by the lack of an answer"
+    )
     many = told_severity(Circumstances(decades=1.0, alerts=54, unanswered=True), "rare")
-    assert many == "rare; raised by 54 alerts; lowered by hardly any answer"
+    assert many == "rare; raised by 54 alerts; lowered by the lack of answers"
 
 
 def test_severities_are_counted() -> None:

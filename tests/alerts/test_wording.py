@@ -204,7 +204,7 @@ def test_breadth_says_of_how_many_it_is_one(row: dict[str, float], words: str) -
     """Of what breadth raised: of how many new things it is the latest, as far as the windows know."""
     told = say(row, contributions={}, view=Raising(BREADTH, 3.0), rarity=Rarity(per_day=0.5))
     assert words in told.message
-    assert told.message.endswith("; benign hosts begin as much that is odd about once in 2 days.")
+    assert told.message.endswith("; benign hosts make this many odd new contacts about once in 2 days.")
 
 
 FAMILIES = [
@@ -424,7 +424,7 @@ def test_a_value_that_the_record_lacks_is_not_told() -> None:
             Rarity(per_day=0.0014, least=True),
             "benign traffic keeps on being odd like this at most once in 714 days",
         ),
-        (BREADTH, Rarity(per_day=1.0), "benign hosts begin as much that is odd about once in 24 h"),
+        (BREADTH, Rarity(per_day=1.0), "benign hosts make this many odd new contacts about once in 24 h"),
         (SURPRISE, Rarity(share=0.04), "odder than all but 1 in 25 usual flows"),
         (SURPRISE, Rarity(share=0.35), "odder than all but 1 in 2.9 usual flows"),
         (SURPRISE, Rarity(share=1.23e-6, counted=False), "odder than all but about 1 in 810,000 usual flows"),

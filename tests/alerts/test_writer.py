@@ -413,7 +413,7 @@ def test_documented_examples_are_as_published() -> None:
     [
         ("surprise", "; benign traffic is this odd about once in 9.6 h."),
         ("evidence", "; benign traffic keeps on being odd like this about once in 9.6 h."),
-        ("breadth", "; benign hosts begin as much that is odd about once in 9.6 h."),
+        ("breadth", "; benign hosts make this many odd new contacts about once in 9.6 h."),
     ],
 )
 def test_what_the_past_raised_says_so(view: str, words: str) -> None:

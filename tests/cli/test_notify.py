@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 from typer.testing import CliRunner
 
+from detector.casebook.told import read_told
 from detector.cli import app
 from tests.notify.made import document
 from tests.notify.receivers import Receiver, Reply, listening, receiving
@@ -72,6 +73,22 @@ def test_files_are_sent(receiver: Receiver, incidents: str) -> None:
     assert (ran.code, ran.out) == (0, "webhook: 2 messages sent\n")
     assert "notify.unfit" in ran.err
     assert [request.headers["X-Oddflow-Severity"] for request in receiver.requests] == ["high", "critical"]
+
+
+def test_of_a_file_the_latest_revision_is_sent(receiver: Receiver, tmp_path: Path) -> None:
+    """One message says what each incident became by the file's end, whatever order its documents are in."""
+    path = tmp_path / "incidents.jsonl"
+    sizes = [(1, 1, "of 12 hosts"), (2, 1, "of 3 hosts"), (1, 3, "of 67 hosts"), (1, 2, "of 40 hosts")]
+    documents = [
+        document(number, "high" if revision < 3 else "critical", revision=revision, size=size)
+        for number, revision, size in sizes
+    ]
+    merged = [document(3), document(3, revision=2, merged_into="00000000-0000-0000-0000-000000000001")]
+    path.write_bytes(b"\n".join([*documents, *merged]) + b"\n")
+    ran = run("notify", "--input", str(path), ODDFLOW_WEBHOOK__URL=receiver.url)
+    assert (ran.code, ran.out) == (0, "webhook: 2 messages sent\n")
+    told = [read_told(request.body) for request in receiver.requests]
+    assert [(each.ours.size, each.severity) for each in told] == [("of 67 hosts", "critical"), ("of 3 hosts", "high")]
 
 
 def test_files_beyond_the_bound_go_together_at_the_end(receiver: Receiver, incidents: str) -> None:

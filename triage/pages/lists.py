@@ -26,7 +26,8 @@ from triage.store.rows import IncidentPage, IncidentRow
 ROWS = 50
 """On a page."""
 
-QUEUE = 20
+QUEUE, MOST_QUEUE = 20, 200
+"""Of the queue at first, and at most: to choose among many takes longer than to judge some and ask again."""
 
 CSV_PAGE, MOST_CSV = 500, 10_000
 """Rows that are read at a time, and that a file has at most."""
@@ -76,9 +77,14 @@ def routes(site: Site) -> APIRouter:
 
     @router.get("/queue")
     def show_queue(request: Request) -> Response:
+        given = request.query_params.get("most", "")
+        most = min(int(given), MOST_QUEUE) if given.isdecimal() and 0 < len(given) < 9 else QUEUE
         with site.store.read() as session:
-            chosen = most_instructive(session, QUEUE)
-        return site.page(request, "queue.html", chosen=chosen, here="/queue", view="row")
+            chosen = most_instructive(session, most + 1)
+        more = min(most + QUEUE, MOST_QUEUE) if len(chosen) > most else 0
+        return site.page(
+            request, "queue.html", chosen=chosen[:most], most=most, more=more, here=f"/queue?most={most}", view="row"
+        )
 
     return router
 

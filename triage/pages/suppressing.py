@@ -24,9 +24,10 @@ from triage.store.rows import Incident
 from triage.store.suppressions import list_rules, remove_rule
 from triage.suppressing import lasting, preview_rule, rule_of, save_checked
 
-DAYS_OFFERED = (1, 7, 30, 90)
+TIMES: Mapping[int, str] = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "7 days", 720: "30 days"}
+"""In hours: for how long a rule may be."""
 
-USUAL_DAYS = 7
+USUAL_HOURS = 168
 
 SCOPE_WORDS: Mapping[Scope, str] = {
     "pair": "these two hosts",
@@ -39,6 +40,8 @@ SCOPE_WORDS: Mapping[Scope, str] = {
 CHOICES: Mapping[str, str] = {"src_ip": "Source", "dst_ip": "Destination", "dst_port": "Port", "proto": "Protocol"}
 
 MOST_CHOICES = 30
+
+DAY_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def _offer(  # noqa: PLR0917 - what a form is made of
         choices=_choices(subject),
         bounds=_bounds_offered(found.reasons),
         given=_filled(given),
-        days=DAYS_OFFERED,
+        times=TIMES.items(),
         seen=seen,
         why=why,
     )
@@ -128,7 +131,7 @@ def _offer(  # noqa: PLR0917 - what a form is made of
 def _scopes(subject: Subject) -> list[tuple[Scope, str]]:
     """What a rule of each scope would be of: in the subject's own words, where it has one of each end."""
     found: list[tuple[Scope, str]] = []
-    now, lasts = lasting(0.0, USUAL_DAYS)
+    now, lasts = lasting(0.0, USUAL_HOURS / DAY_HOURS)
     for scope, words in SCOPE_WORDS.items():
         try:
             told = make_rule(subject, scope, owner="-", reason="-", now=now, lasts=lasts).words
@@ -142,7 +145,7 @@ def _filled(given: Mapping[str, str]) -> dict[str, Any]:
     names = ("reason", "label", *CHOICES, "bounds")
     return {
         "scope": given.get("scope", "pair"),
-        "days": given.get("days", str(USUAL_DAYS)),
+        "hours": given.get("hours", str(USUAL_HOURS)),
         **{name: given.get(name, "") for name in names},
     }
 
@@ -167,21 +170,22 @@ def _rule(found: Incident, who: Identity, given: Mapping[str, str], now: float) 
         owner=who.name,
         reason=reason,
         now=now,
-        days=_days(given.get("days", "")),
+        days=_hours(given.get("hours", "")) / DAY_HOURS,
         ends=_ends(of_incident(found.told.ours), given),
         bounds=given.get("bounds", "").split() if scope == "pattern" else (),
         label=None if said is None else said.id,
     )
 
 
-def _days(given: str) -> float:
+def _hours(given: str) -> float:
+    most = LONGEST.days * DAY_HOURS
     try:
-        days = float(given)
+        hours = float(given)
     except ValueError:
-        days = 0.0
-    if not 0.0 < days <= LONGEST.days:
-        raise ConfigurationError(f"days: give more than 0 and at most {LONGEST.days}")
-    return days
+        hours = 0.0
+    if not 0.0 < hours <= most:
+        raise ConfigurationError(f"hours: give more than 0 and at most {most}")
+    return hours
 
 
 def _ends(subject: Subject, given: Mapping[str, str]) -> dict[str, Any]:

@@ -7,14 +7,14 @@ is ever changed or thrown away but by retention: a withdrawal is one more label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from msgspec import to_builtins
-from sqlalchemy import Row, exists, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Row, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from detector.errors import ConfigurationError
@@ -51,6 +51,10 @@ class LabelRow:
     """Whether it is the last word on what it is of; a withdrawal is none."""
     odd: tuple[str, ...]
     """What else is odd about it, of :data:`ODD`."""
+    incident: str
+    """The incident that it is of, or its alert, or what it withdraws; empty where none is known."""
+    headline: str
+    """That incident's."""
 
 
 def new_label(  # noqa: PLR0917 - in the order of the document's fields
@@ -138,6 +142,7 @@ def list_labels(session: Session, limit: int = 50, after: int | None = None) -> 
     rows = session.execute(query.order_by(L.number.desc()).limit(limit)).all()
     said = weigh(words_of(session, {row.subject_digest for row in rows if row.subject_digest})).standings
     reused, there = _ids(session, rows)
+    incidents = _incidents_of(session, rows)
     found = []
     for row in rows:
         word = word_of(row)
@@ -152,7 +157,8 @@ def list_labels(session: Session, limit: int = 50, after: int | None = None) -> 
         counts = of is not None and of.last == word.label
         odd = tuple(each for each in ODD if signs[each])
         sent = row.place is not None
-        found.append(LabelRow(row.number, word.label, sent, bool(row.withdrawn), not row.known, counts, odd))
+        about = incidents.get(row.number, ("", ""))
+        found.append(LabelRow(row.number, word.label, sent, bool(row.withdrawn), not row.known, counts, odd, *about))
     return found
 
 
@@ -166,6 +172,24 @@ def _ids(session: Session, rows: Sequence[Row[Any]]) -> tuple[set[str], set[str]
     for some in chunks({row.withdraws for row in rows if row.withdraws is not None}):
         there |= set(session.scalars(select(L.id).where(L.id.in_(some), L.verdict.is_not(None))))
     return reused, there
+
+
+def _incidents_of(session: Session, rows: Sequence[Row[Any]]) -> dict[int, tuple[str, str]]:
+    """By number of a label: the incident that it is about, and that one's headline."""
+    meant = _named(session, L.id, L.of_id, (row.withdraws for row in rows if row.withdraws), L.verdict.is_not(None))
+    about = {row.number: row.of_id or meant.get(row.withdraws, "") for row in rows}
+    of_alerts = _named(session, ALERTS.c.id, ALERTS.c.incident, about.values(), ALERTS.c.incident.is_not(None))
+    about = {number: of_alerts.get(each, each) for number, each in about.items()}
+    headlines = _named(session, INCIDENTS.c.id, INCIDENTS.c.headline, about.values(), true())
+    return {number: (each, headlines[each]) for number, each in about.items() if each in headlines}
+
+
+def _named(
+    session: Session, key: Column[Any], value: Column[Any], wanted: Iterable[str], fits: ColumnElement[bool]
+) -> dict[str, str]:
+    """One column by another, of the rows that are wanted and fit."""
+    queries = (select(key, value).where(key.in_(some), fits) for some in chunks(set(wanted)))
+    return {row[0]: row[1] for query in queries for row in session.execute(query)}
 
 
 def _at(now: float) -> str:

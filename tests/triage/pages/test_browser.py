@@ -105,8 +105,8 @@ def test_every_page_fits_and_can_be_read(seat: Seat) -> None:
     for place, verdict in ((0, "true"), (1, "false"), (2, "unsure")):
         given = {"csrf": csrf, "verdict": verdict, "comment": "as every night " * 9}
         assert client.post(f"/incidents/{name_of(place)}/label", data=given).status_code == 303
-    offer = f"/incidents/{name_of(4)}/suppress?scope=source&days=30&reason=ours"
-    rule = {"csrf": csrf, "scope": "source", "days": "30", "reason": "our backup", "confirmed": "yes"}
+    offer = f"/incidents/{name_of(4)}/suppress?scope=source&hours=720&reason=ours"
+    rule = {"csrf": csrf, "scope": "source", "hours": "720", "reason": "our backup", "confirmed": "yes"}
     assert client.post(f"/incidents/{name_of(1)}/suppress", data=rule).status_code == 303
     paths = (
         *("/incidents", "/incidents?text=nothing", f"/incidents/{name_of(0)}", f"/incidents/{name_of(3)}", "/queue"),

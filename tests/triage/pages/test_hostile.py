@@ -100,7 +100,14 @@ def client(tmp_path: Path) -> TestClient:
     )
     made = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
     page = made.get("/incidents").text
-    rule = {"csrf": csrf_in(page), "scope": "source", "src_ip": HOST, "days": "7", "reason": HOSTILE, "forced": "yes"}
+    rule = {
+        "csrf": csrf_in(page),
+        "scope": "source",
+        "src_ip": HOST,
+        "hours": "168",
+        "reason": HOSTILE,
+        "forced": "yes",
+    }
     made.post(f"/incidents/{uid(1)}/suppress", data=rule)
     return made
 

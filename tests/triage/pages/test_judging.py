@@ -134,6 +134,7 @@ def test_the_list_of_labels_tells_what_is_odd(triage: Triage) -> None:
     client = triage.client()
     page = client.get("/labels")
     assert text_of(page.text).count("not known here") == 1
+    assert ("scan number 0" in page.text, name_of(0) in text_of(page.text)) == (True, False)
     undo = re.search(r'action="(/labels/[^"]*/withdraw)"', page.text)
     assert undo is not None
     assert client.post(undo[1], data={"csrf": csrf_in(page.text)}).headers["location"] == "/labels"

@@ -83,6 +83,19 @@ def test_a_piece_comes_only_where_it_changed(triage: Triage) -> None:
     assert client.get("/incidents/rows?kind=flood", headers={"X-Seen": seen[1]}).status_code == 200
 
 
+def test_a_queue_gives_more(database: Database) -> None:
+    """The link below shows the next twenty below the ones before, up to two hundred; all that there is has no link."""
+    client = filled(database, [document(place) for place in range(230)]).client()
+    asked, address, before = 0, "/queue", list[str]()
+    while address:
+        page = client.get(address).text
+        shown = re.findall(r'data-incident="([^"]*)"', page)
+        assert (len(shown), shown[: len(before)]) == (len(before) + 20, before)
+        more = re.search(r'href="(/queue\?most=\d+)#i-[^"]*">20 more', page)
+        asked, before, address = asked + 1, shown, more[1] if more else ""
+    assert (asked, "There are more." in page) == (10, True)
+
+
 def test_what_is_empty_says_what_to_do(tmp_path: Path, triage: Triage) -> None:
     """Without incidents, with a filter that fits none, and with nothing to judge, the page says what to do next."""
     assert "Take the filters away" in text_of(triage.client().get("/incidents?text=nothing").text)

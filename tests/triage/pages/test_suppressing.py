@@ -12,7 +12,7 @@ from triage.store.engine import Database
 from triage.store.labels import new_label, say
 from triage.store.suppressions import list_rules
 
-DAY = 86_400.0
+HOUR = 3_600.0
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def save(triage: Triage, place: int, **given: str) -> tuple[int, str]:
     return answer.status_code, text_of(answer.text)
 
 
-GOOD = {"scope": "source", "days": "7", "reason": "our scanner"}
+GOOD = {"scope": "source", "hours": "168", "reason": "our scanner"}
 
 
 def test_the_offer_says_what_each_rule_would_be_of(triage: Triage) -> None:
@@ -61,7 +61,16 @@ def test_a_rule_has_owner_reason_and_end(triage: Triage) -> None:
         (row,) = list_rules(session, NOW)
     rule = row.rule
     assert (rule.words, rule.owner, rule.reason) == ("all that 10.0.0.4 begins", "ada", "our scanner")
-    assert (rule.created.timestamp(), rule.expires_s) == (NOW, NOW + 7 * DAY)
+    assert (rule.created.timestamp(), rule.expires_s) == (NOW, NOW + 168 * HOUR)
+
+
+def test_a_rule_may_last_an_hour(triage: Triage) -> None:
+    """The page offers hours, as the command does, and a rule of one ends after one."""
+    told = offer(triage, 4)
+    assert [words for words in ("1 hour", "8 hours", "1 day", "7 days", "30 days") if words not in told] == []
+    assert save(triage, 4, **(GOOD | {"hours": "1"}))[0] == 303
+    with triage.database.read() as session:
+        assert [row.rule.expires_s for row in list_rules(session, NOW)] == [NOW + HOUR]
 
 
 def test_a_rule_names_the_label_that_it_was_made_from(triage: Triage) -> None:
@@ -77,8 +86,8 @@ def test_a_rule_names_the_label_that_it_was_made_from(triage: Triage) -> None:
     ("changed", "words"),
     [
         ({"reason": " "}, "reason: say why"),
-        ({"days": "91"}, "days: give more than 0 and at most 90"),
-        ({"days": "nan"}, "days: give more than 0"),
+        ({"hours": "2161"}, "hours: give more than 0 and at most 2160"),
+        ({"hours": "nan"}, "hours: give more than 0"),
         ({"scope": "all"}, "scope: choose one of"),
         ({"scope": "pattern"}, "pattern"),
         ({"scope": "pattern", "bounds": "x"}, "give FEATURE=LOW..HIGH"),
@@ -112,9 +121,9 @@ def test_what_was_called_true_is_hidden_only_by_force(triage: Triage) -> None:
 
 def test_what_is_broad_is_confirmed(triage: Triage) -> None:
     """A rule for a long time wants a second yes, and the page says why."""
-    status, told = save(triage, 4, **(GOOD | {"days": "90"}))
+    status, told = save(triage, 4, **(GOOD | {"hours": "2160"}))
     assert (status, "it lasts 90 days" in told) == (400, True)
-    assert save(triage, 4, **(GOOD | {"days": "90"}), confirmed="yes")[0] == 303
+    assert save(triage, 4, **(GOOD | {"hours": "2160"}), confirmed="yes")[0] == 303
 
 
 def test_a_rule_is_taken_away(triage: Triage) -> None:

@@ -252,6 +252,19 @@ def test_many_are_labelled_as_previewed(database: Database) -> None:
         assert {each.label.comment for each in list_labels(session, 5)} == {"our probes"}
 
 
+def test_labels_tell_what_they_are_of(database: Database) -> None:
+    """Each has the headline of its incident, or its alert's, a withdrawal that of what it takes back; else none."""
+    with database.write() as session:
+        put(session, [incident(1, headline="Port scan"), incident(2, headline="Beacon")], [alert(101, incident=2)])
+        first = judge(session, 1, "true")
+        take(session, [Word(label(of={"alert": uid(101)}), 0, START)])
+        withdraw(session, first, "ada", START + 300)
+        judge(session, 99, "true")
+    with database.read() as session:
+        told = [(each.incident, each.headline) for each in list_labels(session)]
+    assert told == [("", ""), (uid(1), "Port scan"), (uid(2), "Beacon"), (uid(1), "Port scan")]
+
+
 def test_pages_of_labels_have_each_once(database: Database) -> None:
     """The list of labels goes on where the page before ended."""
     with database.write() as session:
