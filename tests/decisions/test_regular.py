@@ -64,15 +64,23 @@ def joined(*parts: Passed) -> Passed:
 
 def watched(flows: Passed) -> Passed:
     """The same among failed flows of others, by which time passes: no ten minutes go without any."""
-    first, last = flows.ts[0], flows.ts[-1]
-    others = passed(np.arange(first, last, 300.0), sources=9999, destinations=9999, failed=1.0)
+    since = START if flows.ts[0] < START + DAY_S else flows.ts[0]
+    others = passed(np.arange(since, flows.ts[-1], 300.0), sources=9999, destinations=9999, failed=1.0)
     return joined(others, flows)
+
+
+def after_a_day(pairs: int = 1024, keys: int = 4096) -> PairState:
+    """A state that has watched its three partitions for the day before, with nothing in it that was answered."""
+    state = PairState(pairs, keys)
+    ts = START - np.arange(0.0, DAY_S, 300.0)
+    state.update(passed(np.tile(ts, 3), failed=1.0, partitions=np.repeat([0, 1, 2], len(ts))))
+    return state
 
 
 def regularity(flows: Passed, state: PairState | None = None) -> NDArray[np.float64]:
     """Of each of these flows, among others by which time passes."""
     whole = watched(flows)
-    found: NDArray[np.float64] = (state or PairState()).update(whole).regularity
+    found: NDArray[np.float64] = (state or after_a_day()).update(whole).regularity
     answered: NDArray[np.float64] = found[whole.columns[FAILED] == 0.0]
     return answered
 
@@ -114,7 +122,7 @@ def test_office_hours_are_enough() -> None:
 def test_what_is_told_is_what_was_done() -> None:
     """Period, jitter, calls, size and hosts are told of the pair as it is."""
     crowd = passed(np.full(5, START), sources=np.arange(50, 55), sent=100.0)
-    told = PairState().update(joined(crowd, passed(calls(300.0, 0.2, lasts_s=4 * 3600.0) + 1)))
+    told = after_a_day().update(joined(crowd, passed(calls(300.0, 0.2, lasts_s=4 * 3600.0) + 1)))
     last = Regular(*(values[-1] for values in told))
     assert last.regularity > 0
     assert last.period == pytest.approx(300.0, rel=0.15)
@@ -135,13 +143,15 @@ def test_what_was_always_done_is_usual() -> None:
 
 def test_a_service_that_moves_is_usual() -> None:
     """Calls of the same kind to another destination are no more odd than to the first; by another source they are."""
-    state = PairState()
+    state = after_a_day()
     regularity(passed(calls(600.0, 0.1, lasts_s=3 * DAY_S)), state)
     later = calls(600.0, 0.1, lasts_s=6 * 3600.0) + 3 * DAY_S
-    moved = regularity(passed(later, destinations=2), state).max()
-    other = regularity(passed(later, sources=2, destinations=3), state).max()
-    assert moved < 1.0
-    assert other > 6.0
+    moved, another = passed(later, destinations=2), passed(later + 7.0, sources=2, destinations=3)
+    both = joined(moved, another)
+    found = regularity(both, state)
+    theirs = both.keys.ports == another.keys.ports[0]
+    assert found[~theirs].max() < 1.0
+    assert found[theirs].max() > 6.0
 
 
 def test_what_many_do_is_usual() -> None:
@@ -149,7 +159,7 @@ def test_what_many_do_is_usual() -> None:
 
     def highest(hosts: int) -> float:
         each = [passed(calls(300.0, 0.1, lasts_s=7200.0, seed=n), sources=n) for n in range(hosts)]
-        return float(PairState().update(joined(*each)).regularity[-20:].max())
+        return float(after_a_day().update(joined(*each)).regularity[-20:].max())
 
     alone, few, many = highest(1), highest(4), highest(30)
     assert alone > 1.5 * few > 0
@@ -158,7 +168,7 @@ def test_what_many_do_is_usual() -> None:
 
 def test_failures_are_no_calls() -> None:
     """What was never answered is no beacon, however regular; and it takes no memory."""
-    state = PairState()
+    state = after_a_day()
     assert state.update(passed(calls(60.0, 0.1), failed=1.0)).regularity.max() == 0
     assert (state.pairs, state.keys) == (0, 0)
 
@@ -167,7 +177,7 @@ def test_sizes_that_differ_count_less() -> None:
     """Calls by the clock whose sizes differ as people's do are a quarter as regular."""
     ts = calls(300.0, 0.1)
     sizes = np.random.default_rng(1).lognormal(7, 2, len(ts))
-    alike, unlike = (PairState().update(passed(ts, sent=sent)).regularity.max() for sent in (600.0, sizes))
+    alike, unlike = (after_a_day().update(passed(ts, sent=sent)).regularity.max() for sent in (600.0, sizes))
     assert unlike < 0.4 * alike
 
 
@@ -175,13 +185,13 @@ def test_connections_of_one_call_are_one() -> None:
     """A burst of connections within two seconds is one call."""
     ts = calls(300.0, 0.1)
     burst = np.concatenate([ts, ts + 0.3, ts + 0.9])
-    one, three = (PairState().update(passed(each)).regularity.max() for each in (ts, burst))
+    one, three = (after_a_day().update(passed(each)).regularity.max() for each in (ts, burst))
     assert one == three
 
 
 def test_no_pair_is_more_regular_than_the_highest() -> None:
     """However long and exactly something calls, it stays within the bound."""
-    assert 0.9 * HIGHEST < PairState().update(passed(calls(60.0, 0.0))).regularity.max() <= HIGHEST
+    assert 0.9 * HIGHEST < after_a_day().update(passed(calls(60.0, 0.0))).regularity.max() <= HIGHEST
 
 
 def mixture(seed: int, count: int = 300) -> Passed:
@@ -203,7 +213,8 @@ def mixture(seed: int, count: int = 300) -> Passed:
 def test_batches_and_restarts_change_nothing(cut: int, seed: int, bound: int) -> None:
     """Split anywhere, with the state written down and read back there, all is the same, evictions or not."""
     flows = mixture(seed)
-    whole, before, after = (PairState(bound, 4 * bound) for _ in range(3))
+    whole, before = after_a_day(bound, 4 * bound), after_a_day(bound, 4 * bound)
+    after = PairState(bound, 4 * bound)
     expected = whole.update(flows)
     rows = np.arange(300)
     first = before.update(flows.take(rows[:cut]))
@@ -247,7 +258,7 @@ def test_a_candidate_takes_no_more_than_it_may() -> None:
 @given(st.data())
 def test_damaged_state_is_refused(data: st.DataObject) -> None:
     """Bytes that were changed or cut off anywhere are an InputError, and leave what there was."""
-    state = PairState(16, 64)
+    state = after_a_day(16, 64)
     state.update(mixture(1, 120))
     good = state.snapshot(0)
     place = data.draw(st.integers(0, len(good) - 1))
@@ -265,4 +276,12 @@ def test_absurd_time_is_no_interval(wrong: float) -> None:
     ts = calls(60.0, 0.1, lasts_s=3600.0)
     flows = passed(ts)
     flows.ts[20] = wrong
-    assert PairState().update(flows).regularity[-1] > 0.8 * PairState().update(passed(ts)).regularity[-1]
+    assert after_a_day().update(flows).regularity[-1] > 0.8 * after_a_day().update(passed(ts)).regularity[-1]
+
+
+def test_without_a_day_before_nothing_is_regular() -> None:
+    """Of a partition that is known for hours nobody can say what is new: nothing is told until 20 hours were seen."""
+    ts = calls(300.0, 0.1, lasts_s=2 * DAY_S)
+    found = regularity(passed(ts), PairState())
+    assert found[ts < START + 19 * 3600.0].max() == 0
+    assert found[ts < START + DAY_S].max() > 2.0

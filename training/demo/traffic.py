@@ -21,7 +21,7 @@ from confluent_kafka import Producer
 
 from detector.records.flow import LABEL
 from training.demo.backup import BACKUP, add_backup
-from training.simulator.attacks import ATTACKS
+from training.simulator.attacks import USUAL_ATTACKS
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.simulator.stream import encode
 
@@ -72,7 +72,7 @@ def live_hour(seed: int) -> Scenario:
         hosts=HOSTS,
         start=DEFAULT_START + LIVE_BEGINS_S,
         duration_s=HOUR_S,
-        attacks=tuple(ATTACKS),
+        attacks=USUAL_ATTACKS,
         attack_share=ATTACK_SHARE,
     )
     add_backup(hour, BACKUP_AFTER_S)

@@ -25,7 +25,7 @@ from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
 from detector.records.flow import DIRECTIONS, LABEL, SCHEMA
 from training.simulator.addresses import inside as simulated_inside
-from training.simulator.attacks import ATTACKS, launch
+from training.simulator.attacks import ATTACKS, USUAL_ATTACKS, launch
 from training.simulator.flows import Intents
 from training.simulator.frames import ATTACK_ID, to_frame
 from training.simulator.hosts import SERVERS, Network, build_network
@@ -89,7 +89,7 @@ def transplanted(
     each: int,
     seed: int,
     networks: Networks = NOWHERE,
-    kinds: tuple[str, ...] = tuple(ATTACKS),
+    kinds: tuple[str, ...] = USUAL_ATTACKS,
 ) -> pl.DataFrame | None:
     """Give ``each`` attacks of every kind, from ``start`` to before ``end``, on the hosts of ``frame``, its columns.
 

@@ -18,6 +18,7 @@ from training.simulator.addresses import OWN_PUBLIC, scramble
 from training.simulator.flows import Intents, take
 from training.simulator.hosts import SERVERS, Network, Role
 from training.simulator.internet import RESOLVERS, fresh_addresses
+from training.simulator.rhythm import DAY_S, HOUR_S
 from training.simulator.services import INDEX
 
 Numbers = NDArray[np.int64]
@@ -53,6 +54,8 @@ class AttackKind:
     """Median number of flows of one such attack, when nothing limits it."""
     begin: Callable[[Network, Rng, float, int], Intents]
     """(network, rng, start, flows) → about that many intents, in time order, the first at ``start``."""
+    usual_kind: bool = True
+    """Whether it takes place where no kind is named."""
 
 
 def launch(
@@ -215,6 +218,24 @@ def _beacon(network: Network, rng: Rng, start: float, flows: int) -> Intents:
     return Intents.of(ts, src, _outside_attacker(rng), INDEX[service], port, 0, state)
 
 
+def _slow_beacon(network: Network, rng: Rng, start: float, flows: int) -> Intents:
+    """A patient bot: the same small call to one web server every five minutes to two hours, some in office hours alone.
+
+    It makes as many calls as it is asked for, and so takes hours; its jitter is up to 40 % of an interval, evenly.
+    """
+    period, jitter = _pace(rng, 300.0, 7200.0), rng.uniform(0.0, 0.4)
+    in_office = rng.random() < 0.3
+    gaps = period * (1.0 + rng.uniform(-jitter, jitter, 4 * flows if in_office else flows))
+    gaps[0] = 0.0
+    ts = start + np.cumsum(gaps)
+    if in_office:
+        hour = ts % DAY_S / HOUR_S
+        there = (hour >= 9.0) & (hour < 18.0)
+        there[0] = True
+        ts = ts[there][:flows]
+    return Intents.of(ts, _inside_attacker(network, rng), _outside_attacker(rng), INDEX["beacon-small"])
+
+
 def _syn_flood(network: Network, rng: Rng, start: float, flows: int) -> Intents:
     """Far more half-open connections than a server can hold; from one host, a botnet, or made-up addresses."""
     ts = _paced(rng, start, flows, _pace(rng, 30.0, 800.0), 1.0)
@@ -254,11 +275,15 @@ ATTACKS: dict[str, AttackKind] = {
         AttackKind("dns-tunnel", "data hidden in DNS questions", 60, 900, _dns_tunnel),
         AttackKind("exfiltration", "much data to a new place outside", 4, 16, _exfiltration),
         AttackKind("beacon", "a bot reports to its controller", 20, 150, _beacon),
+        AttackKind("slow-beacon", "a bot reports seldom, and for long", 12, 60, _slow_beacon, usual_kind=False),
         AttackKind("syn-flood", "half-open connections in masses", 300, 6000, _syn_flood),
         AttackKind("lateral-movement", "one host tries many with stolen passwords", 16, 70, _lateral_movement),
     )
 }
 """Every kind of attack by its name, which is also its label."""
+
+USUAL_ATTACKS = tuple(kind.name for kind in ATTACKS.values() if kind.usual_kind)
+"""Those that take place where none is named: the others need a day, and an hour would cut them off."""
 
 
 def attack_seed(seed: int, number: int) -> list[int]:

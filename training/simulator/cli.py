@@ -70,7 +70,7 @@ def simulate(
       oddflow simulate --count 10 --output -
     """
     from detector.signals import ended_by_sigterm  # noqa: PLC0415 - --help needs none of these
-    from training.simulator.attacks import ATTACKS  # noqa: PLC0415
+    from training.simulator.attacks import USUAL_ATTACKS  # noqa: PLC0415
     from training.simulator.choices import kinds_of, moment_of, seconds_of  # noqa: PLC0415
     from training.simulator.run import Run  # noqa: PLC0415
     from training.simulator.scenario import Scenario  # noqa: PLC0415
@@ -84,7 +84,7 @@ def simulate(
         start=moment_of(start),
         duration_s=seconds_of(duration or _DAY),
         intensity=intensity,
-        attacks=kinds_of(attacks or [], tuple(ATTACKS)),
+        attacks=kinds_of(attacks or [], USUAL_ATTACKS),
         attack_share=attack_share,
         background=background,
     )

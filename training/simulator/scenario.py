@@ -17,7 +17,7 @@ import polars as pl
 
 from detector.errors import ConfigurationError
 from training.simulator.activities import arrivals, bursts, noise
-from training.simulator.attacks import ATTACKS, Attack, attack_seed, launch, plan
+from training.simulator.attacks import ATTACKS, USUAL_ATTACKS, Attack, attack_seed, launch, plan
 from training.simulator.expected import Expectation
 from training.simulator.flows import Flows, Intents, join, take
 from training.simulator.frames import to_frame
@@ -45,7 +45,7 @@ class Scenario:
     duration_s: float = 86_400.0
     intensity: float = 1.0
     """How busy people are; machines keep to their clocks."""
-    attacks: Sequence[str] = tuple(ATTACKS)
+    attacks: Sequence[str] = USUAL_ATTACKS
     """Kinds of attack that take place, each at least once. Empty: none."""
     attack_share: float = 0.01
     """About how much of all flows belongs to attacks; where that is little, each kind still has one small attack."""

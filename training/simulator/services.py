@@ -132,6 +132,7 @@ SERVICES: tuple[Service, ...] = (
     Service("beacon", "tcp", 443, "ssl", 1150, 0.25, 2600, 0.35, 0.6, 0.8, Fate.WEB),
     Service("beacon-raw", "tcp", 4444, None, 220, 0.4, 160, 0.5, 0.3, 0.9, Fate.WEB),
     Service("beacon-http", "tcp", 80, "http", 330, 0.2, 410, 0.25, 0.15, 0.8, Fate.WEB),
+    Service("beacon-small", "tcp", 443, "ssl", 620, 0.04, 1350, 0.05, 0.35, 0.2, Fate.WEB),
     Service("flood", "tcp", 80, None, 0, 0, 0, 0, 0.1, 1.0, Fate.FLOOD),
 )  # fmt: skip
 
