@@ -5,7 +5,8 @@ Two simulated days without attacks are trained on. Eight beacons, of eight hosts
 them are *found at ten false incidents*: above the tenth benign key (source, destination and port), with the first call
 that is and the hours since the beacon's first. ``oddflow-before`` is without regular pairs.
 
-Peers see the third day as a whole, as they do where they are used: :mod:`bench.beacon_rivals`. ``--jitter 0.4`` gives
+Peers see the third day as a whole, as they do where they are used (:mod:`bench.beacon_rivals`); ``rita-new`` and
+``elastic-new`` leave out the pairs that were there on the days before. ``--jitter 0.4`` gives
 all beacons another one. The last line is one JSON object.
 
 usage: python -m bench.beacons [--seeds 53 71 72] [--hosts 60] [--kind ensemble] [--jitter SHARE]
@@ -160,6 +161,18 @@ def of_oddflow(days: Days, kind: str) -> dict[str, dict[str, Any]]:
     return told
 
 
+def of_rivals(days: Days) -> dict[str, dict[str, Any]]:
+    """Each rival's formula on the third day; ``-new`` leaves out pairs that the days before had, as hunters do."""
+    pair = ("src_ip", "dst_ip")
+    earlier = set(days.before.select(pair).unique().rows())
+    known = np.array([each in earlier for each in days.tried.select(pair).rows()])
+    told = {}
+    for name, rival in RIVALS.items():
+        values = rival(days.tried)
+        told[name], told[f"{name}-new"] = found(days, values), found(days, np.where(known, -np.inf, values))
+    return told
+
+
 def without_regularity(incidents: IncidentCalibration) -> IncidentCalibration:
     """The same thresholds without regular pairs; how many incidents each depth costs stays, which makes no order."""
     kept = [place for place, view in enumerate(incidents.views) if view is not REGULARITY]
@@ -179,9 +192,7 @@ def main() -> None:
     result: dict[str, Any] = {}
     for seed in options.seeds:
         days = days_with_beacons(seed, options.hosts, options.jitter)
-        systems = of_oddflow(days, options.kind) | {
-            name: found(days, rival(days.tried)) for name, rival in RIVALS.items()
-        }
+        systems = of_oddflow(days, options.kind) | of_rivals(days)
         for name, told in systems.items():
             firsts = ", ".join(
                 f"{one['period_s']} s {one['calls']} ({one['hours']} h)" if one["found"] else f"{one['period_s']} s –"
