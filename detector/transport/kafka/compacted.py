@@ -35,6 +35,8 @@ class CompactedTopic:
         self._consumer: Consumer | None = None
         self._unread: set[int] = set()
         self._partitions = 0
+        self._next: dict[int, int] = {}
+        """By partition, the offset after the last one that was met since it began."""
         self._looked_at = -COUNT_S
         self.trouble = ""
         self.begins = 0
@@ -53,7 +55,11 @@ class CompactedTopic:
             time.sleep(timeout_s)
             return []
         try:
-            return self._taken(consumer.consume(ROWS, timeout_s))
+            messages = consumer.consume(ROWS, timeout_s)
+            if self._goes_back(messages):  # it was deleted and made again: what the old one said is void
+                self._begin(consumer, self._partitions)
+                return []
+            return self._taken(messages)
         except KafkaException as error:
             self._lose(said(error))
             return []
@@ -89,9 +95,13 @@ class CompactedTopic:
             return
         self.trouble = ""
         if count != self._partitions:
-            self._partitions, self._unread = count, set(range(count))
-            self.begins += 1
-            consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in range(count)])
+            self._begin(consumer, count)
+
+    def _begin(self, consumer: Consumer, count: int) -> None:
+        """Read it from its beginning."""
+        self._partitions, self._unread, self._next = count, set(range(count)), {}
+        self.begins += 1
+        consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in range(count)])
 
     def _lose(self, why: str) -> None:
         """Begin anew once it is there."""
@@ -99,6 +109,19 @@ class CompactedTopic:
         self._partitions = 0
         if self._consumer is not None:
             self._consumer.unassign()
+
+    def _goes_back(self, messages: Sequence[Message]) -> bool:
+        """Whether a partition now ends, or goes on, before where it was read to; offsets else only rise."""
+        for message in messages:
+            error = message.error()
+            is_end = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its name
+            partition, offset = message.partition(), message.offset()
+            if (error is not None and not is_end) or partition is None or offset is None:
+                continue
+            if offset < self._next.get(partition, 0):
+                return True
+            self._next[partition] = offset if is_end else offset + 1
+        return False
 
     def _taken(self, messages: Sequence[Message]) -> list[KeyedRecord]:
         found: list[KeyedRecord] = []
