@@ -25,7 +25,7 @@ from triage.errors import StoreError
 from triage.pages import figures, incident, judging, lists, signing, suppressing
 from triage.pages.grafana import checked_template
 from triage.pages.site import STATIC, Site, refuse, then
-from triage.telemetry import Tell, silent
+from triage.telemetry import AnswerFailed, Tell, silent
 
 KEPT = "public, max-age=31536000, immutable"
 """Of static files: their addresses have their digests."""
@@ -87,6 +87,15 @@ def create_app(
     def begin() -> Response:
         return then("/incidents")
 
+    def store_failed(request: Request, error: Exception) -> Response:
+        """Who asked is told what sort of database fails and why; the log has where."""
+        if not isinstance(error, StoreError) or isinstance(error.__cause__, DataError):
+            return _refused(request, error)
+        tell(AnswerFailed(str(error)))
+        status = HTTPStatus.SERVICE_UNAVAILABLE if error.retryable else HTTPStatus.BAD_REQUEST
+        return refuse(request.scope, status, f"{error.told}; triage's log says more")
+
+    app.add_exception_handler(StoreError, store_failed)
     app.add_exception_handler(AnyHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(OddflowError, _refused)

@@ -97,7 +97,7 @@ def _by_version(found: Sequence[Figures]) -> Iterator[Metric]:
         labels=["model_version"],
     )
     for each in found:
-        version = each.model_version or "unknown"
+        version = each.model_version  # empty where no document tells one, which no version is
         for verdict in VERDICTS:
             incidents.add_metric([version, verdict], each.verdicts[verdict])
         if each.precision is not None:

@@ -25,7 +25,7 @@ WAYS, RESULTS = ("password", "token", "proxy"), ("accepted", "refused", "limited
 LONGEST = 64
 """Characters of a name or an address in the log."""
 
-DOINGS = ("open", "ingest", "outbox", "retention", "figures")
+DOINGS = ("open", "ingest", "outbox", "retention", "figures", "answer")
 
 
 class TriageMetrics:
@@ -136,6 +136,18 @@ class DatabaseFailed:
         """Count each; tell the first of an outage."""
         metrics.database_errors.labels(self.doing).inc()
         log.error("triage.database_failed", doing=self.doing, error=self.error, once=f"failed {self.doing}")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFailed:
+    """The database failed while somebody waited for an answer, who was told so in fewer words."""
+
+    error: str
+
+    def record(self, metrics: TriageMetrics, log: Log) -> None:
+        """Count each; tell some."""
+        metrics.database_errors.labels("answer").inc()
+        log.error("triage.answer_failed", error=self.error, sampled="triage.answer_failed")
 
 
 @dataclass(frozen=True, slots=True)

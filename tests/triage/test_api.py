@@ -273,6 +273,17 @@ def test_metrics_are_prometheus_s(world: World) -> None:
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
 
 
+def test_a_version_named_unknown_is_not_no_version(database: Database) -> None:
+    """Documents without a model's version are a series of their own, whatever versions are called."""
+    with database.write() as session:
+        put(session, [incident(n, model_versions=given) for n, given in enumerate(([], ["unknown"], ["unknown"]))])
+    (found,) = [
+        each for each in FromDatabase(database, 2.0, silent).collect() if each.name == "oddflow_triage_incidents"
+    ]
+    counts = {each.labels["model_version"]: each.value for each in found.samples if each.labels["verdict"] == "none"}
+    assert counts == {"": 1, "unknown": 2}
+
+
 def test_the_guide_names_every_metric(world: World) -> None:
     """Whatever triage tells Prometheus has a line in the guide, and the guide names nothing else."""
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "run-triage.md").read_text(encoding="utf-8")

@@ -36,7 +36,7 @@ from triage.access.arrivals import Arrivals
 from triage.access.headers import ENCRYPTED, HEADERS, UNSHARED
 from triage.access.identity import Identity, Role
 from triage.access.rules import AccessRules, Proxy
-from triage.telemetry import SignInTried, Tell, silent
+from triage.telemetry import AnswerFailed, SignInTried, Tell, silent
 
 SIGN_IN, SIGN_OUT, STATIC = "/sign-in", "/sign-out", "/static/"
 
@@ -109,6 +109,7 @@ class Guard:
             await self._refuse(scope, refused.status, str(refused))(scope, receive, send)
             return
         except (SQLAlchemyError, OddflowError) as error:  # its words name server and user, and nobody is known yet
+            self._tell(AnswerFailed(str(error)))
             why = f"the database cannot be used ({type(error).__name__})"
             await self._refuse(scope, HTTPStatus.SERVICE_UNAVAILABLE, why)(scope, receive, send)
             return

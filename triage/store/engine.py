@@ -93,9 +93,13 @@ class Database:
         with self._told("writing"), Session(engine) as session, session.begin():
             yield session
 
+    @property
+    def _sort(self) -> str:
+        return f"the database ({'SQLite' if self.is_sqlite else 'PostgreSQL'})"
+
     def _running(self) -> Engine:
         if self._engine is None:
-            raise StoreError(f"database {self.name}: it is not open yet")
+            raise StoreError(f"database {self.name}: it is not open yet", f"{self._sort}: it is not open yet")
         return self._engine
 
     def _opened(self) -> Engine:
@@ -125,9 +129,11 @@ class Database:
         try:
             yield
         except PoolTimeoutError as error:
-            raise StoreError(f"{doing} database {self.name}: all {POOL} connections are busy; try again") from error
+            busy = f"all {POOL} connections are busy; try again"
+            raise StoreError(f"{doing} database {self.name}: {busy}", f"{self._sort}: {busy}") from error
         except SQLAlchemyError as error:
-            raise StoreError(f"{doing} database {self.name}: {in_words(error)}") from error
+            told = f"{self._sort}: {meaning(error) or f'it fails ({type(error).__name__})'}"
+            raise StoreError(f"{doing} database {self.name}: {in_words(error)}", told) from error
 
 
 def parsed_url(url: str, password: str | None = None) -> URL:
@@ -152,12 +158,19 @@ def parsed_url(url: str, password: str | None = None) -> URL:
 
 def in_words(error: SQLAlchemyError) -> str:
     """What a driver said, and what to do."""
+    said, means = _said(error), meaning(error)
+    return f"{means} ({said})" if means else said
+
+
+def meaning(error: SQLAlchemyError) -> str:
+    """What it means for whoever runs triage, and what to do; empty where that is not known."""
+    said = _said(error).lower()
+    return next((words for sign, words in WORDS.items() if sign in said), "")
+
+
+def _said(error: SQLAlchemyError) -> str:
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    said = printable(" ".join(said.split()))
-    for sign, words in WORDS.items():
-        if sign in said.lower():
-            return f"{words} ({said})"
-    return said
+    return printable(" ".join(said.split()))
 
 
 WORDS = {

@@ -14,9 +14,13 @@ from sqlalchemy import func, insert, select, text
 
 from detector.errors import ConfigurationError
 from tests.postgres import Server
+from tests.triage.client import TestClient
+from triage.access.rules import AccessRules
+from triage.app import create_app
 from triage.errors import NewerError, StoreError
 from triage.store.engine import Database
 from triage.store.tables import METADATA, POSITIONS
+from triage.telemetry import AnswerFailed, Event
 
 ROW = {"topic": "t", "partition": 0, "next": 1}
 
@@ -105,6 +109,22 @@ def test_a_locked_file_is_said_to_be_locked(tmp_path: Path) -> None:
     with database.write() as session:
         session.execute(insert(POSITIONS), [ROW])
     database.stop()
+
+
+def test_users_are_not_told_where_the_database_is(tmp_path: Path) -> None:
+    """A page says what sort of database fails, why and what to do; its address stands in the log alone."""
+    database, logged = Database(f"sqlite:///{tmp_path}/triage.db", wait_s=0.1), list[Event]()
+    database.start()
+    app = create_app(database, AccessRules(), tell=logged.append)
+    client = TestClient(app, base_url="http://127.0.0.1")
+    with closing(sqlite3.connect(tmp_path / "triage.db", isolation_level=None)) as other:
+        other.execute("DROP TABLE incidents")
+    page = client.get("/incidents")
+    database.stop()
+    assert (page.status_code, str(tmp_path) in page.text) == (503, False)
+    assert "the database (SQLite): it fails (OperationalError); triage&#39;s log says more" in page.text
+    (failed,) = [each for each in logged if isinstance(each, AnswerFailed)]
+    assert f"{tmp_path}/triage.db: no such table: incidents" in failed.error
 
 
 def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
