@@ -27,6 +27,7 @@ from tests.conftest import MakeTopic
 from tests.feedback.labels import label, uid
 from tests.training.retrain.conftest import SMALL, given
 from tests.training.small_days import DAY_S, NINE_S, flows_of
+from tests.training.small_days import judged as rules_of
 from tests.transport.arena import produce
 from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import DEFAULT_START, Scenario
@@ -143,6 +144,8 @@ def test_a_flood_of_labels_false_on_an_attack_is_stopped(labelled: Labelled, reg
     assert told in " ".join(ran.err.split())
     assert f"labels: {held} do not teach: beyond what one host may say" in ran.out
     assert registry.aliases("flows") == {"champion": champion, "rejected": registry.versions("flows")[1]}
+    found = rules_of(registry)["most_labels_held_back"]
+    assert (found.passed, told in found.why) == (False, True)
 
 
 @pytest.mark.slow
