@@ -19,7 +19,7 @@ from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.calibrated_model import CalibratedModel, ScoringModel
 from detector.decisions.passed import Passed
-from detector.decisions.views import VIEWS, View, columns_of
+from detector.decisions.views import VIEWS, View, columns_of, told_within
 from detector.errors import InputError
 from detector.features.extra import has_addresses
 from detector.features.extractor import FeatureExtractor
@@ -79,7 +79,7 @@ class Fitting:
     drop: float = 0.0
     """Share of rows, the oddest, that a model of single flows of its own is trained without."""
     views: tuple[View, ...] = VIEWS
-    """By which flows are to be raised."""
+    """By which flows are to be raised, as far as there is time enough to calibrate them."""
     learns: bool = False
     """Whether a forest's leaves are learnt from flows that people judged."""
     attacks: Attacks | None = None
@@ -212,7 +212,8 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
     )
     if not addresses:
         return learnt
-    return _with_incidents(learnt, frame, choice, cut, partitions, watched, fitting.views)
+    views = told_within(fitting.views, watched.seconds)
+    return _with_incidents(learnt, frame, choice, cut, partitions, watched, views)
 
 
 def taught_of(frame: pl.DataFrame, rows: NDArray[np.intp]) -> Taught | None:

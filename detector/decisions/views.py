@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import Passed
-from detector.decisions.regular import COLUMNS, TOLD, PairState
+from detector.decisions.regular import COLUMNS, TOLD, WATCHED_S, PairState
 
 
 class ViewState(Protocol):
@@ -114,6 +114,8 @@ class View:
     """Whether it is made of what flows look like one by one: an alert is explained by that then."""
     columns: tuple[str, ...] = ()
     """Columns of numbers that its state asks for."""
+    needs_s: float = 0.0
+    """Seconds that must be watched to calibrate it: of fewer it has no values, and later all of them would be odd."""
     told: tuple[str, ...] = ()
     """What its state gives of each flow besides, by name, for the words of alerts."""
     in_all: bool = False
@@ -167,11 +169,17 @@ REGULARITY = View(
     as_odd="benign hosts call somewhere by the clock like this",
     lead=Lead.BY_THE_CLOCK,
     share=2.0,
+    needs_s=2.0 * WATCHED_S,
     columns=COLUMNS,
     told=TOLD,
 )
 
 VIEWS = (SURPRISE, EVIDENCE, BREADTH, REGULARITY)
+
+
+def told_within(views: Iterable[View], seconds: float) -> tuple[View, ...]:
+    """Those that flows watched for so long can calibrate."""
+    return tuple(view for view in views if seconds >= view.needs_s)
 
 
 def fresh_states(views: Iterable[View] = VIEWS) -> dict[str, ViewState]:

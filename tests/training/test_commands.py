@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from detector.bundle.files import read_bundle
 from detector.bundle.signature import verify
+from detector.decisions.views import VIEWS, told_within
 from detector.models.every_kind import KINDS
 from detector.registry.registry import Registry
 from detector.sharing.onnx_model import to_onnx
@@ -505,6 +506,14 @@ def test_a_registry_that_cannot_be_is_told_before_any_flow_is_read(tmp_path: Pat
     for place in (tmp_path / "file", tmp_path / "file" / "registry"):
         code, _, err = run("train", "--data", "-", *FORMAT, "--registry", str(place))
         assert (code, "is a file, not a folder" in err, err.count("\n")) == (5, True, 1), err
+
+
+def test_a_short_training_raises_by_nothing_that_it_cannot_calibrate(registry: Path) -> None:
+    """What is regular is told by days: of minutes of flows, no model is raised by it, then or later."""
+    incidents = loaded(registry).incidents
+    assert incidents is not None
+    assert [view.name for view in incidents.views] == ["surprise", "evidence", "breadth"]
+    assert told_within(VIEWS, 2 * 86_400.0) == VIEWS
 
 
 def test_help_names_every_kind() -> None:
