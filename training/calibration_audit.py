@@ -71,14 +71,14 @@ def oddest(
 
 def as_rows(found: pl.DataFrame) -> list[dict[str, Any]]:
     """The same for a program: times in ISO 8601."""
-    return [{**row, "first": _at(row["first"])} for row in found.rows(named=True)]
+    return [{**row, "first": at(row["first"])} for row in found.rows(named=True)]
 
 
 def as_text(found: pl.DataFrame) -> str:
     """The same for a person."""
     lines = [
         "the oddest of what it was calibrated on, and took for benign:",
-        *(f"  {_at(row['first'])}  {_who(row)}, odd by {row['view']}" for row in found.rows(named=True)),
+        *(f"  {at(row['first'])}  {who(row)}, odd by {row['view']}" for row in found.rows(named=True)),
         "  an attack among them makes it blind to others as odd: train again with --attacker ADDRESS --train-on normal",
     ]
     return "\n".join(lines)
@@ -88,7 +88,8 @@ def _only(name: str) -> pl.Expr:
     return pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name)
 
 
-def _who(row: dict[str, Any]) -> str:
+def who(row: dict[str, Any]) -> str:
+    """Who did how much to whom, such as ``10.0.0.4 to 5 hosts, port 443/tcp: 8 flows``."""
     source = row["src_ip"] or f"{row['sources']:,} hosts"
     destination = row["dst_ip"] or f"{row['destinations']:,} hosts"
     flows = "1 flow" if row["flows"] == 1 else f"{row['flows']:,} flows"
@@ -104,5 +105,6 @@ def _port(row: dict[str, Any]) -> str:
     return f"{row['ports']:,} ports" if row["ports"] > 1 else "no port"
 
 
-def _at(seconds: float) -> str:
+def at(seconds: float) -> str:
+    """A moment, seconds since 1970, in ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

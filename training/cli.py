@@ -33,6 +33,7 @@ from detector.cli.data import (
 from detector.cli.several import SeveralCommand
 from detector.errors import ConfigurationError
 from training.options import (
+    CutOption,
     InsideOption,
     KindOption,
     LeaveOutOption,
@@ -94,6 +95,7 @@ def train(
         ),
     ] = "all",
     seed: Annotated[int, typer.Option(min=0, help="The same seed and flows give the same model.")] = 1,
+    cut: CutOption = None,
     param: ParamOption = None,
     leave_out: LeaveOutOption = None,
     folds: Annotated[int, typer.Option(min=0, help="Trainings to measure the quality with; 0: not measured.")] = 5,
@@ -223,6 +225,7 @@ def train(
         partitions=partitions,
         inside=inside,
         train_on=train_on,
+        cut=cut,
     )
     protocol_for(recipe, settings)  # refuses folds that cannot be
     cases = CaseSource(partial(Documents.chosen, Asked(config, incidents, None, None)) if incidents else None, judged)

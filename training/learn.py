@@ -123,6 +123,8 @@ class Learnt:
     """Places of the peaceful rows among those that the model was trained on."""
     unseen: Assessment | None
     """Of these, each by what did not see its stretch; None where flows have no addresses."""
+    stretches: NDArray[np.intp]
+    """The number of each one's stretch, from 0."""
 
     @property
     def assessment(self) -> Assessment | None:
@@ -209,6 +211,7 @@ def learn(  # noqa: PLR0917 - what is learnt from, and what is known of it
         calm=rows[calm],
         weighed=np.empty(0, np.intp),
         unseen=None,
+        stretches=np.empty(0, np.intp),
     )
     if not addresses:
         return learnt
@@ -301,4 +304,4 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
             unseen.take(kept),
             learnt.judging.calibration.seconds,
         )
-    return replace(learnt, state=state, weighed=rows, unseen=unseen, incidents=incidents)
+    return replace(learnt, state=state, weighed=rows, unseen=unseen, stretches=passing.stretches, incidents=incidents)

@@ -41,6 +41,14 @@ WindowsOption = Annotated[
     bool,
     typer.Option("--windows/--no-windows", help="Features of how hosts behave over time, too."),
 ]
+CutOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--cut/--no-cut",
+        help="Leave out of training what stands out as an incident of one source, destination or pair, and show it; the"
+        " settings' training.cut if not given.",
+    ),
+]
 PartitionsOption = Annotated[
     int | None,
     typer.Option(min=1, help="Partitions of the topic that the daemon will read. Default: those read, or 1."),
@@ -72,6 +80,7 @@ def recipe_of(
     partitions: int | None,
     inside: Sequence[str] | None,
     train_on: str = "all",
+    cut: bool | None = None,
 ) -> Recipe:
     """How to train, by flags laid over the settings. Raises ConfigurationError for what cannot be."""
     from detector.features.windows import default_windows  # noqa: PLC0415 - --help needs none of these
@@ -91,6 +100,7 @@ def recipe_of(
         inside=networks(inside or ()),
         leave_out=settings.training.leave_out,
         learns=settings.feedback.learn,
+        cut=settings.training.cut if cut is None else cut,
     )
 
 

@@ -11,6 +11,8 @@ from detector.printable import printable
 from detector.registry.names import CHALLENGER, CHAMPION
 from training.calibration_audit import as_rows
 from training.calibration_audit import as_text as audit_text
+from training.cut_incidents import as_rows as cut_rows
+from training.cut_incidents import as_text as cut_text
 from training.workflow import Outcome
 
 _MARKS = {True: "passed", False: "FAILED", None: "not asked"}
@@ -44,6 +46,11 @@ def as_json(outcome: Outcome) -> str:
         "previous": outcome.previous,
         "taught": msgspec.to_builtins(outcome.taught),
         "quality": quality,
+        "left_out": {
+            "flows": outcome.trained.cut.flows,
+            "too_much": outcome.trained.cut.too_much,
+            "incidents": cut_rows(outcome.trained.cut),
+        },
         "oddest_of_calibration": [] if stand_out is None else as_rows(stand_out),
     }
     return json.dumps(told, indent=2)
@@ -69,6 +76,8 @@ def as_text(outcome: Outcome) -> str:
     )
     if outcome.alias == CHALLENGER:
         lines.append(f"put it in charge by: oddflow models promote {manifest.version} --model {manifest.name}")
+    if len(outcome.trained.cut.incidents):
+        lines.append(cut_text(outcome.trained.cut))
     if stand_out is not None and len(stand_out):
         lines.append(audit_text(stand_out))
     return "\n".join(lines)

@@ -41,6 +41,7 @@ from training.cards.card import card_files
 from training.cards.facts import NOTHING_TOLD, RATES, CardFacts, Parent, Told
 from training.cards.matters import shares_of
 from training.cards.words import span
+from training.cut_incidents import Cut, learn_without
 from training.estimators import DROPPED
 from training.evaluation.headline import quality_of
 from training.feature_choice import without
@@ -86,6 +87,8 @@ class Recipe:
     """Features that the model does without: by family, by name, or by a pattern such as ``pair_*`` or ``*_10s``."""
     learns: bool = True
     """Whether a forest's leaves are learnt from flows that people judged, where there are any."""
+    cut: bool = False
+    """Whether what a first model finds as one incident is left out; never where rows are chosen by their labels."""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -156,6 +159,8 @@ class Trained:
     oddest: pl.DataFrame | None
     """What thresholds stand on, of ``training.calibration_audit``; None where incidents are not what counts. Not in the
     bundle: it names addresses."""
+    cut: Cut
+    """What was left out since it stands out as one incident. The bundle has the numbers alone, for the same reason."""
     matters: Mapping[str, float]
     """By feature: what the oddest flows' scores are made of; of ``training.cards.matters``."""
     varying: NDArray[np.bool_]
@@ -220,6 +225,7 @@ class Trained:
             thresholds={rate: self.calibration.threshold(rate) for rate in RATES},
             constant=[name for name, varies in zip(names, self.varying, strict=True) if not varies],
             dropped=float(self.recipe.fitting.get("drop", 0.0)),
+            cut=_told_of_cut(self.cut),
             members=shares(self.model),
             directions=[] if self.incidents is None else self.incidents.apart,
             matters=self.matters,
@@ -262,15 +268,19 @@ def train_and_keep(
     among = _attacks_among(truth, chosen, recipe)
     if among:
         tell(among)
-    learnt = learn(
-        frame,
+    choice, spec, fitting = (
         Choice(calm=calm, chosen=chosen, peaceful=~truth.attack),
         spec_for(frame, recipe),
         recipe.fitted_by(attacks),
-        watched,
-        partitions,
-        tell,
     )
+
+    def learning(of: Choice) -> Learnt:
+        return learn(frame, of, spec, fitting, watched, partitions, tell)
+
+    if recipe.cut and not recipe.train_on.needs_labels:
+        learnt, cut = learn_without(frame, choice, learning, tell)
+    else:
+        learnt, cut = learning(choice), Cut.nothing(len(frame))
     tell(f"calibrated on {len(learnt.calm):,} flows, watched for {span(learnt.judging.calibration.seconds)}")
     seen = learnt.matrix
     stand_out = None
@@ -291,6 +301,7 @@ def train_and_keep(
         self_test_rows=_sample(seen, recipe.seed),
         labels=label_counts(frame),
         oddest=stand_out,
+        cut=cut,
         matters=shares_of(learnt.judging.model, seen, learnt.judged.scores.overall, learnt.extractor.spec.names),
         varying=np.asarray(seen.min(axis=0) < seen.max(axis=0)),
     )
@@ -366,6 +377,11 @@ def label_counts(frame: pl.DataFrame) -> dict[str, int]:
         return {UNLABELLED: len(frame)}
     counts = Counter({label or UNLABELLED: count for label, count in frame[LABEL].value_counts().rows()})
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _told_of_cut(cut: Cut) -> str:
+    """What a card says: numbers, no addresses."""
+    return f"{cut.flows:,} flows of {len(cut.incidents):,} sources, destinations or pairs" if cut.flows else "none"
 
 
 def _sample(rows: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

@@ -49,6 +49,10 @@ class Training(Section):
         le=1,
         description="Of the records, the share that may be unusable: above it nothing is trained.",
     )
+    cut: bool = Field(
+        default=True,
+        description="Whether flows are left out that stand out as an incident of one source, destination or pair.",
+    )
     datasets: str = Field(
         default="datasets", min_length=1, description="Folder or fsspec URL of the data sets of `oddflow dataset`."
     )

@@ -53,6 +53,8 @@ class CardFacts:
     """Features that had one value throughout the training rows."""
     dropped: float = 0.0
     """Share of the training rows that the model was fitted without, as the oddest: attacks may be among them."""
+    cut: str = "none"
+    """How many flows were left out since they stand out as one incident."""
     members: str = ""
     """How much each member of an ensemble counts; empty for other kinds."""
     directions: Sequence[str] = field(default=())

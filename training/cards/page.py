@@ -171,6 +171,7 @@ def _trained_on(manifest: Manifest, facts: CardFacts) -> str:
             "Flows read": f"{training.rows_read:,} ({training.format})",
             "Flows trained on": f"{training.rows:,} ({training.train_on})",
             "Of these, left out as the oddest": f"{facts.dropped:.3g} of them" if facts.dropped else "none",
+            "Left out as incidents": facts.cut,
             "From": ", ".join(training.sources),
             "Period": f"{moment(training.start)} to {moment(training.end)}",
             "Watched": "unknown" if training.watched_s is None else f"{span(training.watched_s)} of it",

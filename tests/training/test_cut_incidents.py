@@ -1,0 +1,103 @@
+"""What stands out as one incident is left out of training, and shown; what is usual, a habit or most of all is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from training.cut_incidents import LEAST_FLOWS, MOST_SHARE, Cut, as_rows, as_text, standing_out
+
+HOSTS, EACH, STRETCHES = 120, 75, 5
+ATTACKER = "10.9.9.9"
+ROWS = HOSTS * EACH
+
+
+def calm() -> tuple[pl.DataFrame, NDArray[np.float64]]:
+    """Five hours of hosts that have their own destination, and how odd their flows are: as if all were usual."""
+    rng = np.random.default_rng(5)
+    frame = pl.DataFrame(
+        {
+            "ts": np.sort(rng.uniform(0.0, STRETCHES * 3600.0, ROWS)),
+            "src_ip": [f"10.0.0.{n % HOSTS}" for n in range(ROWS)],
+            "dst_ip": [f"203.0.113.{n % HOSTS}" for n in range(ROWS)],
+            "dst_port": [443] * ROWS,
+            "proto": ["tcp"] * ROWS,
+        },
+        schema_overrides={"dst_port": pl.Int32},
+    )
+    # Some hours of some hosts are odder than others, as they are in every network.
+    hours = (frame["ts"].to_numpy() // 3600.0).astype(int)
+    busier = rng.exponential(0.7, (HOSTS, STRETCHES))[np.arange(ROWS) % HOSTS, hours]
+    return frame, rng.exponential(1.0, ROWS) * (0.7 + busier)
+
+
+def with_attack(flows: int, nats: float, *, begins: float = 4_000.0, lasts: float = 600.0) -> Cut:
+    """What stands out where one source scans so many hosts besides, each flow so odd."""
+    frame, surprise = calm()
+    attack = pl.DataFrame(
+        {
+            "ts": np.linspace(begins, begins + lasts, flows),
+            "src_ip": [ATTACKER] * flows,
+            "dst_ip": [f"10.1.{n // 250}.{n % 250}" for n in range(flows)],
+            "dst_port": [22] * flows,
+            "proto": ["tcp"] * flows,
+        },
+        schema=frame.schema,
+    )
+    return of(pl.concat([frame, attack]), np.concatenate([surprise, np.full(flows, nats)]))
+
+
+def of(frame: pl.DataFrame, surprise: NDArray[np.float64]) -> Cut:
+    """What stands out, of an hour for each stretch."""
+    ordered = frame.with_columns(pl.Series("nats", surprise)).sort("ts", maintain_order=True)
+    stretches = (ordered["ts"].to_numpy() // 3600.0).astype(np.intp)
+    return standing_out(ordered.drop("nats"), ordered["nats"].to_numpy(), stretches, np.ones(len(ordered), np.bool_))
+
+
+def test_calm_traffic_is_left_as_it_is() -> None:
+    """Though some hosts' hours are odder than others', none is cut."""
+    assert of(*calm()).flows == 0
+
+
+def test_a_burst_of_one_source_is_cut_and_nothing_else() -> None:
+    """A scan of two hundred odd flows is cut as one incident, with who, when and how many."""
+    cut = with_attack(200, 4.0)
+    assert cut.flows == 200
+    (row,) = as_rows(cut)
+    assert (row["src_ip"], row["dst_ip"], row["dst_port"], row["flows"]) == (ATTACKER, None, 22, 200)
+    assert (row["first"], row["last"]) == ("1970-01-01T01:06:40+00:00", "1970-01-01T01:16:40+00:00")
+    assert f"{ATTACKER} to 200 hosts, port 22/tcp: 200 flows until 1970-01-01T01:16:40+00:00" in as_text(cut)
+
+
+@pytest.mark.parametrize(
+    ("flows", "nats"), [(LEAST_FLOWS - 1, 6.0), (400, 1.2)], ids=["few flows", "flows that are hardly odd"]
+)
+def test_what_is_no_dense_incident_stays(flows: int, nats: float) -> None:
+    """A source with few odd flows, or with many that are hardly odd, is not cut."""
+    assert with_attack(flows, nats).flows == 0
+
+
+def test_a_habit_stays() -> None:
+    """A source that is as odd in each stretch of the time is not cut: that comes again."""
+    assert with_attack(1_000, 4.0, begins=0.0, lasts=STRETCHES * 3_600.0 - 1.0).flows == 0
+
+
+def test_most_of_a_network_is_told_and_not_cut() -> None:
+    """Where what stands out is more than the share that may be cut, it is told, and nothing is cut."""
+    cut = with_attack(round(2 * MOST_SHARE * ROWS), 4.0)
+    assert cut.too_much
+    assert cut.flows == 0
+    assert "20% of the flows stand out as 1 incident, so that they were trained on" in as_text(cut)
+
+
+def test_what_people_called_harmless_stays() -> None:
+    """Flows that may not be cut are not, though they would stand out."""
+    frame, surprise = calm()
+    of_one = np.arange(ROWS) < 200
+    frame = frame.with_columns(pl.when(~pl.Series(of_one)).then("src_ip").otherwise(pl.lit(ATTACKER)).alias("src_ip"))
+    surprise[of_one] = 9.0
+    stretches = (frame["ts"].to_numpy() // 3600.0).astype(np.intp)
+    assert standing_out(frame, surprise, stretches, np.ones(ROWS, np.bool_)).rows[of_one].all()
+    assert standing_out(frame, surprise, stretches, ~of_one).flows == 0
