@@ -51,7 +51,8 @@ RANK, RANK_SHARE = 20, 0.05
 LEAST_REACHED = 5.0
 """In nats: what clean groups reach at least."""
 
-BEYOND = 10.0
+BEYOND, BEYOND_AT_ONE = 10.0, 30.0
+"""So many times; the second for one destination of many sources: a busy server's hours differ most of all."""
 
 MOST_SHARE = 0.2
 """Of the flows."""
@@ -184,7 +185,8 @@ def _found(flows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     """The flows of groups of one way that stand out, each with its group's number, size and how many times as odd."""
     groups = flows.group_by(*by, "cell", maintain_order=True).agg(_excess(), pl.len().alias("n"), _odd())
     reached = _reached(groups.filter(pl.col("n") >= SMALL)["excess"].to_numpy())
-    beyond = groups.filter((pl.col("excess") > BEYOND * reached) & (pl.col("odd") >= LEAST_FLOWS))
+    times = BEYOND_AT_ONE if by == ("dst_ip",) else BEYOND
+    beyond = groups.filter((pl.col("excess") > times * reached) & (pl.col("odd") >= LEAST_FLOWS))
     of_them = flows.join(beyond.select(by).unique(), on=by, how="semi", nulls_equal=True)
     odd_in = of_them.group_by(*by, "stretch").agg(_excess()).filter(pl.col("excess") > reached).group_by(by).len()
     habits = odd_in.filter(pl.col("len") > flows["stretch"].n_unique() / 2)

@@ -79,6 +79,25 @@ def test_what_is_no_dense_incident_stays(flows: int, nats: float) -> None:
     assert with_attack(flows, nats).flows == 0
 
 
+def test_a_flood_is_cut_where_a_busy_hour_of_a_server_is_not() -> None:
+    """Many sources at one destination are cut from a higher limit on than one source is."""
+    frame, surprise = calm()
+    found = {}
+    for flows in (70, 900):
+        flood = pl.DataFrame(
+            {
+                "ts": np.linspace(4_000.0, 4_600.0, flows),
+                "src_ip": [f"198.51.{n // 250}.{n % 250}" for n in range(flows)],
+                "dst_ip": ["203.0.113.250"] * flows,
+                "dst_port": [80] * flows,
+                "proto": ["tcp"] * flows,
+            },
+            schema=frame.schema,
+        )
+        found[flows] = of(pl.concat([frame, flood]), np.concatenate([surprise, np.full(flows, 4.0)])).flows
+    assert found == {70: 0, 900: 900}
+
+
 def test_a_habit_stays() -> None:
     """A source that is as odd in each stretch of the time is not cut: that comes again."""
     assert with_attack(1_000, 4.0, begins=0.0, lasts=STRETCHES * 3_600.0 - 1.0).flows == 0
