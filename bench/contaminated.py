@@ -11,7 +11,7 @@ out, and how many of these are attacks; the share of the tested attack flows tha
 benign targets are, and at ten false incidents a day; and the benign targets that are raised then. The last line is one
 JSON object.
 
-usage: python -m bench.contaminated [--data FOLDER] [--sets NAME …] [--seeds 911 912] [--shares 0.05 0.01]
+usage: python -m bench.contaminated [--data FOLDER] [--sets NAME …] [--seeds 931 932] [--shares 0.05 0.01]
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import DEFAULT_START, Scenario
 from training.train import Recipe, train_and_keep
 
-SEEDS = (911, 912)
-"""Of those reported; the rule was chosen on 901 to 908."""
+SEEDS = (931, 932)
+"""The rule was chosen on 901 to 908, one limit after a look at 911."""
 
 HOSTS, HOURS, DAY_S, NINE_S = 25, 2.0, 86_400.0, 32_400.0
 
