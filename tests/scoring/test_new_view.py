@@ -143,7 +143,7 @@ def test_a_view_is_one_declaration() -> None:
     (alert,) = AlertBuilder().build(raw, flows, findings, decision, one)
     assert "; benign hosts send one other as much " in alert.why
     assert alert.suspicion is not None
-    assert list(alert.suspicion) == ["surprise", "evidence", "breadth", "regularity", "sent", "false_incidents_per_day"]
+    assert list(alert.suspicion) == ["surprise", "evidence", "breadth", "sent", "false_incidents_per_day"]
 
 
 def test_a_view_is_calibrated_by_its_share() -> None:
@@ -167,12 +167,12 @@ def test_a_view_is_in_bundles_and_snapshots() -> None:
     memory = PartitionState(one)
     assert memory.begin([0]) == {}
     parts = memory.freeze(0)()
-    assert sorted(parts) == ["evidence", "incidents", "pairs", "sent", "windows"]
+    assert sorted(parts) == ["evidence", "incidents", "sent", "windows"]
     other = PartitionState(one)
     other.restore(0, parts)
     assert other.freeze(0)()["sent"] == parts["sent"] != b""
     other.adopt(model())
-    assert sorted(other.freeze(0)()) == ["evidence", "incidents", "pairs", "windows"]
+    assert sorted(other.freeze(0)()) == ["evidence", "incidents", "windows"]
     other.adopt(one)
     assert other.begin([0]) == {}
     assert other.freeze(0)()["sent"] == parts["sent"]
