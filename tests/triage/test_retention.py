@@ -102,14 +102,15 @@ def test_without_room_the_oldest_go_and_what_has_a_label_last(tmp_path: Path, mo
 
 
 def in_use(database: Database, is_wanted: Callable[[int], bool]) -> int:
-    """How large it is, once that is as it has to be: PostgreSQL's statistics come seconds late."""
-    end = time.monotonic() + 60.0
+    """How large it is, once that is as it has to be and stays so: PostgreSQL's statistics come seconds late."""
+    end, before = time.monotonic() + 60.0, -1
     while True:
         with database.read() as session:
             size = size_bytes(session)
-        if is_wanted(size) or time.monotonic() > end:
+        if (is_wanted(size) and size == before) or time.monotonic() > end:
             return size
-        time.sleep(0.2)
+        before = size
+        time.sleep(1.5)
 
 
 def test_no_more_goes_than_there_is_no_room_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
