@@ -79,6 +79,8 @@ class Raised(NamedTuple):
     place: int
     """Among the alerts of its batch."""
     origin: Origin
+    period_s: float = 0.0
+    """Between the calls of its pair, where these come by the clock; else 0."""
 
     @property
     def id(self) -> str:
@@ -164,9 +166,16 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         partitions,
         range(len(rows)),
         repeat(origin),
+        _periods(decision),
         strict=False,
     )
     return list(map(Raised._make, columns))
+
+
+def _periods(decision: Decision) -> list[float]:
+    """Seconds between the calls of each alert's pair, 0 where they are not regular, or nothing tells of it."""
+    told = {} if decision.assessment is None else decision.assessment.told
+    return told["period"].tolist() if "period" in told else [0.0] * len(decision.rows)
 
 
 def _column(frame: pl.DataFrame, name: str, max_text_bytes: int) -> list[Any]:

@@ -68,6 +68,12 @@ NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
 GAP_S = 600.0
 """An alert this long after an incident's last flow, or before its first, begins another: the windows' middle scale."""
 
+MISSED = 3.0
+"""So many periods after a regular pair's last call another is of the same incident: calls are missed, or not raised."""
+
+LONGEST_WAIT_S = 6 * 3600.0
+"""But no later than this."""
+
 UPDATE_S = 60.0
 """An incident that goes on is told again at most so often, besides each doubling and each rise in severity."""
 
@@ -172,7 +178,7 @@ class IncidentBook:
         if (strong := add(incident, alert, span, by)) is not None:
             self._unexplained[strong.alert] = strong, alert.place
             self._touched[incident.id] = incident
-        self._due[partition] = min(self._due.get(partition, -math.inf), incident.last_seen + 2 * self._gap_s)
+        self._due[partition] = min(self._due.get(partition, -math.inf), self._over_at(incident))
         if _is_due(incident) and incident.is_suppressed == hidden:
             self._tell(partition, "update" if incident.told_count else "open", incident, kind_of(incident))
         return incident
@@ -197,7 +203,7 @@ class IncidentBook:
             self._pass_until(partition, row)
 
     def _pass_until(self, partition: int, row: int) -> None:
-        """Close what was over by the time of this row: quiet for twice the gap, or of before the clock moved far."""
+        """Close what was over by the time of this row: quiet for long, or of before the clock moved far."""
         place = self._places.get(partition)
         if place is None or self._heard is None:
             return
@@ -207,13 +213,11 @@ class IncidentBook:
         if not moved and now <= self._due.get(partition, -math.inf):
             return
         for incident in sorted(place.incidents.values(), key=lambda each: each.last_seen):
-            # Twice the gap: a flow that comes up to a gap late finds its incident.
-            if moved or now - incident.last_seen > 2 * self._gap_s:
+            if moved or now > self._over_at(incident):
                 self._close(partition, incident)
         if moved:
             place.hosts.go_back(now)
-        ends = (incident.last_seen for incident in place.incidents.values())
-        self._due[partition] = min(ends, default=math.inf) + 2 * self._gap_s
+        self._due[partition] = min(map(self._over_at, place.incidents.values()), default=math.inf)
 
     def close_all(self) -> None:
         """Close every incident: no more flows will come."""
@@ -312,19 +316,31 @@ class IncidentBook:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _near(self, partition: int, key: Key, span: Span, hidden: bool) -> list[Incident]:
-        """The open incidents of a key that a flow is near in time to, the latest begun first."""
+    def _gap(self, incident: Incident) -> float:
+        """How long after its last flow another of the same pair is part of it."""
+        return max(self._gap_s, min(MISSED * incident.period_s, LONGEST_WAIT_S))
+
+    def _over_at(self, incident: Incident) -> float:
+        """When it is over unless something comes: a gap after the last moment, for a flow that comes late."""
+        return incident.last_seen + self._gap(incident) + self._gap_s
+
+    def _near(self, partition: int, key: Key, span: Span, hidden: bool, *, of_pair: bool = False) -> list[Incident]:
+        """The open incidents of a key that a flow is near in time to, the latest begun first.
+
+        Those of its own pair wait for as long as it calls.
+        """
         of_key = self._index.get(partition, {}).get((hidden, *key))
         if of_key is None:
             return []
         incidents, gap_s, start = self._places[partition].incidents, self._gap_s, span.start
         found = [incidents[each] for each in of_key]
-        near = [each for each in found if each.first_seen - gap_s <= start <= each.last_seen + gap_s]
+        after = self._gap if of_pair else lambda _: gap_s
+        near = [each for each in found if each.first_seen - gap_s <= start <= each.last_seen + after(each)]
         return near if len(near) < 2 else sorted(near, key=lambda each: -each.number)
 
     def _matching(self, partition: int, alert: Raised, span: Span, hidden: bool) -> Incident | None:
         """The open incident that the alert belongs to: of its pair, of its source, of its destination and port."""
-        if of_pair := self._near(partition, pair_of(alert), span, hidden):
+        if of_pair := self._near(partition, pair_of(alert), span, hidden, of_pair=True):
             return of_pair[0]
         if of_source := self._near(partition, source_of(alert), span, hidden):
             going_on = (each for each in of_source if goes_on(each, alert))

@@ -182,6 +182,8 @@ class Incident(msgspec.Struct, kw_only=True):
     latest_start: Figure = 0.0
     gaps: Annotated[list[Length], msgspec.Meta(max_length=GAPS)] = []
     """Between the starts of the first flows, in seconds."""
+    period_s: Length = 0.0
+    """The longest between calls of a pair of it that come by the clock; 0 where none do."""
     strongest: Annotated[list[Strong], msgspec.Meta(max_length=STRONGEST)] = []
     flows: Annotated[list[FlowPlace], msgspec.Meta(max_length=FIRST_FLOWS)] = []
     models: Annotated[list[Name], msgspec.Meta(max_length=MODELS)] = []
@@ -289,6 +291,7 @@ def add(incident: Incident, alert: Raised, span: Span, by: str = "") -> Strong |
     incident.latest_start = max(incident.latest_start, start)
     incident.first_seen = min(incident.first_seen, start)
     incident.last_seen = max(incident.last_seen, span.end)
+    incident.period_s = max(incident.period_s, alert.period_s)
     incident.count += 1
     incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
@@ -335,6 +338,7 @@ def absorb(incident: Incident, part: Incident) -> None:
     incident.first_seen = first.first_seen
     incident.last_seen = max(incident.last_seen, part.last_seen)
     incident.latest_start = max(incident.latest_start, part.latest_start)
+    incident.period_s = max(incident.period_s, part.period_s)
     incident.count += part.count
     incident.peak_score = max(incident.peak_score, part.peak_score)
     incident.lowest_p = min(incident.lowest_p, part.lowest_p)

@@ -19,6 +19,7 @@ def alert(
     direction: str = "outbound",
     first_contact: bool | None = None,
     assets: Assets = NOTHING,
+    period_s: float = 0.0,
     **flow: Any,
 ) -> Raised:
     """An alert of the record at ``offset``, the first of its batch, with this much of its flow changed."""
@@ -33,4 +34,5 @@ def alert(
         partition=partition,
         place=0,
         origin=Origin("flows", [offset], None, "v1", lambda _: "rare", assets),
+        period_s=period_s,
     )

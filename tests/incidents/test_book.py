@@ -264,6 +264,29 @@ def test_quiet_incidents_are_closed_with_their_sums() -> None:
     assert (steps(book.take()), book.open) == ([("close", 3)], 0)
 
 
+HOUR_S = 3_600.0
+
+
+def test_calls_by_the_clock_are_one_incident() -> None:
+    """A pair that calls hourly is one incident though a call or two are missed; after more silence it is another."""
+    book, hours = IncidentBook(), (0, 1, 2, 5, 6, 9.5)
+    calls = [alert(n, ts=T0 + hour * HOUR_S, period_s=HOUR_S) for n, hour in enumerate(hours)]
+    for moment in range(0, int(9.5 * HOUR_S) + 1, 300):
+        passing(book, T0 + moment)
+        put_all(book, [call for call in calls if call.ts == T0 + moment])
+    assert steps(book.take())[-2:] == [("close", 5), ("open", 1)]
+
+
+def test_only_its_own_calls_wait_for_a_regular_pair() -> None:
+    """What else its source begins, long after a call, is another incident; and no period makes one wait for days."""
+    book = IncidentBook()
+    first = book.put(alert(0, ts=T0, period_s=30 * HOUR_S)).id
+    others = [alert(n, ts=T0 + HOUR_S, dst_ip=f"10.1.0.{n}", dst_port=445, state="S0") for n in range(1, 20)]
+    assert first not in {book.put(each).id for each in others}
+    assert book.put(alert(20, ts=T0 + 6 * HOUR_S, period_s=30 * HOUR_S)).id == first
+    assert book.put(alert(21, ts=T0 + 12.1 * HOUR_S, period_s=30 * HOUR_S)).id != first
+
+
 def test_memory_is_bounded() -> None:
     """Beyond the bound the incident that was quiet longest goes, and lists within an incident stop growing."""
     book = IncidentBook(max_open=10)
