@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from random import choices
 from string import ascii_letters
@@ -101,16 +99,10 @@ def test_without_room_the_oldest_go_and_what_has_a_label_last(tmp_path: Path, mo
     database.stop()
 
 
-def in_use(database: Database, is_wanted: Callable[[int], bool]) -> int:
-    """How large it is, once that is as it has to be and stays so: PostgreSQL's statistics come seconds late."""
-    end, before = time.monotonic() + 60.0, -1
-    while True:
-        with database.read() as session:
-            size = size_bytes(session)
-        if (is_wanted(size) and size == before) or time.monotonic() > end:
-            return size
-        before = size
-        time.sleep(1.5)
+def in_use(database: Database) -> int:
+    """How large it is."""
+    with database.read() as session:
+        return size_bytes(session)
 
 
 def test_no_more_goes_than_there_is_no_room_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,17 +110,17 @@ def test_no_more_goes_than_there_is_no_room_for(database: Database, monkeypatch:
     a label.
     """
     monkeypatch.setattr(retention, "AT_ONCE", 20)
-    empty = in_use(database, lambda _: True)
+    empty = in_use(database)
     with database.write() as session:
         for day in range(30):
             documents = [incident(day * 10 + n, check=["".join(choices(ascii_letters, k=4_000))]) for n in range(10)]
             put(session, documents, came=START + day)
         judge(session, 3, "true")
-    full = in_use(database, lambda size: size > empty + 300 * 4_000)
+    full = in_use(database)
     keep = Keep(10_000.0, 10_000.0, int(empty + (full - empty) * 0.67))
     for _ in range(3):
         Retention(database, keep, silent, lambda: START).run_once()
-        size = in_use(database, lambda size: size <= keep.max_bytes)
+        size = in_use(database)
     assert size <= keep.max_bytes
     with database.read() as session:
         left = set(session.scalars(select(INCIDENT_DOCUMENTS.c.id)))
@@ -136,24 +128,15 @@ def test_no_more_goes_than_there_is_no_room_for(database: Database, monkeypatch:
     assert uid(0) not in left
 
 
-def test_the_size_is_of_what_is_in_use(tmp_path: Path) -> None:
-    """It grows with what is put, and falls when that is deleted, though the file stays as large.
-
-    PostgreSQL's is by its statistics, which come later than what they tell of.
-    """
-    database = Database(f"sqlite:///{tmp_path}/triage.db")
-    database.start()
-    with database.read() as session:
-        empty = size_bytes(session)
+def test_the_size_is_of_what_is_in_use(database: Database) -> None:
+    """It grows with what is put, and falls when that is deleted, though no file gets smaller."""
+    empty = in_use(database)
     for day in range(30):
         with database.write() as session:
-            documents = [incident(n, worked="x" * 3_000) for n in range(day * 10, day * 10 + 10)]
+            documents = [incident(day * 10 + n, check=["".join(choices(ascii_letters, k=3_000))]) for n in range(10)]
             put(session, documents, came=START + day)
-    with database.read() as session:
-        full = size_bytes(session)
+    full = in_use(database)
     Retention(database, Keep(1e-9, 1.0, ROOM), silent, lambda: START + 40).run_once()
-    with database.read() as session:
-        after = size_bytes(session)
-    database.stop()
+    after = in_use(database)
     assert full > empty + 300 * 3_000
     assert after < empty + (full - empty) / 3
