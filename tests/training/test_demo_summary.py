@@ -105,16 +105,15 @@ def test_an_incident_is_printed_once_for_each_kind() -> None:
     assert lines == ["HIGH     other by 10.0.0.9", "HIGH     scan by 10.0.0.9"]
 
 
-def test_a_line_of_figures_says_what_is_awaited() -> None:
-    """While nothing is read, the line names what is being done; a lag that is not known is a dash."""
-    console = Console(file=io.StringIO(), width=200)
+def test_a_line_says_what_is_awaited_while_nothing_is_read() -> None:
+    """Where nothing can be redrawn, a line of no figures names what is being done."""
+    console = Console(file=io.StringIO(), width=80)
     screen = Screen(console)
-    screen.step("retraining")
+    screen.step("retraining with the label: oddflow retrain --once")
     screen.show(Gauges(lag=math.nan))
     assert isinstance(console.file, io.StringIO)
     line = console.file.getvalue().splitlines()[-1]
-    assert "lag –" in line
-    assert line.rstrip().endswith("meanwhile: retraining")
+    assert line.strip() == "still: retraining with the label: oddflow retrain --once"
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (3_600, "60 min")])

@@ -94,10 +94,13 @@ class Screen:
         return (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])
 
     def _line(self) -> str:
+        """Figures; while nothing is read, what is awaited."""
+        if not self.rate:
+            return f"still: {self.doing}"
         g = self._gauges
         return (
             f"{self.rate:,.0f} records/s, lag {lag_words(g.lag)}, read {g.read:,}, dead-lettered {g.dead_lettered:,}, "
-            f"alerts {g.alerts:,}, model {g.version or '–'}" + ("" if self.rate else f"; meanwhile: {self.doing}")
+            f"alerts {g.alerts:,}, model {g.version or '–'}"
         )
 
     def _picture(self) -> RenderableType:
