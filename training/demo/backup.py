@@ -21,6 +21,8 @@ BACKUP = "backup"
 
 PIECES = 24
 GAP_S = 12.0
+"""From one piece to the next, in the mean: large ones take longer, so that nothing comes by the clock."""
+
 PORT = 443
 
 
@@ -28,7 +30,7 @@ def add_backup(scenario: Scenario, after_s: float) -> None:
     """Have the file server copy its files, from ``after_s`` seconds of the scenario on, always to the same place."""
     rng = np.random.default_rng([scenario.seed, 77])
     source, target = int(scenario.network.addresses(Role.FILES)[0]), int(fresh_addresses(1, rng)[0])
-    ts = scenario.start + after_s + GAP_S * np.arange(PIECES, dtype=np.float64)
+    ts = scenario.start + after_s + np.cumsum(rng.exponential(GAP_S, PIECES))
     intents = Intents.of(ts, source, target, INDEX["upload"], PORT, 0, states.SF)
     intents.attack = np.full(PIECES, len(scenario.attack_list), dtype=np.int32)
     backup = Attack(BACKUP, BENIGN, float(ts[0]), float(ts[-1]), PIECES, (source,), (target,))
