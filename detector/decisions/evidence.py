@@ -31,8 +31,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,15 +38,12 @@ from numpy.typing import NDArray
 
 from detector.decisions.passed import EvidenceKeys, Passed, Surprises
 from detector.features.windows_kernel import FAR, NEAR, halved
+from detector.kernels.by_partition import ByPartition
 from detector.kernels.clock import (
     AHEAD_S,
-    BY_TRAINING,
-    CLOCK,
     CLOCK_FIELDS,
     FARTHEST_TIME_S,
     LATE_S,
-    STARTED,
-    begun,
     happened_at,
 )
 from detector.kernels.hash_table import (
@@ -120,18 +115,20 @@ class Sums(NamedTuple):
     """Of the new targets of its source, or at its service, with it."""
 
 
-class EvidenceState:
+class Kept(NamedTuple):
+    """What is known of a partition."""
+
+    table: Table
+    clock: NDArray[np.float64]
+
+
+class EvidenceState(ByPartition[Kept]):
     """The evidence of every partition seen; at most ``keys`` keys in each."""
 
     def __init__(self, keys: int = KEYS) -> None:
+        super().__init__()
         self._limit = keys
-        self._partitions: dict[int, tuple[Table, NDArray[np.float64]]] = {}
         self._evicted = 0
-
-    @property
-    def partitions(self) -> frozenset[int]:
-        """The partitions that there is state for."""
-        return frozenset(self._partitions)
 
     @property
     def evicted(self) -> int:
@@ -141,12 +138,12 @@ class EvidenceState:
     @property
     def keys(self) -> int:
         """Keys held."""
-        return sum(int(table.meta[USED]) for table, _ in self._partitions.values())
+        return sum(int(kept.table.meta[USED]) for kept in self._partitions.values())
 
     @property
     def memory_bytes(self) -> int:
         """Memory that it takes."""
-        return sum(held_bytes(table) for table, _ in self._partitions.values())
+        return sum(held_bytes(kept.table) for kept in self._partitions.values())
 
     def update(
         self,
@@ -167,9 +164,9 @@ class EvidenceState:
         parts = np.zeros(len(ts), np.int32) if partitions is None else partitions
         for partition in np.unique(parts).tolist():
             rows = np.flatnonzero(parts == partition)
-            table, clock = self._partitions.get(partition) or self._fresh()
+            table, clock = self._of(partition)
             table = roomy(table, 4 * len(rows), self._limit)
-            self._partitions[partition] = table, clock
+            self._partitions[partition] = Kept(table, clock)
             before = int(table.meta[EVICTED])
             _accumulate(table, clock, rows, *keys, times, *surprises, *found)
             self._evicted += int(table.meta[EVICTED]) - before
@@ -179,17 +176,13 @@ class EvidenceState:
         """The same by name, as views ask for it."""
         return self.update(flows.keys, flows.ts, flows.surprises, flows.partitions)._asdict()
 
-    def freeze(self, partition: int) -> Callable[[], bytes]:
-        """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
-        table, clock = deepcopy(self._partitions.get(partition) or self._fresh())
-        return lambda: _packed(table, clock)
+    def _fresh(self) -> Kept:
+        return Kept(make_table(min(FIRST_ROWS, self._limit), _WIDTH, self._limit), np.zeros(CLOCK_FIELDS))
 
-    def snapshot(self, partition: int) -> bytes:
-        """The partition's state as bytes, the same for the same history; of an unseen partition, empty state."""
-        return _packed(*(self._partitions.get(partition) or self._fresh()))
+    def _packed(self, kept: Kept) -> bytes:
+        return _ENVELOPE.seal([kept.clock.astype("<f8").tobytes(), *table_parts(kept.table)])
 
-    def restore(self, partition: int, data: bytes) -> None:
-        """Put back what ``snapshot`` gave. Raises InputError, and changes nothing, for bytes that are off."""
+    def _unpacked(self, data: bytes) -> Kept:
         table, clock = self._fresh()
         body = _ENVELOPE.open(data, clock.nbytes + longest_table(table, self._limit))
         _ENVELOPE.demand(len(body) >= clock.nbytes, "it ends within its clock")
@@ -200,34 +193,7 @@ class EvidenceState:
         for place, most in ((_EVIDENCE, BOUND), (_HABIT, LARGEST)):
             held = table.numbers[: int(table.meta[USED]), place]
             _ENVELOPE.demand(bool(((held >= 0) & (held <= most)).all()), "its evidence is out of bounds")
-        self._partitions[partition] = table, clock
-
-    def event_time_s(self, partition: int) -> float | None:
-        """The partition's clock, seconds since 1970; None before its first record."""
-        _, clock = self._partitions.get(partition, (None, None))
-        return float(clock[CLOCK]) if clock is not None and clock[STARTED] else None
-
-    def begin(self, partition: int, data: bytes) -> None:
-        """Restore what ``snapshot`` gave when training ended; records will tell whether they go on from there."""
-        self.restore(partition, data)
-        begun(self._partitions[partition][1])
-
-    def is_tentative(self, partition: int) -> bool:
-        """Whether too few records have come since it began to tell whether they go on from there."""
-        _, clock = self._partitions.get(partition, (None, None))
-        return clock is not None and bool(clock[STARTED] == BY_TRAINING)
-
-    def forget(self, *partitions: int) -> None:
-        """Drop these partitions' state, such as of those that another member reads now."""
-        for partition in partitions:
-            self._partitions.pop(partition, None)
-
-    def _fresh(self) -> tuple[Table, NDArray[np.float64]]:
-        return make_table(min(FIRST_ROWS, self._limit), _WIDTH, self._limit), np.zeros(CLOCK_FIELDS)
-
-
-def _packed(table: Table, clock: NDArray[np.float64]) -> bytes:
-    return _ENVELOPE.seal([clock.astype("<f8").tobytes(), *table_parts(table)])
+        return Kept(table, clock)
 
 
 @kernel

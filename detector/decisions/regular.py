@@ -29,8 +29,6 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Callable
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,15 +36,12 @@ from numpy.typing import NDArray
 
 from detector.decisions.passed import FAILED, LOG_SENT, Passed
 from detector.features.windows_kernel import FAR, NEAR, halved, mixed
+from detector.kernels.by_partition import ByPartition
 from detector.kernels.clock import (
     AHEAD_S,
-    BY_TRAINING,
-    CLOCK,
     CLOCK_FIELDS,
     FARTHEST_TIME_S,
     LATE_S,
-    STARTED,
-    begun,
     happened_at,
 )
 from detector.kernels.hash_table import (
@@ -193,18 +188,13 @@ TOLD = Regular._fields[1:]
 """What is told of a pair beside its regularity."""
 
 
-class PairState:
+class PairState(ByPartition[Kept]):
     """The regular pairs of every partition seen; at most ``pairs`` candidates and ``keys`` other keys in each."""
 
     def __init__(self, pairs: int = PAIRS, keys: int = KEYS) -> None:
+        super().__init__()
         self._pair_limit, self._key_limit = pairs, keys
-        self._partitions: dict[int, Kept] = {}
         self._evicted = 0
-
-    @property
-    def partitions(self) -> frozenset[int]:
-        """The partitions that there is state for."""
-        return frozenset(self._partitions)
 
     @property
     def evicted(self) -> int:
@@ -235,7 +225,7 @@ class PairState:
         sent, failed = flows.columns[LOG_SENT], flows.columns[FAILED]
         for partition in np.unique(flows.partitions).tolist():
             rows = np.flatnonzero(flows.partitions == partition)
-            kept = self._partitions.get(partition) or self._fresh()
+            kept = self._of(partition)
             kept = Kept(
                 roomy(kept.pairs, len(rows) // CANDIDATE_CALLS + 1, self._pair_limit),
                 roomy(kept.keys, 6 * len(rows), self._key_limit),
@@ -252,17 +242,18 @@ class PairState:
         """The same by name, as views ask for it."""
         return self.update(flows)._asdict()
 
-    def freeze(self, partition: int) -> Callable[[], bytes]:
-        """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
-        kept = deepcopy(self._partitions.get(partition) or self._fresh())
-        return lambda: _packed(kept)
+    def _fresh(self) -> Kept:
+        return Kept(
+            make_table(min(FIRST_ROWS, self._pair_limit), _PAIR_WIDTH, self._pair_limit),
+            make_table(min(FIRST_ROWS, self._key_limit), _KEY_WIDTH, self._key_limit),
+            np.zeros(CLOCK_FIELDS + 1),
+        )
 
-    def snapshot(self, partition: int) -> bytes:
-        """The partition's state as bytes, the same for the same history; of an unseen partition, empty state."""
-        return _packed(self._partitions.get(partition) or self._fresh())
+    def _packed(self, kept: Kept) -> bytes:
+        parts = [*table_parts(kept.pairs), *table_parts(kept.keys)]
+        return _ENVELOPE.seal([kept.clock.astype("<f8").tobytes(), *parts])
 
-    def restore(self, partition: int, data: bytes) -> None:
-        """Put back what ``snapshot`` gave. Raises InputError, and changes nothing, for bytes that are off."""
+    def _unpacked(self, data: bytes) -> Kept:
         pairs, keys, clock = self._fresh()
         longest = longest_table(pairs, self._pair_limit) + longest_table(keys, self._key_limit)
         body = _ENVELOPE.open(data, clock.nbytes + longest)
@@ -281,38 +272,7 @@ class PairState:
         modes = held[:, _MODES]
         within = ((modes & 0xFF) <= STEPS - _GAP_WINDOW) & (((modes >> 8) & 0xFF) <= STEPS - _SIZE_WINDOW)
         _ENVELOPE.demand(bool(within.all()), "a fullest step is none")
-        self._partitions[partition] = Kept(pairs, keys, clock)
-
-    def event_time_s(self, partition: int) -> float | None:
-        """The partition's clock, seconds since 1970; None before its first record."""
-        kept = self._partitions.get(partition)
-        return float(kept.clock[CLOCK]) if kept is not None and kept.clock[STARTED] else None
-
-    def begin(self, partition: int, data: bytes) -> None:
-        """Restore what ``snapshot`` gave when training ended; records will tell whether they go on from there."""
-        self.restore(partition, data)
-        begun(self._partitions[partition].clock)
-
-    def is_tentative(self, partition: int) -> bool:
-        """Whether too few records have come since it began to tell whether they go on from there."""
-        kept = self._partitions.get(partition)
-        return kept is not None and bool(kept.clock[STARTED] == BY_TRAINING)
-
-    def forget(self, *partitions: int) -> None:
-        """Drop these partitions' state, such as of those that another member reads now."""
-        for partition in partitions:
-            self._partitions.pop(partition, None)
-
-    def _fresh(self) -> Kept:
-        return Kept(
-            make_table(min(FIRST_ROWS, self._pair_limit), _PAIR_WIDTH, self._pair_limit),
-            make_table(min(FIRST_ROWS, self._key_limit), _KEY_WIDTH, self._key_limit),
-            np.zeros(CLOCK_FIELDS + 1),
-        )
-
-
-def _packed(kept: Kept) -> bytes:
-    return _ENVELOPE.seal([kept.clock.astype("<f8").tobytes(), *table_parts(kept.pairs), *table_parts(kept.keys)])
+        return Kept(pairs, keys, clock)
 
 
 @kernel

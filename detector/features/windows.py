@@ -22,8 +22,7 @@ How to call it, in training and in serving alike::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -40,7 +39,8 @@ from detector.features.windows_kernel import KEYS, Room, advance
 from detector.features.windows_keys import Arrivals, arrivals_of
 from detector.features.windows_plan import MARKS, Layout
 from detector.features.windows_state import PartitionWindows, pack, unpack
-from detector.kernels.clock import AHEAD, BY_TRAINING, CLOCK, LATE, MOVED, STARTED, begun
+from detector.kernels.by_partition import ByPartition
+from detector.kernels.clock import AHEAD, LATE, MOVED
 
 __all__ = ["WindowCounts", "WindowState", "default_windows", "window_features"]
 
@@ -71,26 +71,21 @@ def window_features(windows: Mapping[str, Any]) -> tuple[Feature, ...]:
     return tuple(Feature(column, FAMILY, read.revision) for column in read.columns)
 
 
-class WindowState:
+class WindowState(ByPartition[PartitionWindows]):
     """The windows of every partition seen, of a ``FeatureSpec.windows``; BundleError if it cannot be computed."""
 
     def __init__(self, windows: Mapping[str, Any]) -> None:
+        super().__init__()
         self.windows = read_windows(dict(windows))
         self._layout = Layout.of(self.windows)
         self._room = Room.of(self._layout.plan)
         self._bounds = np.array([self.windows.late_s, self.windows.ahead_s])
-        self._partitions: dict[int, PartitionWindows] = {}
         self._totals = WindowCounts()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features' names, in the order of the columns."""
         return self.windows.columns
-
-    @property
-    def partitions(self) -> frozenset[int]:
-        """The partitions that there is state for."""
-        return frozenset(self._partitions)
 
     def update(
         self,
@@ -120,7 +115,7 @@ class WindowState:
         ordered = self._layout.back is None
         raw, at = (out, first_column) if ordered else (np.empty((count, columns), np.float32), 0)
         for partition, rows in _rows_by_partition(count, partitions):
-            state = self._state(partition).roomy(len(rows), self._layout)
+            state = self._of(partition).roomy(len(rows), self._layout)
             # Held only now and always whole, so that an interrupt leaves no half-made partition behind.
             self._partitions[partition] = state
             before = _told(state)
@@ -142,36 +137,6 @@ class WindowState:
         distinct += 1.0
         np.log(logarithms, out=logarithms)
 
-    def freeze(self, partition: int) -> Callable[[], bytes]:
-        """Copy the partition's state as it is now, quickly; what is given packs the copy, in any thread."""
-        frozen = deepcopy(self._state(partition))
-        return lambda: pack(frozen, self._layout)
-
-    def snapshot(self, partition: int) -> bytes:
-        """The partition's state as bytes, the same for the same history; of an unseen partition, empty state."""
-        return pack(self._state(partition), self._layout)
-
-    def restore(self, partition: int, data: bytes) -> None:
-        """Put back what ``snapshot`` gave, in place of the partition's state.
-
-        Raises InputError, and changes nothing, for bytes that are damaged or of other windows.
-        """
-        self._partitions[partition] = unpack(data, self._layout)
-
-    def begin(self, partition: int, data: bytes) -> None:
-        """Restore what ``snapshot`` gave when training ended; records will tell whether they go on from there."""
-        self.restore(partition, data)
-        begun(self._partitions[partition].clock)
-
-    def is_tentative(self, partition: int) -> bool:
-        """Whether too few records have come since it began to tell whether they go on from there."""
-        return bool(self._state(partition).clock[STARTED] == BY_TRAINING)
-
-    def forget(self, *partitions: int) -> None:
-        """Drop these partitions' state, such as of those that another member reads now."""
-        for partition in partitions:
-            self._partitions.pop(partition, None)
-
     def counts(self) -> WindowCounts:
         """Count over all partitions."""
         held = self._partitions.values()
@@ -192,13 +157,14 @@ class WindowState:
         """Records so far ahead that they counted as happening now, since this was made."""
         return self._totals.ahead
 
-    def event_time_s(self, partition: int) -> float | None:
-        """The partition's clock, seconds since 1970; None before its first record."""
-        state = self._partitions.get(partition)
-        return float(state.clock[CLOCK]) if state is not None and state.clock[STARTED] else None
+    def _fresh(self) -> PartitionWindows:
+        return PartitionWindows.empty(self._layout)
 
-    def _state(self, partition: int) -> PartitionWindows:
-        return self._partitions.get(partition) or PartitionWindows.empty(self._layout)
+    def _packed(self, kept: PartitionWindows) -> bytes:
+        return pack(kept, self._layout)
+
+    def _unpacked(self, data: bytes) -> PartitionWindows:
+        return unpack(data, self._layout)
 
 
 def _rows_by_partition(count: int, partitions: NDArray[np.int32] | None) -> list[tuple[int, NDArray[np.int64]]]:
