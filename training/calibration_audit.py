@@ -6,7 +6,6 @@ every later one of their strength below the thresholds: docs/research/quality.md
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import polars as pl
 
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
+from detector.kernels.clock import told
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
 
@@ -53,10 +53,7 @@ def oddest(
     return (
         raised.group_by("by_source", "who")
         .agg(
-            *(_only(name) for name in ("src_ip", "dst_ip", "dst_port", "proto")),
-            pl.col("src_ip").n_unique().alias("sources"),
-            pl.col("dst_ip").n_unique().alias("destinations"),
-            pl.col("dst_port").n_unique().alias("ports"),
+            *whom(),
             target.n_unique().alias("targets"),
             pl.len().alias("flows"),
             pl.col("ts").min().alias("first"),
@@ -71,17 +68,29 @@ def oddest(
 
 def as_rows(found: pl.DataFrame) -> list[dict[str, Any]]:
     """The same for a program: times in ISO 8601."""
-    return [{**row, "first": at(row["first"])} for row in found.rows(named=True)]
+    return [{**row, "first": told(row["first"])} for row in found.rows(named=True)]
 
 
 def as_text(found: pl.DataFrame) -> str:
     """The same for a person."""
     lines = [
         "the oddest of what it was calibrated on, and took for benign:",
-        *(f"  {at(row['first'])}  {who(row)}, odd by {row['view']}" for row in found.rows(named=True)),
+        *(f"  {told(row['first'])}  {who(row)}, odd by {row['view']}" for row in found.rows(named=True)),
         "  an attack among them makes it blind to others as odd: train again with --attacker ADDRESS --train-on normal",
     ]
     return "\n".join(lines)
+
+
+def whom() -> list[pl.Expr]:
+    """Of a group of flows ``src_ip``, ``dst_ip``, ``dst_port`` and ``proto``, null where there are several, and counts.
+
+    These are ``sources``, ``destinations`` and ``ports``.
+    """
+    counted = {"src_ip": "sources", "dst_ip": "destinations", "dst_port": "ports"}
+    return [
+        *(_only(name) for name in (*counted, "proto")),
+        *(pl.col(name).n_unique().alias(count) for name, count in counted.items()),
+    ]
 
 
 def _only(name: str) -> pl.Expr:
@@ -103,8 +112,3 @@ def _port(row: dict[str, Any]) -> str:
     if row["dst_port"] is not None:
         return f"port {row['dst_port']}" + (f"/{row['proto']}" if row["proto"] else "")
     return f"{row['ports']:,} ports" if row["ports"] > 1 else "no port"
-
-
-def at(seconds: float) -> str:
-    """A moment, seconds since 1970, in ISO 8601."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

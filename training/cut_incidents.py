@@ -23,7 +23,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.decisions.views import SURPRISE
-from training.calibration_audit import at, who
+from detector.kernels.clock import told
+from training.calibration_audit import who, whom
 from training.learn import TAUGHT, Choice, Learnt, TellStep
 
 Mask = NDArray[np.bool_]
@@ -148,7 +149,7 @@ def standing_out(frame: pl.DataFrame, surprise: NDArray[np.float64], stretches: 
 
 def as_rows(cut: Cut) -> list[dict[str, Any]]:
     """Its incidents for a program: times in ISO 8601."""
-    return [{**row, "first": at(row["first"]), "last": at(row["last"])} for row in cut.incidents.rows(named=True)]
+    return [{**row, "first": told(row["first"]), "last": told(row["last"])} for row in cut.incidents.rows(named=True)]
 
 
 def as_text(cut: Cut) -> str:
@@ -161,7 +162,7 @@ def as_text(cut: Cut) -> str:
     else:
         begins = f"left out of training, since they stand out as {_incidents(cut)} ({cut.flows:,} flows):"
     lines = [
-        f"  {at(row['first'])}  {who(row)} until {at(row['last'])}, {row['times']:,.0f} times as odd as others"
+        f"  {told(row['first'])}  {who(row)} until {told(row['last'])}, {row['times']:,.0f} times as odd as others"
         for row in cut.incidents.head(SHOWN).rows(named=True)
     ]
     more = len(cut.incidents) - len(lines)
@@ -220,10 +221,7 @@ def _told(rows: pl.DataFrame) -> pl.DataFrame:
     return (
         rows.group_by("who")
         .agg(
-            *(_only(name) for name in ("src_ip", "dst_ip", "dst_port", "proto")),
-            pl.col("src_ip").n_unique().alias("sources"),
-            pl.col("dst_ip").n_unique().alias("destinations"),
-            pl.col("dst_port").n_unique().alias("ports"),
+            *whom(),
             pl.len().alias("flows"),
             pl.col("ts").min().alias("first"),
             pl.col("ts").max().alias("last"),
@@ -232,7 +230,3 @@ def _told(rows: pl.DataFrame) -> pl.DataFrame:
         .sort("flows", "first", "who", descending=[True, False, False])
         .drop("who")
     )
-
-
-def _only(name: str) -> pl.Expr:
-    return pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name)
