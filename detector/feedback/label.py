@@ -67,7 +67,7 @@ class Flows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fa
             if (address := getattr(self, name)) is not UNSET:
                 force_setattr(self, name, normal_address(name, address))
         if self.proto is not UNSET:
-            force_setattr(self, "proto", normal_text("proto", self.proto.lower()).lower())
+            force_setattr(self, "proto", normal_proto(self.proto))
         for name in ("since", "until"):
             force_setattr(self, name, normal_time(getattr(self, name)))
         if self.since >= self.until:
@@ -231,6 +231,11 @@ def normal_time(moment: datetime) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("it is no time that there is in UTC; give a year from 1 to 9999") from None
+
+
+def normal_proto(text: str) -> str:
+    """A protocol's name in its usual spelling. Raises ValueError."""
+    return normal_text("proto", text.lower()).lower()
 
 
 def normal_address(name: str, text: str) -> str:

@@ -24,6 +24,7 @@ from detector.feedback.label import (
     Name,
     iso,
     normal_address,
+    normal_proto,
     normal_text,
     normal_time,
     why_not,
@@ -107,7 +108,7 @@ class Suppression(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
             if (address := getattr(self, name)) is not UNSET:
                 force_setattr(self, name, normal_address(name, address))
         if self.proto is not UNSET:
-            force_setattr(self, "proto", normal_text("proto", self.proto.lower()).lower())
+            force_setattr(self, "proto", normal_proto(self.proto))
         for name in ("id", "owner", "reason", "label"):
             if (text := getattr(self, name)) is not UNSET:
                 force_setattr(self, name, normal_text(name, text, LONGEST_COMMENT if name == "reason" else None))
