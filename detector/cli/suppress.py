@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,10 +17,13 @@ from detector.cli.suppress_places import Places
 from detector.cli.suppress_rules import found_in
 from detector.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from detector.suppression.objections import Kind
+
 SHORT = 8
 """Signs of an id that are shown."""
 
-FLAGS: Mapping[Literal["hides_true", "over_broad"], str] = {
+FLAGS: Mapping[Kind, str] = {
     "hides_true": "add --force if that is meant",
     "over_broad": "add --confirm-broad if it is meant so broadly",
 }
