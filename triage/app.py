@@ -89,8 +89,11 @@ def create_app(
 
     def store_failed(request: Request, error: Exception) -> Response:
         """Who asked is told what sort of database fails and why; the log has where."""
-        if not isinstance(error, StoreError) or isinstance(error.__cause__, DataError):
+        if not isinstance(error, StoreError):
             return _refused(request, error)
+        if isinstance(error.__cause__, DataError):
+            why = "what was asked for holds what no database takes, such as a NUL character; leave it out"
+            return refuse(request.scope, HTTPStatus.BAD_REQUEST, why)
         tell(AnswerFailed(str(error)))
         status = HTTPStatus.SERVICE_UNAVAILABLE if error.retryable else HTTPStatus.BAD_REQUEST
         return refuse(request.scope, status, f"{error.told}; triage's log says more")
@@ -118,9 +121,6 @@ def _refused(request: Request, error: Exception) -> Response:
             first = error.errors()[0]
             where = ".".join(str(each) for each in first.get("loc", ())[1:])
             return refuse(scope, HTTPStatus.UNPROCESSABLE_ENTITY, printable(f"{where}: {first.get('msg', '')}"))
-        case StoreError() if isinstance(error.__cause__, DataError):
-            why = "what was asked for holds what no database takes, such as a NUL character; leave it out"
-            return refuse(scope, HTTPStatus.BAD_REQUEST, why)
         case OddflowError():
             status = HTTPStatus.SERVICE_UNAVAILABLE if error.retryable else HTTPStatus.BAD_REQUEST
             return refuse(scope, status, printable(str(error)))
