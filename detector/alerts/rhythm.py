@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, rounded, said
-from detector.decisions.regular import FULL
+from detector.decisions.regular_kernel import FULL
 from detector.features.meanings import Unit
 
 ALIKE = 0.5

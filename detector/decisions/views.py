@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import Passed
-from detector.decisions.regular import COLUMNS, TOLD, WATCHED_S, PairState
+from detector.decisions.regular import COLUMNS, TOLD, PairState
+from detector.decisions.regular_kernel import WATCHED_S
 
 
 class ViewState(Protocol):

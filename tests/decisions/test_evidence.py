@@ -14,6 +14,7 @@ from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import EvidenceKeys, Surprises, evidence_keys, keys_of_arrivals
 from detector.errors import InputError
 from detector.features.windows_keys import arrivals_of
+from tests.damage import damaged
 from tests.features.flows import flows
 
 # Said here once more, not imported: docs/explanation/alerts.md promises them, and published thresholds go by them.
@@ -226,10 +227,7 @@ def test_damaged_state_is_refused(data: st.DataObject) -> None:
     state = EvidenceState(16)
     state.update(*rows(50))
     good = state.snapshot(0)
-    place = data.draw(st.integers(0, len(good) - 1))
-    bad = bytearray(good)
-    bad[place] ^= data.draw(st.integers(1, 255))
-    for broken in (bytes(bad), good[:place]):
+    for broken in damaged(data, good):
         with pytest.raises(InputError, match="restoring evidence"):
             state.restore(0, broken)
     assert state.snapshot(0) == good

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.decisions.passed import FAILED, LOG_SENT, EvidenceKeys, Passed, Surprises
-from detector.decisions.regular import HIGHEST, PairState, Regular
+from detector.decisions.regular import PairState, Regular
+from detector.decisions.regular_kernel import HIGHEST
 from detector.errors import InputError
 from detector.kernels.hash_table import WAYS
+from tests.damage import damaged
 
 DAY_S = 86_400.0
 START = 1.7e9
@@ -261,10 +263,7 @@ def test_damaged_state_is_refused(data: st.DataObject) -> None:
     state = after_a_day(16, 64)
     state.update(mixture(1, 120))
     good = state.snapshot(0)
-    place = data.draw(st.integers(0, len(good) - 1))
-    bad = bytearray(good)
-    bad[place] ^= data.draw(st.integers(1, 255))
-    for broken in (bytes(bad), good[:place]):
+    for broken in damaged(data, good):
         with pytest.raises(InputError, match="restoring regular pairs"):
             state.restore(0, broken)
     assert state.snapshot(0) == good

@@ -17,6 +17,7 @@ from detector.errors import BundleError, InputError
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.windows import WindowState, default_windows, window_features
 from detector.features.windows_keys import Arrivals, arrivals_of, hashes_of
+from tests.damage import damaged
 from tests.features.flows import flows
 from tests.features.windows_reference import Reference
 
@@ -126,10 +127,7 @@ def test_damaged_state_is_refused(data: st.DataObject) -> None:
     state = WindowState(default_windows(hosts=4, pairs=4))
     state.update_arrays(arrivals(10))
     good = state.snapshot(0)
-    place = data.draw(st.integers(0, len(good) - 1))
-    bad = bytearray(good)
-    bad[place] ^= data.draw(st.integers(1, 255))
-    for broken in (bytes(bad), good[:place]):
+    for broken in damaged(data, good):
         with pytest.raises(InputError, match="restoring window state"):
             state.restore(0, broken)
     assert state.snapshot(0) == good
