@@ -10,6 +10,11 @@ score is at least *t*, TPR(t) of the attacks and FPR(t) of the benign rows.
     Σ (TPR_k − TPR_{k−1}) · precision_k over the distinct scores, from the highest down.
 ``tpr_at_fpr_X``
     The largest TPR(t) with FPR(t) ≤ X. With fewer than 1/X benign rows, no benign row at all may be raised.
+``average_precision_at_prevalence_X``
+    The same if only the share X of the traffic were attacks, rows reweighted to that share:
+    precision_k = X·TPR_k / (X·TPR_k + (1 − X)·FPR_k), the calibrated precision of Siblini et al. (2020), «Master Your
+    Metrics with Calibration», IDA. So sets of different shares compare. With fewer than 1/X benign rows, one of them
+    above the attacks takes most of it.
 ``precision_at_prevalence_X``
     Precision if only the share X of the traffic were attacks and as many rows were raised as there are attacks. Rows
     are reweighted to that share, raised(t) = X·TPR(t) + (1 − X)·FPR(t), and t is the lowest threshold with
@@ -29,6 +34,9 @@ FOUND_AT = 0.01
 
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 PREVALENCES = (0.01,)
+
+RARE = 0.0001
+"""Share of attacks that average precision is told at beside the data's own: a quiet network's."""
 
 
 class Curve(NamedTuple):
@@ -62,6 +70,16 @@ def average_precision(curve: Curve) -> float:
     return float(np.sum(np.diff(curve.tpr) * curve.precision[1:]))
 
 
+def average_precision_at_prevalence(tpr: NDArray[np.float64], fpr: NDArray[np.float64], prevalence: float) -> float:
+    """Precision averaged over the attacks, were they ``prevalence`` of the traffic.
+
+    Rates from the highest threshold down, shapes (thresholds,); whether they begin with raising nothing is the same.
+    """
+    true, wrong = prevalence * tpr, (1.0 - prevalence) * fpr
+    precision = np.divide(true, true + wrong, out=np.zeros(len(tpr)), where=true > 0)
+    return float(np.sum(np.diff(tpr, prepend=0.0) * precision))
+
+
 def tpr_at_fpr(curve: Curve, rate: float) -> float:
     """Largest true-positive rate at no more than ``rate`` false positives."""
     return float(curve.tpr[curve.fpr <= rate].max())
@@ -77,13 +95,13 @@ def precision_at_prevalence(curve: Curve, prevalence: float) -> float:
 def figures(scores: NDArray[np.float64], attacks: NDArray[np.bool_]) -> dict[str, float | int | None]:
     """Compute all figures; those that need both attacks and benign rows are None where one is missing."""
     found: dict[str, float | int | None] = {"rows": len(attacks), "positives": int(attacks.sum())}
-    names = ["roc_auc", "average_precision"]
+    names = ["roc_auc", "average_precision", f"average_precision_at_prevalence_{RARE:g}"]
     names += [f"tpr_at_fpr_{rate}" for rate in FALSE_POSITIVE_RATES]
     names += [f"precision_at_prevalence_{share}" for share in PREVALENCES]
     if not 0 < found["positives"] < len(attacks):  # type: ignore[operator]  # it was just counted
         return found | dict.fromkeys(names)
     curve = operating_curve(scores, attacks)
-    values = [roc_auc(curve), average_precision(curve)]
+    values = [roc_auc(curve), average_precision(curve), average_precision_at_prevalence(curve.tpr, curve.fpr, RARE)]
     values += [tpr_at_fpr(curve, rate) for rate in FALSE_POSITIVE_RATES]
     values += [precision_at_prevalence(curve, share) for share in PREVALENCES]
     return found | dict(zip(names, values, strict=True))

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.metrics import figures, operating_curve, precision_at_prevalence, tpr_at_fpr
+from training.metrics import (
+    average_precision_at_prevalence,
+    figures,
+    operating_curve,
+    precision_at_prevalence,
+    tpr_at_fpr,
+)
 
 ROWS = st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_size=60).filter(
     lambda rows: len({attack for _, attack in rows}) == 2
@@ -28,6 +34,29 @@ def test_areas_equal_scikit_learns(rows: list[tuple[int, bool]]) -> None:
     found = figures(scores, attacks)
     assert found["roc_auc"] == pytest.approx(roc_auc_score(attacks, scores))
     assert found["average_precision"] == pytest.approx(average_precision_score(attacks, scores))
+
+
+@given(ROWS, st.sampled_from([0.5, 0.1, 0.01, 0.0001]))
+@settings(deadline=None)
+def test_average_precision_at_a_prevalence_is_that_of_weighted_rows(
+    rows: list[tuple[int, bool]], prevalence: float
+) -> None:
+    """It is scikit-learn's of the same rows, were they weighed so that attacks are the prevalence."""
+    scores, attacks = arrays(rows)
+    curve = operating_curve(scores, attacks)
+    weights = np.where(attacks, prevalence / attacks.sum(), (1.0 - prevalence) / (~attacks).sum())
+    expected = average_precision_score(attacks, scores, sample_weight=weights)
+    assert average_precision_at_prevalence(curve.tpr, curve.fpr, prevalence) == pytest.approx(expected)
+
+
+@given(ROWS)
+@settings(deadline=None)
+def test_at_the_share_that_there_is_average_precision_is_as_it_was(rows: list[tuple[int, bool]]) -> None:
+    """Told at the prevalence of the rows themselves, it is what it is without any."""
+    scores, attacks = arrays(rows)
+    curve = operating_curve(scores, attacks)
+    told = average_precision_at_prevalence(curve.tpr, curve.fpr, float(attacks.mean()))
+    assert told == pytest.approx(average_precision_score(attacks, scores))
 
 
 @given(ROWS, st.sampled_from([0.0, 0.01, 0.2, 0.5, 1.0]))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 WORDS: dict[str, str] = {
     "roc_auc": "Chance that an attack scores above a benign flow (ROC AUC)",
     "average_precision": "Average precision, at this data's own share of attacks",
+    "average_precision_at_prevalence_0.0001": "Average precision if 1 in 10,000 flows were an attack",
     "tpr_at_fpr_0.01": "Attack flows found when 1 in 100 benign flows is raised",
     "tpr_at_fpr_0.001": "Attack flows found when 1 in 1,000 benign flows is raised",
     "precision_at_prevalence_0.01": "Precision if 1 in 100 flows were an attack, and as many raised",

@@ -35,7 +35,9 @@ from training.evaluation.marked import Marked
 from training.evaluation.report import Band, Protocol, Spread
 from training.metrics import (
     FALSE_POSITIVE_RATES,
+    RARE,
     Curve,
+    average_precision_at_prevalence,
     operating_curve,
     precision_at_prevalence,
     roc_auc,
@@ -205,6 +207,7 @@ def ranked_figures(tpr: NDArray[np.float64], fpr: NDArray[np.float64], prevalenc
     curve = Curve(tpr, fpr, np.empty(0))
     return {
         "roc_auc": roc_auc(curve),
+        f"average_precision_at_prevalence_{RARE:g}": average_precision_at_prevalence(tpr, fpr, RARE),
         **{f"tpr_at_fpr_{rate}": tpr_at_fpr(curve, rate) for rate in FALSE_POSITIVE_RATES},
         f"precision_at_prevalence_{prevalence:g}": precision_at_prevalence(curve, prevalence),
     }

@@ -172,11 +172,11 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """The whole of it. Figures by name: ``roc_auc``, ``tpr_at_fpr_0.01``, ``tpr_at_fpr_0.001`` (of flows by score);
-    ``precision``, ``recall`` (of flows at the prevalence, raised at the budget; over random splits, beyond all but one
-    in a thousand of the other folds' benign rows); ``precision_at_prevalence_X`` (as many raised as there are attacks,
-    at the prevalence X); by time alone ``false_incidents_per_day``, and ``attacks_found`` (share of the attacks with a
-    flow raised at the budget)."""
+    """The whole of it. Figures by name: ``roc_auc``, ``average_precision_at_prevalence_0.0001`` (were 1 in 10,000 flows
+    an attack), ``tpr_at_fpr_0.01``, ``tpr_at_fpr_0.001`` (of flows by score); ``precision``, ``recall`` (of flows at
+    the prevalence, raised at the budget; over random splits, beyond all but one in a thousand of the other folds'
+    benign rows); ``precision_at_prevalence_X`` (as many raised as there are attacks, at the prevalence X); by time
+    alone ``false_incidents_per_day``, and ``attacks_found`` (share of the attacks with a flow raised at the budget)."""
 
     report_version: int
     created: str

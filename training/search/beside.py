@@ -19,7 +19,8 @@ from training.evaluation.figures import over_resamples
 from training.evaluation.random_splits import ranked_figures
 from training.evaluation.report import Beside, Protocol
 from training.evaluation.time_splits import Judged
-from training.search.material import OBJECTIVE, area, weights_of
+from training.metrics import average_precision_at_prevalence
+from training.search.material import OBJECTIVE, weights_of
 from training.watched import HOUR_S
 
 COVERED = 0.95
@@ -164,7 +165,9 @@ class Ranked:
         false = self._rate(often * ~self.attack)
         attacks = times[self.blocks :]
         return {
-            OBJECTIVE: area(self._rate(often * self.weights * self.attack), false, prevalence),
+            OBJECTIVE: average_precision_at_prevalence(
+                self._rate(often * self.weights * self.attack), false, prevalence
+            ),
             "attacks_found": float(self.found[self.blocks :] @ attacks / attacks.sum()),
             **ranked_figures(np.append(0.0, self._rate(often * self.attack)), np.append(0.0, false), prevalence),
         }

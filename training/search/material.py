@@ -26,6 +26,7 @@ from detector.features.spec import FeatureSpec
 from training.evaluation.prepared import Prepared
 from training.evaluation.random_splits import Features, Split, seed_of, trained
 from training.feature_choice import without
+from training.metrics import average_precision_at_prevalence
 from training.train import Recipe
 
 OBJECTIVE = "average_precision_at_prevalence"
@@ -119,11 +120,4 @@ def average_precision_at(
     last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     found = np.cumsum((weights * attack)[order])[last]
     false = np.cumsum((weights * ~attack)[order])[last]
-    return area(found / found[-1], false / false[-1], prevalence)
-
-
-def area(tpr: NDArray[np.float64], fpr: NDArray[np.float64], prevalence: float) -> float:
-    """Precision at the prevalence, averaged over what is found; rates from the highest threshold down."""
-    true, wrong = prevalence * tpr, (1.0 - prevalence) * fpr
-    precision = np.divide(true, true + wrong, out=np.zeros(len(tpr)), where=true > 0)
-    return float(np.sum(np.diff(tpr, prepend=0.0) * precision))
+    return average_precision_at_prevalence(found / found[-1], false / false[-1], prevalence)

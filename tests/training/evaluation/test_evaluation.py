@@ -136,7 +136,8 @@ def test_a_constant_scorer_is_worth_nothing() -> None:
     curve = operating_curve(np.ones(100), np.arange(100) < 10)
     told = ranked_figures(curve.tpr, curve.fpr, 0.01)
     assert told == {
-        "roc_auc": 0.5, "tpr_at_fpr_0.01": 0.0, "tpr_at_fpr_0.001": 0.0, "precision_at_prevalence_0.01": 0.0
+        "roc_auc": 0.5, "average_precision_at_prevalence_0.0001": pytest.approx(0.0001), "tpr_at_fpr_0.01": 0.0,
+        "tpr_at_fpr_0.001": 0.0, "precision_at_prevalence_0.01": 0.0,
     }  # fmt: skip
 
 
