@@ -12,6 +12,9 @@ from detector.features.meanings import Unit
 ALIKE = 0.5
 """Sizes of which fewer are within an octave have no middle that one would tell."""
 
+RESTS = 0.75
+"""Of the time since its first call: what is active for less of it rests, and that is told."""
+
 PRECISE = 0.01
 """A jitter below it cannot be told from none: intervals are counted in steps of a third of an octave."""
 
@@ -39,7 +42,11 @@ def _times(told: Mapping[str, float]) -> Clause:
     since = Fact("time since the first call", rounded(told["span"], Unit.SECONDS), Unit.SECONDS.value)
     forgotten = 2 * calls.value >= FULL  # half are, whenever so many are counted
     times = f"{'at least ' if forgotten else ''}{number(calls.value)} times"
-    return Clause(f"{times} in {said(since.value, Unit.SECONDS)}", (calls, since))
+    active = Fact("time active since the first call", rounded(told["active"], Unit.SECONDS), Unit.SECONDS.value)
+    if active.value >= RESTS * since.value:
+        return Clause(f"{times} in {said(since.value, Unit.SECONDS)}", (calls, since))
+    worked = f", at work for {said(active.value, Unit.SECONDS)} of them"
+    return Clause(f"{times} in {said(since.value, Unit.SECONDS)}{worked}", (calls, since, active))
 
 
 def _size(told: Mapping[str, float]) -> Clause | None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detector.decisions.passed import FAILED, LOG_SENT, Passed
 from detector.decisions.regular_kernel import (
+    ACTIVE,
     CANDIDATE_CALLS,
     COUNT,
     DEFINED_BY,
@@ -46,7 +47,7 @@ COLUMNS = (LOG_SENT, FAILED)
 
 _ENVELOPE = Envelope(
     "regular pairs",
-    b"OFR\x01",
+    b"OFR\x02",
     hashlib.sha256(struct.pack(f"<{len(DEFINED_BY)}d", *DEFINED_BY)).digest()[:DIGEST_BYTES],
 )
 
@@ -76,7 +77,9 @@ class Regular(NamedTuple):
     alike: NDArray[np.float64]
     """The share of calls within an octave of sizes."""
     span: NDArray[np.float64]
-    """Seconds since its first call."""
+    """Seconds since its first call, rounded to one."""
+    active: NDArray[np.float64]
+    """How many of these it was watched calling, in the rhythm that it has now."""
     hosts: NDArray[np.float64]
     """About how many hosts had answers of the destination at this port."""
 
@@ -164,6 +167,8 @@ class PairState(ByPartition[Kept]):
         habits = pairs.numbers[: int(pairs.meta[USED]), HABIT]
         counts = pairs.numbers[: int(pairs.meta[USED]), COUNT]
         in_steps = held[:, GAPS:SIZES].astype("<u4").view(np.uint8).sum(axis=1, dtype=np.int64)
+        watched = pairs.numbers[: int(pairs.meta[USED]), ACTIVE]
+        _ENVELOPE.demand(bool((np.isfinite(watched) & (watched >= 0)).all()), "what was watched of a pair is no time")
         _ENVELOPE.demand(bool(((habits >= 0) & (habits <= HIGHEST)).all()), "a habit is out of bounds")
         _ENVELOPE.demand(bool(((counts == in_steps) & (counts <= FULL)).all()), "its intervals are miscounted")
         modes = held[:, MODES]

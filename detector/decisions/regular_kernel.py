@@ -10,15 +10,16 @@ Its *rhythm*, in nats, is how much less likely its intervals are where calls com
 
 ``f`` is the share of the intervals that lie in the fullest four steps, a factor of 2.5: all of them with a jitter of up
 to 40 %. Half of those in the octave above count as well, where a call was missed. ``n`` is bounded, so that nothing is
-odder for being frequent. Calls that differ in size count for less, down to :data:`UNLIKE` of it, and so do those of
-less than :data:`WHOLE_S` in all.
+odder for being frequent. Calls that differ in size count for less, down to :data:`UNLIKE` of it, and so do those that
+were *watched* for less than :data:`WHOLE_S`: the sum of their intervals, without the silences between. Where another
+place becomes the fullest, what is counted there is what was watched.
 
 Two *habits* are subtracted, each with the weight that evidence has: that of the pair, and that of calls of this kind by
 this source: as often, as large, to the same port, whoever answered. A service in a content network moves; its clients
-go on as they did. Habits are means over time, of a day's half-life, begun at 0. What is left is divided among those who
-call: ``1 + (hosts − 1) / CROWD``, where hosts is how many sources had answers of this destination and port, by a
-bitmap of 64 (linear counting, Whang et al. 1990). Less than :data:`LEAST` is nothing;
-nor is anything before :data:`WATCHED_S` of the partition were seen.
+go on as they did. Habits are means over time, of a day's half-life, begun at 0; that of a pair is no older than
+:data:`RESTS` times what was watched of it. What is left is divided among those who call: ``1 + (hosts − 1) / CROWD``,
+where hosts is how many sources had answers of this destination and port, by a bitmap of 64 (linear counting, Whang et
+al. 1990). Less than :data:`LEAST` is nothing; nor is anything before :data:`WATCHED_S` of the partition were seen.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ UNLIKE, ALIKE_FROM, ALIKE_TO = 0.25, 0.5, 1.0
 """What counts of calls whose sizes differ; their shares within an octave from which more, and at which all counts."""
 
 WHOLE_S = 3600.0
-"""Since its first call, before all of its rhythm counts."""
+"""That a pair must be watched calling, before all of its rhythm counts."""
 
 HABIT_HALF_LIFE_S = 86_400.0
 
@@ -64,6 +65,9 @@ HABIT_WEIGHT = 2.0
 
 RIPE_S = 86_400.0
 """Before it is so old, a habit counts in proportion to its age: what began today is none."""
+
+RESTS = 4.0
+"""Times what was watched of a pair that its habit is old at most: six hours of work are a day, and minutes are none."""
 
 LONGEST_GAP_S = 6 * 3600.0
 """A silence adds no more than this to a habit."""
@@ -87,8 +91,10 @@ LEAST = 2.0
 CANDIDATE_CALLS = 4
 
 PAIR_WIDTH, KEY_WIDTH = 32, 8
+_BEGUN, ACTIVE = 2, 3
+"""Words of a candidate: its first call, in seconds modulo 2³², and for how many seconds it was watched (a number)."""
 COUNT, HABIT, MODES, _FED = 4, 5, 6, 7
-"""Words of a candidate: intervals counted and habit (numbers), the fullest steps, when its kind was last added to."""
+"""Its further ones: intervals counted and habit (numbers), the fullest steps, when its kind was last added to."""
 GAPS, SIZES = 8, 20
 """Words where its histograms begin, four steps each."""
 _FIRST_GAPS, _FIRST_SIZES, _CALLS = 4, 5, 6
@@ -112,7 +118,8 @@ HIGHEST = ENOUGH * -math.log(BY_CHANCE) - PICKED
 
 DEFINED_BY = (
     SHORTEST_S, STEPS_PER_OCTAVE, STEPS, FULL, BY_CHANCE, PICKED, ENOUGH, UNLIKE, ALIKE_FROM, ALIKE_TO, WHOLE_S, LATE_S,
-    AHEAD_S, HABIT_HALF_LIFE_S, HABIT_WEIGHT, RIPE_S, WATCHED_S, LONGEST_GAP_S, FED_S, CROWD, LEAST, CANDIDATE_CALLS,
+    AHEAD_S, HABIT_HALF_LIFE_S, HABIT_WEIGHT, RIPE_S, RESTS, WATCHED_S, LONGEST_GAP_S, FED_S, CROWD, LEAST,
+    CANDIDATE_CALLS,
 )  # fmt: skip
 """What a state depends on: one of other values means something else."""
 
@@ -121,9 +128,9 @@ DEFINED_BY = (
 def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     pairs: Any, keys: Any, clock: Any, rows: Any, targets: Any, ports: Any, services: Any, ts: Any, sent: Any,
     failed: Any, regularity: Any, period: Any, jitter: Any, calls: Any, size: Any,
-    alike: Any, span: Any, hosts: Any,
+    alike: Any, span: Any, active: Any, hosts: Any,
 ) -> None:  # fmt: skip
-    """Pass over records ``rows`` of one partition, in that order; fill the last eight, (rows of all,) each, there."""
+    """Pass over records ``rows`` of one partition, in that order; fill the last nine, (rows of all,) each, there."""
     for n in range(len(rows)):
         _ask_ahead(pairs, keys, rows, n, targets, services)
         i = rows[n]
@@ -146,14 +153,14 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
                 continue
             claim(pairs, targets[i])
             pairs.moments[pair, 0] = now
-            _count(pairs.words, pair, GAPS, _step(math.log(gap)), 0, GAP_WINDOW)
+            _interval(pairs, pair, gap)
             _count(pairs.words, pair, SIZES, _step(sent[i]), 8, SIZE_WINDOW)
             pairs.numbers[pair, COUNT] += np.float32(1.0)
             if pairs.numbers[pair, COUNT] > FULL:
                 _halve(pairs, pair)
         _judge(
             pairs, keys, pair, i, ports[i], services[i], now, clock[_BEGAN], regularity, period, jitter,
-            calls, size, alike, span, hosts,
+            calls, size, alike, span, active, hosts,
         )  # fmt: skip
 
 
@@ -218,13 +225,37 @@ def _total(words: Any, row: Any, first: Any) -> Any:
 def _count(words: Any, row: Any, first: Any, step: Any, shift: Any, width: Any) -> None:  # noqa: PLR0917
     """Count one more in a step, and keep where the fullest ``width`` steps begin; of several the first found."""
     words[row, first + (step >> 2)] += np.uint32(1) << np.uint32(8 * (step & 3))
-    mode: Any = np.int64((words[row, MODES] >> np.uint32(shift)) & np.uint32(0xFF))
+    mode: Any = _fullest(words, row, shift)
     most = _window(words, row, first, mode, width)
     for begin in range(max(0, step - width + 1), min(step, STEPS - width) + 1):
         here = _window(words, row, first, begin, width)
         if here > most:
             mode, most = begin, here
     words[row, MODES] = (words[row, MODES] & ~(np.uint32(0xFF) << np.uint32(shift))) | np.uint32(mode << shift)
+
+
+@kernel
+def _interval(pairs: Any, pair: Any, gap: Any) -> None:
+    """Count an interval; it was watched, unless it is a silence: longer than one in which a call was missed."""
+    step, before = _step(math.log(gap)), _fullest(pairs.words, pair, 0)
+    _count(pairs.words, pair, GAPS, step, 0, GAP_WINDOW)
+    fullest = _fullest(pairs.words, pair, 0)
+    if abs(fullest - before) >= GAP_WINDOW:
+        pairs.numbers[pair, ACTIVE] = np.float32(_counted(pairs.words, pair, fullest))
+    elif step < fullest + GAP_WINDOW + STEPS_PER_OCTAVE:
+        pairs.numbers[pair, ACTIVE] += np.float32(gap)
+
+
+@kernel
+def _counted(words: Any, pair: Any, fullest: Any) -> Any:
+    """Seconds that the intervals in the fullest steps are together."""
+    return _window(words, pair, GAPS, fullest, GAP_WINDOW) * 2.0 ** _middle(words, pair, GAPS, fullest, GAP_WINDOW)
+
+
+@kernel
+def _fullest(words: Any, row: Any, shift: Any) -> Any:
+    """Where the fullest steps of a histogram begin."""
+    return np.int64((words[row, MODES] >> np.uint32(shift)) & np.uint32(0xFF))
 
 
 @kernel
@@ -264,7 +295,8 @@ def _promoted(pairs: Any, keys: Any, target: Any) -> Any:
     """Make a pair of enough calls a candidate; what is left of it elsewhere begins anew, should it be evicted."""
     light = find(keys, target)
     pair, _ = claim(pairs, target)
-    pairs.moments[pair, 0], pairs.moments[pair, 1] = keys.moments[light, 0], keys.moments[light, 1]
+    pairs.moments[pair, 0] = keys.moments[light, 0]
+    pairs.words[pair, _BEGUN] = np.uint32(np.int64(keys.moments[light, 1]) & 0xFFFFFFFF)
     for call in range(CANDIDATE_CALLS):
         size = np.int64((keys.words[light, _FIRST_SIZES] >> np.uint32(8 * call)) & np.uint32(0xFF))
         _count(pairs.words, pair, SIZES, size, 8, SIZE_WINDOW)
@@ -272,6 +304,7 @@ def _promoted(pairs: Any, keys: Any, target: Any) -> Any:
             gap = np.int64((keys.words[light, _FIRST_GAPS] >> np.uint32(8 * (call - 1))) & np.uint32(0xFF))
             _count(pairs.words, pair, GAPS, gap, 0, GAP_WINDOW)
     pairs.numbers[pair, COUNT] = np.float32(CANDIDATE_CALLS - 1)
+    pairs.numbers[pair, ACTIVE] = np.float32(_counted(pairs.words, pair, _fullest(pairs.words, pair, 0)))
     for word in range(_FIRST_GAPS, KEY_WIDTH):
         keys.words[light, word] = 0
     return pair
@@ -280,25 +313,23 @@ def _promoted(pairs: Any, keys: Any, target: Any) -> Any:
 @kernel
 def _judge(  # noqa: PLR0917
     pairs: Any, keys: Any, pair: Any, i: Any, source: Any, service: Any, now: Any, began: Any,
-    regularity: Any, period: Any, jitter: Any, calls: Any, size: Any, alike: Any, span: Any, hosts: Any,
+    regularity: Any, period: Any, jitter: Any, calls: Any, size: Any, alike: Any, span: Any, active: Any, hosts: Any,
 ) -> None:  # fmt: skip
     """Weigh a candidate after a call, add to its habits, and tell of it where it is regular as it never was."""
     words = pairs.words
     count = np.float64(pairs.numbers[pair, COUNT])
-    gaps, sizes = (
-        np.int64(words[pair, MODES] & np.uint32(0xFF)),
-        np.int64((words[pair, MODES] >> np.uint32(8)) & np.uint32(0xFF)),
-    )
+    gaps, sizes = _fullest(words, pair, 0), _fullest(words, pair, 8)
     usual = _window(words, pair, GAPS, gaps, GAP_WINDOW)
     missed = _window(words, pair, GAPS, gaps + GAP_WINDOW, STEPS_PER_OCTAVE)
     share = min((usual + 0.5 * missed) / count, 1.0)
-    raw, same, lasted = 0.0, 0.0, now - pairs.moments[pair, 1]
+    raw, same, watched = 0.0, 0.0, np.float64(pairs.numbers[pair, ACTIVE])
+    age = np.float64((np.int64(now) - np.int64(words[pair, _BEGUN])) & 0xFFFFFFFF)
     tick = max(np.uint32(np.int64(now / TICK_S) & 0xFFFFFFFF), np.uint32(1))
     if not words[pair, _FED]:
         words[pair, _FED] = tick
     elapsed = np.float64(np.int32(tick - words[pair, _FED])) * TICK_S
     habit = np.float64(pairs.numbers[pair, HABIT])
-    usually = HABIT_WEIGHT * habit * _ripe(lasted)
+    usually = HABIT_WEIGHT * habit * _ripe(min(age, RESTS * watched))
     if share > BY_CHANCE and (elapsed >= FED_S or usually < HIGHEST):
         rhythm = share * math.log(share / BY_CHANCE)
         if share < 1.0:
@@ -307,7 +338,7 @@ def _judge(  # noqa: PLR0917
         # Halving rounds off a little of either histogram, so that there may be a size more than calls.
         same = min(_window(words, pair, SIZES, sizes, SIZE_WINDOW) / (count + 1.0), 1.0)
         likeness = min(max((same - ALIKE_FROM) / (ALIKE_TO - ALIKE_FROM), 0.0), 1.0)
-        raw = rhythm * (UNLIKE + (1.0 - UNLIKE) * likeness) * min(lasted / WHOLE_S, 1.0)
+        raw = rhythm * (UNLIKE + (1.0 - UNLIKE) * likeness) * min(watched / WHOLE_S, 1.0)
     more = raw - usually
     if more > 0.0:
         far, large = _middle(words, pair, GAPS, gaps, GAP_WINDOW), _middle(words, pair, SIZES, sizes, SIZE_WINDOW)
@@ -323,7 +354,8 @@ def _judge(  # noqa: PLR0917
         if more >= LEAST and now - began >= WATCHED_S:
             regularity[i] = more
             period[i], jitter[i] = 2.0**far, _spread(words, pair, gaps, far)
-            calls[i], size[i], alike[i], span[i], hosts[i] = count + 1.0, 2.0**large, same, lasted, others + 1.0
+            calls[i], size[i], alike[i], hosts[i] = count + 1.0, 2.0**large, same, others + 1.0
+            span[i], active[i] = age, min(watched, age)
     if elapsed >= FED_S:
         words[pair, _FED] = tick
         part = 1.0 - halved(min(elapsed, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)

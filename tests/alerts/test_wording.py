@@ -598,6 +598,7 @@ BY_THE_CLOCK = {
     "size": 620.0,
     "alike": 1.0,
     "span": 7.1 * 3600,
+    "active": 6.9 * 3600,
     "hosts": 1.01,
 }
 
@@ -607,6 +608,7 @@ BY_THE_CLOCK = {
     [
         ({}, ": calls every 10 min ± 19 %, 42 times in 7.1 h, about 620 bytes sent each, no other host goes there; "),
         ({"jitter": 0.0}, ": calls every 10 min, by the clock, 42 times in "),
+        ({"active": 3.1 * 3600}, ", 42 times in 7.1 h, at work for 3.1 h of them, about 620 bytes sent each, "),
         ({"calls": 60.0}, " ± 19 %, at least 60 times in 7.1 h, "),
         ({"alike": 0.2}, ", 42 times in 7.1 h, no other host goes there; "),
         ({"hosts": 3.2}, ", about 620 bytes sent each, about 2 hosts more go there; "),

@@ -133,7 +133,45 @@ def test_what_is_told_is_what_was_done() -> None:
     assert last.size == pytest.approx(600.0, rel=0.15)
     assert last.alike == 1.0
     assert last.span == pytest.approx(4 * 3600.0, abs=800.0)
+    assert last.active == pytest.approx(last.span, rel=0.05)
     assert last.hosts == pytest.approx(6.0, abs=0.5)
+
+
+def test_silence_is_not_watched() -> None:
+    """A beacon that rests at night is told to be active by day alone, since its first call."""
+    ts = calls(1800.0, 0.2, lasts_s=9 * 3600.0)
+    whole = watched(passed(np.concatenate([ts, ts + DAY_S])))
+    told = after_a_day().update(whole)
+    last = np.flatnonzero(told.calls)[-1]
+    span, night = whole.ts[last] - ts[0], DAY_S + ts[0] - ts[-1]
+    assert span > DAY_S
+    assert told.span[last] == pytest.approx(span, abs=1.0)
+    assert told.active[last] == pytest.approx(span - night, rel=0.05)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    period=st.floats(5.0, 60.0),
+    each=st.lists(st.integers(5, 12), min_size=1, max_size=5),
+    rests_h=st.floats(1.0, 30.0),
+)
+def test_bursts_count_by_what_was_watched_of_them(period: float, each: list[int], rests_h: float) -> None:
+    """Minutes by the clock, and minutes again hours or days later, are no more regular than so many minutes can be."""
+    bursts = [START + n * (rests_h * 3600.0 + 720.0) + period * np.arange(count) for n, count in enumerate(each)]
+    minutes = sum(burst[-1] - burst[0] for burst in bursts)
+    again = bursts[-1][-1:] + rests_h * 3600.0
+    found = regularity(passed(np.concatenate([*bursts, again])))
+    assert found.max() <= HIGHEST * 1.3 * minutes / 3600.0
+    if minutes < 600.0:
+        assert found.max() == 0
+
+
+def test_minutes_are_no_habit() -> None:
+    """A pair that called by the clock for minutes, days ago, is as regular as a new one once it calls for hours."""
+    later = START + 2 * DAY_S + calls(300.0, 0.1, lasts_s=4 * 3600.0) - START
+    burst = START + 300.0 * np.arange(7)
+    new, before = (regularity(passed(each)).max() for each in (later, np.concatenate([burst, later])))
+    assert before > 0.9 * new > 6.0
 
 
 def test_what_was_always_done_is_usual() -> None:
