@@ -10,7 +10,7 @@ distance from a centre its *remoteness* is added: a share of the squared distanc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from detector.models import scaling
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution
-from detector.models.kinds.distances import nearest_weighted
 from detector.models.kinds.kmeans import MAX_CENTRES
+from detector.models.kinds.nearest import Points, nearest_weighted
 from detector.models.rows import as_rows
 from detector.models.scaling import Scaling
 
@@ -49,6 +49,12 @@ class DiagonalKMeans:
     """The same shape: what each feature adds to the squared distance from a centre; 0 where many rows are near it."""
     expected: NDArray[np.float64]
     """Shape (features,): the mean over the training rows of each feature's part of the squared distance."""
+    points: Points = field(init=False, repr=False, compare=False)
+    """What the kernel takes, made of the above."""
+
+    def __post_init__(self) -> None:
+        begins = self.remoteness.sum(axis=0, dtype=np.float32)
+        object.__setattr__(self, "points", Points.of(self.centres, self.weights, begins))
 
     @property
     def n_features(self) -> int:
@@ -86,9 +92,7 @@ class DiagonalKMeans:
     def _nearest(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         squares, places = np.empty(len(rows), dtype=np.float64), np.empty(len(rows), dtype=np.int32)
         scale = self.scaling
-        begins = self.remoteness.sum(axis=0, dtype=np.float32)
-        points = self.centres, self.weights, begins
-        nearest_weighted(rows, scale.centre, scale.scale, scale.clip, *points, squares, places)
+        nearest_weighted(rows, scale.centre, scale.scale, scale.clip, self.points, squares, places)
         return squares, places
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
