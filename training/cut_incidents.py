@@ -7,9 +7,14 @@ or one pair, within an hour, by many odd flows**. Such flows are left out, and t
 Of n flows that are usual the surprises above :data:`ODD_NATS`, less it, sum up to n·exp(−1.5): p-values are uniform. By
 how much a group has more is its *excess*. Clean traffic has groups with an excess, too. So a group is cut where it has
 :data:`BEYOND` times the excess of those that come after the oddest twentieth. That does not depend on how many flows
-are attacks, as long as the groups that these make are fewer. Two things are never cut: who is as odd in most stretches
-of the time, since that is a habit; and anything at all where it would be more than :data:`MOST_SHARE` of the flows,
-since that is no incident in a network but the network.
+are attacks, as long as the groups that these make are fewer. Two things are never cut so: who is as odd in most
+stretches of the time, since that is a habit; and anything at all where it would be more than :data:`MOST_SHARE` of the
+flows, since that is no incident in a network but the network.
+
+An attack may *last*, though: a few sources, all day long, or what many send to one host. A habit that is seldom is odd
+to models that saw it in other stretches, and one that is not seldom they have learnt. So sources and destinations
+nearly all of whose flows are plainly odd, all along, are cut where they have :data:`LASTING_SHARE` of the flows
+together. This needs no other groups to compare with, and small captures have none.
 """
 
 from __future__ import annotations
@@ -55,6 +60,15 @@ LEAST_REACHED = 5.0
 BEYOND, BEYOND_AT_ONE = 10.0, 30.0
 """So many times; the second for one destination of many sources: a busy server's hours differ most of all."""
 
+LASTING_ODD, LASTING_NATS, LASTING_EXCESS = 0.9, 3.0, 12.0
+"""Of who lasts: the share of odd flows, their mean surprise (one in twenty), and more nats than one flow brings."""
+
+LASTING_FLOWS = 4
+"""It may be missing from a stretch where it has fewer than so many for each of them; half it has in any case."""
+
+LASTING_SHARE = 0.02
+"""Of all flows; those of less are rare habits, such as names asked for by multicast."""
+
 MOST_SHARE = 0.2
 """Of the flows."""
 
@@ -66,6 +80,9 @@ SHOWN = 20
 
 WAYS = (("src_ip", "dst_ip"), ("src_ip",), ("dst_ip",))
 """In this order: what is told by one pair says nothing against others that its destination has."""
+
+WAYS_TO_LAST = (("src_ip",), ("dst_ip",))
+"""Likewise; pairs of an attack that lasts are many, with a few flows each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +156,7 @@ def standing_out(frame: pl.DataFrame, surprise: NDArray[np.float64], stretches: 
         part = _found(rest, by)
         found.append(part)
         rest = rest.join(part, on="row", how="anti")
+    found.append(_lasting(rest))
     rows = pl.concat(found)
     too_much = len(rows) > MOST_SHARE * len(frame)
     cut = np.zeros(len(frame), np.bool_)
@@ -193,12 +211,40 @@ def _found(flows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     habits = odd_in.filter(pl.col("len") > flows["stretch"].n_unique() / 2)
     beyond = beyond.join(habits, on=by, how="anti", nulls_equal=True)
     groups = beyond.select(*by, "cell", (pl.col("excess") / reached).alias("times"))
+    return _named(of_them.join(groups, on=[*by, "cell"], how="inner", nulls_equal=True), by)
+
+
+def _lasting(flows: pl.DataFrame) -> pl.DataFrame:
+    """The flows of who is plainly odd all along, as :func:`_found` gives them; none where they are few."""
+    rest, found, stretches = flows, [], flows["stretch"].n_unique()
+    for by in WAYS_TO_LAST:
+        groups = (
+            rest.group_by(*by, maintain_order=True)
+            .agg(_excess(), _odd(), pl.len().alias("n"), pl.col("nats").mean().alias("times"), _stretches())
+            .filter(
+                (pl.col("odd") >= LASTING_ODD * pl.col("n"))
+                & (pl.col("times") >= LASTING_NATS)
+                & (pl.col("excess") > LASTING_EXCESS)
+                & (pl.col("stretches") > stretches / 2)
+                & ((pl.col("stretches") == stretches) | (pl.col("stretches") > pl.col("n") / LASTING_FLOWS - 1))
+            )
+        )
+        part = _named(rest.join(groups.select(*by, "times"), on=by, how="inner", nulls_equal=True), by)
+        found.append(part)
+        rest = rest.join(part, on="row", how="anti")
+    rows = pl.concat(found)
+    return rows if len(rows) >= LASTING_SHARE * len(flows) else rows.clear()
+
+
+def _named(rows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """The plainly odd of these flows, each with whose they are."""
     named = [pl.col(name).fill_null("") for name in by]
-    return (
-        of_them.join(groups, on=[*by, "cell"], how="inner", nulls_equal=True)
-        .filter(pl.col("nats") > PLAINLY_NATS)
-        .with_columns(pl.concat_str([pl.lit("/".join(by)), *named], separator=" ").alias("who"))
-    )
+    who_is = pl.concat_str([pl.lit("/".join(by)), *named], separator=" ").alias("who")
+    return rows.filter(pl.col("nats") > PLAINLY_NATS).with_columns(who_is)
+
+
+def _stretches() -> pl.Expr:
+    return pl.col("stretch").n_unique().alias("stretches")
 
 
 def _excess() -> pl.Expr:

@@ -99,8 +99,9 @@ def test_a_flood_is_cut_where_a_busy_hour_of_a_server_is_not() -> None:
 
 
 def test_a_habit_stays() -> None:
-    """A source that is as odd in each stretch of the time is not cut: that comes again."""
-    assert with_attack(1_000, 4.0, begins=0.0, lasts=STRETCHES * 3_600.0 - 1.0).flows == 0
+    """A source that is odd in most stretches of the time is not cut for what it does each hour: that comes again."""
+    assert with_attack(60, 9.0).flows == 60
+    assert with_attack(180, 9.0, begins=0.0, lasts=3 * 3_600.0 - 1.0).flows == 0
 
 
 def test_most_of_a_network_is_told_and_not_cut() -> None:
@@ -120,3 +121,34 @@ def test_what_people_called_harmless_stays() -> None:
     stretches = (frame["ts"].to_numpy() // 3600.0).astype(np.intp)
     assert standing_out(frame, surprise, stretches, np.ones(ROWS, np.bool_)).rows[of_one].all()
     assert standing_out(frame, surprise, stretches, ~of_one).flows == 0
+
+
+def with_lasting(sources: int, nats: float, *, until: float = STRETCHES * 3_600.0) -> Cut:
+    """What stands out where so many sources besides, 40 flows each, are odd from beginning to end."""
+    frame, surprise = calm()
+    flows = 40 * sources
+    attack = pl.DataFrame(
+        {
+            "ts": np.linspace(0.0, until - 1.0, flows),
+            "src_ip": [f"198.51.100.{n % sources}" for n in range(flows)],
+            "dst_ip": [f"10.1.0.{n % 7}" for n in range(flows)],
+            "dst_port": [80] * flows,
+            "proto": ["tcp"] * flows,
+        },
+        schema=frame.schema,
+    )
+    return of(pl.concat([frame, attack]), np.concatenate([surprise, np.full(flows, nats)]))
+
+
+def test_an_attack_that_lasts_is_cut_where_it_is_no_rare_habit() -> None:
+    """Sources all of whose flows are plainly odd to the end are cut where they are many flows, else kept."""
+    assert with_lasting(6, 3.5).flows == 240
+    assert with_lasting(2, 3.5).flows == 0
+
+
+@pytest.mark.parametrize(
+    ("nats", "until"), [(2.5, STRETCHES * 3_600.0), (3.5, 4 * 3_600.0)], ids=["hardly odd", "for a while"]
+)
+def test_what_is_hardly_odd_or_soon_over_does_not_last(nats: float, until: float) -> None:
+    """Flows as odd as one in twelve stay, and so do those of four stretches of five."""
+    assert with_lasting(6, nats, until=until).flows == 0
