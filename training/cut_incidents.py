@@ -27,10 +27,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.decisions.passed import TAUGHT
 from detector.decisions.views import SURPRISE
 from detector.kernels.clock import told
 from training.calibration_audit import who, whom
-from training.learn import TAUGHT, Choice, Learnt, TellStep
+from training.learn import Choice, Learnt, TellStep
 
 Mask = NDArray[np.bool_]
 

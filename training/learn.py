@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.calibrated_model import CalibratedModel, ScoringModel
-from detector.decisions.passed import Passed
+from detector.decisions.passed import TAUGHT, Passed
 from detector.decisions.views import VIEWS, View, columns_of, told_within
 from detector.errors import InputError
 from detector.features.extra import has_addresses
@@ -42,12 +42,9 @@ from training.watched import Watched
 BEGINNING_SHARE, BEGINNING_S = 0.1, 3600.0
 """Of the time watched, the first: so large a share, but no more seconds, does not calibrate."""
 
-TAUGHT = "taught"
-"""Column of flows that people called harmless: how often each counts in training; 0 or none of all others. Int32."""
-
 LESSON = "lesson"
-"""Column of the same flows: each one's share of its label's weight, by which leaves are learnt; 0 of all others.
-Float32, since columns of Float64 that are not canonical are features."""
+"""Column of the flows that are ``TAUGHT``: each one's share of its label's weight, by which leaves are learnt; 0 of all
+others. Float32, since columns of Float64 that are not canonical are features."""
 
 TellStep = Callable[[str], None]
 Mask = NDArray[np.bool_]
@@ -288,6 +285,9 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
     scores = learnt.judged.scores
     few = type(scores)(scores.overall[among], None if scores.single is None else scores.single[among])
     flows = Passed.of(frame[rows], learnt.judging.surprises(few), partitions[rows], columns_of(views))
+    taught = taught_of(frame, rows)
+    if taught is not None:
+        flows = flows.telling(TAUGHT, taught.astype(np.float32))
     passing = Passing(flows, learnt.known[among], cut.number[among], views)
     calm = np.flatnonzero(choice.calm[rows])
     unseen = unseen_assessment(passing, watched.end - watched.start)

@@ -26,6 +26,7 @@ from detector.bundle.manifest import LabelsTaught
 from detector.bundle.verdict import VERDICT, Verdict
 from detector.casebook.told import Told as ToldIncident
 from detector.cli.rejects import check_share, told_reading
+from detector.decisions.passed import TAUGHT
 from detector.errors import InputError, RegistryError
 from detector.registry.history import user
 from detector.registry.names import CHALLENGER, CHAMPION, REJECTED
@@ -42,7 +43,7 @@ from training.gate.facts import Facts
 from training.gate.gate import Champion, beside, facts_of, judged_by_people, tested
 from training.gate.known import NOTHING_SAID, Spoken
 from training.gate.rules import judge
-from training.learn import LESSON, TAUGHT, Attacks
+from training.learn import LESSON, Attacks
 from training.lessons.guards import Guards
 from training.lessons.lessons import Lessons, lessons_of, words_of
 from training.publish import check_place, publish

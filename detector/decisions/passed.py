@@ -18,6 +18,11 @@ FAILED, LOG_SENT = "failed", "log_sent"
 ln(1 + bytes sent), 0 where that is unknown. Float32."""
 
 
+TAUGHT = "taught"
+"""Column of training's frames: how often each flow counts that people called harmless, 0 or none for all others. Views
+are told it as float32; a daemon has no such column."""
+
+
 class Surprises(NamedTuple):
     """−ln p of each flow's scores; shape (rows,) each."""
 
@@ -64,6 +69,10 @@ class Passed(NamedTuple):
         asked = {name: _numbers(frame, name, arrivals) for name in columns}
         keys = evidence_keys(frame) if arrivals is None else keys_of_arrivals(arrivals)
         return cls(keys, frame["ts"].to_numpy(), surprises, partitions, asked)
+
+    def telling(self, name: str, values: NDArray[Any]) -> Self:
+        """The same with a further column."""
+        return self._replace(columns={**self.columns, name: values})
 
     def take(self, rows: NDArray[np.intp], moved_s: float = 0.0) -> Self:
         """Only these rows, so many seconds before their time."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.passed import FAILED, LOG_SENT, Passed
+from detector.decisions.passed import FAILED, LOG_SENT, TAUGHT, Passed
 from detector.decisions.regular_kernel import (
     ACTIVE,
     CANDIDATE_CALLS,
@@ -123,6 +123,7 @@ class PairState(ByPartition[Kept]):
             return found
         times = np.clip(np.nan_to_num(flows.ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
         sent, failed = flows.columns[LOG_SENT], flows.columns[FAILED]
+        taught = flows.columns.get(TAUGHT, np.zeros(len(flows.ts), np.float32))
         for partition in np.unique(flows.partitions).tolist():
             rows = np.flatnonzero(flows.partitions == partition)
             kept = self._of(partition)
@@ -134,7 +135,7 @@ class PairState(ByPartition[Kept]):
             self._partitions[partition] = kept
             before = int(kept.pairs.meta[EVICTED] + kept.keys.meta[EVICTED])
             keys = flows.keys
-            pass_by(*kept, rows, keys.targets, keys.ports, keys.services, times, sent, failed, *found)
+            pass_by(*kept, rows, keys.targets, keys.ports, keys.services, times, sent, failed, taught, *found)
             self._evicted += int(kept.pairs.meta[EVICTED] + kept.keys.meta[EVICTED]) - before
         return found
 
@@ -169,7 +170,7 @@ class PairState(ByPartition[Kept]):
         in_steps = held[:, GAPS:SIZES].astype("<u4").view(np.uint8).sum(axis=1, dtype=np.int64)
         watched = pairs.numbers[: int(pairs.meta[USED]), ACTIVE]
         _ENVELOPE.demand(bool((np.isfinite(watched) & (watched >= 0)).all()), "what was watched of a pair is no time")
-        _ENVELOPE.demand(bool(((habits >= 0) & (habits <= HIGHEST)).all()), "a habit is out of bounds")
+        _ENVELOPE.demand(bool(((habits >= 0) & (habits <= np.float32(HIGHEST))).all()), "a habit is out of bounds")
         _ENVELOPE.demand(bool(((counts == in_steps) & (counts <= FULL)).all()), "its intervals are miscounted")
         modes = held[:, MODES]
         within = ((modes & 0xFF) <= STEPS - GAP_WINDOW) & (((modes >> 8) & 0xFF) <= STEPS - SIZE_WINDOW)

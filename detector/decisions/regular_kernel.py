@@ -14,6 +14,9 @@ odder for being frequent. Calls that differ in size count for less, down to :dat
 were *watched* for less than :data:`WHOLE_S`: the sum of their intervals, without the silences between. Where another
 place becomes the fullest, what is counted there is what was watched.
 
+What a person called harmless (``taught``) is as usual as can be at once, by both of the habits that follow: its pair's
+and its kind's. From then on these change as all do.
+
 Two *habits* are subtracted, each with the weight that evidence has: that of the pair, and that of calls of this kind by
 this source: as often, as large, to the same port, whoever answered. A service in a content network moves; its clients
 go on as they did. Habits are means over time, of a day's half-life, begun at 0; that of a pair is no older than
@@ -99,9 +102,12 @@ GAPS, SIZES = 8, 20
 """Words where its histograms begin, four steps each."""
 _FIRST_GAPS, _FIRST_SIZES, _CALLS = 4, 5, 6
 """Words of a pair of fewer calls: steps of its intervals and its sizes so far, a byte each, and how many calls."""
+_RIPE_BIT = 1 << 16
+"""In the word of a candidate's fullest steps: its habit is ripe, whatever its age."""
 _BITS = 4
 """Words 4 and 5 of a destination: its sources' bitmap."""
-_KIND_HABIT = 4
+_KIND_HABIT, _KIND_RIPE = 4, 5
+"""Words of a kind: its habit (a number), and whether that is ripe, whatever its age: 1 or 0."""
 _BEGAN = CLOCK_FIELDS
 """Place beside the clock's: when the first record was."""
 
@@ -127,10 +133,13 @@ DEFINED_BY = (
 @kernel
 def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     pairs: Any, keys: Any, clock: Any, rows: Any, targets: Any, ports: Any, services: Any, ts: Any, sent: Any,
-    failed: Any, regularity: Any, period: Any, jitter: Any, calls: Any, size: Any,
+    failed: Any, taught: Any, regularity: Any, period: Any, jitter: Any, calls: Any, size: Any,
     alike: Any, span: Any, active: Any, hosts: Any,
 ) -> None:  # fmt: skip
-    """Pass over records ``rows`` of one partition, in that order; fill the last nine, (rows of all,) each, there."""
+    """Pass over records ``rows`` of one partition, in that order; fill the last nine, (rows of all,) each, there.
+
+    ``taught`` is above 0 where a person called a flow harmless.
+    """
     for n in range(len(rows)):
         _ask_ahead(pairs, keys, rows, n, targets, services)
         i = rows[n]
@@ -159,8 +168,8 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
             if pairs.numbers[pair, COUNT] > FULL:
                 _halve(pairs, pair)
         _judge(
-            pairs, keys, pair, i, ports[i], services[i], now, clock[_BEGAN], regularity, period, jitter,
-            calls, size, alike, span, active, hosts,
+            pairs, keys, pair, i, ports[i], services[i], now, clock[_BEGAN], taught[i] > 0.0, regularity,
+            period, jitter, calls, size, alike, span, active, hosts,
         )  # fmt: skip
 
 
@@ -312,7 +321,7 @@ def _promoted(pairs: Any, keys: Any, target: Any) -> Any:
 
 @kernel
 def _judge(  # noqa: PLR0917
-    pairs: Any, keys: Any, pair: Any, i: Any, source: Any, service: Any, now: Any, began: Any,
+    pairs: Any, keys: Any, pair: Any, i: Any, source: Any, service: Any, now: Any, began: Any, taught: Any,
     regularity: Any, period: Any, jitter: Any, calls: Any, size: Any, alike: Any, span: Any, active: Any, hosts: Any,
 ) -> None:  # fmt: skip
     """Weigh a candidate after a call, add to its habits, and tell of it where it is regular as it never was."""
@@ -329,22 +338,23 @@ def _judge(  # noqa: PLR0917
         words[pair, _FED] = tick
     elapsed = np.float64(np.int32(tick - words[pair, _FED])) * TICK_S
     habit = np.float64(pairs.numbers[pair, HABIT])
-    usually = HABIT_WEIGHT * habit * _ripe(min(age, RESTS * watched))
+    ripe = 1.0 if words[pair, MODES] & np.uint32(_RIPE_BIT) else _ripe(min(age, RESTS * watched))
+    usually = HABIT_WEIGHT * habit * ripe
     if share > BY_CHANCE and (elapsed >= FED_S or usually < HIGHEST):
-        rhythm = share * math.log(share / BY_CHANCE)
-        if share < 1.0:
-            rhythm += (1.0 - share) * math.log((1.0 - share) / (1.0 - BY_CHANCE))
-        rhythm = max(min(count, ENOUGH) * rhythm - PICKED, 0.0)
         # Halving rounds off a little of either histogram, so that there may be a size more than calls.
         same = min(_window(words, pair, SIZES, sizes, SIZE_WINDOW) / (count + 1.0), 1.0)
-        likeness = min(max((same - ALIKE_FROM) / (ALIKE_TO - ALIKE_FROM), 0.0), 1.0)
-        raw = rhythm * (UNLIKE + (1.0 - UNLIKE) * likeness) * min(watched / WHOLE_S, 1.0)
+        raw = _rhythm(share, count, same) * min(watched / WHOLE_S, 1.0)
+    if taught and raw >= LEAST:
+        _teach(pairs, keys, pair, source, now)
+        usually = HABIT_WEIGHT * HIGHEST
+        habit = np.float64(HIGHEST)
     more = raw - usually
     if more > 0.0:
         far, large = _middle(words, pair, GAPS, gaps, GAP_WINDOW), _middle(words, pair, SIZES, sizes, SIZE_WINDOW)
         kind = find(keys, _kind(source, math.floor(far + 0.5), math.floor(large + 0.5)))
         if kind >= 0:
-            of_kind = np.float64(keys.numbers[kind, _KIND_HABIT]) * _ripe(now - keys.moments[kind, 1])
+            ripe = 1.0 if keys.words[kind, _KIND_RIPE] else _ripe(now - keys.moments[kind, 1])
+            of_kind = np.float64(keys.numbers[kind, _KIND_HABIT]) * ripe
             more = min(more, raw - HABIT_WEIGHT * of_kind)
         others = 0.0
         if more >= LEAST:
@@ -361,11 +371,35 @@ def _judge(  # noqa: PLR0917
         part = 1.0 - halved(min(elapsed, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)
         pairs.numbers[pair, HABIT] = habit + part * (raw - habit)
         if raw > 0.0:
-            far = _middle(words, pair, GAPS, gaps, GAP_WINDOW)
-            large = _middle(words, pair, SIZES, sizes, SIZE_WINDOW)
-            for f in range(2):
-                for s in range(2):
-                    _feed(keys, _kind(source, math.floor(far) + f, math.floor(large) + s), now, raw)
+            _feed_kinds(keys, words, pair, source, now, raw)
+
+
+@kernel
+def _rhythm(share: Any, count: Any, same: Any) -> Any:
+    """How regular calls are: by the share of their intervals that is usual, how many, and how many are of a size."""
+    rhythm = share * math.log(share / BY_CHANCE)
+    if share < 1.0:
+        rhythm += (1.0 - share) * math.log((1.0 - share) / (1.0 - BY_CHANCE))
+    likeness = min(max((same - ALIKE_FROM) / (ALIKE_TO - ALIKE_FROM), 0.0), 1.0)
+    return max(min(count, ENOUGH) * rhythm - PICKED, 0.0) * (UNLIKE + (1.0 - UNLIKE) * likeness)
+
+
+@kernel
+def _teach(pairs: Any, keys: Any, pair: Any, source: Any, now: Any) -> None:
+    """Make a pair's calls, and such of this source to others, as usual as can be."""
+    words, most = pairs.words, np.float32(HIGHEST)
+    pairs.numbers[pair, HABIT] = most
+    words[pair, MODES] |= np.uint32(_RIPE_BIT)
+    gaps, sizes = _fullest(words, pair, 0), _fullest(words, pair, 8)
+    far, large = _middle(words, pair, GAPS, gaps, GAP_WINDOW), _middle(words, pair, SIZES, sizes, SIZE_WINDOW)
+    for f in range(2):
+        for s in range(2):
+            row, fresh = claim(keys, _kind(source, math.floor(far) + f, math.floor(large) + s))
+            if fresh:
+                keys.moments[row, 1] = now
+            keys.moments[row, 0] = max(now, keys.moments[row, 0])
+            keys.numbers[row, _KIND_HABIT] = most
+            keys.words[row, _KIND_RIPE] = np.uint32(1)
 
 
 @kernel
@@ -401,6 +435,16 @@ def _spread(words: Any, row: Any, mode: Any, middle: Any) -> Any:
 def _kind(source: Any, octave: Any, size: Any) -> Any:
     """The key of calls of a kind by a source: so often, so large; ``source`` has the port in it."""
     return mixed((source ^ _KIND) + np.uint64(int(octave) * 64 + int(size)) * _GOLDEN)
+
+
+@kernel
+def _feed_kinds(keys: Any, words: Any, pair: Any, source: Any, now: Any, raw: Any) -> None:  # noqa: PLR0917
+    """Add a pair's calls to the habits of those kinds that they are nearest to."""
+    gaps, sizes = _fullest(words, pair, 0), _fullest(words, pair, 8)
+    far, large = _middle(words, pair, GAPS, gaps, GAP_WINDOW), _middle(words, pair, SIZES, sizes, SIZE_WINDOW)
+    for f in range(2):
+        for s in range(2):
+            _feed(keys, _kind(source, math.floor(far) + f, math.floor(large) + s), now, raw)
 
 
 @kernel

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.decisions.passed import FAILED, LOG_SENT, EvidenceKeys, Passed, Surprises
+from detector.decisions.passed import FAILED, LOG_SENT, TAUGHT, EvidenceKeys, Passed, Surprises
 from detector.decisions.regular import PairState, Regular
 from detector.decisions.regular_kernel import HIGHEST
 from detector.errors import InputError
@@ -23,16 +23,18 @@ START = 1.7e9
 
 
 def passed(
-    ts: Any, *, sources: Any = 1, destinations: Any = 1, sent: Any = 600.0, failed: Any = 0.0, partitions: Any = 0
-) -> Passed:
+    ts: Any, *, sources: Any = 1, destinations: Any = 1, sent: Any = 600.0, failed: Any = 0.0, partitions: Any = 0,
+    taught: Any = 0.0,
+) -> Passed:  # fmt: skip
     """Flows of sources to destinations, by their numbers, all at one port; in order of time."""
-    columns = np.broadcast_arrays(np.atleast_1d(ts), sources, destinations, sent, failed, partitions)
-    ts, sources, destinations, sent, failed, partitions = (column.ravel() for column in columns)
+    columns = np.broadcast_arrays(np.atleast_1d(ts), sources, destinations, sent, failed, partitions, taught)
+    ts, sources, destinations, sent, failed, partitions, taught = (column.ravel() for column in columns)
     order = np.argsort(ts, kind="stable")
     source, there = hashed(sources[order]), hashed(destinations[order] + 10_000)
     keys = EvidenceKeys(hashed(source * np.uint64(3) + there), source, source ^ there, there)
     none = np.zeros(len(ts))
     told = {LOG_SENT: np.log1p(sent[order]).astype(np.float32), FAILED: failed[order].astype(np.float32)}
+    told[TAUGHT] = taught[order].astype(np.float32)
     return Passed(keys, ts[order].astype(float), Surprises(none, none), partitions[order].astype(np.int32), told)
 
 
@@ -59,7 +61,7 @@ def joined(*parts: Passed) -> Passed:
         ts,
         Surprises(np.zeros(len(ts)), np.zeros(len(ts))),
         np.concatenate([part.partitions for part in parts]),
-        {name: np.concatenate([part.columns[name] for part in parts]) for name in (LOG_SENT, FAILED)},
+        {name: np.concatenate([part.columns[name] for part in parts]) for name in (LOG_SENT, FAILED, TAUGHT)},
     )
     return whole.take(np.argsort(ts, kind="stable"))
 
@@ -166,6 +168,36 @@ def test_bursts_count_by_what_was_watched_of_them(period: float, each: list[int]
         assert found.max() == 0
 
 
+def test_what_people_called_harmless_is_usual_at_once() -> None:
+    """From calls that a person called harmless on, their pair is quiet, and so is such a one to another place."""
+    ts = calls(600.0, 0.2, lasts_s=20 * 3600.0)
+    judged = ts < START + 6 * 3600.0
+    moved = passed(ts[~judged] + 5.0, destinations=2)
+    unheard, heard = (
+        regularity(joined(passed(ts, taught=judged * share), moved), after_a_day()) for share in (0.0, 1.0)
+    )
+    assert unheard.max() > 6.0
+    assert heard.max() == 0
+
+
+def test_what_people_called_harmless_says_nothing_of_others() -> None:
+    """A beacon of another host, or of another rhythm and size, is as regular as without their word."""
+    ts = calls(600.0, 0.2, lasts_s=6 * 3600.0)
+    pair = passed(ts, taught=1.0)
+    others = passed(ts + 5.0, sources=2, destinations=2), passed(START + np.arange(200) * 90.0, destinations=3, sent=90)
+    for other in others:
+        both = joined(pair, other)
+        theirs = both.keys.targets == other.keys.targets[0]
+        assert regularity(both)[theirs].max() == regularity(other).max() > 6.0
+
+
+def test_what_was_no_rhythm_is_not_taught() -> None:
+    """A person's word on a few calls, which nothing could be told of, leaves the beacon that they begin."""
+    ts = calls(600.0, 0.2, lasts_s=6 * 3600.0)
+    early = regularity(passed(ts, taught=np.arange(len(ts)) < 4))
+    assert early.max() == regularity(passed(ts)).max() > 6.0
+
+
 def test_minutes_are_no_habit() -> None:
     """A pair that called by the clock for minutes, days ago, is as regular as a new one once it calls for hours."""
     later = START + 2 * DAY_S + calls(300.0, 0.1, lasts_s=4 * 3600.0) - START
@@ -244,6 +276,7 @@ def mixture(seed: int, count: int = 300) -> Passed:
         destinations=who // 2,
         sent=rng.lognormal(6, 0.3, count),
         failed=rng.random(count) < 0.1,
+        taught=rng.random(count) < 0.05,
         partitions=who % 3,
     )
 
