@@ -6,8 +6,9 @@ Parameters: ``members``, names of :data:`MEMBERS` with commas between; each one'
 ``segments``, names of features with commas between, by which populations are told; ``segment_rows``, how many rows a
 segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it;
 ``folds``, into how many stretches of time rows are cut, so that tables are learnt from scores of rows that a member
-did not see (0: of those that it did); and each member's own after its name, such as ``forest_n_estimators=200`` or
-``clusters_n_clusters=256``, or by its bare name where only one of them has it.
+did not see (0: of those that it did); ``power``, to which power a member counts less than the best by how well it tells
+probes from rows that it did not see (``training.probes``; 0: not); and each member's own after its name, such as
+``forest_n_estimators=200`` or ``clusters_n_clusters=256``, or by its bare name where only one of them has it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from detector.models.kinds.pca import Pca
 from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
 from training.p_tables import fit_tails
-from training.stretches import STRETCHES, Stretches, Taught, fitted, unseen_scores
+from training.probes import power_of, relative
+from training.stretches import STRETCHES, Stretches, Taught, fitted, unseen
 
 Matrix = NDArray[np.float32]
 
@@ -73,7 +75,10 @@ SETTINGS: dict[str, Any] = {
     "segment_rows": 2000,
     "blend": 500.0,
     "folds": STRETCHES,
+    "power": 2.0,
 }
+
+LARGEST_POWER = 3.0
 
 TABLE_ROWS = 60_000
 """So many rows, evenly spread, are what tables are learnt from."""
@@ -115,7 +120,9 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     if not 0 <= sharpness <= LARGEST_SHARPNESS:
         raise ValueError(f"sharpness {sharpness:g} is not from 0 to {LARGEST_SHARPNESS:g}")
     fewest, by = int(settings.pop("segment_rows")), _listed(settings.pop("segments"))
-    folds = int(settings.pop("folds"))
+    folds, power = int(settings.pop("folds")), float(settings.pop("power"))
+    if not 0 <= power <= LARGEST_POWER:
+        raise ValueError(f"power {power:g} is not from 0 to {LARGEST_POWER:g}")
     weighed = {name: _weight(weight_of(name), settings.pop(weight_of(name))) for name in MEMBERS}
     if fewest < 2 or blend < 0:
         raise ValueError("segment_rows is at least 2, blend at least 0")
@@ -142,13 +149,16 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     asked = asked[:: -(-len(asked) // TABLE_ROWS)]
     places = None if segments is None else segments.tables(matrix[asked]).astype(np.int64)
     stretches = stretches or Stretches.of(len(matrix), folds)
-    unseen, tails = {}, {}
+    scores, tails, powers = {}, {}, []
     for name, kind in chosen.items():
         seen = first_columns(matrix, members[kind].n_features)
-        unseen[kind] = unseen_scores(seen, kept, stretches, members[kind], partial(fit_member, name), taught)
-        tails[kind] = fit_tails(unseen[kind][asked], places, tables, blend)
-    weights = np.array([weighed[name] for name in chosen])
-    return Fitted(Ensemble(members, weights, tails, segments, sharpness, width), unseen)
+        scores[kind], probed = unseen(seen, kept, stretches, members[kind], partial(fit_member, name), taught)
+        tails[kind] = fit_tails(scores[kind][asked], places, tables, blend)
+        powers.append(power_of(tails[kind].surprise(probed, np.zeros(len(probed), np.int32))))
+    whole = np.array([member.n_features == width for member in members.values()])
+    weights = np.array([weighed[name] for name in chosen]) * relative(np.array(powers), whole) ** power
+    weights = np.maximum(weights, 1 / LARGEST_WEIGHT)
+    return Fitted(Ensemble(members, weights, tails, segments, sharpness, width), scores)
 
 
 def fit_segments(matrix: Matrix, columns: Sequence[int], fewest: int) -> Segments | None:

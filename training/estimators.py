@@ -111,6 +111,8 @@ def _fitted(  # noqa: PLR0917 - one recipe
     if lessons is not None and len(lessons.rows):
         _check_has_forest(kind, settings)
         fit = partial(_fit_taught, lessons)
+        if kind == Ensemble.kind:
+            settings.setdefault("power", 0.0)  # what people said is for the forest to tell: it counts as it would
     try:
         share = float(settings.pop("drop", DROPPED if kind == Ensemble.kind else 0.0))
         # One thread: the same sums everywhere, and beside a busy core k-means' threads wait for each other tenfold.

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.models.base import Model
+from training.probes import probes
 from training.watched import DAY_S
 
 STRETCHES = 5
@@ -124,6 +125,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class Unseen(NamedTuple):
+    """What models score that did not see it."""
+
+    scores: NDArray[np.float64]
+    """Of each row; shape (rows,)."""
+    probed: NDArray[np.float64]
+    """Of probes of each stretch (``training.probes``), in order of time; shape (probes,)."""
+
+
 def unseen_scores(  # noqa: PLR0917 - rows and what is known of them
     matrix: Matrix,
     kept: NDArray[np.bool_],
@@ -139,23 +149,38 @@ def unseen_scores(  # noqa: PLR0917 - rows and what is known of them
     By ``model``, which is trained on all of them, where there is one stretch alone. Stretches are judged side by side,
     so that ``refit`` is called from several threads; what it learns must come from its rows alone.
     """
-    if len(stretches.bounds) == 2:
-        return model.score(matrix)
-    scores = np.empty(len(matrix))
+    return unseen(matrix, kept, stretches, model, refit, taught, lambda rows, _: rows[:0]).scores
 
-    def judge(stretch: slice) -> None:
+
+def unseen(  # noqa: PLR0917 - rows and what is known of them
+    matrix: Matrix,
+    kept: NDArray[np.bool_],
+    stretches: Stretches,
+    model: Model,
+    refit: Callable[[Matrix], Model],
+    taught: Taught | None = None,
+    probing: Callable[[Matrix, int], Matrix] = probes,
+) -> Unseen:
+    """Score rows likewise, and what ``probing`` makes of those of each stretch, by its number."""
+    if len(stretches.bounds) == 2:
+        return Unseen(model.score(matrix), model.score(probing(matrix, 0)))
+    scores, ranges = np.empty(len(matrix)), stretches.ranges
+
+    def judge(number: int) -> NDArray[np.float64]:
+        stretch = ranges[number]
         others = kept.copy()
         others[stretch] = False
         rows = fitted(matrix, others, taught)
         judging = refit(rows)
         few = rows[:: max(1, len(rows) // ALIGNING_ROWS)]
         del rows
-        scores[stretch] = aligned(judging.score(matrix[stretch]), judging.score(few), model.score(few))
+        theirs, ours = judging.score(few), model.score(few)
+        scores[stretch] = aligned(judging.score(matrix[stretch]), theirs, ours)
+        return aligned(judging.score(probing(matrix[stretch], number)), theirs, ours)
 
     with ThreadPoolExecutor(min(cores(), AT_ONCE), thread_name_prefix="stretch") as threads:
-        for done in [threads.submit(judge, stretch) for stretch in stretches.ranges]:
-            done.result()
-    return scores
+        probed = [done.result() for done in [threads.submit(judge, number) for number in range(len(ranges))]]
+    return Unseen(scores, np.concatenate(probed))
 
 
 def aligned(scores: NDArray[np.float64], theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
 from training.member_weights import excess_of, shares, steadied
 
-SMALL = {"drop": 0.0, "forest_n_estimators": 20, "clusters_n_clusters": 16, "single_n_clusters": 16}
+SMALL = {"drop": 0.0, "forest_n_estimators": 20, "clusters_n_clusters": 16, "single_n_clusters": 16, "power": 0.0}
 
 
 @cache
