@@ -284,7 +284,8 @@ def _with_incidents(  # noqa: PLR0917 - what passes, and when
     rows = learnt.rows[among]
     scores = learnt.judged.scores
     few = type(scores)(scores.overall[among], None if scores.single is None else scores.single[among])
-    flows = Passed.of(frame[rows], learnt.judging.surprises(few), partitions[rows], columns_of(views))
+    surprises, inside = learnt.judging.surprises(few), learnt.extractor.inside
+    flows = Passed.of(frame[rows], surprises, partitions[rows], columns_of(views), inside=inside)
     taught = taught_of(frame, rows)
     if taught is not None:
         flows = flows.telling(TAUGHT, taught.astype(np.float32))

@@ -98,6 +98,9 @@ class Decided(Struct, kw_only=True, gc=False):
     regularity: Annotated[
         float | UnsetType, said("Beaconing: how regularly its pair calls, as it never did and few others do.")
     ] = UNSET
+    reach: Annotated[
+        float | UnsetType, said("Lateral movement: what its source begins to administer, as hosts of its kind do not.")
+    ] = UNSET
     false_incidents_per_day: Annotated[
         float | UnsetType, said("The budget that just raises it: how often benign traffic is as odd.", "per day")
     ] = UNSET

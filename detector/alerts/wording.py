@@ -22,6 +22,7 @@ from detector.alerts.case import Case
 from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, said
 from detector.alerts.rarity import Rarity, told_rarity
+from detector.alerts.reaching import reaches
 from detector.alerts.readings import TOPICS, Readings
 from detector.alerts.rhythm import by_the_clock
 from detector.decisions.evidence import BREADTH_HALF_LIFE_S, HALF_LIFE_S
@@ -147,6 +148,8 @@ class _Story:
         if raising.view.lead is Lead.BY_THE_CLOCK:
             self._told |= {Topic.RHYTHM, Topic.ACQUAINTANCE}
             again = by_the_clock(raising.told)
+        if raising.view.lead is Lead.WITHIN:
+            again = reaches(raising.told, self._case.flow["src_ip"])
         reasons = self._reasons()
         anew = self._anew() if raising.view.lead is Lead.ANEW and self._told.isdisjoint(DEEDS) else None
         return [again, anew, *reasons, self._acquaintance(), self._held(raising), self._lowered()]

@@ -12,10 +12,27 @@ from numpy.typing import NDArray
 from detector.features.windows_kernel import mixed
 from detector.features.windows_keys import Arrivals, failures_of, hashes_of, logs_of_sent
 from detector.kernels.hash_table import kernel
+from detector.kernels.texts import whole_numbers
+from detector.net.directions import directions_of
+from detector.net.networks import NOWHERE, Networks
+from detector.net.ports import REMOTE_PORTS
+from detector.records.flow import DIRECTIONS
+
+_IS_REMOTE = np.isin(np.arange(max(REMOTE_PORTS) + 2), list(REMOTE_PORTS))
+"""By port; that of the last is of all beyond."""
+
+INTERNAL, INBOUND = DIRECTIONS.index("internal"), DIRECTIONS.index("inbound")
 
 FAILED, LOG_SENT = "failed", "log_sent"
 """What views may ask for that are no columns: whether a connection was tried and never stood, by its state, 1 or 0; and
 ln(1 + bytes sent), 0 where that is unknown. Float32."""
+
+ADMINISTERS = "administers"
+"""Likewise: the port, where it is one of remote administration and both ends are inside; less than 0, where only its
+destination is; else 0. Float32."""
+
+SOURCES, DESTINATIONS = "sources", "destinations"
+"""Likewise: hashes of addresses."""
 
 
 TAUGHT = "taught"
@@ -57,16 +74,20 @@ class Passed(NamedTuple):
     """What views ask for besides, by name; NaN where a flow does not tell it."""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0917 - what flows are made of
         cls,
         frame: pl.DataFrame,
         surprises: Surprises,
         partitions: NDArray[np.int32],
         columns: Iterable[str] = (),
         arrivals: Arrivals | None = None,
+        inside: Networks = NOWHERE,
     ) -> Self:
-        """Those of a frame, with these columns; ``arrivals`` are theirs, where windows have asked for them already."""
-        asked = {name: _numbers(frame, name, arrivals) for name in columns}
+        """Those of a frame, with these columns; ``arrivals`` are theirs, where windows have asked for them already.
+
+        ``inside`` are networks that count as private; the model's.
+        """
+        asked = {name: _column(frame, name, arrivals, inside) for name in columns}
         keys = evidence_keys(frame) if arrivals is None else keys_of_arrivals(arrivals)
         return cls(keys, frame["ts"].to_numpy(), surprises, partitions, asked)
 
@@ -85,13 +106,29 @@ class Passed(NamedTuple):
         )
 
 
-def _numbers(frame: pl.DataFrame, name: str, arrivals: Arrivals | None) -> NDArray[Any]:
+def _column(frame: pl.DataFrame, name: str, arrivals: Arrivals | None, inside: Networks) -> NDArray[Any]:
     """A column, or what is worked out beside them; as windows have it, where they do."""
     if name == FAILED:
         return failures_of(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 2])
     if name == LOG_SENT:
         return logs_of_sent(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 0])
+    if name == ADMINISTERS:
+        ports = whole_numbers(frame["dst_port"], -1) if arrivals is None else arrivals.ports
+        return _administers(frame, ports, inside)
+    if name == SOURCES:
+        return hashes_of(frame["src_ip"]) if arrivals is None else arrivals.sources
+    if name == DESTINATIONS:
+        return hashes_of(frame["dst_ip"]) if arrivals is None else arrivals.destinations
     return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _administers(frame: pl.DataFrame, ports: NDArray[np.int64], inside: Networks) -> NDArray[np.float32]:
+    """Addresses are read of the few flows to such ports alone: of all, they would cost more than all views do."""
+    found = np.zeros(len(ports), np.float32)
+    few = np.flatnonzero(_IS_REMOTE.take(ports, mode="clip"))
+    directions = directions_of(frame.select("src_ip", "dst_ip")[few], inside)
+    found[few] = ports[few] * ((directions == INTERNAL).astype(np.float32) - (directions == INBOUND))
+    return found
 
 
 def evidence_keys(frame: pl.DataFrame) -> EvidenceKeys:

@@ -16,9 +16,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.decisions import reach, regular
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import Passed
-from detector.decisions.regular import COLUMNS, TOLD, PairState
+from detector.decisions.reach import ReachState
+from detector.decisions.reach_kernel import DRIFT, LARGEST
+from detector.decisions.reach_kernel import WATCHED_S as REACH_WATCHED_S
+from detector.decisions.regular import PairState
 from detector.decisions.regular_kernel import WATCHED_S
 
 
@@ -91,6 +95,7 @@ class Lead(Enum):
     AGAIN = "what goes on between the two"
     ANEW = "what else was begun"
     BY_THE_CLOCK = "how regularly one calls the other"
+    WITHIN = "which hosts it begins to administer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +176,24 @@ REGULARITY = View(
     lead=Lead.BY_THE_CLOCK,
     share=2.0,
     needs_s=2.0 * WATCHED_S,
-    columns=COLUMNS,
-    told=TOLD,
+    columns=regular.COLUMNS,
+    told=regular.TOLD,
 )
 
-VIEWS = (SURPRISE, EVIDENCE, BREADTH, REGULARITY)
+REACH = View(
+    name="reach",
+    key="source",
+    state=("reach", ReachState),
+    tail=Tail(least_scale=0.25, least_sum=LARGEST - DRIFT),
+    odd_from=LARGEST - DRIFT,
+    as_odd="benign hosts begin to administer others like this",
+    lead=Lead.WITHIN,
+    needs_s=2.0 * REACH_WATCHED_S,
+    columns=reach.COLUMNS,
+    told=reach.TOLD,
+)
+
+VIEWS = (SURPRISE, EVIDENCE, BREADTH, REGULARITY, REACH)
 
 
 def told_within(views: Iterable[View], seconds: float) -> tuple[View, ...]:

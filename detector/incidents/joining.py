@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from detector.alerts.raised import Raised
 from detector.incidents.incident import Focus, Incident
-from detector.incidents.kinds import REMOTE_PORTS, WEB_PORTS
+from detector.incidents.kinds import WEB_PORTS
+from detector.net.ports import REMOTE_PORTS
 
 Key = tuple[str | int | None, ...]
 """What open incidents are found by."""

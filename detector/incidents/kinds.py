@@ -15,12 +15,10 @@ from detector.decisions.severity import REPEATED_MOST, REPEATED_POINTS
 from detector.incidents.checks import LOGGED_IN, NEW, Check, by_source
 from detector.incidents.incident import MAX_DISTINCT, Incident
 from detector.net.answers import is_shared
+from detector.net.ports import REMOTE_PORTS
 
 LOGIN_PORTS = frozenset({21, 22, 23, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985, 6379, 8291})
 """FTP, SSH, Telnet, SMB, LDAP, databases, remote desktops and administration: where passwords are tried."""
-
-REMOTE_PORTS = frozenset({22, 23, 135, 139, 445, 3389, 5900, 5985, 5986})
-"""SSH, Telnet, RPC, SMB, remote desktops and WinRM: how one host does things on another."""
 
 LOCAL_PORTS = frozenset({21, 23, 69, 135, 137, 138, 139, 445, 1433, 3306, 3389, 5432, 5900, 6379})
 """What seldom has a reason to leave a network: files, databases, remote desktops, and logins in the clear."""
@@ -273,7 +271,8 @@ KINDS: tuple[Kind, ...] = (
         "one source; half of the alerts or more at ports of remote administration, most of them answered; 2 such ports"
         " or more, or to inside 3 destinations or 5 alerts or more",
         _lateral,
-        "One host logs in to several others, or starts programs there, which it does not usually do.",
+        "One host logs in to several others, or starts programs there, which it does not usually do. Where that was"
+        " counted, the incident says how many hosts of its kind do likewise.",
         "possible",
         ("an administrator at work", "a new deployment or backup server", "an inventory of yours"),
         ("whose account was used", "is the source a place to administer from", "what was started on the destinations"),

@@ -13,6 +13,7 @@ import msgspec
 
 from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import rounded, said
+from detector.alerts.reaching import KIN, LIKEWISE, kin_clause
 from detector.alerts.usual import Usual
 from detector.features.meanings import Unit
 from detector.incidents.incident import MAX_DISTINCT, Incident, Strong
@@ -69,6 +70,7 @@ def _parts(incident: Incident, kind: Kind, usual: Usual | None) -> tuple[Clause,
         _size(incident, kind, usual),
         _worked(incident),
         _contact(incident),
+        _kin(incident),
         _reason(incident, kind),
     )
 
@@ -361,6 +363,16 @@ def _contact(incident: Incident) -> Clause:
         return Clause("first contact of the two")
     pairs = Fact("pairs that met for the first time", incident.first_contacts, Unit.PLAIN.value)
     return Clause(f"first contact of {incident.first_contacts:,} pairs", (pairs,))
+
+
+def _kin(incident: Incident) -> Clause:
+    """Who of the source's kind does likewise, where one of the strongest alerts tells it."""
+    for strong in incident.strongest:
+        known = {each.what: each for each in strong.measures}
+        if KIN in known and LIKEWISE in known:
+            kin, likewise = (Fact(name, known[name].value, Unit.HOSTS.value) for name in (KIN, LIKEWISE))
+            return kin_clause((kin, likewise))
+    return Clause("")
 
 
 def _reason(incident: Incident, kind: Kind) -> Clause:

@@ -66,7 +66,8 @@ class Scorer:
 
     def _assess(self, frame: pl.DataFrame, scores: Scores, partitions: NDArray[np.int32]) -> Assessment:
         views, surprises = self._model.views, self._model.surprises(scores)
-        flows = Passed.of(frame, surprises, partitions, columns_of(views), self._state.arrivals(frame))
+        inside = self._model.extractor.inside
+        flows = Passed.of(frame, surprises, partitions, columns_of(views), self._state.arrivals(frame), inside)
         return assess(flows, self._state.views, views)
 
     def decide(self, findings: Findings) -> Decision:

@@ -19,7 +19,7 @@ from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.wording import MOST_CHARACTERS, Raising, Told, Weighed, tell
 from detector.decisions.severity import Severity
-from detector.decisions.views import BREADTH, EVIDENCE, REGULARITY, SURPRISE, VIEWS, View
+from detector.decisions.views import BREADTH, EVIDENCE, REACH, REGULARITY, SURPRISE, VIEWS, View
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
@@ -621,4 +621,30 @@ def test_a_regular_pair_is_told_by_its_rhythm(changed: dict[str, float], words: 
     told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
     assert words in told.message
     assert told.message.endswith("; benign hosts call somewhere by the clock like this about once in 2 days.")
+    assert not list(broken_rules(told, ONE | CALLER))
+
+
+MOVES = {"contacts": 5.8, "kin": 57.2, "likewise": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {},
+            ": one of about 6 hosts or ports that 10.0.10.11 began to administer in 45 min, none of about 57 hosts of ",
+        ),
+        ({"contacts": 1.0}, ": 10.0.10.11 begins to administer it, none of about 57 hosts of its kind does likewise; "),
+        ({"likewise": 1.2}, " in 45 min, 1 of about 57 hosts of its kind does likewise; "),
+        ({"likewise": 3.0}, " in 45 min, 3 of about 57 hosts of its kind do likewise; "),
+        ({"kin": 0.2}, " that 10.0.10.11 began to administer in 45 min; "),
+        ({"contacts": 0.0, "kin": 0.0}, ": 10.0.10.11 begins to administer it; "),
+    ],
+)
+def test_a_reach_is_told_by_contacts_and_kin(changed: dict[str, float], words: str) -> None:
+    """Of what reach raised: how many contacts, and how many hosts of its kind do likewise; each number is a fact."""
+    raising = Raising(REACH, 3.0, None, MOVES | changed)
+    told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
+    assert words in told.message
+    assert told.message.endswith("; benign hosts begin to administer others like this about once in 2 days.")
     assert not list(broken_rules(told, ONE | CALLER))

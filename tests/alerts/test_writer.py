@@ -46,6 +46,7 @@ from tests.standards import ecs, ocsf
 from tests.standards.ocsf import is_address
 
 NAMES = [view.name for view in VIEWS]
+VALUES = [3.2, 31.0, 90.0, *(6.0 + place for place in range(len(NAMES) - 3))]
 
 PACKAGES = Path(module.__file__).parents[1]
 
@@ -288,7 +289,7 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         np.full(count, 0.04),
         np.full(count, 3),
         np.full(count, 2.0),
-        assessment=Assessment.of(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0), np.full(count, 6.0)),
+        assessment=Assessment.of(*(np.full(count, value) for value in VALUES)),
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )
@@ -425,7 +426,7 @@ def test_what_the_past_raised_says_so(view: str, words: str) -> None:
         np.full(4, 0.04),
         np.full(4, 3),
         thresholds=np.full(4, 2.0),
-        assessment=Assessment.of(np.full(4, 3.2), np.full(4, 31.0), np.full(4, 90.0), np.full(4, 6.0)),
+        assessment=Assessment.of(*(np.full(4, value) for value in VALUES)),
         rates=np.full(4, 2.5),
         views=np.full(4, NAMES.index(view)),
     )
@@ -433,7 +434,7 @@ def test_what_the_past_raised_says_so(view: str, words: str) -> None:
     document = json.loads(records[0].value or b"")
     Draft202012Validator(schema("alert")).validate(document)
     ours = document["unmapped"]["oddflow"]
-    told = {"surprise": 3.2, "evidence": 31.0, "breadth": 90.0, "regularity": 6.0, "false_incidents_per_day": 2.5}
+    told = dict(zip(NAMES, VALUES, strict=True)) | {"false_incidents_per_day": 2.5}
     assert {name: ours[name] for name in told} == told
     assert document["message"].endswith(words)
     assert (": flows of the same kind, each a little odd; " in document["message"]) == (view == "evidence")

@@ -18,14 +18,11 @@ from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
 
 
-def odd(surprise: Any = 0.0, evidence: Any = 0.0, breadth: Any = 0.0, regularity: Any = 0.0) -> Assessment:
-    """Flows that are so odd."""
-    return Assessment.of(
-        *(
-            np.array(values)
-            for values in np.broadcast_arrays(*map(np.atleast_1d, (surprise, evidence, breadth, regularity)))
-        )
-    )
+def odd(*values: Any, **named: Any) -> Assessment:
+    """Flows that are so odd, by the views in their order or by name; by the others not at all."""
+    given = dict.fromkeys((view.name for view in VIEWS), 0.0) | named
+    given |= dict(zip(given, values, strict=False))
+    return Assessment.of(*(np.array(each) for each in np.broadcast_arrays(*map(np.atleast_1d, given.values()))))
 
 
 DAY_S, KEPT, LEAST_KEYS = 86_400.0, 4096, 50
@@ -54,8 +51,7 @@ def calm_day(seed: int = 0, keys: int = 300, flows: int = 5000) -> dict[str, Any
         "assessment": odd(
             rng.exponential(1.0, flows),
             np.maximum(rng.exponential(1.0, flows) - 3.0, 0.0),
-            np.maximum(rng.exponential(1.0, flows) - 4.0, 0.0),
-            np.maximum(rng.exponential(1.0, flows) - 4.0, 0.0),
+            *(np.maximum(rng.exponential(1.0, flows) - 4.0, 0.0) for _ in VIEWS[2:]),
         ),
     }
 
@@ -81,10 +77,10 @@ def test_odder_is_never_dearer(before: tuple[float, ...], more: tuple[float, ...
 
 def test_noisy_pair_hides_no_scan() -> None:
     """A benign pair with all the evidence there can be costs one step, and leaves surprise's threshold alone."""
-    day, budget = calm_day(), 20.0
+    day, budget = calm_day(), 30.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth, regularity = day["assessment"].values
-    loud = odd(surprise, np.where(day["keys"] == 7, 200.0, evidence), breadth, regularity)
+    surprise, evidence, *others = day["assessment"].values
+    loud = odd(surprise, np.where(day["keys"] == 7, 200.0, evidence), *others)
     noisy = IncidentCalibration.fit(**(day | {"assessment": loud}))
     assert rates(quiet, odd(9.0))[0] <= budget
     for scan in (odd(9.0), odd(evidence=9.0), odd(breadth=9.0)):
@@ -95,10 +91,10 @@ def test_noisy_direction_hides_nothing_in_another() -> None:
     """Where all that goes out is far odder than before, what is raised among inside hosts stays nearly the same."""
     day, budget = calm_day(), 10.0
     quiet = IncidentCalibration.fit(**day)
-    surprise, evidence, breadth, regularity = day["assessment"].values
+    surprise, evidence, *others = day["assessment"].values
     out = day["directions"] == OUTBOUND
     noisy = IncidentCalibration.fit(
-        **(day | {"assessment": odd(np.where(out, surprise + 20.0, surprise), evidence, breadth, regularity)})
+        **(day | {"assessment": odd(np.where(out, surprise + 20.0, surprise), evidence, *others)})
     )
     inside, outside = (noisy.thresholds(budget)["surprise"][place] for place in (INTERNAL, OUTBOUND))
     assert outside > 20.0

@@ -10,11 +10,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import DAY_S, IncidentCalibration
 from detector.decisions.decide import Budget, IncidentRule, decide
 from detector.decisions.severity import Circumstances, Severity, risk_of, severity_of
+from detector.decisions.views import VIEWS
 from detector.errors import ConfigurationError
 from detector.models.calibration import Calibration
 from detector.models.surprise import Tail
@@ -98,13 +100,18 @@ def test_a_budget_by_the_hour_needs_time() -> None:
         decide(BENIGN, timeless, Budget(alerts_per_hour=1.0))
 
 
+def nothing_else(count: int) -> list[NDArray[np.float64]]:
+    """That so many flows are odd by no view but surprise."""
+    return [np.zeros(count) for _ in VIEWS[1:]]
+
+
 def day_of_two_directions() -> tuple[pl.DataFrame, Assessment, IncidentCalibration]:
     """A day of benign flows, each of a target of its own: those that go out are far odder than those that stay in."""
     rng = np.random.default_rng(3)
-    count, nothing = 600, np.zeros(600)
+    count = 600
     out = np.arange(count) % 2 == 0
     frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": np.where(out, "198.51.100.1", "10.0.0.2").tolist()})
-    assessment = Assessment.of(rng.exponential(1.0, count) + np.where(out, 10.0, 0.0), nothing, nothing, nothing)
+    assessment = Assessment.of(rng.exponential(1.0, count) + np.where(out, 10.0, 0.0), *nothing_else(count))
     keys, ts = np.arange(count, dtype=np.uint64), np.linspace(0.0, DAY_S - 1.0, count)
     return frame, assessment, IncidentCalibration.fit(keys, directions_of(frame), ts, assessment, seconds=DAY_S)
 
@@ -151,12 +158,12 @@ def test_no_rarity_is_told_that_calibration_cannot_support() -> None:
     """From half an hour of 150 flows no alert tells of less than an incident in years, nor is it critical for that."""
     rng, count = np.random.default_rng(3), 150
     frame = pl.DataFrame({"src_ip": ["10.0.0.1"] * count, "dst_ip": ["10.0.0.2"] * count})
-    nothing, ts = np.zeros(count), np.linspace(0.0, 1_800.0, count)
-    usual = Assessment.of(rng.exponential(1.0, count), nothing, nothing, nothing)
+    ts = np.linspace(0.0, 1_800.0, count)
+    usual = Assessment.of(rng.exponential(1.0, count), *nothing_else(count))
     keys = np.arange(count, dtype=np.uint64)
     incidents = IncidentCalibration.fit(keys, directions_of(frame), ts, usual)
     rule = IncidentRule.of(CALIBRATION, incidents, 10.0)
-    far = Assessment.of(np.full(count, 90.0), nothing, nothing, nothing)
+    far = Assessment.of(np.full(count, 90.0), *nothing_else(count))
     decision = rule.decide(frame, np.zeros(count), far)
     assert decision.rates is not None
     assert decision.rates.tolist() == [incidents.least_told] * count

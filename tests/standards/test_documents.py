@@ -163,7 +163,7 @@ def test_alerts_by_incidents_a_day_are_valid(shape: str, kind: str) -> None:
         np.full(count, 0.04),
         np.linspace(0.0, 4.0, count),
         np.full(count, 2.0),
-        assessment=Assessment.of(np.full(count, 3.2), np.full(count, 31.0), np.full(count, 90.0), np.full(count, 6.0)),
+        assessment=Assessment.of(*(np.full(count, 6.0) for _ in VIEWS)),
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )

@@ -1,0 +1,6 @@
+"""Ports that mean something whatever the network: by which one host does things on another."""
+
+from __future__ import annotations
+
+REMOTE_PORTS = frozenset({22, 23, 135, 139, 445, 3389, 5900, 5985, 5986})
+"""SSH, Telnet, RPC, SMB, remote desktops and WinRM: how one host does things on another."""
