@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bench.beacon_rivals import RIVALS
 from detector.decisions.budget import IncidentCalibration
-from detector.decisions.views import REGULARITY, VIEWS
+from detector.decisions.views import REGULARITY, View
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.models.ensemble import Ensemble
@@ -145,7 +145,7 @@ def of_oddflow(days: Days, kind: str) -> dict[str, dict[str, Any]]:
         raise ValueError("three days have addresses and times")
     told = {}
     benign = pl.Series(days.beacon < 0)
-    for name, calibrated in (("oddflow", incidents), ("oddflow-before", without_regularity(incidents))):
+    for name, calibrated in (("oddflow", incidents), ("oddflow-before", without(incidents, REGULARITY))):
         rates = []
         for at, each in zip(steps, findings, strict=True):
             if each.assessment is None:
@@ -173,11 +173,13 @@ def of_rivals(days: Days) -> dict[str, dict[str, Any]]:
     return told
 
 
-def without_regularity(incidents: IncidentCalibration) -> IncidentCalibration:
-    """The same thresholds without regular pairs; how many incidents each depth costs stays, which makes no order."""
-    kept = [place for place, view in enumerate(incidents.views) if view is not REGULARITY]
+def without(incidents: IncidentCalibration, left_out: View) -> IncidentCalibration:
+    """The same thresholds without a view; how many incidents each depth costs stays, which makes no order."""
+    kept = [place for place, view in enumerate(incidents.views) if view is not left_out]
     return replace(
-        incidents, views=tuple(VIEWS[place] for place in kept), tops=tuple(incidents.tops[place] for place in kept)
+        incidents,
+        views=tuple(incidents.views[place] for place in kept),
+        tops=tuple(incidents.tops[place] for place in kept),
     )
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from detector.alerts.facts import Fact
 from detector.alerts.quantities import number, said
 from detector.alerts.raised import Raised
+from detector.alerts.reaching import KIN, LIKEWISE
 from detector.alerts.readings import Readings
 from detector.alerts.usual import UsualOf
 from detector.alerts.wording import Told
@@ -224,3 +225,18 @@ def _forms(fact: dict[str, Any]) -> Iterator[str]:
             yield from (said(fact[side], unit), number(fact[side]))
     if "window_s" in fact:
         yield said(fact["window_s"], Unit.SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("likewise", "words"),
+    [(0, "none of about 57 hosts of its kind does likewise"), (3, "3 of about 57 hosts of its kind do likewise")],
+)
+def test_an_incident_says_who_of_its_kind_does_likewise(likewise: int, words: str) -> None:
+    """Where the strongest alert tells of hosts of the source's kind, so does the incident; elsewhere it is silent."""
+    counted = [{"what": KIN, "value": 57, "unit": "hosts"}, {"what": LIKEWISE, "value": likewise, "unit": "hosts"}]
+    moves = [alert(i, ts=T0 + i, dst_ip=f"10.0.0.{i + 2}", dst_port=445, service="smb") for i in range(5)]
+    for why, is_told in ((Told("reach", counted), True), (WHY, False)):
+        (change,) = ended(moves, why)
+        assert (words in message(change.incident, change.kind, change.usual)) == is_told
+        numbers = [fact["value"] for fact in facts(change.incident, change.kind, change.usual) if fact["what"] == KIN]
+        assert numbers == [57] * is_told

@@ -337,3 +337,16 @@ def test_a_slow_beacon_calls_for_hours_much_alike() -> None:
         within = np.abs(gaps / np.median(gaps) - 1.0) < 1.4
         assert within.mean() > 0.8
     assert "slow-beacon" not in USUAL_ATTACKS
+
+
+def test_quiet_logins_are_a_few_sessions_within_an_hour() -> None:
+    """Where they are asked for, one workstation opens SSH sessions to different servers, minutes apart."""
+    scenario = Scenario(hosts=25, attacks=(), attack_share=0.0, duration_s=86_400.0)
+    for number in range(6):
+        scenario.inject("quiet-logins", scenario.start + HOUR_S * number, 4)
+    for _, intents in scenario.extra:
+        assert len(np.unique(intents.src)) == 1
+        assert len(np.unique(intents.dst)) == len(intents) == 4
+        assert intents.ts[1] - intents.ts[0] >= 300.0
+        assert intents.ts[-1] - intents.ts[0] <= HOUR_S
+    assert "quiet-logins" not in USUAL_ATTACKS

@@ -266,6 +266,17 @@ def _lateral_movement(network: Network, rng: Rng, start: float, flows: int) -> I
     return Intents.of(ts, src, dst, service, 0, 0, state)
 
 
+def _quiet_logins(network: Network, rng: Rng, start: float, flows: int) -> Intents:
+    """A stolen key used with patience: one session of a workstation to a server, then the others within an hour.
+
+    Each is an ordinary SSH session of minutes, such as administrators have.
+    """
+    src = _one(rng, _lasting(network, Role.WORKSTATION))
+    dst = np.resize(rng.permutation(network.addresses(*SERVERS)), flows)
+    ts = start + np.concatenate([[0.0], np.sort(rng.uniform(300.0, HOUR_S, flows - 1))])
+    return Intents.of(ts, src, dst, INDEX["ssh"])
+
+
 ATTACKS: dict[str, AttackKind] = {
     kind.name: kind
     for kind in (
@@ -278,6 +289,7 @@ ATTACKS: dict[str, AttackKind] = {
         AttackKind("slow-beacon", "a bot reports seldom, and for long", 12, 60, _slow_beacon, usual_kind=False),
         AttackKind("syn-flood", "half-open connections in masses", 300, 6000, _syn_flood),
         AttackKind("lateral-movement", "one host tries many with stolen passwords", 16, 70, _lateral_movement),
+        AttackKind("quiet-logins", "one host logs in to a few servers", 3, 4, _quiet_logins, usual_kind=False),
     )
 }
 """Every kind of attack by its name, which is also its label."""
