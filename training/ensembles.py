@@ -7,8 +7,9 @@ Parameters: ``members``, names of :data:`MEMBERS` with commas between; each one'
 segment must have for a table of its own; ``blend``, of how many rows' weight the table of all rows is in it;
 ``folds``, into how many stretches of time rows are cut, so that tables are learnt from scores of rows that a member
 did not see (0: of those that it did); ``power``, to which power a member counts less than the best by how well it tells
-probes from rows that it did not see (``training.probes``; 0: not); and each member's own after its name, such as
-``forest_n_estimators=200`` or ``clusters_n_clusters=256``, or by its bare name where only one of them has it.
+probes from rows that it did not see (``training.probes``; 2, and 0, not at all, where features are windowed); and each
+member's own after its name, such as ``forest_n_estimators=200`` or ``clusters_n_clusters=256``, or by its bare name
+where only one of them has it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from detector.models.kinds.pca import Pca
 from detector.models.rows import first_columns
 from detector.models.segments import MAX_CELLS, MAX_COLUMNS, Segments
 from training.p_tables import fit_tails
-from training.probes import power_of, relative
+from training.probes import none_of, power_of, probes, relative
 from training.stretches import STRETCHES, Stretches, Taught, fitted, unseen
 
 Matrix = NDArray[np.float32]
@@ -75,10 +76,12 @@ SETTINGS: dict[str, Any] = {
     "segment_rows": 2000,
     "blend": 500.0,
     "folds": STRETCHES,
-    "power": 2.0,
+    "power": None,
 }
 
-LARGEST_POWER = 3.0
+SQUARE, LARGEST_POWER = 2.0, 3.0
+"""The first unless ``power`` is told, where no features are windowed. Where some are, members keep their weights: a
+forest hardly sees probes, and yet keeps benign flows from the top of windowed scores (docs/research/models.md)."""
 
 TABLE_ROWS = 60_000
 """So many rows, evenly spread, are what tables are learnt from."""
@@ -120,14 +123,15 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     if not 0 <= sharpness <= LARGEST_SHARPNESS:
         raise ValueError(f"sharpness {sharpness:g} is not from 0 to {LARGEST_SHARPNESS:g}")
     fewest, by = int(settings.pop("segment_rows")), _listed(settings.pop("segments"))
-    folds, power = int(settings.pop("folds")), float(settings.pop("power"))
-    if not 0 <= power <= LARGEST_POWER:
-        raise ValueError(f"power {power:g} is not from 0 to {LARGEST_POWER:g}")
+    folds, asked_power = int(settings.pop("folds")), settings.pop("power")
     weighed = {name: _weight(weight_of(name), settings.pop(weight_of(name))) for name in MEMBERS}
     if fewest < 2 or blend < 0:
         raise ValueError("segment_rows is at least 2, blend at least 0")
     width = matrix.shape[1]
     own = single or width
+    power = float((SQUARE if own == width else 0.0) if asked_power is None else asked_power)
+    if not 0 <= power <= LARGEST_POWER:
+        raise ValueError(f"power {power:g} is not from 0 to {LARGEST_POWER:g}")
     chosen = _members(settings.pop("members"))
     for name in MEMBERS:
         if name not in chosen and weight_of(name) in params and name != "single":
@@ -152,12 +156,14 @@ def fit_ensemble(  # noqa: PLR0917 - one recipe
     scores, tails, powers = {}, {}, []
     for name, kind in chosen.items():
         seen = first_columns(matrix, members[kind].n_features)
-        scores[kind], probed = unseen(seen, kept, stretches, members[kind], partial(fit_member, name), taught)
+        refit = partial(fit_member, name)
+        scores[kind], probed = unseen(seen, kept, stretches, members[kind], refit, taught, probes if power else none_of)
         tails[kind] = fit_tails(scores[kind][asked], places, tables, blend)
         powers.append(power_of(tails[kind].surprise(probed, np.zeros(len(probed), np.int32))))
-    whole = np.array([member.n_features == width for member in members.values()])
-    weights = np.array([weighed[name] for name in chosen]) * relative(np.array(powers), whole) ** power
-    weights = np.maximum(weights, 1 / LARGEST_WEIGHT)
+    weights = np.array([weighed[name] for name in chosen])
+    if power:
+        whole = np.array([member.n_features == width for member in members.values()])
+        weights = np.maximum(weights * relative(np.array(powers), whole) ** power, 1 / LARGEST_WEIGHT)
     return Fitted(Ensemble(members, weights, tails, segments, sharpness, width), scores)
 
 

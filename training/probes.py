@@ -39,9 +39,17 @@ def probes(matrix: Matrix, seed: int) -> Matrix:
     return rows
 
 
+def none_of(matrix: Matrix, seed: int) -> Matrix:  # noqa: ARG001 - as probes are made
+    """In place of probes where members are not tried: none."""
+    return matrix[:0]
+
+
 def power_of(surprise: NDArray[np.float64]) -> float:
-    """How much more surprising than rows probes are, by their −log p (probes,), in means of rows'; at least 0."""
-    return max(0.0, float(np.minimum(surprise, ENOUGH).mean()) / STEADY - 1.0)
+    """How much more surprising than rows probes are, by their −log p (probes,), in means of rows'; at least 0.
+
+    Of no probes, 0.
+    """
+    return max(0.0, float(np.minimum(surprise, ENOUGH).mean()) / STEADY - 1.0) if len(surprise) else 0.0
 
 
 def relative(powers: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArray[np.float64]:

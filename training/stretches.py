@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.models.base import Model
-from training.probes import probes
+from training.probes import none_of, probes
 from training.watched import DAY_S
 
 STRETCHES = 5
@@ -149,7 +149,7 @@ def unseen_scores(  # noqa: PLR0917 - rows and what is known of them
     By ``model``, which is trained on all of them, where there is one stretch alone. Stretches are judged side by side,
     so that ``refit`` is called from several threads; what it learns must come from its rows alone.
     """
-    return unseen(matrix, kept, stretches, model, refit, taught, lambda rows, _: rows[:0]).scores
+    return unseen(matrix, kept, stretches, model, refit, taught, none_of).scores
 
 
 def unseen(  # noqa: PLR0917 - rows and what is known of them

@@ -85,6 +85,17 @@ def test_a_member_that_does_not_see_what_goes_together_counts_less() -> None:
     assert powered["isolation-forest"] < 0.8
 
 
+def test_members_keep_their_weights_where_features_are_windowed() -> None:
+    """With columns beyond those of single flows nothing is tried, unless a power is told; without, all are."""
+    params = {**SMALL, "single_n_clusters": 16}
+    windowed = fit_estimator("ensemble", joined(600), seed=1, params=params, single=3)
+    assert isinstance(windowed, Ensemble)
+    assert windowed.weights.tolist() == [1.0, 1.0, 0.25]
+    bare = fit_estimator("ensemble", joined(1_200), seed=1, params=SMALL)
+    assert isinstance(bare, Ensemble)
+    assert bare.weights.tolist() == fitted(2.0).weights.tolist()
+
+
 def test_a_power_that_cannot_be_is_refused() -> None:
     """Below 0 a member that sees nothing would count most."""
     with pytest.raises(ConfigurationError, match="power -1 is not from 0 to 3"):
