@@ -6,16 +6,17 @@ them are *found at ten false incidents*: above the tenth benign key (source, des
 that is and the hours since the beacon's first. ``oddflow-before`` is without regular pairs.
 
 Peers see the third day as a whole, as they do where they are used (:mod:`bench.beacon_rivals`); ``rita-new`` and
-``elastic-new`` leave out the pairs that were there on the days before. ``--jitter 0.4`` gives
-all beacons another one. The last line is one JSON object.
+``elastic-new`` leave out the pairs that were there on the days before. ``--jitter 0.4`` gives all beacons another one,
+and ``--office`` has them rest from six in the evening to nine. The last line is one JSON object.
 
-usage: python -m bench.beacons [--seeds 53 71 72] [--hosts 60] [--kind ensemble] [--jitter SHARE]
+usage: python -m bench.beacons [--seeds 53 71 72] [--hosts 60] [--kind ensemble] [--jitter SHARE] [--office]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -23,7 +24,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from bench.beacon_rivals import RIVALS
+from bench.beacon_rivals import PAIR, RIVALS
+from bench.quality_sets import FlowCase
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.views import REGULARITY, View
 from detector.features.extractor import build_spec
@@ -33,6 +35,7 @@ from detector.net.directions import directions_of
 from detector.records.flow import SCHEMA
 from detector.scoring.scorer import Scorer
 from training.learn import Choice, Fitting, learn
+from training.simulator.frames import ATTACK_ID
 from training.simulator.scenario import Scenario
 from training.train import Recipe
 from training.watched import Watched, ends_of
@@ -41,6 +44,9 @@ DAY_S = 86_400.0
 
 BEACONS = ((60, 0.2), (120, 0.3), (300, 0.2), (600, 0.2), (900, 0.3), (1800, 0.3), (3600, 0.3), (7200, 0.2))
 """Period in seconds, and by what share of it an interval differs at most."""
+
+OFFICE = (9.0, 18.0)
+"""Hours of the day."""
 
 FALSE_INCIDENTS = 10
 
@@ -58,8 +64,8 @@ class Days(NamedTuple):
     beacon: NDArray[np.intp]
 
 
-def days_with_beacons(seed: int, hosts: int, jitter: float | None = None) -> Days:
-    """Simulate them."""
+def days_with_beacons(seed: int, hosts: int, jitter: float | None = None, *, office: bool = False) -> Days:
+    """Simulate them; with ``office``, beacons call from nine to six alone."""
     scenario = Scenario(seed=seed, hosts=hosts, duration_s=3 * DAY_S, attacks=(), attack_share=0.0)
     flows = pl.concat(list(scenario.frames())).sort("ts", maintain_order=True).select(SCHEMA.keys())
     begins = scenario.start + 2 * DAY_S
@@ -71,6 +77,9 @@ def days_with_beacons(seed: int, hosts: int, jitter: float | None = None) -> Day
         calls(rng, begins, (period, usual if jitter is None else jitter), source, number)
         for number, ((period, usual), source) in enumerate(zip(BEACONS, chosen.tolist(), strict=True))
     ]
+    if office:
+        hour = (pl.col("ts") - begins) / 3600
+        called = [each.filter(hour.is_between(*OFFICE)) for each in called]
     benign = third.with_columns(pl.lit(-1, pl.Int64).alias(BEACON))
     tried = pl.concat([benign, *called]).sort("ts", maintain_order=True)
     return Days(before, tried.drop(BEACON), tried[BEACON].to_numpy())
@@ -162,15 +171,37 @@ def of_oddflow(days: Days, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def of_rivals(days: Days) -> dict[str, dict[str, Any]]:
-    """Each rival's formula on the third day; ``-new`` leaves out pairs that the days before had, as hunters do."""
-    pair = ("src_ip", "dst_ip")
-    earlier = set(days.before.select(pair).unique().rows())
-    known = np.array([each in earlier for each in days.tried.select(pair).rows()])
-    told = {}
+    """Each rival's formula on the third day."""
+    return {name: found(days, values) for name, values in rivals_of(days.before, days.tried)}
+
+
+def rivals_of(
+    before: pl.DataFrame, tried: pl.DataFrame, asked: Container[str] | None = None
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """What each rival that is asked for (None: all) says of flows ``tried``; shape (rows,), the higher the odder.
+
+    ``-new`` leaves out pairs that the days ``before`` had, as hunters do.
+    """
+    earlier = set(before.select(PAIR).unique().rows())
+    known = np.array([each in earlier for each in tried.select(PAIR).rows()])
     for name, rival in RIVALS.items():
-        values = rival(days.tried)
-        told[name], told[f"{name}-new"] = found(days, values), found(days, np.where(known, -np.inf, values))
-    return told
+        names = [each for each in (name, f"{name}-new") if asked is None or each in asked]
+        if not names:
+            continue
+        values = rival(tried)
+        for each in names:
+            yield each, (values if each == name else np.where(known, -np.inf, values))
+
+
+def beacon_days(seed: int, hosts: int = 60) -> FlowCase:
+    """The same days as a set whose attacks are the beacons, each named by its period."""
+    days = days_with_beacons(seed, hosts)
+    names = [f"{BEACON} {period} s-{number}" for number, (period, _) in enumerate(BEACONS)]
+    attack = pl.Series(ATTACK_ID, [None if each < 0 else names[each] for each in days.beacon.tolist()], pl.String)
+    before = days.before.with_columns(pl.lit(None, pl.String).alias(ATTACK_ID))
+    flows = pl.concat([before, days.tried.with_columns(attack)])
+    train = np.arange(len(flows)) < len(before)
+    return FlowCase("beacons", flows, train, ~train, flows[ATTACK_ID].is_not_null().to_numpy())
 
 
 def without(incidents: IncidentCalibration, left_out: View) -> IncidentCalibration:
@@ -190,10 +221,11 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=60)
     parser.add_argument("--kind", default=Ensemble.kind)
     parser.add_argument("--jitter", type=float)
+    parser.add_argument("--office", action="store_true")
     options = parser.parse_args()
     result: dict[str, Any] = {}
     for seed in options.seeds:
-        days = days_with_beacons(seed, options.hosts, options.jitter)
+        days = days_with_beacons(seed, options.hosts, options.jitter, office=options.office)
         systems = of_oddflow(days, options.kind) | of_rivals(days)
         for name, told in systems.items():
             firsts = ", ".join(

@@ -8,9 +8,11 @@ chosen on test rows. ``oddflow`` is what ``train`` makes, forest and clusters; `
 are; ours by surprise, evidence and breadth, a rival's by its score. «AP rare» is
 average precision were 1 of 10,000 flows an attack. ``attacks_within_60_s`` is, of simulated attacks,
 the share with a flow raised within a minute of its first, at the same budget. The set ``incidents`` is what alerts
-become (:mod:`bench.incidents`). The last line is one JSON object.
+become (:mod:`bench.incidents`). The set ``beacons`` is that of :mod:`bench.beacons`; there and on simulated days,
+``rita`` and ``elastic`` score the tested day's pairs as a whole, ``-new`` without those of the days before. The last
+line is one JSON object.
 
-usage: python -m bench.quality [--data FOLDER] [--sets NAME …] [--seeds 5] [--no-slow]
+usage: python -m bench.quality [--data FOLDER] [--sets NAME …] [--systems NAME …] [--seeds 5] [--no-slow]
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bench import incidents
+from bench.beacons import beacon_days, rivals_of
 from bench.quality_inside import inside
 from bench.quality_sets import (
     CONTAMINATION,
@@ -62,7 +65,23 @@ DIRECTION = ("src_private", "dst_private", "same_network")
 KITNET_ROWS = 60_000
 """Test rows beyond which the streaming learners, half a millisecond a row, are left out."""
 
+WHOLE_DAYS = ("simulator", "beacons")
+"""Sets whose tested part is a day: what looks at days as a whole is measured there."""
+
 Told = dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Names that begin with one of these; all, where there are none."""
+
+    beginnings: tuple[str, ...] = ()
+
+    def __contains__(self, name: object) -> bool:
+        return not self.beginnings or (isinstance(name, str) and name.startswith(self.beginnings))
+
+
+ALL = Named()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +157,29 @@ def _attacks_by_kind(tested: pl.DataFrame, rates: NDArray[np.float64]) -> Told:
     return found
 
 
-def flow_case(case: FlowCase, share: float, seed: int, rivals: Mapping[str, System]) -> Iterator[tuple[str, Told]]:
-    """Every system on one set of flows."""
+def flow_case(
+    case: FlowCase, share: float, seed: int, rivals: Mapping[str, System], asked: Named = ALL
+) -> Iterator[tuple[str, Told]]:
+    """Every system that is asked for on one set of flows."""
     rows = Rows.of(case, share, seed)
-    for name, kind in OURS.items():
-        yield name, of_oddflow(case, rows, kind, seed)
-    ours, windows = OURS["oddflow"], default_windows()
+    ours = {name: partial(of_oddflow, case, rows, kind, seed) for name, kind in OURS.items()}
+    usual = partial(of_oddflow, case, rows, OURS["oddflow"], seed)
     if case.name != "inside":
-        yield (
-            "oddflow-no-direction",
-            of_oddflow(case, rows, ours, seed, build_spec(leave_out=DIRECTION, windows=windows)),
-        )
-        yield "oddflow-single-flows", of_oddflow(case, rows, ours, seed, build_spec())
-        for name, came_by in partitionings(case, seed).items():
-            yield name, of_oddflow(case, rows, ours, seed, partitions=came_by)
+        inward = build_spec(leave_out=DIRECTION, windows=default_windows())
+        ours |= {"oddflow-no-direction": partial(usual, inward), "oddflow-single-flows": partial(usual, build_spec())}
+        ours |= {name: partial(usual, partitions=by) for name, by in partitionings(case, seed).items()}
+    for name, measure in ours.items():
+        if name in asked:
+            yield name, measure()
+    if case.name in WHOLE_DAYS:
+        before, tested = case.flows.filter(pl.Series(case.train)), case.flows[rows.test]
+        for name, values in rivals_of(before, tested, asked):
+            lowest = float(values.min(initial=0.0, where=np.isfinite(values))) - 1.0
+            yield name, told(case, rows, np.maximum(values, lowest), -values)
+    few = {name: system for name, system in rivals.items() if name in asked}
     extractor = FeatureExtractor.fit(case.flows[rows.train], build_spec())
-    single = features_of(extractor, case.flows) if rivals else np.empty((0, 0), np.float32)
-    for name, system in rivals.items():
+    single = features_of(extractor, case.flows) if few else np.empty((0, 0), np.float32)
+    for name, system in few.items():
         if name in installed() and len(rows.test) > KITNET_ROWS:
             continue
         yield name, of_rival(case, rows, single, system, seed)
@@ -170,9 +195,12 @@ def partitionings(case: FlowCase, seed: int) -> dict[str, NDArray[np.int32]]:
     }
 
 
-def table_case(case: TableCase, share: float, seed: int, rivals: Mapping[str, System]) -> Iterator[tuple[str, Told]]:
-    """Every system on a set that is features already: ours as its decoder and extractor give them; for the others words
-    become how surprising they are in training, and numbers their logarithm.
+def table_case(
+    case: TableCase, share: float, seed: int, rivals: Mapping[str, System], asked: Named = ALL
+) -> Iterator[tuple[str, Told]]:
+    """Every system that is asked for on a set that is features already: ours as its decoder and extractor give them.
+
+    For the others words become how surprising they are in training, and numbers their logarithm.
     """
     chosen = chosen_rows(np.ones(len(case.train), dtype=bool), case.train_attacks, share, seed)
     train, test = _numbers(case, case.train[chosen]), _numbers(case, case.test, case.train[chosen])
@@ -180,10 +208,14 @@ def table_case(case: TableCase, share: float, seed: int, rivals: Mapping[str, Sy
     extractor = FeatureExtractor.fit(flows, spec_for(flows, Recipe()))
     own = features_of(extractor, flows), features_of(extractor, case.test_flows)
     for name, kind in OURS.items():
+        if name not in asked:
+            continue
         contaminated = bool(case.train_attacks[chosen].any())
         model = kind.fit(own[0], seed, contaminated=contaminated, names=extractor.spec.names)
         yield name, _by_score(model.score(own[1]), case)
     for name, system in rivals.items():
+        if name not in asked:
+            continue
         yield name, _by_score(system(train, test, seed), case)
 
 
@@ -228,27 +260,32 @@ def _halves(name: str, path: Path, seed: int) -> FlowCase:
     return halves(name, read_zeek(path))
 
 
-def _measured(one: FlowCase | TableCase, share: float, seed: int, rivals: Mapping[str, System]) -> dict[str, Told]:
-    if isinstance(one, TableCase):
-        return dict(table_case(one, share, seed, rivals))
-    return dict(flow_case(one, share, seed, rivals))
-
-
-def run(data: Path, wanted: list[str], seeds: int, rivals: Mapping[str, System]) -> dict[str, dict[str, list[Told]]]:
-    """Measure the sets that are wanted; figures by set and system, one entry a seed."""
+def run(
+    data: Path, wanted: Named, seeds: int, rivals: Mapping[str, System], asked: Named = ALL
+) -> dict[str, dict[str, list[Told]]]:
+    """Measure the systems that are asked for on the sets that are wanted; figures by set and system, one a seed."""
     have = data.is_dir()
     if not have:
         print(f"{data} is not there: only the simulator is measured; name the folder with --data or ODDFLOW_DATA")
-    chosen: list[Case] = [*(cases(data) if have else []), ("simulator", 0.0, simulated_days)]
+    chosen: list[Case] = [
+        *(cases(data) if have else []),
+        ("simulator", 0.0, simulated_days),
+        ("beacons", 0.0, beacon_days),
+    ]
     found: dict[str, dict[str, list[Told]]] = {}
     for name, share, make in chosen:
-        if wanted and not any(name.startswith(each) for each in wanted):
+        if name not in wanted:
             continue
         for seed in range(seeds):
             began = time.monotonic()
             case = make(seed)
             for part, one in (case if isinstance(case, dict) else {"": case}).items():
-                for system, figures_ in _measured(one, share, seed, rivals).items():
+                told_of = (
+                    table_case(one, share, seed, rivals, asked)
+                    if isinstance(one, TableCase)
+                    else flow_case(one, share, seed, rivals, asked)
+                )
+                for system, figures_ in told_of:
                     found.setdefault(f"{name} {part}".strip(), {}).setdefault(system, []).append(figures_)
             print(f"{name}, seed {seed}: {time.monotonic() - began:.0f} s", flush=True)
     return found
@@ -294,14 +331,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_folder(), help="folder of the labelled sets")
     parser.add_argument("--sets", nargs="*", default=[], help="beginnings of names of sets; default: all")
+    parser.add_argument("--systems", nargs="*", default=[], help="beginnings of names of systems; default: all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-slow", action="store_true", help="leave the streaming learners out")
     options = parser.parse_args()
     rivals: dict[str, System] = {"sklearn-iforest": forest, **PYOD}
     rivals |= {} if options.no_slow else installed()
-    summary = summed_up(run(options.data, options.sets, options.seeds, rivals))
+    wanted, asked = Named(tuple(options.sets)), Named(tuple(options.systems))
+    summary = summed_up(run(options.data, wanted, options.seeds, rivals, asked))
     show(summary)
-    if not options.sets or any("incidents".startswith(each) for each in options.sets):
+    if "incidents" in wanted:
         with tempfile.TemporaryDirectory() as folder:
             seeds = incidents.SEEDS[: options.seeds]
             summary["incidents"] = incidents.measure(incidents.Asked(seeds=seeds, data=options.data), Path(folder))

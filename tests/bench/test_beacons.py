@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from bench.beacon_rivals import RIVALS
-from bench.beacons import BEACON, BEACONS, Days, calls, found
+from bench.beacons import BEACON, BEACONS, Days, calls, found, rivals_of
+from bench.quality import Named
 from detector.records.flow import SCHEMA
 
 DAY_S = 86_400.0
@@ -56,3 +57,14 @@ def test_found_is_above_the_tenth_benign_key() -> None:
     odd[calls_of_it[6:]] = 1.5
     told = found(days, odd)
     assert (told["found"], told["each"][2]["calls"]) == (1, 7)
+
+
+def test_rivals_that_are_asked_for_leave_out_what_was_there_before() -> None:
+    """Of a day's pairs ``-new`` scores those that the days before had not, as the rival does; others are not asked."""
+    tried = day().tried
+    known = (tried["src_ip"] == "10.0.10.3").to_numpy()
+    told = dict(rivals_of(tried.filter(pl.Series(known)), tried, Named(("rita",))))
+    assert [*told] == ["rita", "rita-new"]
+    assert np.isneginf(told["rita-new"][known]).all()
+    assert np.array_equal(told["rita-new"][~known], told["rita"][~known])
+    assert np.isfinite(told["rita"][known]).any()
