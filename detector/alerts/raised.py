@@ -18,6 +18,7 @@ import polars as pl
 from detector.alerts.build import rarity_of
 from detector.alerts.grading import circumstances_of, first_contacts
 from detector.alerts.identity import record_ids
+from detector.alerts.rhythm import Rhythm
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
 from detector.assets.assets import NOTHING, Allowed, Assets
 from detector.bundle.loaded_model import LoadedModel
@@ -81,6 +82,8 @@ class Raised(NamedTuple):
     origin: Origin
     period_s: float = 0.0
     """Between the calls of its pair, where these come by the clock; else 0."""
+    rhythm: Rhythm | None = None
+    """How these come; None where they do not, or nothing tells of it."""
 
     @property
     def id(self) -> str:
@@ -167,6 +170,7 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         range(len(rows)),
         repeat(origin),
         _periods(decision),
+        _rhythms(decision),
         strict=False,
     )
     return list(map(Raised._make, columns))
@@ -176,6 +180,16 @@ def _periods(decision: Decision) -> list[float]:
     """Seconds between the calls of each alert's pair, 0 where they are not regular, or nothing tells of it."""
     told = {} if decision.assessment is None else decision.assessment.told
     return told["period"].tolist() if "period" in told else [0.0] * len(decision.rows)
+
+
+def _rhythms(decision: Decision) -> list[Rhythm | None]:
+    """How each alert's pair calls, where it is regular and something tells of it."""
+    told = {} if decision.assessment is None else decision.assessment.told
+    rhythms: list[Rhythm | None] = [None] * len(decision.rows)
+    if all(name in told for name in Rhythm.__struct_fields__):
+        for row in np.flatnonzero(told["calls"]).tolist():
+            rhythms[row] = Rhythm(**{name: float(told[name][row]) for name in Rhythm.__struct_fields__})
+    return rhythms
 
 
 def _column(frame: pl.DataFrame, name: str, max_text_bytes: int) -> list[Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
 
 from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, rounded, said
@@ -17,6 +20,28 @@ RESTS = 0.75
 
 PRECISE = 0.01
 """A jitter below it cannot be told from none: intervals are counted in steps of a third of an octave."""
+
+
+Figure = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+"""Bounds are held against what is read back: anyone may write where state is kept."""
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+    """How a regular pair calls: as :class:`~detector.decisions.regular.Regular` has it."""
+
+    period: Figure
+    jitter: Figure
+    calls: Figure
+    size: Figure
+    alike: Figure
+    span: Figure
+    active: Figure
+    hosts: Figure
+
+    @property
+    def words(self) -> Clause:
+        """The same for people."""
+        return by_the_clock(msgspec.structs.asdict(self))
 
 
 def by_the_clock(told: Mapping[str, float]) -> Clause:

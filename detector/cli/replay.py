@@ -211,15 +211,19 @@ def _as_json(alert: ReadAlert, found: Replayed) -> dict[str, Any]:
         "compared": found.compared,
         "differing": [asdict(each) for each in found.differing],
         **found.found,
+        "rhythm": found.rhythm,
         "features": found.features,
         "explanation": found.explanation,
     }
 
 
 def _as_text(alert: ReadAlert, found: Replayed) -> str:
+    from detector.alerts.rhythm import by_the_clock  # noqa: PLC0415
+
     lines = [f"alert {alert.id} of {alert.topic}/{alert.partition}/{alert.offset}", alert.message]
     lines += [f"by {alert.model} {alert.model_version}, from its {found.by}; before it: {found.began}"]
     lines += [f"{name}: {value:.6g}" for name, value in found.found.items()]
+    lines += [by_the_clock(found.rhythm).text] if found.rhythm else []
     lines += [f"{each['name']} = {each['value']:g}: {each['contribution']:+.4g}" for each in found.features]
     if not found.compared:
         lines.append('nothing to compare with: the alert holds no numbers; set alerts.detail to "numbers" or more')

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import msgspec
 
 from detector.alerts.raised import Raised
+from detector.alerts.rhythm import Rhythm
 from detector.decisions.severity import MOST_RISK
 from detector.features.meanings import SHORTEST_GAP_S
 from detector.net.answers import is_shared
@@ -184,6 +185,8 @@ class Incident(msgspec.Struct, kw_only=True):
     """Between the starts of the first flows, in seconds."""
     period_s: Length = 0.0
     """The longest between calls of a pair of it that come by the clock; 0 where none do."""
+    rhythm: Rhythm | None = None
+    """How the pair called that was regular last; None where none was."""
     strongest: Annotated[list[Strong], msgspec.Meta(max_length=STRONGEST)] = []
     flows: Annotated[list[FlowPlace], msgspec.Meta(max_length=FIRST_FLOWS)] = []
     models: Annotated[list[Name], msgspec.Meta(max_length=MODELS)] = []
@@ -292,6 +295,7 @@ def add(incident: Incident, alert: Raised, span: Span, by: str = "") -> Strong |
     incident.first_seen = min(incident.first_seen, start)
     incident.last_seen = max(incident.last_seen, span.end)
     incident.period_s = max(incident.period_s, alert.period_s)
+    incident.rhythm = alert.rhythm or incident.rhythm
     incident.count += 1
     incident.peak_score = max(incident.peak_score, alert.score) if incident.count > 1 else alert.score
     incident.lowest_p = min(incident.lowest_p, alert.p_value)
@@ -339,6 +343,7 @@ def absorb(incident: Incident, part: Incident) -> None:
     incident.last_seen = max(incident.last_seen, part.last_seen)
     incident.latest_start = max(incident.latest_start, part.latest_start)
     incident.period_s = max(incident.period_s, part.period_s)
+    incident.rhythm = part.rhythm or incident.rhythm
     incident.count += part.count
     incident.peak_score = max(incident.peak_score, part.peak_score)
     incident.lowest_p = min(incident.lowest_p, part.lowest_p)

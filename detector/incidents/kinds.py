@@ -152,6 +152,8 @@ def _lateral(incident: Incident) -> bool:
 
 def _beacon(incident: Incident) -> bool:
     one = _one_source(incident) and _one_target(incident) and len(incident.ports) <= 1
+    if one and incident.rhythm is not None:
+        return True
     by_the_clock = len(incident.gaps) >= 3 and incident.gap >= 1.0 and incident.gap_variation <= 0.3
     within = 2 * incident.directions.get("internal", 0) > incident.count
     return one and by_the_clock and incident.seconds >= 60.0 and not within and not incident.dns
@@ -300,8 +302,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "beacon",
         "Beacon? {source} → {target}",
-        "one source, one destination, not both inside, one port, without DNS; 4 alerts or more over a minute or more;"
-        " half of the gaps within 30 % of the median gap, which is a second or more",
+        "one source, one destination, one port; these are a regular pair, which calls by the clock as it never did and"
+        " few others do, or else: not both inside, without DNS, 4 alerts or more over a minute or more, half of the"
+        " gaps within 30 % of the median gap, which is a second or more",
         _beacon,
         "A host calls another by the clock, as malware does that waits for orders.",
         "likely",

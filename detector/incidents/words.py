@@ -263,6 +263,8 @@ def _queries(incident: Incident, usual: Usual | None) -> Clause:
 
 
 def _calls(incident: Incident, usual: Usual | None) -> Clause:
+    if incident.rhythm is not None:
+        return _joined(incident.rhythm.words, "; ", _many(_FLOWS(incident.count)), " raised")
     variation = rounded(100 * incident.gap_variation, Unit.PERCENT)
     spread = Fact("variation of the pauses", rounded(100 * incident.gap_spread, Unit.PERCENT), Unit.PERCENT.value)
     bound = _beside(usual, "pair", "gap_spread", spread, incident)

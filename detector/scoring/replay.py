@@ -26,7 +26,7 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import Assessment
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
-from detector.decisions.views import SURPRISE
+from detector.decisions.views import REGULARITY, SURPRISE
 from detector.errors import BundleError, InputError
 from detector.features.replay import CHUNK_ROWS
 from detector.models.single_flows import Scores
@@ -70,6 +70,8 @@ class Replayed:
     """Of the model's features."""
     found: dict[str, float] = field(default_factory=dict)
     """Score, p-value and, where they are known, how odd it was and the rate; by the names that alerts have."""
+    rhythm: dict[str, float] = field(default_factory=dict)
+    """How its pair calls, as :class:`~detector.alerts.rhythm.Rhythm` has it, where the record is and it was regular."""
     features: list[dict[str, Any]] = field(default_factory=list)
     """Those that weighed most."""
     explanation: dict[str, Any] = field(default_factory=dict)
@@ -260,6 +262,7 @@ def _compared(
     views = None
     if assessment is not None and model.incidents is not None:
         found |= {view.name: float(assessment[view.name][0]) for view in assessment.views}
+        replayed.rhythm = rhythm_of(assessment)
         found["false_incidents_per_day"] = _told_rate(
             float(model.incidents.rates(assessment, directions)[0]), decided, model.incidents.least_told
         )
@@ -275,6 +278,12 @@ def _compared(
     if decided is not None:
         _hold(replayed, decided, names, row[0])
     return replayed
+
+
+def rhythm_of(assessment: Assessment) -> dict[str, float]:
+    """How the pair of the first of the flows calls; empty where it is not regular, or nothing tells of it."""
+    told = {name: float(assessment.told[name][0]) for name in REGULARITY.told if name in assessment.told}
+    return told if told.get("calls") else {}
 
 
 def _told_rate(rate: float, decided: Decided | None, least: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
+from detector.alerts.rhythm import Rhythm
 from detector.assets.assets import NOTHING, Assets
 from detector.decisions.severity import Severity
 from tests.features.flows import ONE
@@ -20,6 +21,7 @@ def alert(
     first_contact: bool | None = None,
     assets: Assets = NOTHING,
     period_s: float = 0.0,
+    rhythm: Rhythm | None = None,
     **flow: Any,
 ) -> Raised:
     """An alert of the record at ``offset``, the first of its batch, with this much of its flow changed."""
@@ -35,4 +37,5 @@ def alert(
         place=0,
         origin=Origin("flows", [offset], None, "v1", lambda _: "rare", assets),
         period_s=period_s,
+        rhythm=rhythm,
     )

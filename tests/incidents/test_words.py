@@ -17,6 +17,7 @@ from detector.alerts.quantities import number, said
 from detector.alerts.raised import Raised
 from detector.alerts.reaching import KIN, LIKEWISE
 from detector.alerts.readings import Readings
+from detector.alerts.rhythm import Rhythm
 from detector.alerts.usual import UsualOf
 from detector.alerts.wording import Told
 from detector.features.meanings import Unit
@@ -107,6 +108,31 @@ def test_a_beacon_is_sized_by_its_rhythm() -> None:
     assert told(calls(0.5)) == (
         "calls every 60 s ± 0.42 %, 15 times in 14 min, 1 kB each and 3 kB back; pauses usually vary by at least 40 %"
     )
+
+
+REGULAR = Rhythm(
+    period=7100.0, jitter=0.12, calls=9.0, size=620.0, alike=1.0, span=16.5 * 3600, active=16.0 * 3600, hosts=1.0
+)
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_a_regular_pair_is_a_beacon_told_by_its_rhythm(count: int) -> None:
+    """However few of its calls were raised: period, jitter, count, sizes and who else does it, each a fact."""
+    hours = [alert(n, ts=T0 + 7100.0 * n, period_s=7100.0, rhythm=REGULAR) for n in range(count)]
+    (change,) = ended(hours)
+    assert change.kind.name == "beacon"
+    assert size(change.incident, change.kind, change.usual) == (
+        "calls every 118 min ± 12 %, 9 times in 16 h, about 620 bytes sent each, no other host goes there;"
+        f" {count} flows raised"
+    )
+    told_of = {each["what"] for each in facts(change.incident, change.kind, change.usual)}
+    assert {"usual time between calls", "spread of the times between calls", "calls", "flows raised"} <= told_of
+
+
+def test_the_rhythm_of_one_pair_does_not_name_two() -> None:
+    """Calls to two ports, of which one is regular, are no beacon by that."""
+    two = [alert(n, ts=T0 + 100.0 * n * n, dst_port=8443 - n % 2, rhythm=None if n % 2 else REGULAR) for n in range(4)]
+    assert ended(two)[0].kind.name == "command and control"
 
 
 def test_the_height_is_told_where_the_whole_is_not_unusual() -> None:
