@@ -11,6 +11,7 @@ from detector.bundle.initial_state import InitialState
 from detector.bundle.manifest import Manifest
 from detector.decisions.calibrated_model import ScoringModel
 from detector.models.baseline_ranges import BaselineRanges
+from detector.models.rows import MANY
 from detector.models.training_sample import TrainingSample
 
 
@@ -43,6 +44,6 @@ class LoadedModel(ScoringModel):
 
     def warm_up(self) -> None:
         """Compile every kernel that it needs, so that the first batch does not wait."""
-        self.surprises(self.score(self.self_test_rows))
+        self.surprises(self.score(np.repeat(self.self_test_rows[:1], MANY, axis=0)))
         self.score(self.self_test_rows[:1])
         self.model.explain(self.self_test_rows[:1])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+MANY = 256
+"""Rows from which on kernels of many rows take part."""
+
 
 def as_rows(matrix: NDArray[np.float32], n_features: int) -> NDArray[np.float32]:
     """Give ``matrix`` as float32, rows × ``n_features``, C order and writeable; copies only what is not so.

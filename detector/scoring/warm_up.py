@@ -30,6 +30,7 @@ from detector.models.kinds.kmeans import KMeans
 from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
 from detector.models.kinds.pca import Pca
 from detector.models.p_tables import PTables
+from detector.models.rows import MANY
 from detector.models.scaling import Scaling
 from detector.records.every_format import FORMATS, open_decoder
 from detector.records.flow import SCHEMA, Decoder
@@ -114,7 +115,7 @@ def precompile() -> None:
     frame = pl.DataFrame([FLOW, FLOW], schema=SCHEMA)
     extractor = FeatureExtractor.fit(frame, build_spec(windows=default_windows()))
     model = smallest_model(extractor)
-    model.model.explain(warm_flows(model).matrix)
+    model.model.explain(np.repeat(warm_flows(model).matrix, MANY, axis=0))
 
 
 def main() -> int:

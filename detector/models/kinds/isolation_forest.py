@@ -7,7 +7,7 @@ Thresholds are its own, rounded down to float32: for a float32 ``x``, ``x <= t``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays, Attribution
+from detector.models.kinds.forest_blocks import Steps, room_for, steps_of, sum_in_blocks
 from detector.models.kinds.forest_kernels import attribute_paths, sum_path_lengths
-from detector.models.rows import as_rows
+from detector.models.rows import MANY, as_rows
 
 MAX_TREES = 4096
 MAX_DEPTH = 20
@@ -44,6 +45,11 @@ class IsolationForest:
     normal_length: float
     """Average path length of an unsuccessful search among ``max_samples`` rows: the score's unit, in splits."""
     n_features: int
+    steps: Steps | None = field(init=False, repr=False, compare=False)
+    """The same trees for many rows at once; None for trees too large for that."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", steps_of(self.features, self.thresholds, self.leaves, self.n_features))
 
     @classmethod
     def build(
@@ -60,9 +66,7 @@ class IsolationForest:
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score rows (rows × features, float32): within 0…1, higher is more anomalous."""
-        rows = as_rows(matrix, self.n_features)
-        total = np.empty(len(rows), dtype=np.float64)
-        sum_path_lengths(rows, self.features, self.thresholds, self.leaves, total)
+        total = self._path_lengths(as_rows(matrix, self.n_features))
         # The same operations in the same order as scikit-learn, so that not even the last bit differs.
         np.divide(total, len(self.features) * self.normal_length, out=total)
         scores: NDArray[np.float64] = 2 ** np.negative(total, out=total)
@@ -78,14 +82,21 @@ class IsolationForest:
         contributions = np.zeros(rows.shape, dtype=np.float64)
         attribute_paths(rows, self.features, self.thresholds, self.lengths, contributions)
         contributions /= len(self.features)
-        total = np.empty(len(rows), dtype=np.float64)
-        sum_path_lengths(rows, self.features, self.thresholds, self.leaves, total)
+        total = self._path_lengths(rows)
         return Attribution(
             quantity="path_length",
             base=-float(self.lengths[:, 0].mean()),
             output=-total / len(self.features),
             contributions=contributions,
         )
+
+    def _path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Each row's path lengths, summed up over all trees; shape (rows,)."""
+        total, done = np.empty(len(rows), dtype=np.float64), 0
+        if self.steps is not None and len(rows) >= MANY:
+            done = sum_in_blocks(rows, self.steps, room_for(self.features.shape[1].bit_length()), total)
+        sum_path_lengths(rows[done:], self.features, self.thresholds, self.leaves, total[done:])
+        return total
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""
