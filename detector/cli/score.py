@@ -68,7 +68,7 @@ def score(
     from detector.cli.rejects import told_reading  # noqa: PLC0415 - --help needs none of these
     from detector.cli.score_output import write_scores  # noqa: PLC0415
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
-    from detector.scoring.kept_flows import load_model, score_flows, score_table  # noqa: PLC0415
+    from detector.scoring.kept_flows import load_model, score_flows, score_table, told_strangers  # noqa: PLC0415
 
     settings = settings_of(
         config,
@@ -91,5 +91,7 @@ def score(
             steps.note(notes)
         steps(f"scoring {len(read.frame):,} flows")
         table = score_table(loaded, read, score_flows(loaded, read, before))
+        if notes := told_strangers(loaded, read.frame):
+            steps.note(notes)
         steps("writing scores")
         write_scores(table, output)

@@ -12,6 +12,7 @@ from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.calibrated_model import ScoringModel
 from detector.decisions.decide import Budget
+from detector.drift.strangers import strangers
 from detector.errors import BundleError, InputError
 from detector.records.flow import PART
 from detector.registry.trusted import open_registry
@@ -49,6 +50,12 @@ def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = Non
     if warm_up is not None:
         scorer.score(warm_up.frame, partitions_in(model, warm_up))
     return scorer.score(data.frame, partitions_in(model, data))
+
+
+def told_strangers(model: LoadedModel, frame: pl.DataFrame) -> str:
+    """What is said where most flows are of hosts that training never saw; else nothing."""
+    found = strangers(model, frame)
+    return found.told(f"{model.name} {model.version}") if found and found.elsewhere else ""
 
 
 def begin_state(model: LoadedModel, partitions: NDArray[np.int32], state: FlowState) -> bool:
