@@ -191,6 +191,7 @@ def test_members_have_their_own_parameters() -> None:
 def test_each_member_has_a_weight() -> None:
     """A member counts as much as it is told; the defaults, told, give the same arrays as nothing told."""
     small = {"forest_n_estimators": 5, "clusters_n_clusters": 4, "hbos_n_bins": 5, "members": "forest,clusters,hbos"}
+    small["power"] = 0
     usual = ensemble(small, 200)
     assert usual.weights.tolist() == [1.0, 1.0, 1.0]
     told = ensemble({**small, "forest_weight": 1.0, "clusters_weight": 1, "hbos_weight": "1"}, 200)
