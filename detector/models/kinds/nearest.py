@@ -37,14 +37,17 @@ PART = 32
 ROWS = 8
 """Rows done together, so that their full sums need not wait for each other."""
 
-LIKELY = 0.5
-"""What a feature adds to the squared distance from a row to its own centre, about: more rules a point out."""
+STRAY = 1.5
+"""Of how many spreads the rows are scattered that features are chosen by: a row that is usual needs no choice."""
+
+HEAVY = 3.0
+"""Degrees of freedom of their scatter, Student's: now and then one is far out."""
 
 LEAST = np.float32(1e-28)
 """Beyond anything that underflow takes from a sum: 10⁴ features × the largest weight × the smallest float32."""
 
 SAMPLE = 64
-"""Points that features are chosen by."""
+"""Points that features are chosen by, and rows."""
 
 
 class Points(NamedTuple):
@@ -73,7 +76,7 @@ class Points(NamedTuple):
     def of(cls, centres: Floats, weights: Floats, begins: Floats) -> Self:
         """Lay out points of these ``centres`` and ``weights`` (features × points)."""
         n_features, n_points = centres.shape
-        order = telling(centres, weights, NEAR + PART)
+        order = telling(centres, weights, begins, NEAR + PART)
         near = min(NEAR, n_features // AT_ONCE * AT_ONCE)
         first, others, wide = order[:near], order[near:], padded(n_points, WIDTH)
         far = n_points, padded(n_features - near, PART)
@@ -113,23 +116,28 @@ def filled(shape: tuple[int, int], values: Floats) -> Floats:
     return room
 
 
-def telling(centres: Floats, weights: Floats, count: int) -> NDArray[np.int64]:
+def telling(centres: Floats, weights: Floats, begins: Floats, count: int) -> NDArray[np.int64]:
     """Put features (features × points) in an order, the first ``count`` of them by how well they tell points apart.
 
-    One after the other, the one that brings most pairs of points furthest towards being ruled out.
+    By made-up rows that are scattered around centres: one after the other, the feature that brings their distances from
+    points furthest towards the one from the nearest.
     """
     n_features, n_points = centres.shape
+    rng = np.random.default_rng(0)
     few = np.arange(0, n_points, -(-n_points // SAMPLE))
-    at, weigh = centres[:, few].astype(np.float64), weights[:, few].astype(np.float64)
-    enough = LIKELY * n_features
-    apart = np.minimum((at[:, :, None] - at[:, None, :]) ** 2 * weigh[:, None, :], enough).reshape(n_features, -1)
-    so_far, left, chosen = np.zeros(apart.shape[1]), np.arange(n_features), list[int]()
+    at, weigh = centres[:, few, None].astype(np.float64), weights[:, few, None].astype(np.float64)
+    own = rng.integers(0, n_points, SAMPLE)
+    astray = rng.standard_t(HEAVY, (n_features, SAMPLE)) * STRAY / np.sqrt(np.maximum(weights[:, own], LEAST))
+    away = (at - (centres[:, own] + astray)[:, None, :]) ** 2 * weigh
+    start = np.broadcast_to(begins[few, None], away.shape[1:]).astype(np.float64)
+    enough = np.maximum((away.sum(axis=0) + start).min(axis=0), LEAST)
+    left, chosen = list(range(n_features)), list[int]()
     while len(chosen) < min(count, n_features):
-        place = int(np.argmax(np.minimum(apart[left] + so_far, enough).sum(axis=1)))
-        chosen.append(int(left[place]))
-        so_far += apart[left[place]]
-        left = np.delete(left, place)
-    return np.concatenate([np.array(chosen, np.int64), left])
+        told = [float((np.minimum(away[feature] + start, enough) / enough).sum()) for feature in left]
+        best = left.pop(int(np.argmax(told)))
+        chosen.append(best)
+        start += away[best]
+    return np.array(chosen + left, np.int64)
 
 
 @compiled
