@@ -14,7 +14,8 @@ flows, since that is no incident in a network but the network.
 An attack may *last*, though: a few sources, all day long, or what many send to one host. A habit that is seldom is odd
 to models that saw it in other stretches, and one that is not seldom they have learnt. So sources and destinations
 nearly all of whose flows are plainly odd, all along, are cut where they have :data:`LASTING_SHARE` of the flows
-together. This needs no other groups to compare with, and small captures have none.
+together. What is sent to many at once, by multicast or broadcast, is none of it. This needs no other groups to compare
+with, and small captures have none.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from detector.decisions.passed import TAUGHT
 from detector.decisions.views import SURPRISE
 from detector.kernels.clock import told
+from detector.net.answers import is_shared
 from training.calibration_audit import who, whom
 from training.learn import Choice, Learnt, TellStep
 
@@ -68,7 +70,7 @@ LASTING_FLOWS = 4
 """It may be missing from a stretch where it has fewer than so many for each of them; half it has in any case."""
 
 LASTING_SHARE = 0.02
-"""Of all flows; those of less are rare habits, such as names asked for by multicast."""
+"""Of all flows; those of less are rare habits, such as the Internet's noise."""
 
 MOST_SHARE = 0.2
 """Of the flows."""
@@ -217,7 +219,9 @@ def _found(flows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
 
 def _lasting(flows: pl.DataFrame) -> pl.DataFrame:
     """The flows of who is plainly odd all along, as :func:`_found` gives them; none where they are few."""
-    rest, found, stretches = flows, [], flows["stretch"].n_unique()
+    shared = [address for address in flows["dst_ip"].drop_nulls().unique().to_list() if is_shared(address)]
+    rest = flows.join(pl.DataFrame({"dst_ip": shared}, {"dst_ip": pl.String}), on="dst_ip", how="anti")
+    found, stretches = [], flows["stretch"].n_unique()
     for by in WAYS_TO_LAST:
         groups = (
             rest.group_by(*by, maintain_order=True)

@@ -123,7 +123,7 @@ def test_what_people_called_harmless_stays() -> None:
     assert standing_out(frame, surprise, stretches, ~of_one).flows == 0
 
 
-def with_lasting(sources: int, nats: float, *, until: float = STRETCHES * 3_600.0) -> Cut:
+def with_lasting(sources: int, nats: float, *, until: float = STRETCHES * 3_600.0, network: str = "10.1.0") -> Cut:
     """What stands out where so many sources besides, 40 flows each, are odd from beginning to end."""
     frame, surprise = calm()
     flows = 40 * sources
@@ -131,7 +131,7 @@ def with_lasting(sources: int, nats: float, *, until: float = STRETCHES * 3_600.
         {
             "ts": np.linspace(0.0, until - 1.0, flows),
             "src_ip": [f"198.51.100.{n % sources}" for n in range(flows)],
-            "dst_ip": [f"10.1.0.{n % 7}" for n in range(flows)],
+            "dst_ip": [f"{network}.{n % 7}" for n in range(flows)],
             "dst_port": [80] * flows,
             "proto": ["tcp"] * flows,
         },
@@ -152,3 +152,8 @@ def test_an_attack_that_lasts_is_cut_where_it_is_no_rare_habit() -> None:
 def test_what_is_hardly_odd_or_soon_over_does_not_last(nats: float, until: float) -> None:
     """Flows as odd as one in twelve stay, and so do those of four stretches of five."""
     assert with_lasting(6, nats, until=until).flows == 0
+
+
+def test_what_is_sent_to_many_at_once_stays() -> None:
+    """Names asked for by multicast are odd all along in a short time, and are not cut."""
+    assert with_lasting(6, 3.5, network="224.0.0").flows == 0
