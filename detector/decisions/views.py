@@ -34,6 +34,11 @@ class ViewState(Protocol):
         """The partitions that there is state for."""
         ...
 
+    @property
+    def evicted(self) -> int:
+        """How much that it knew had to make room, since it was made."""
+        ...
+
     def assessed(self, flows: Passed) -> Mapping[str, NDArray[np.float64]]:
         """Take flows in record order; give each one's values (rows,) by the name of the view."""
         ...

@@ -302,9 +302,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "beacon",
         "Beacon? {source} → {target}",
-        "one source, one destination, one port; these are a regular pair, which calls by the clock as it never did and"
-        " few others do, or else: not both inside, without DNS, 4 alerts or more over a minute or more, half of the"
-        " gaps within 30 % of the median gap, which is a second or more",
+        "one source, one destination, one port; a regular pair, which calls by the clock as it never did, or 4 alerts"
+        " or more over a minute or more, not both inside, without DNS; but for a regular pair, half of the gaps within"
+        " 30 % of the median gap, which is a second or more",
         _beacon,
         "A host calls another by the clock, as malware does that waits for orders.",
         "likely",

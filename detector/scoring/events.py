@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,18 @@ class BatchScored:
         """Count it at the score stage, each score in its bucket."""
         passed(metrics, Stage.SCORE, self.seconds, self.rows, self.rows)
         metrics.scores.observe(self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewsForgot:
+    """What views knew had to make room: how much, by the name that it is kept by."""
+
+    more: Mapping[str, int]
+
+    def record(self, metrics: Metrics, log: Log) -> None:  # noqa: ARG002
+        """Count it; what was made anew since has forgotten nothing."""
+        for name, count in self.more.items():
+            metrics.view_evictions.labels(name).inc(max(count, 0))
 
 
 @dataclass(frozen=True, slots=True)

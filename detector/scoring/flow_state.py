@@ -41,6 +41,11 @@ class FlowState:
         """What there is, by the name that it is kept by."""
         return {**self.views} | ({} if self.windows is None else {"windows": self.windows})
 
+    @property
+    def evicted(self) -> dict[str, int]:
+        """How much that views knew had to make room, by the name that it is kept by."""
+        return {name: state.evicted for name, state in self.views.items()}
+
     def begin(self, initial: InitialState, partition: int) -> list[Beginnable]:
         """Have what knows nothing of a partition begin with what training ended with; give what did.
 

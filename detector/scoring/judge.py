@@ -34,7 +34,7 @@ from detector.incidents.put_together import Together, put_together
 from detector.records.events import RecordsPassedOver, RecordsRejected
 from detector.records.flow import FlowBatch
 from detector.scoring.batch_result import BatchResult
-from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
+from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped, ViewsForgot
 from detector.scoring.hiding import Rules, hiding
 from detector.scoring.judged import NO_RULES, Beside, Judged, Nobody
 from detector.scoring.partition_state import PartitionState
@@ -90,6 +90,7 @@ class Judge:
         self._clock = clock
         self._tell = tell
         self._windows = WindowCounts()
+        self._evicted: dict[str, int] = {}
         self._open = -1
         self._tell_budget()
 
@@ -184,6 +185,9 @@ class Judge:
         if windows := self.memory.flows.windows:
             before, self._windows = self._windows, windows.counts()
             self._tell(WindowsSeen(before, self._windows))
+        forgotten, self._evicted = self._evicted, self.memory.flows.evicted
+        if self._evicted != forgotten:
+            self._tell(ViewsForgot({name: count - forgotten.get(name, 0) for name, count in self._evicted.items()}))
         self._tell(BatchScored(rows, seconds.score, scores, self.model.version))
         if report := self._drift.look(flows.frame, findings.matrix, scores):
             self._tell(DriftSeen(report))

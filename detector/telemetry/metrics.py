@@ -286,6 +286,11 @@ class Metrics:
         self.window_evictions = self._counter(
             "window_evictions_total", "Keys that had to make room for others, the least recently used first."
         )
+        self.view_evictions = self._counter(
+            "view_evictions_total",
+            "What views knew and had to make room for others, by what it is kept for, such as evidence or pairs.",
+            "state",
+        )
         self.window_times = self._counter(
             "window_clamped_times_total",
             "Records so far behind (late) or ahead of their partition's time that they counted as happening now.",

@@ -61,6 +61,11 @@ class SentState:
         frozen = self.snapshot(partition)
         return lambda: frozen
 
+    @property
+    def evicted(self) -> int:
+        """It has no bound."""
+        return 0
+
     def snapshot(self, partition: int) -> bytes:
         """A line each."""
         assert partition == 0

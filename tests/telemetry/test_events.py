@@ -19,7 +19,7 @@ from detector.incidents.events import BudgetSet, IncidentsTold
 from detector.pipeline.events import AlertsRaised, BatchDecoded, InFlight, RecordsRead
 from detector.records.events import MAX_KINDS, OTHER, RecordsPassedOver, RecordsRejected
 from detector.registry.events import ModelRefused, ModelWatchFailed, ModelWatchWorks
-from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped
+from detector.scoring.events import BatchDecided, BatchFeatured, BatchScored, ModelSwapped, ViewsForgot
 from detector.telemetry.collectors import BulkHistogram
 from detector.telemetry.events import Telemetry
 from detector.telemetry.logs import SAMPLE_LINES, Once, Sampling, open_log
@@ -176,6 +176,16 @@ def test_lost_brokers_are_one_loss_and_one_line() -> None:
     told.tell(BrokerLost("connection refused"))
     assert told.sample("broker_losses_total") == 2.0
     assert [line["event"] for line in told.lines] == ["broker.lost", "broker.restored", "broker.lost"]
+
+
+def test_what_views_forgot_is_counted_by_what_it_was_kept_for() -> None:
+    """Totals never fall, though a state was made anew and has forgotten less than the one before it."""
+    told = Told()
+    told.tell(ViewsForgot({"evidence": 3, "pairs": 5}))
+    told.tell(ViewsForgot({"evidence": 0, "pairs": -5}))
+    told.tell(ViewsForgot({"evidence": 0, "pairs": 2}))
+    assert told.sample("view_evictions_total", state="evidence") == 3.0
+    assert told.sample("view_evictions_total", state="pairs") == 7.0
 
 
 def test_only_the_model_in_use_is_shown() -> None:
