@@ -51,4 +51,5 @@ def assess(flows: Passed, states: Mapping[str, ViewState], views: tuple[View, ..
     for name in dict.fromkeys(view.state[0] for view in views):
         found |= states[name].assessed(flows)
     told = {name: found[name] for view in views for name in view.told}
-    return Assessment(views, tuple(found[view.name] for view in views), told)
+    values = (found[view.name] if view.joined is None else view.joined(found) for view in views)
+    return Assessment(views, tuple(values), told)
