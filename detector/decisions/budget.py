@@ -143,7 +143,7 @@ class IncidentCalibration:
         for table in np.unique(tables).tolist():
             rows = np.flatnonzero(tables == table)
             for place, (view, tops) in enumerate(zip(self.views, self.tops, strict=True)):
-                depths[place, rows] = _depth(view.tail, tops[table], assessment[view.name][rows]) / view.share
+                depths[place, rows] = _depth(view.tail, tops[table], assessment[view.name][rows], view.share)
         return depths
 
     def thresholds(self, incidents_per_day: float) -> dict[str, NDArray[np.float64]]:
@@ -203,8 +203,11 @@ def _scale(tail: Tail, tops: NDArray[np.float64]) -> float:
     return max(float(np.mean(units[:-1]) - units[-1]), tail.least_scale) if len(units) > 1 else tail.least_scale
 
 
-def _depth(tail: Tail, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How many keys reach each value, between keys in proportion; beyond the first by the tail, below 1."""
+def _depth(tail: Tail, tops: NDArray[np.float64], values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """How many keys reach each value, between keys in proportion; beyond the first by the tail, below 1.
+
+    Divided by the view's ``share``; but all keys reach no value, whatever its share: it raises nothing.
+    """
     # The shallowest depth of a tied value is where all that tie are raised.
     last = np.append(np.flatnonzero(tops[1:] != tops[:-1]), len(tops) - 1)
     distinct, reached = -tops[last], last + 1.0
@@ -212,7 +215,7 @@ def _depth(tail: Tail, tops: NDArray[np.float64], values: NDArray[np.float64]) -
     beyond = values > tops[0]
     above = tail.units(values[beyond]) - tail.units(tops[:1])
     depth[beyond] = np.exp(-above / _scale(tail, tops)) * min(1.0, reached[0])
-    return np.where(values > 0, depth, float(len(tops)))
+    return np.where(values > 0, depth / share, float(len(tops)))
 
 
 def _value(tail: Tail, tops: NDArray[np.float64], depth: float) -> float:

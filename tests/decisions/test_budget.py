@@ -231,3 +231,16 @@ def test_what_is_told_is_bounded_by_the_keys_behind_it() -> None:
     assert 1e-5 < many.least_told < few.least_told
     half = IncidentCalibration.fit(**calm_day(keys=40, flows=150), seconds=DAY_S / 2)
     assert half.least_told == pytest.approx(2 * many.least_told)
+
+
+@given(st.integers(1, 5))
+def test_flow_that_is_not_odd_costs_all_keys_however_few_there_are(keys: int) -> None:
+    """A view of several shares makes no flow cheap that it has no value for."""
+    learnt = IncidentCalibration.fit(
+        keys=np.arange(keys, dtype=np.uint64),
+        directions=going(OUTBOUND, keys),
+        ts=1.7e9 + np.arange(float(keys)),
+        assessment=odd(1.0 + np.arange(float(keys))),
+        seconds=DAY_S,
+    )
+    assert rates(learnt, odd(0.0)) == learnt.incidents[-1] >= keys
