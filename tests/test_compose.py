@@ -180,7 +180,7 @@ def test_a_dot_env_file_gives_the_secrets_of_messages(monkeypatch: pytest.Monkey
     texts = {}
     for variable, value in daemon["environment"].items():
         here = str(value).replace("/given/", f"{tmp_path}/")
-        if here != value:
+        if here != str(value):
             texts[variable] = f"https://example.org/{variable}"
             Path(here).write_text(texts[variable], encoding="utf-8")
         monkeypatch.setenv(variable, here)

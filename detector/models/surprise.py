@@ -99,7 +99,7 @@ def score_at(surprise: float, calibration: Calibration) -> float:
 def _levels(calibration: Calibration) -> NDArray[np.float64]:
     """−ln p at each score kept; strictly ascending, as its counts descend."""
     levels: NDArray[np.float64] = math.log(calibration.rows + 1) - np.log1p(calibration.counts[:-1])
-    return levels
+    return np.maximum(levels, 0.0)  # two logarithms of one number may differ in their last bit
 
 
 def _mean_excess(calibration: Calibration, rows: float) -> tuple[float, int]:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.decisions.evidence import EvidenceState
-from detector.decisions.passed import FAILED, LOG_SENT, EvidenceKeys, Passed, Surprises
+from detector.decisions.passed import DESTINATIONS, SOURCES, EvidenceKeys, Passed, Surprises
+from detector.decisions.views import VIEWS, columns_of
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
 from training.incidents import Passing, unseen_assessment
@@ -93,7 +94,7 @@ def passing(known: np.ndarray) -> Passing:
     targets = np.tile(np.arange(100, dtype=np.uint64) + 7, 2)
     keys = EvidenceKeys(targets, np.full(200, 1, np.uint64), np.full(200, 2, np.uint64), targets + np.uint64(1000))
     odd = np.full(200, 5.0)
-    told = dict.fromkeys((LOG_SENT, FAILED), np.zeros(200, np.float32))
+    told = dict.fromkeys(columns_of(VIEWS), np.zeros(200, np.float32)) | {SOURCES: keys.ports, DESTINATIONS: targets}
     flows = Passed(keys, np.arange(200.0), Surprises(odd, odd), np.zeros(200, np.int32), told)
     return Passing(flows, known, np.repeat([0, 1], 100))
 
