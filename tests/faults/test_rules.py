@@ -229,7 +229,7 @@ def test_other_traffic_than_the_model_knows(make_daemon: MakeDaemon, kafka: str,
     daemon.start()
     values = [simulated(3_000)[number % 3_000] for number in range(180_000)]
     send(kafka, daemon.topics.flows, values)
-    wait_for(lambda: daemon.total("oddflow_drift_retrain_advised") > 0)
+    wait_for(lambda: daemon.total("oddflow_drift_retrain_advised") > 0, patience_s=190)
     assert daemon.total("oddflow_drift_retrain_advised") > 0
     with Recorder(daemon.port, period_s=0.1) as recorder:
         recorder.wait(65)
