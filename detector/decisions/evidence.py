@@ -29,8 +29,6 @@ back, bounded memory, and time that no single record can move.
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,28 +36,23 @@ from numpy.typing import NDArray
 
 from detector.decisions.passed import EvidenceKeys, Passed, Surprises
 from detector.features.windows_kernel import FAR, NEAR, halved
-from detector.kernels.by_partition import ByPartition
 from detector.kernels.clock import (
     AHEAD_S,
     CLOCK_FIELDS,
-    FARTHEST_TIME_S,
     LATE_S,
     happened_at,
+    within_reach,
 )
 from detector.kernels.hash_table import (
-    EVICTED,
-    FIRST_ROWS,
     USED,
-    Table,
     ask_for_bucket,
     claim,
     find,
-    held_bytes,
     kernel,
-    make_table,
     prefetch,
 )
-from detector.kernels.table_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
+from detector.kernels.in_tables import InTables, Kept, sealed
+from detector.kernels.table_bytes import Envelope
 
 DRIFT, BREADTH_DRIFT = 1.5, 2.0
 """What a flow's surprise must exceed to count, in nats: p below 0.22, and 0.14."""
@@ -97,11 +90,7 @@ _DEFINED_BY = (
     BOUND, LATE_S, AHEAD_S, KNOWN_S, CROWD_DRIFT,
 )  # fmt: skip
 
-_ENVELOPE = Envelope(
-    "evidence",
-    b"OFE\x03",
-    hashlib.sha256(struct.pack(f"<{len(_DEFINED_BY)}d", *_DEFINED_BY)).digest()[:DIGEST_BYTES],
-)
+_ENVELOPE = Envelope.by("evidence", b"OFE\x03", _DEFINED_BY)
 
 
 class Sums(NamedTuple):
@@ -115,35 +104,16 @@ class Sums(NamedTuple):
     """Of the new targets of its source, or at its service, with it."""
 
 
-class Kept(NamedTuple):
-    """What is known of a partition."""
-
-    table: Table
-    clock: NDArray[np.float64]
-
-
-class EvidenceState(ByPartition[Kept]):
+class EvidenceState(InTables[Kept]):
     """The evidence of every partition seen; at most ``keys`` keys in each."""
 
     def __init__(self, keys: int = KEYS) -> None:
-        super().__init__()
-        self._limit = keys
-        self._evicted = 0
-
-    @property
-    def evicted(self) -> int:
-        """Keys that had to make room, since this was made."""
-        return self._evicted
+        super().__init__(keys)
 
     @property
     def keys(self) -> int:
         """Keys held."""
-        return sum(int(kept.table.meta[USED]) for kept in self._partitions.values())
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory that it takes."""
-        return sum(held_bytes(kept.table) for kept in self._partitions.values())
+        return self._held(0)
 
     def update(
         self,
@@ -160,16 +130,11 @@ class EvidenceState(ByPartition[Kept]):
         found = Sums(*(np.empty(len(ts)) for _ in Sums._fields))
         if not len(ts):
             return found
-        times = np.clip(np.nan_to_num(ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
+        times = within_reach(ts)
         parts = np.zeros(len(ts), np.int32) if partitions is None else partitions
-        for partition in np.unique(parts).tolist():
-            rows = np.flatnonzero(parts == partition)
-            table, clock = self._of(partition)
-            table = roomy(table, 4 * len(rows), self._limit)
-            self._partitions[partition] = Kept(table, clock)
-            before = int(table.meta[EVICTED])
-            _accumulate(table, clock, rows, *keys, times, *surprises, *found)
-            self._evicted += int(table.meta[EVICTED]) - before
+        for rows, kept in self._passing(parts, lambda rows: [4 * len(rows)]):
+            (table,) = kept.tables
+            _accumulate(table, kept.clock, rows, *keys, times, *surprises, *found)
         return found
 
     def assessed(self, flows: Passed) -> dict[str, NDArray[np.float64]]:
@@ -177,23 +142,18 @@ class EvidenceState(ByPartition[Kept]):
         return self.update(flows.keys, flows.ts, flows.surprises, flows.partitions)._asdict()
 
     def _fresh(self) -> Kept:
-        return Kept(make_table(min(FIRST_ROWS, self._limit), _WIDTH, self._limit), np.zeros(CLOCK_FIELDS))
+        return Kept(self._empty(_WIDTH), np.zeros(CLOCK_FIELDS))
 
     def _packed(self, kept: Kept) -> bytes:
-        return _ENVELOPE.seal([kept.clock.astype("<f8").tobytes(), *table_parts(kept.table)])
+        return sealed(kept, _ENVELOPE)
 
     def _unpacked(self, data: bytes) -> Kept:
-        table, clock = self._fresh()
-        body = _ENVELOPE.open(data, clock.nbytes + longest_table(table, self._limit))
-        _ENVELOPE.demand(len(body) >= clock.nbytes, "it ends within its clock")
-        clock[:] = np.frombuffer(body, "<f8", CLOCK_FIELDS)
-        _ENVELOPE.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
-        table, end = read_table(body, clock.nbytes, table, self._limit, _ENVELOPE)
-        _ENVELOPE.demand(end == len(body), "it is longer than its table")
+        kept = self._unsealed(data, _ENVELOPE)
+        (table,) = kept.tables
         for place, most in ((_EVIDENCE, BOUND), (_HABIT, LARGEST)):
             held = table.numbers[: int(table.meta[USED]), place]
             _ENVELOPE.demand(bool(((held >= 0) & (held <= most)).all()), "its evidence is out of bounds")
-        return Kept(table, clock)
+        return kept
 
 
 @kernel

@@ -62,6 +62,21 @@ class EvidenceKeys(NamedTuple):
     """Destination and destination port."""
 
 
+class Ends(NamedTuple):
+    """Who talks to whom, of each flow; shape (rows,) each. Windows have the same in their ``Arrivals``."""
+
+    sources: NDArray[np.uint64]
+    """Hashes of addresses."""
+    destinations: NDArray[np.uint64]
+    ports: NDArray[np.int64]
+    """Of destinations; -1 where there is none."""
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Self:
+        """Those of a frame."""
+        return cls(hashes_of(frame["src_ip"]), hashes_of(frame["dst_ip"]), whole_numbers(frame["dst_port"], -1))
+
+
 class Passed(NamedTuple):
     """Flows in record order; shape (rows,) each."""
 
@@ -87,9 +102,9 @@ class Passed(NamedTuple):
 
         ``inside`` are networks that count as private; the model's.
         """
-        asked = {name: _column(frame, name, arrivals, inside) for name in columns}
-        keys = evidence_keys(frame) if arrivals is None else keys_of_arrivals(arrivals)
-        return cls(keys, frame["ts"].to_numpy(), surprises, partitions, asked)
+        ends = Ends.of(frame) if arrivals is None else ends_of(arrivals)
+        asked = {name: _column(frame, name, ends, arrivals, inside) for name in columns}
+        return cls(_keys(ends), frame["ts"].to_numpy(), surprises, partitions, asked)
 
     def telling(self, name: str, values: NDArray[Any]) -> Self:
         """The same with a further column."""
@@ -106,19 +121,18 @@ class Passed(NamedTuple):
         )
 
 
-def _column(frame: pl.DataFrame, name: str, arrivals: Arrivals | None, inside: Networks) -> NDArray[Any]:
+def _column(frame: pl.DataFrame, name: str, ends: Ends, arrivals: Arrivals | None, inside: Networks) -> NDArray[Any]:
     """A column, or what is worked out beside them; as windows have it, where they do."""
     if name == FAILED:
         return failures_of(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 2])
     if name == LOG_SENT:
         return logs_of_sent(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 0])
     if name == ADMINISTERS:
-        ports = whole_numbers(frame["dst_port"], -1) if arrivals is None else arrivals.ports
-        return _administers(frame, ports, inside)
+        return _administers(frame, ends.ports, inside)
     if name == SOURCES:
-        return hashes_of(frame["src_ip"]) if arrivals is None else arrivals.sources
+        return ends.sources
     if name == DESTINATIONS:
-        return hashes_of(frame["dst_ip"]) if arrivals is None else arrivals.destinations
+        return ends.destinations
     return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
@@ -133,17 +147,22 @@ def _administers(frame: pl.DataFrame, ports: NDArray[np.int64], inside: Networks
 
 def evidence_keys(frame: pl.DataFrame) -> EvidenceKeys:
     """Hash who talks to whom, of each flow."""
-    return _keys(hashes_of(frame["src_ip"]), hashes_of(frame["dst_ip"]), frame["dst_port"].fill_null(-1).to_numpy())
+    return _keys(Ends.of(frame))
 
 
 def keys_of_arrivals(arrivals: Arrivals) -> EvidenceKeys:
     """The same of flows whose addresses are hashed already."""
-    return _keys(arrivals.sources, arrivals.destinations, arrivals.ports)
+    return _keys(ends_of(arrivals))
 
 
-def _keys(sources: Any, destinations: Any, ports: Any) -> EvidenceKeys:
-    keys = EvidenceKeys(*(np.empty(len(sources), np.uint64) for _ in EvidenceKeys._fields))
-    _fill_keys(sources, destinations, ports.astype(np.int64), *keys)
+def ends_of(arrivals: Arrivals) -> Ends:
+    """Who talks to whom, as windows have asked for it."""
+    return Ends(arrivals.sources, arrivals.destinations, arrivals.ports)
+
+
+def _keys(ends: Ends) -> EvidenceKeys:
+    keys = EvidenceKeys(*(np.empty(len(ends.sources), np.uint64) for _ in EvidenceKeys._fields))
+    _fill_keys(*ends, *keys)
     return keys
 
 

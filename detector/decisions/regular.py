@@ -9,8 +9,6 @@ back, bounded memory, and time that no single record can move. A candidate takes
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from typing import NamedTuple
 
 import numpy as np
@@ -35,30 +33,17 @@ from detector.decisions.regular_kernel import (
     STEPS,
     pass_by,
 )
-from detector.kernels.by_partition import ByPartition
-from detector.kernels.clock import CLOCK_FIELDS, FARTHEST_TIME_S
-from detector.kernels.hash_table import EVICTED, FIRST_ROWS, USED, Table, held_bytes, make_table
-from detector.kernels.table_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
+from detector.kernels.clock import CLOCK_FIELDS, within_reach
+from detector.kernels.hash_table import USED
+from detector.kernels.in_tables import InTables, Kept, sealed
+from detector.kernels.table_bytes import Envelope
 
 PAIRS, KEYS = 131_072, 524_288
 """Candidates kept per partition, and other keys: pairs of fewer calls, destinations, kinds. 18 and 24 MiB."""
 
 COLUMNS = (LOG_SENT, FAILED)
 
-_ENVELOPE = Envelope(
-    "regular pairs",
-    b"OFR\x02",
-    hashlib.sha256(struct.pack(f"<{len(DEFINED_BY)}d", *DEFINED_BY)).digest()[:DIGEST_BYTES],
-)
-
-
-class Kept(NamedTuple):
-    """What is known of a partition."""
-
-    pairs: Table
-    keys: Table
-    clock: NDArray[np.float64]
-    """As :mod:`detector.kernels.clock` has it, and one more place: when its first record was, 0 before it."""
+_ENVELOPE = Envelope.by("regular pairs", b"OFR\x02", DEFINED_BY)
 
 
 class Regular(NamedTuple):
@@ -88,55 +73,42 @@ TOLD = Regular._fields[1:]
 """What is told of a pair beside its regularity."""
 
 
-class PairState(ByPartition[Kept]):
-    """The regular pairs of every partition seen; at most ``pairs`` candidates and ``keys`` other keys in each."""
+class PairState(InTables[Kept]):
+    """The regular pairs of every partition seen; at most ``pairs`` candidates and ``keys`` other keys in each.
+
+    A partition's clock has one more place: when its first record was, 0 before it.
+    """
 
     def __init__(self, pairs: int = PAIRS, keys: int = KEYS) -> None:
-        super().__init__()
-        self._pair_limit, self._key_limit = pairs, keys
-        self._evicted = 0
-
-    @property
-    def evicted(self) -> int:
-        """Candidates and keys that had to make room, since this was made."""
-        return self._evicted
+        super().__init__(pairs, keys)
 
     @property
     def pairs(self) -> int:
         """Candidates held."""
-        return sum(int(kept.pairs.meta[USED]) for kept in self._partitions.values())
+        return self._held(0)
 
     @property
     def keys(self) -> int:
         """Other keys held."""
-        return sum(int(kept.keys.meta[USED]) for kept in self._partitions.values())
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory that it takes."""
-        return sum(held_bytes(kept.pairs) + held_bytes(kept.keys) for kept in self._partitions.values())
+        return self._held(1)
 
     def update(self, flows: Passed) -> Regular:
         """Take flows in record order; give each one's pair, as it is with it."""
         found = Regular(*(np.zeros(len(flows.ts)) for _ in Regular._fields))
         if not len(flows.ts):
             return found
-        times = np.clip(np.nan_to_num(flows.ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
+        times = within_reach(flows.ts)
         sent, failed = flows.columns[LOG_SENT], flows.columns[FAILED]
         taught = flows.columns.get(TAUGHT, np.zeros(len(flows.ts), np.float32))
-        for partition in np.unique(flows.partitions).tolist():
-            rows = np.flatnonzero(flows.partitions == partition)
-            kept = self._of(partition)
-            kept = Kept(
-                roomy(kept.pairs, len(rows) // CANDIDATE_CALLS + 1, self._pair_limit),
-                roomy(kept.keys, 6 * len(rows), self._key_limit),
-                kept.clock,
-            )
-            self._partitions[partition] = kept
-            before = int(kept.pairs.meta[EVICTED] + kept.keys.meta[EVICTED])
-            keys = flows.keys
-            pass_by(*kept, rows, keys.targets, keys.ports, keys.services, times, sent, failed, taught, *found)
-            self._evicted += int(kept.pairs.meta[EVICTED] + kept.keys.meta[EVICTED]) - before
+        keys = flows.keys
+        for rows, kept in self._passing(
+            flows.partitions, lambda rows: [len(rows) // CANDIDATE_CALLS + 1, 6 * len(rows)]
+        ):
+            pairs, others = kept.tables
+            pass_by(
+                pairs, others, kept.clock, rows, keys.targets, keys.ports, keys.services, times, sent, failed, taught,
+                *found,
+            )  # fmt: skip
         return found
 
     def assessed(self, flows: Passed) -> dict[str, NDArray[np.float64]]:
@@ -144,26 +116,14 @@ class PairState(ByPartition[Kept]):
         return self.update(flows)._asdict()
 
     def _fresh(self) -> Kept:
-        return Kept(
-            make_table(min(FIRST_ROWS, self._pair_limit), PAIR_WIDTH, self._pair_limit),
-            make_table(min(FIRST_ROWS, self._key_limit), KEY_WIDTH, self._key_limit),
-            np.zeros(CLOCK_FIELDS + 1),
-        )
+        return Kept(self._empty(PAIR_WIDTH, KEY_WIDTH), np.zeros(CLOCK_FIELDS + 1))
 
     def _packed(self, kept: Kept) -> bytes:
-        parts = [*table_parts(kept.pairs), *table_parts(kept.keys)]
-        return _ENVELOPE.seal([kept.clock.astype("<f8").tobytes(), *parts])
+        return sealed(kept, _ENVELOPE)
 
     def _unpacked(self, data: bytes) -> Kept:
-        pairs, keys, clock = self._fresh()
-        longest = longest_table(pairs, self._pair_limit) + longest_table(keys, self._key_limit)
-        body = _ENVELOPE.open(data, clock.nbytes + longest)
-        _ENVELOPE.demand(len(body) >= clock.nbytes, "it ends within its clock")
-        clock[:] = np.frombuffer(body, "<f8", CLOCK_FIELDS + 1)
-        _ENVELOPE.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
-        pairs, end = read_table(body, clock.nbytes, pairs, self._pair_limit, _ENVELOPE)
-        keys, end = read_table(body, end, keys, self._key_limit, _ENVELOPE)
-        _ENVELOPE.demand(end == len(body), "it is longer than its tables")
+        kept = self._unsealed(data, _ENVELOPE)
+        pairs, _ = kept.tables
         held = pairs.words[: int(pairs.meta[USED])]
         habits = pairs.numbers[: int(pairs.meta[USED]), HABIT]
         counts = pairs.numbers[: int(pairs.meta[USED]), COUNT]
@@ -175,4 +135,4 @@ class PairState(ByPartition[Kept]):
         modes = held[:, MODES]
         within = ((modes & 0xFF) <= STEPS - GAP_WINDOW) & (((modes >> 8) & 0xFF) <= STEPS - SIZE_WINDOW)
         _ENVELOPE.demand(bool(within.all()), "a fullest step is none")
-        return Kept(pairs, keys, clock)
+        return kept

@@ -9,8 +9,7 @@ back, bounded memory, and time that no single record can move. A pair takes 80 b
 
 from __future__ import annotations
 
-import hashlib
-import struct
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -37,10 +36,11 @@ from detector.decisions.volume_kernel import (
     Counts,
     pass_by,
 )
-from detector.kernels.by_partition import ByPartition
-from detector.kernels.clock import FARTHEST_TIME_S
-from detector.kernels.hash_table import EVICTED, FIRST_ROWS, USED, Table, held_bytes, make_table
-from detector.kernels.table_bytes import DIGEST_BYTES, Envelope, longest_table, read_table, roomy, table_parts
+from detector.kernels.clock import within_reach
+from detector.kernels.hash_table import USED, Table
+from detector.kernels.in_tables import InTables, tables_parts
+from detector.kernels.in_tables import Kept as KeptTables
+from detector.kernels.table_bytes import Envelope, read_clock
 
 PAIRS, OWN, SERVICES = 262_144, 32_768, 262_144
 """Kept per partition: pairs, sources by class of ports, and destinations with their ports. 20, 6 and 12 MiB."""
@@ -49,26 +49,18 @@ SENT, RECEIVED, LASTED, PORT = "src_bytes", "dst_bytes", "duration_s", "dst_port
 
 COLUMNS = (SENT, RECEIVED, LASTED, FAILED, SOURCES, PORT)
 
-_ENVELOPE = Envelope(
-    "volumes",
-    b"OFV\x01",
-    hashlib.sha256(struct.pack(f"<{len(DEFINED_BY)}d", *DEFINED_BY)).digest()[:DIGEST_BYTES],
-)
+_ENVELOPE = Envelope.by("volumes", b"OFV\x01", DEFINED_BY)
 
 
-class Kept(NamedTuple):
-    """What is known of a partition."""
+@dataclass(frozen=True, slots=True)
+class Kept(KeptTables):
+    """What is known of a partition.
 
-    tables: tuple[Table, Table, Table]
-    """Pairs; sources, each by the class of its pairs' ports; destinations with their ports."""
+    Tables are of pairs; of sources, each by the class of its pairs' ports; of destinations with their ports. Its clock
+    has two more places, of the kernel's.
+    """
+
     counts: Counts
-    clock: NDArray[np.float64]
-    """As :mod:`detector.kernels.clock` has it, and two more places of the kernel's."""
-
-    @property
-    def evicted(self) -> int:
-        """Keys that had to make room, ever."""
-        return sum(int(table.meta[EVICTED]) for table in self.tables)
 
 
 class Volumes(NamedTuple):
@@ -90,53 +82,38 @@ TOLD = Volumes._fields[1:]
 """What is told of a pair beside its volume."""
 
 
-class VolumeState(ByPartition[Kept]):
+class VolumeState(InTables[Kept]):
     """The volumes of every partition seen; at most ``pairs`` pairs, and so many sources and services, in each."""
 
     def __init__(self, pairs: int = PAIRS, sources: int = OWN, services: int = SERVICES) -> None:
-        super().__init__()
-        self._limits = pairs, sources, services
-        self._evicted = 0
-
-    @property
-    def evicted(self) -> int:
-        """Keys that had to make room, since this was made."""
-        return self._evicted
+        super().__init__(pairs, sources, services)
 
     @property
     def pairs(self) -> int:
         """Pairs held."""
-        return sum(int(kept.tables[0].meta[USED]) for kept in self._partitions.values())
+        return self._held(0)
 
     @property
     def memory_bytes(self) -> int:
         """Memory that it takes."""
-        return sum(
-            sum(map(held_bytes, kept.tables)) + sum(int(each.nbytes) for each in kept.counts)
-            for kept in self._partitions.values()
-        )
+        counts = (each for kept in self._partitions.values() for each in kept.counts)
+        return super().memory_bytes + sum(int(each.nbytes) for each in counts)
 
     def update(self, flows: Passed) -> Volumes:
         """Take flows in record order; give each one's pair, as it is with it."""
         found = Volumes(*(np.zeros(len(flows.ts)) for _ in Volumes._fields))
         if not len(flows.ts):
             return found
-        times = np.clip(np.nan_to_num(flows.ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
+        times = within_reach(flows.ts)
         of = flows.columns
         ports = np.nan_to_num(of[PORT], nan=-1.0).astype(np.int64)
         columns = Columns(
             flows.keys.targets, flows.keys.services, of[SOURCES], ports, times, np.nan_to_num(of[SENT]),
             np.nan_to_num(of[RECEIVED]), np.nan_to_num(of[LASTED]), of[FAILED],
         )  # fmt: skip
-        for partition in np.unique(flows.partitions).tolist():
-            rows = np.flatnonzero(flows.partitions == partition)
-            kept = self._of(partition)
-            tables = [roomy(table, len(rows), limit) for table, limit in zip(kept.tables, self._limits, strict=True)]
-            kept = Kept((tables[0], tables[1], tables[2]), kept.counts, kept.clock)
-            self._partitions[partition] = kept
-            before = kept.evicted
-            pass_by(*kept.tables, kept.counts, kept.clock, rows, columns, *found)
-            self._evicted += kept.evicted - before
+        for rows, kept in self._passing(flows.partitions, lambda rows: [len(rows)] * 3):
+            pairs, own, there = kept.tables
+            pass_by(pairs, own, there, kept.counts, kept.clock, rows, columns, *found)
         return found
 
     def assessed(self, flows: Passed) -> dict[str, NDArray[np.float64]]:
@@ -144,39 +121,27 @@ class VolumeState(ByPartition[Kept]):
         return self.update(flows)._asdict()
 
     def _fresh(self) -> Kept:
-        pairs, sources, services = self._limits
-        tables = (
-            make_table(min(FIRST_ROWS, pairs), PAIR_WIDTH, pairs),
-            make_table(min(FIRST_ROWS, sources), OWN_WIDTH, sources),
-            make_table(min(FIRST_ROWS, services), THERE_WIDTH, services),
-        )
-        return Kept(tables, _no_counts(), np.zeros(FIELDS))
+        return Kept(self._empty(PAIR_WIDTH, OWN_WIDTH, THERE_WIDTH), np.zeros(FIELDS), _no_counts())
 
     def _packed(self, kept: Kept) -> bytes:
         arrays = (kept.clock.astype("<f8"), *_as_kept(kept.counts))
-        parts = [part for table in kept.tables for part in table_parts(table)]
-        return _ENVELOPE.seal([*(each.tobytes() for each in arrays), *parts])
+        return _ENVELOPE.seal([*(each.tobytes() for each in arrays), *tables_parts(kept.tables)])
 
     def _unpacked(self, data: bytes) -> Kept:
         fresh = self._fresh()
         arrays = (fresh.clock.astype("<f8"), *_as_kept(fresh.counts))
         head = sum(each.nbytes for each in arrays)
-        body = _ENVELOPE.open(data, head + sum(map(longest_table, fresh.tables, self._limits)))
+        body = _ENVELOPE.open(data, head + self._longest(fresh.tables))
         _ENVELOPE.demand(len(body) >= head, "it ends within its counts")
-        at, read = 0, []
-        for each in arrays:
+        clock, at, read = read_clock(body, FIELDS, _ENVELOPE), fresh.clock.nbytes, []
+        for each in arrays[1:]:
             read.append(np.frombuffer(body, each.dtype, each.size, at).reshape(each.shape).copy())
             at += each.nbytes
-        clock, counts = read[0].astype(np.float64), Counts(*read[1:])
-        _ENVELOPE.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
+        counts = Counts(*read)
         _check(counts)
-        tables = []
-        for table, limit in zip(fresh.tables, self._limits, strict=True):
-            filled, at = read_table(body, at, table, limit, _ENVELOPE)
-            tables.append(filled)
-        _ENVELOPE.demand(at == len(body), "it is longer than its tables")
+        tables = self._read(body, at, fresh.tables, _ENVELOPE)
         _check_pairs(tables[0])
-        return Kept((tables[0], tables[1], tables[2]), counts, clock)
+        return Kept(tables, clock, counts)
 
 
 def _no_counts() -> Counts:

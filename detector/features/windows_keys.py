@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.features.windows_kernel import mixed
-from detector.kernels.clock import FARTHEST_TIME_S
+from detector.kernels.clock import within_reach
 from detector.kernels.compiled import njit
 from detector.kernels.texts import text_of, whole_numbers
 from detector.net.states import FAILED_STATES
@@ -61,7 +61,7 @@ def arrivals_of(frame: pl.DataFrame) -> Arrivals:
     sent, received, packets = (_numbers(frame[name]) for name in ("src_bytes", "dst_bytes", "dst_packets"))
     _fill_values(sent, received, packets, _failed(frame), values)
     return Arrivals(
-        ts=np.clip(np.nan_to_num(frame["ts"].to_numpy()), -FARTHEST_TIME_S, FARTHEST_TIME_S),
+        ts=within_reach(frame["ts"].to_numpy()),
         sources=hashes_of(frame["src_ip"]),
         destinations=hashes_of(frame["dst_ip"]),
         ports=whole_numbers(frame["dst_port"], -1),

@@ -34,6 +34,7 @@ from detector.kernels.table_bytes import (
     Envelope,
     Part,
     longest_table,
+    read_clock,
     read_table,
     read_words,
     roomy,
@@ -101,9 +102,7 @@ def unpack(data: bytes, layout: Layout) -> PartitionWindows:
     envelope, state, limits = _envelope(layout), PartitionWindows.empty(layout), layout.windows.limits()
     longest = sum(map(longest_table, state.tables, limits)) + sum(tags.nbytes for tags in state.sightings)
     body = envelope.open(data, state.clock.nbytes + longest)
-    envelope.demand(len(body) >= state.clock.nbytes, "it ends within its clock")
-    clock = np.frombuffer(body, "<f8", CLOCK_FIELDS).astype(np.float64)
-    envelope.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
+    clock = read_clock(body, CLOCK_FIELDS, envelope)
     at, tables = clock.nbytes, list[Table]()
     for table, limit, plan in zip(state.tables, limits, layout.plan.keys, strict=True):
         restored, at = read_table(body, at, table, limit, envelope)

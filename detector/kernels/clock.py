@@ -106,9 +106,15 @@ class Heard(NamedTuple):
     """How often it had followed records far ahead or back by then."""
 
 
+def within_reach(ts: Floats) -> Floats:
+    """Times (rows,) none of which is farther than FARTHEST_TIME_S, or none at all."""
+    times: Floats = np.clip(np.nan_to_num(ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
+    return times
+
+
 def hear(ts: Floats, partitions: NDArray[np.int32], clocks: dict[int, Floats]) -> Heard:
     """Pass over records in their order; ``clocks``, by partition, go on, and begin where there is none."""
-    times = np.clip(np.nan_to_num(ts), -FARTHEST_TIME_S, FARTHEST_TIME_S)
+    times = within_reach(ts)
     heard = Heard(*(np.empty(len(ts)) for _ in Heard._fields))
     for partition in np.unique(partitions).tolist():
         clock = clocks.setdefault(partition, np.zeros(CLOCK_FIELDS))

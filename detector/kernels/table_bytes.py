@@ -10,10 +10,12 @@ Little-endian throughout. Whatever is off raises InputError; nothing in the byte
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,12 @@ class Envelope:
     what: str
     magic: bytes
     digest: bytes
+
+    @classmethod
+    def by(cls, what: str, magic: bytes, numbers: Sequence[float]) -> Self:
+        """That of a state which depends on these numbers."""
+        packed = struct.pack(f"<{len(numbers)}d", *numbers)
+        return cls(what, magic, hashlib.sha256(packed).digest()[:DIGEST_BYTES])
 
     def seal(self, parts: Sequence[Part]) -> bytes:
         """Put the parts of the body into one, packed as they lie: copying them would keep all threads from working."""
@@ -72,6 +80,15 @@ class Envelope:
 
     def _error(self, why: str) -> InputError:
         return InputError(f"restoring {self.what}: {why}; remove it, and the {self.what} starts empty")
+
+
+def read_clock(body: bytes, fields: int, envelope: Envelope) -> NDArray[np.float64]:
+    """The clock of so many fields that a body begins with."""
+    clock = np.empty(fields)
+    envelope.demand(len(body) >= clock.nbytes, "it ends within its clock")
+    clock[:] = np.frombuffer(body, "<f8", fields)
+    envelope.demand(bool(np.isfinite(clock).all()), "its clock is not a time")
+    return clock
 
 
 def words_of(array: NDArray[np.uint32]) -> memoryview:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -37,17 +37,17 @@ edges = st.lists(
 
 def counted(variant: Variant, sources: list[int], destinations: list[int], ticks: list[int]) -> list[float]:
     """MIDAS by dictionaries, as the papers have it: no sketch, and no two edges that share a count."""
-    now: Counter[tuple[str, int, int]] = Counter()
-    past: Counter[tuple[str, int, int]] = Counter()
-    last: Counter[tuple[str, int, int]] = Counter()
+    now: defaultdict[tuple[str, int, int], float] = defaultdict(float)
+    past: defaultdict[tuple[str, int, int], float] = defaultdict(float)
+    last: defaultdict[tuple[str, int, int], float] = defaultdict(float)
     clock, share, told = 1, 0.0, []
     for source, destination, tick in zip(sources, destinations, ticks, strict=True):
         if tick > clock:
             for key in now:
                 if variant.threshold is not None:
                     calm = last[key] < variant.threshold
-                    past[key] += now[key] if calm else past[key] * share  # type: ignore[assignment]
-                now[key] *= variant.fading  # type: ignore[assignment]
+                    past[key] += now[key] if calm else past[key] * share
+                now[key] *= variant.fading
             clock, share = tick, 1 / (tick - 1)
         scores = []
         for key in [("edge", source, destination), ("from", source, 0), ("to", destination, 0)][
@@ -59,7 +59,7 @@ def counted(variant: Variant, sources: list[int], destinations: list[int], ticks
             all_of_it = past[key] + (0 if variant.threshold is None else now[key])
             expected = all_of_it / tick
             off = (now[key] - expected) ** 2 * tick * tick
-            last[key] = off / (past[key] * (tick - 1)) if past[key] and tick > 1 else 0.0  # type: ignore[assignment]
+            last[key] = off / (past[key] * (tick - 1)) if past[key] and tick > 1 else 0.0
             scores.append(float(last[key]))
         told.append(max(scores))
     return told

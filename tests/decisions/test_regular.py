@@ -321,7 +321,7 @@ def test_a_candidate_takes_no_more_than_it_may() -> None:
     pairs = 1 << 12
     many = np.repeat(np.arange(pairs), 4)
     state.update(passed(START + np.tile(np.arange(4), pairs) * 60.0, sources=many, destinations=many))
-    table = state._partitions[0].pairs
+    table = state._partitions[0].tables[0]
     assert (table.words.nbytes + table.tags.nbytes) / pairs <= 160
     assert table.tags.shape[1] == 2 * WAYS
     assert state.memory_bytes > empty
