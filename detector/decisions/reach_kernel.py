@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from detector.features.windows_kernel import halved, mixed
+from detector.kernels.bitmap import is_marked, mark, marked
 from detector.kernels.clock import AHEAD_S, CLOCK_FIELDS, LATE_S, happened_at
 from detector.kernels.hash_table import USED, claim, find, kernel
 
@@ -207,24 +208,16 @@ def _place(host: Any) -> Any:
 @kernel
 def _mark(table: Any, row: Any, host: Any) -> None:
     """Count a host in a row's bitmap."""
-    place = _place(host)
-    table.words[row, _BITS + (place >> 5)] |= np.uint32(1) << np.uint32(place & 31)
+    mark(table.words, row, _BITS, _place(host))
 
 
 @kernel
 def _is_marked(table: Any, row: Any, host: Any) -> Any:
     """1 if the host, or one that shares its place, is counted in a row's bitmap; else 0."""
-    place = _place(host)
-    return np.float64((table.words[row, _BITS + (place >> 5)] >> np.uint32(place & 31)) & np.uint32(1))
+    return is_marked(table.words, row, _BITS, _place(host))
 
 
 @kernel
 def _hosts(table: Any, row: Any) -> Any:
-    """About how many hosts a row's bitmap has counted: 1,420 at most (linear counting, Whang et al. 1990)."""
-    free = _PLACES
-    for word in range(_BITS, WIDTH):
-        bits = table.words[row, word]
-        while bits:
-            bits &= bits - np.uint32(1)
-            free -= 1
-    return -_PLACES * math.log(max(free, 1) / _PLACES)
+    """About how many hosts a row's bitmap has counted: 1,420 at most."""
+    return marked(table.words, row, _BITS, WIDTH)

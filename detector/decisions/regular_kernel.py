@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from detector.features.windows_kernel import FAR, NEAR, halved, mixed
+from detector.kernels.bitmap import mark, marked
 from detector.kernels.clock import AHEAD_S, CLOCK_FIELDS, LATE_S, happened_at
 from detector.kernels.hash_table import USED, ask_for_bucket, claim, find, kernel, prefetch
 
@@ -104,7 +105,7 @@ _FIRST_GAPS, _FIRST_SIZES, _CALLS = 4, 5, 6
 """Words of a pair of fewer calls: steps of its intervals and its sizes so far, a byte each, and how many calls."""
 _RIPE_BIT = 1 << 16
 """In the word of a candidate's fullest steps: its habit is ripe, whatever its age."""
-_BITS = 4
+_BITS, _BITS_END = 4, 6
 """Words 4 and 5 of a destination: its sources' bitmap."""
 _KIND_HABIT, _KIND_RIPE = 4, 5
 """Words of a kind: its habit (a number), and whether that is ripe, whatever its age: 1 or 0."""
@@ -283,7 +284,7 @@ def _met(keys: Any, target: Any, service: Any, source: Any, now: Any, sent: Any)
         keys.moments[there, 1] = now
     keys.moments[there, 0] = now
     bit = np.int64(source & np.uint64(63))
-    keys.words[there, _BITS + (bit >> 5)] |= np.uint32(1) << np.uint32(bit & 31)
+    mark(keys.words, there, _BITS, bit)
     row, fresh = claim(keys, target)
     before = np.int64(keys.words[row, _CALLS])
     gap = now - keys.moments[row, 0]
@@ -359,7 +360,7 @@ def _judge(  # noqa: PLR0917
         others = 0.0
         if more >= LEAST:
             there = find(keys, service ^ _SERVICE)
-            others = max(_hosts(keys, there) - 1.0, 0.0) if there >= 0 else 0.0
+            others = max(marked(keys.words, there, _BITS, _BITS_END) - 1.0, 0.0) if there >= 0 else 0.0
             more /= 1.0 + others / CROWD
         if more >= LEAST and now - began >= WATCHED_S:
             regularity[i] = more
@@ -458,15 +459,3 @@ def _feed(keys: Any, kind: Any, now: Any, raw: Any) -> None:
     part = 1.0 - halved(min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)
     habit = np.float64(keys.numbers[row, _KIND_HABIT])
     keys.numbers[row, _KIND_HABIT] = habit + part * (raw - habit)
-
-
-@kernel
-def _hosts(keys: Any, there: Any) -> Any:
-    """About how many sources a destination's bitmap has seen."""
-    free = 64
-    for word in range(2):
-        bits = keys.words[there, _BITS + word]
-        while bits:
-            bits &= bits - np.uint32(1)
-            free -= 1
-    return -64.0 * math.log(max(free, 1) / 64.0)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detector.features.windows_kernel import FAR, NEAR, halved, mixed
+from detector.kernels.bitmap import mark, marked
 from detector.kernels.clock import AHEAD_S, CLOCK_FIELDS, LATE_S, happened_at
 from detector.kernels.hash_table import USED, ask_for_bucket, claim, find, kernel, prefetch
 
@@ -119,7 +120,7 @@ FIRST, MARKS, SUMS, LARGEST, REACHED, VOLUME = 2, 3, 4, 13, 14, 15
 but the last; its volume. Marks are the last amount's step, the amount that is told, and the class: four bits each."""
 _PAIRS, _STEPS = 0, 4
 """Words of a source: pairs, and the first of its steps' counts, a byte each and 16 bytes an amount."""
-_BITS = 4
+_BITS, _BITS_END = 4, 6
 """Words 4 and 5 of a destination and port: its sources' bitmap."""
 _BEGAN, _FADED = CLOCK_FIELDS, CLOCK_FIELDS + 1
 """Places beside the clock's: when the first record was, and when counts last faded."""
@@ -263,7 +264,7 @@ def _begin(  # noqa: PLR0917
         own.words[mine, _PAIRS] >>= np.uint32(1)
     place, _ = claim(there, flows.services[i])
     bit = np.int64(mixed(flows.sources[i]) & np.uint64(63))
-    there.words[place, _BITS + (bit >> 5)] |= np.uint32(1) << np.uint32(bit & 31)
+    mark(there.words, place, _BITS, bit)
 
 
 @kernel
@@ -372,10 +373,4 @@ def _others(there: Any, service: Any) -> Any:
     place = find(there, service)
     if place < 0:
         return 0.0
-    free = 64
-    for word in range(2):
-        bits = there.words[place, _BITS + word]
-        while bits:
-            bits &= bits - np.uint32(1)
-            free -= 1
-    return max(-64.0 * math.log(max(free, 1) / 64.0) - 1.0, 0.0)
+    return max(marked(there.words, place, _BITS, _BITS_END) - 1.0, 0.0)
