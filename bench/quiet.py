@@ -24,7 +24,8 @@ from bench.quality_sets import data_folder
 from bench.quiet_rows import ROWS, transplanted
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.passed import evidence_keys
-from detector.decisions.views import VIEWS, VOLUME, View
+from detector.decisions.views import VIEWS, View
+from detector.decisions.volume_view import VOLUME
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.models.ensemble import Ensemble
