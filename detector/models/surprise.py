@@ -98,8 +98,10 @@ def score_at(surprise: float, calibration: Calibration) -> float:
 
 def _levels(calibration: Calibration) -> NDArray[np.float64]:
     """−ln p at each score kept; strictly ascending, as its counts descend."""
-    levels: NDArray[np.float64] = math.log(calibration.rows + 1) - np.log1p(calibration.counts[:-1])
-    return np.maximum(levels, 0.0)  # two logarithms of one number may differ in their last bit
+    reached, rows = calibration.counts[:-1], calibration.rows
+    levels = np.log1p(rows) - np.log1p(reached)
+    # What all rows reach is no surprise at all: two logarithms of one number may differ in their last bit.
+    return np.where(reached < rows, levels, 0.0)
 
 
 def _mean_excess(calibration: Calibration, rows: float) -> tuple[float, int]:

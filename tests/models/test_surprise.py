@@ -27,6 +27,7 @@ def test_tail_is_about_that_of_the_scores(rows: int, seed: int) -> None:
 
 @settings(max_examples=200)
 @given(HELD_OUT, st.lists(FINITE, min_size=2, max_size=40, unique=True))
+@example(np.zeros(2), [0.0, 1.0])
 @example(np.zeros(13), [0.0, 1.0])
 def test_higher_scores_surprise_more(held_out: np.ndarray, tried: list[float]) -> None:
     """From the lowest held-out score on, also far beyond the highest, no two unequal scores tie."""
