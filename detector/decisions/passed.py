@@ -15,7 +15,7 @@ from detector.kernels.hash_table import kernel
 from detector.kernels.texts import whole_numbers
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
-from detector.net.ports import REMOTE_PORTS
+from detector.net.ports import REMOTE_PORTS, REMOTE_SERVICES
 from detector.records.flow import DIRECTIONS
 
 _IS_REMOTE = np.isin(np.arange(max(REMOTE_PORTS) + 2), list(REMOTE_PORTS))
@@ -28,8 +28,8 @@ FAILED, LOG_SENT = "failed", "log_sent"
 ln(1 + bytes sent), 0 where that is unknown. Float32."""
 
 ADMINISTERS = "administers"
-"""Likewise: the port, where it is one of remote administration and both ends are inside; less than 0, where only its
-destination is; else 0. Float32."""
+"""Likewise: the port of remote administration, where it is one or its protocol is spoken at another, and both ends are
+inside; less than 0, where only its destination is; else 0. Float32."""
 
 SOURCES, DESTINATIONS = "sources", "destinations"
 """Likewise: hashes of addresses."""
@@ -139,9 +139,13 @@ def _column(frame: pl.DataFrame, name: str, ends: Ends, arrivals: Arrivals | Non
 def _administers(frame: pl.DataFrame, ports: NDArray[np.int64], inside: Networks) -> NDArray[np.float32]:
     """Addresses are read of the few flows to such ports alone: of all, they would cost more than all views do."""
     found = np.zeros(len(ports), np.float32)
-    few = np.flatnonzero(_IS_REMOTE.take(ports, mode="clip"))
+    at_one = _IS_REMOTE.take(ports, mode="clip")
+    spoken = frame["service"].is_in(list(REMOTE_SERVICES)).fill_null(value=False).to_numpy()
+    few = np.flatnonzero(at_one | spoken)
+    own = frame["service"][few].replace_strict(REMOTE_SERVICES, default=0, return_dtype=pl.Int64).to_numpy()
     directions = directions_of(frame.select("src_ip", "dst_ip")[few], inside)
-    found[few] = ports[few] * ((directions == INTERNAL).astype(np.float32) - (directions == INBOUND))
+    numbers = np.where(at_one[few], ports[few], own)
+    found[few] = numbers * ((directions == INTERNAL).astype(np.float32) - (directions == INBOUND))
     return found
 
 

@@ -16,6 +16,7 @@ from detector.decisions.reach_kernel import HALF_LIFE_S, LEAST
 from detector.errors import InputError
 from detector.kernels.hash_table import WAYS
 from detector.net.networks import networks_of
+from detector.net.ports import REMOTE_SERVICES
 from tests.damage import damaged
 
 DAY_S = 86_400.0
@@ -36,7 +37,7 @@ def flows(rows: list[Row], *, state: str = "SF", partitions: Any = 0) -> Passed:
     frame = pl.DataFrame(
         {"ts": ts, "src_ip": sources, "dst_ip": destinations, "dst_port": ports, "state": [state] * len(rows)},
         schema={"ts": pl.Float64, "src_ip": pl.String, "dst_ip": pl.String, "dst_port": pl.Int32, "state": pl.String},
-    )
+    ).with_columns(service=pl.lit(None, pl.String))
     none = np.zeros(len(rows))
     return Passed.of(frame, Surprises(none, none), np.broadcast_to(partitions, len(rows)).astype(np.int32), COLUMNS)
 
@@ -152,14 +153,28 @@ def test_what_failed_at_first_is_a_contact_once_it_is_answered() -> None:
 
 def test_outside_hosts_are_a_role_of_their_own() -> None:
     """Whether an end is inside is told by the networks that the model says are; from outside counts, too."""
-    frame = pl.DataFrame(
-        {"src_ip": ["198.51.100.1", "203.0.113.9", "10.0.0.1"], "dst_ip": ["10.0.0.1"] * 3, "dst_port": [22, 22, 80]}
-    ).with_columns(ts=pl.lit(NOON))
-    none = np.zeros(3)
+    told = administered(["198.51.100.1", "203.0.113.9", "10.0.0.1"], [22, 22, 80], [None, None, "http"])
+    assert told == [-22.0, 22.0, 0.0]
+
+
+@pytest.mark.parametrize(("service", "port"), REMOTE_SERVICES.items())
+def test_a_protocol_of_remote_administration_is_that_at_any_port(service: str, port: int) -> None:
+    """A shell moved to a port of its own is a shell; where a known port says another, the port counts."""
+    assert administered(["203.0.113.9", "198.51.100.1", "10.0.0.1"], [2222, 8022, 445], [service] * 3) == [
+        port, -port, 445.0,
+    ]  # fmt: skip
+
+
+def administered(sources: list[str], ports: list[int], services: list[str | None]) -> list[float]:
+    """What flows of these to one host inside administer, where 203.0.113.0/24 is inside, too."""
+    columns = {"src_ip": sources, "dst_ip": ["10.0.0.1"] * len(ports), "dst_port": ports, "service": services}
+    frame = pl.DataFrame(columns, schema_overrides={"service": pl.String}).with_columns(ts=pl.lit(NOON))
+    none = np.zeros(len(ports))
     told = Passed.of(
         frame, Surprises(none, none), none.astype(np.int32), [ADMINISTERS], inside=networks_of(["203.0.113.0/24"])
     )
-    assert told.columns[ADMINISTERS].tolist() == [-22.0, 22.0, 0.0]
+    told_of: list[float] = told.columns[ADMINISTERS].tolist()
+    return told_of
 
 
 def test_later_flows_of_a_contact_have_what_is_left() -> None:
