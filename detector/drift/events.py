@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from detector.drift import strangers
 from detector.drift.familiarity import Block
 from detector.drift.monitor import REASONS, DriftReport
 from detector.telemetry.logs import Log
@@ -59,3 +60,31 @@ class FlowsRaised:
             log.error("model.network_unknown", detail=counts.told(f"{self.name} {self.version}"), **told)
         else:
             log.info("model.network_known", **told)
+
+
+@dataclass(frozen=True, slots=True)
+class StrangersSeen:
+    """A block of flows from inside came together, judged by the model ``version``."""
+
+    block: strangers.Block
+    name: str
+    version: str
+
+    def record(self, metrics: Metrics, log: Log) -> None:
+        """Show the share of strangers; say once that it is another network, and once that it is the model's again."""
+        counts = self.block.counts
+        metrics.strangers.replace({self.version: counts.share})
+        if self.block.turned is None:
+            return
+        told = {
+            "name": self.name,
+            "version": self.version,
+            "flows": counts.flows,
+            "strange": counts.strange,
+            "hosts": counts.hosts,
+            "strange_hosts": counts.strange_hosts,
+        }
+        if self.block.turned:
+            log.error("model.hosts_unknown", detail=counts.told(f"{self.name} {self.version}"), **told)
+        else:
+            log.info("model.hosts_known", **told)

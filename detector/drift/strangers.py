@@ -7,21 +7,35 @@ network, not of this one. Sources on the Internet are left out: they are new eve
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import polars as pl
 
 from detector.bundle.loaded_model import LoadedModel
+from detector.errors import InputError
 from detector.features.replay import fresh_windows
 from detector.features.windows_keys import hashes_of
+from detector.features.windows_known import KnownSources
 from detector.net.addresses import PRIVATE, read_addresses
+from detector.net.networks import Networks
 
 STRANGE = 0.5
 """Of flows from inside hosts, so many are of hosts that training never saw: another device, or another network."""
 
+FAMILIAR = 0.25
+"""Below it, the daemon takes them for the model's own again."""
+
 LEAST_FLOWS = 100
 """Of fewer nothing is said."""
+
+BLOCK_FLOWS = 1_000
+"""So many flows from inside are looked at together by the daemon, and what a batch adds beyond."""
+
+EVERY = 32
+"""Of flows one is looked at, once a first block has told; until then all are."""
 
 WINDOWS = "windows"
 
@@ -55,21 +69,94 @@ class Strangers:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class KnownHosts:
+    """The hosts that a model's training ended with."""
+
+    sources: KnownSources
+    inside: Networks
+    """Beside private addresses; the model's."""
+
+    @classmethod
+    def of(cls, model: LoadedModel) -> Self | None:
+        """Those of its bundle; None where it does not know its sources. Raises InputError for windows of another."""
+        windows = fresh_windows(model.extractor)
+        if model.beginning is None or windows is None or not windows.keeps_sources:
+            return None
+        for partition, parts in model.beginning.partitions.items():
+            if WINDOWS in parts:
+                windows.restore(partition, parts[WINDOWS])
+        return cls(windows.known_sources(), model.extractor.inside)
+
+    def of_inside(self, sources: pl.Series) -> pl.Series:
+        """Those of some flows' ``sources``, addresses, that are inside."""
+        hosts = sources.unique()
+        inside = read_addresses(hosts, self.inside).kinds & PRIVATE > 0
+        return sources.filter(sources.is_in(hosts.filter(pl.Series(inside)).implode()))
+
+    def count(self, sources: pl.Series) -> Strangers:
+        """Count flows by whether training saw their ``sources``, addresses from inside."""
+        hosts = sources.rename("host").value_counts(name="flows")
+        new, flows = ~self.sources.knows(hashes_of(hosts["host"])), hosts["flows"].to_numpy()
+        return Strangers(int(flows.sum()), int(flows[new].sum()), len(hosts), int(np.count_nonzero(new)))
+
+
 def strangers(model: LoadedModel, frame: pl.DataFrame) -> Strangers | None:
     """Count flows by whether training saw their sources; None where the model does not know its sources.
 
     Raises InputError for windows that are not the model's.
     """
-    windows = fresh_windows(model.extractor)
-    if model.beginning is None or windows is None:
-        return None
-    for partition, parts in model.beginning.partitions.items():
-        if WINDOWS in parts:
-            windows.restore(partition, parts[WINDOWS])
-    if not windows.keeps_sources:
-        return None
-    hosts = frame.group_by("src_ip").len()
-    inside = read_addresses(hosts["src_ip"], model.extractor.inside).kinds & PRIVATE > 0
-    hosts = hosts.filter(pl.Series(inside))
-    new, flows = ~windows.knows(hashes_of(hosts["src_ip"])), hosts["len"].to_numpy()
-    return Strangers(int(flows.sum()), int(flows[new].sum()), len(hosts), int(np.count_nonzero(new)))
+    known = KnownHosts.of(model)
+    return None if known is None else known.count(known.of_inside(frame["src_ip"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some flows in a row."""
+
+    counts: Strangers
+    turned: bool | None
+    """True where they have just become those of another network, False where they are the model's again, else None."""
+
+
+class StrangerWatch:
+    """Adds batches up to blocks, for one model; make a new one when another takes over."""
+
+    @classmethod
+    def of(cls, model: LoadedModel) -> Self:
+        """One for this model. Of windows that are another's it says nothing: whoever begins with them does."""
+        known = None
+        with suppress(InputError):
+            known = KnownHosts.of(model)
+        return cls(known)
+
+    def __init__(self, known: KnownHosts | None, *, block_flows: int = BLOCK_FLOWS, every: int = EVERY) -> None:
+        self._known = known
+        self._block_flows = block_flows
+        self._later = every
+        self._every = 1
+        self._seen = 0
+        self._waiting: list[pl.Series] = []
+        self._count = 0
+        self._inside: list[pl.Series] = []
+        self._elsewhere = False
+
+    def look(self, sources: pl.Series) -> Block | None:
+        """Take the addresses of a batch's sources; give a block where one is full, else None."""
+        if self._known is None:
+            return None
+        first = -self._seen % self._every
+        self._seen += len(sources)
+        if first < len(sources):
+            self._waiting.append(sources.gather_every(self._every, first))
+            self._count += len(self._waiting[-1])
+        if self._count < self._block_flows:
+            return None
+        self._inside.append(self._known.of_inside(pl.concat(self._waiting)))
+        self._waiting, self._count = [], 0
+        if sum(map(len, self._inside)) < self._block_flows:  # the others are of the Internet
+            return None
+        counts, self._inside = self._known.count(pl.concat(self._inside)), []
+        self._every, before = self._later, self._elsewhere
+        self._elsewhere = counts.elsewhere or (before and counts.share >= FAMILIAR)
+        return Block(counts, None if self._elsewhere == before else self._elsewhere)

@@ -37,7 +37,7 @@ from detector.features.windows_columns import (
 )
 from detector.features.windows_kernel import KEYS, Room, advance
 from detector.features.windows_keys import Arrivals, arrivals_of
-from detector.features.windows_known import mark_held
+from detector.features.windows_known import KnownSources
 from detector.features.windows_plan import MARKS, Layout
 from detector.features.windows_state import PartitionWindows, pack, unpack
 from detector.kernels.by_partition import ByPartition
@@ -163,12 +163,9 @@ class WindowState(ByPartition[PartitionWindows]):
         """Whether any column needs what is known of sources."""
         return bool(self._layout.plan.needs[0])
 
-    def knows(self, sources: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which of these hashes of sources (sources,) it has seen and not forgotten, in any partition."""
-        known = np.zeros(len(sources), np.bool_)
-        for state in self._partitions.values():
-            mark_held(state.tables[0], sources, known)
-        return known
+    def known_sources(self) -> KnownSources:
+        """The sources that it has seen and not forgotten, in any partition, as of now."""
+        return KnownSources(tuple(state.tables[0].tags.copy() for state in self._partitions.values()))
 
     def _fresh(self) -> PartitionWindows:
         return PartitionWindows.empty(self._layout)

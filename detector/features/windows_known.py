@@ -1,18 +1,45 @@
-"""Which sources a table of windows holds: looked up, and nothing changed by it."""
+"""Which sources windows held at a time: looked up, and nothing changed by it.
+
+A table's buckets are enough for that (:mod:`detector.kernels.hash_table`): 128 bytes for eight sources at the bound, a
+hundredth of what the windows take.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.features.windows_kernel import mixed
 from detector.kernels.compiled import compiled
-from detector.kernels.hash_table import Table, find
+from detector.kernels.hash_table import WAYS, bucket_of, tag_of
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSources:
+    """Sources as they were held then."""
+
+    tables: tuple[NDArray[np.uint32], ...]
+    """The buckets of each partition's; shape (buckets, 2 · WAYS)."""
+
+    def knows(self, sources: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these hashes of sources (sources,) were held, in any partition."""
+        known = np.zeros(len(sources), np.bool_)
+        for tags in self.tables:
+            mark_held(tags, sources, known)
+        return known
 
 
 @compiled
-def mark_held(table: Table, sources: NDArray[np.uint64], held: NDArray[np.bool_]) -> None:
-    """Set ``held`` (sources,) where the table of sources has a row for a source's hash; elsewhere it stays as it is."""
-    for place in range(len(sources)):
-        if find(table, mixed(sources[place])) >= 0:
-            held[place] = True
+def mark_held(tags: NDArray[np.uint32], sources: NDArray[np.uint64], held: NDArray[np.bool_]) -> None:
+    """Set ``held`` (sources,) where a source's hash is in the buckets ``tags``; elsewhere it stays as it is."""
+    for source in range(len(sources)):
+        key = mixed(sources[source])
+        bucket, tag = bucket_of(key, len(tags)), tag_of(key)
+        for place in range(0, 2 * WAYS, 2):
+            if tags[bucket, place] == tag:
+                held[source] = True
+                break
+            if tags[bucket, place] == 0:
+                break

@@ -22,9 +22,10 @@ from detector.alerts.writer import AlertWriter
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Budget, Decision
 from detector.decisions.findings import Findings
-from detector.drift.events import DriftSeen, FlowsRaised
+from detector.drift.events import DriftSeen, FlowsRaised, StrangersSeen
 from detector.drift.familiarity import Familiarity
 from detector.drift.monitor import DriftMonitor
+from detector.drift.strangers import StrangerWatch
 from detector.features.events import WindowsSeen
 from detector.features.windows import WindowCounts
 from detector.incidents.document import write_incidents
@@ -77,6 +78,7 @@ class Judge:
         self.memory = PartitionState(model, builder.assets)
         self._drift = DriftMonitor(model)
         self._familiarity = Familiarity()
+        self._strangers = StrangerWatch.of(model)
         self._incoming = incoming
         self._budget = budget
         self._scorer = Scorer(model, self.memory.flows, budget)
@@ -169,6 +171,7 @@ class Judge:
         self.memory.adopt(new)
         self._drift = DriftMonitor(new)
         self._familiarity = Familiarity()
+        self._strangers = StrangerWatch.of(new)
         self._scorer = Scorer(new, self.memory.flows, self._budget)
         self._tell_budget()
         self._tell(ModelSwapped(new.name, old.version, new.version, time.perf_counter() - started, new.digest))
@@ -191,6 +194,8 @@ class Judge:
         self._tell(BatchScored(rows, seconds.score, scores, self.model.version))
         if report := self._drift.look(flows.frame, findings.matrix, scores):
             self._tell(DriftSeen(report))
+        if block := self._strangers.look(flows.frame["src_ip"]):
+            self._tell(StrangersSeen(block, self.model.name, self.model.version))
         return findings
 
     def _found(self, raw: RawBatch, flows: FlowBatch) -> Findings:

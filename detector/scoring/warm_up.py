@@ -21,6 +21,7 @@ from detector.decisions.findings import Findings
 from detector.features.extra import EXTRA
 from detector.features.extractor import FeatureExtractor, build_spec
 from detector.features.windows import default_windows
+from detector.features.windows_keys import hashes_of
 from detector.models.base import Model
 from detector.models.calibration import Calibration
 from detector.models.ensemble import Ensemble
@@ -49,9 +50,12 @@ def warm_up(model: LoadedModel, decoder: Decoder) -> None:
 
 def warm_flows(model: ScoringModel) -> Findings:
     """Score two flows."""
-    scorer = Scorer(model, FlowState.fresh(model))
+    state = FlowState.fresh(model)
+    scorer = Scorer(model, state)
     findings = scorer.find(pl.DataFrame([FLOW, FLOW], schema=SCHEMA), np.zeros(2, dtype=np.int32))
     scorer.rates(findings)
+    if state.windows is not None:
+        state.windows.known_sources().knows(hashes_of(findings.frame["src_ip"]))
     return findings
 
 

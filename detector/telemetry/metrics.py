@@ -418,6 +418,11 @@ class Metrics:
         self.drift_retrain = self._replaced(
             "drift_retrain_advised", "Whether a reason to retrain holds: 1 or 0: docs/explanation/drift.md.", "reason"
         )
+        self.strangers = self._replaced(
+            "strangers_ratio",
+            "Share of the latest 1,000 flows from inside whose host training never saw; from 0.5: of another network.",
+            "model_version",
+        )
 
     def _declare_process(self) -> None:
         self.build_info = self._gauge("build_info", "This build: always 1, told by its labels.", "version", "python")

@@ -50,7 +50,7 @@ PROVOKED = {
     "a right that is taken away": {"OddflowCommitsFail"},
     "a killed member": {"OddflowDown", "OddflowPartitionsUnread"},
     "other traffic": {"OddflowRetrain"},
-    "another network": {"OddflowNetworkUnknown"},
+    "another network": {"OddflowHostsUnknown", "OddflowNetworkUnknown"},
     "a topic that loses records and goes": {"OddflowRecordsLost", "OddflowTopicMissing"},
     "no schema registry": {"OddflowSchemaRegistryLost"},
     "a challenger that is late and crashes": {"OddflowChallengerBehind", "OddflowChallengerFailed"},
@@ -237,11 +237,11 @@ def test_other_traffic_than_the_model_knows(make_daemon: MakeDaemon, kafka: str,
 
 
 def test_another_network_than_the_model_knows(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
-    """A model of another network, which raises nearly every flow, is told of."""
+    """A model of another network, which raises nearly every flow and knows none of its hosts, is told of."""
     daemon = make_daemon(windows=True)
     daemon.start()
     with Trickle(kafka, daemon.topics.flows, simulated(3_000, seed=3), RATE), Recorder(daemon.port) as recorder:
-        wait_for(lambda: daemon.total("oddflow_raised_ratio") >= 0.8)
+        wait_for(lambda: daemon.total("oddflow_raised_ratio") >= 0.8 and daemon.total("oddflow_strangers_ratio") >= 0.5)
         recorder.wait(10)
     assert recorder.fired(tmp_path) >= PROVOKED["another network"]
 
