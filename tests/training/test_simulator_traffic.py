@@ -111,6 +111,15 @@ def test_endless_frames_go_on_after_the_end_without_attacks() -> None:
     assert set(beyond[LABEL]) == {BENIGN}
 
 
+def test_people_send_little_at_a_time(day: pl.DataFrame) -> None:
+    """Of what desks and guests send to the web some are pages' forms and mails, and hardly any is a megabyte."""
+    people = pl.col("src_ip").str.contains(r"^10\.0\.1[01]\.") & (pl.col(LABEL) == BENIGN)
+    to_the_web = (pl.col("direction") == "outbound") & (pl.col("dst_port") == 443)
+    sent = day.filter(people & to_the_web)["src_bytes"].fill_null(0)
+    assert 0.002 < mean(sent > 30_000) < 0.02
+    assert 0 < mean(sent > 1_000_000) < 0.003
+
+
 def test_people_work_by_day(day: pl.DataFrame) -> None:
     """People's traffic is several times busier in the morning than at night; machines go on."""
     people = day.filter((pl.col("direction") == "outbound") & pl.col("service").is_in(["ssl", "quic,ssl", "http"]))

@@ -89,13 +89,13 @@ _INTERNAL_DNS = servers_of(Role.DOMAIN)
 ACTIVITIES: tuple[Activity, ...] = (
     Activity(
         "browse", _DESK, 9.0, Curve.OFFICE, 9.0, 1.6, a_site,
-        (("tls", 0.66), ("quic", 0.17), ("http", 0.07), ("tls-download", 0.025), ("tls-upload", 0.02),
-         ("odd-port", 0.005), ("tls-push", 0.03)), 0.42,
+        (("tls", 0.6695), ("quic", 0.17), ("http", 0.07), ("tls-download", 0.025), ("tls-send", 0.01),
+         ("tls-upload", 0.0005), ("odd-port", 0.005), ("tls-push", 0.03)), 0.42,
     ),
     Activity(
         "guest-browse", (Role.GUEST,), 7.0, Curve.PUBLIC, 7.0, 2.0, a_site,
-        (("tls", 0.55), ("quic", 0.32), ("http", 0.04), ("tls-download", 0.03), ("mobile-push", 0.03),
-         ("tls-upload", 0.02), ("odd-port", 0.01)), 0.45,
+        (("tls", 0.5595), ("quic", 0.32), ("http", 0.04), ("tls-download", 0.03), ("mobile-push", 0.03),
+         ("tls-send", 0.01), ("tls-upload", 0.0005), ("odd-port", 0.01)), 0.45,
     ),
     Activity("call", _DESK, 0.25, Curve.OFFICE, 2.0, 4.0, a_site, (("call", 0.6), ("tls", 0.4)), 0.5),
     Activity(

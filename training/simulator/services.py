@@ -82,6 +82,7 @@ SERVICES: tuple[Service, ...] = (
     Service("lan-sync", "udp", 17500, None, 190, 0.1, 0, 0, 0.0, 0.0, Fate.ONE_WAY),
     # The web and what rides on it
     Service("tls", "tcp", 443, "ssl", 1900, 1.0, 6200, 1.5, 4.0, 2.1, Fate.WEB),
+    Service("tls-send", "tcp", 443, "ssl", 30_000, 1.5, 6200, 1.2, 6.0, 1.6, Fate.WEB),
     Service("tls-upload", "tcp", 443, "ssl", 900_000, 2.0, 8000, 0.8, 14.0, 1.4, Fate.WEB),
     Service("tls-download", "tcp", 443, "ssl", 6000, 1.0, 4_000_000, 1.9, 18.0, 1.4, Fate.WEB),
     Service("tls-push", "tcp", 443, "ssl", 5200, 0.9, 6500, 0.8, 900.0, 1.2, Fate.LONG),
