@@ -4,18 +4,8 @@ An attack in the flows that are learnt from makes others like it usual, and hold
 model makes of each flow, by what did not see its stretch of time, tells who stands out: **one source, one destination
 or one pair, within an hour, by many odd flows**. Such flows are left out, and the model is trained anew.
 
-Of n flows that are usual the surprises above :data:`ODD_NATS`, less it, sum up to n·exp(−1.5): p-values are uniform. By
-how much a group has more is its *excess*. Clean traffic has groups with an excess, too. So a group is cut where it has
-:data:`BEYOND` times the excess of those that come after the oddest twentieth. That does not depend on how many flows
-are attacks, as long as the groups that these make are fewer. Two things are never cut so: who is as odd in most
-stretches of the time, since that is a habit; and anything at all where it would be more than :data:`MOST_SHARE` of the
-flows, since that is no incident in a network but the network.
-
-An attack may *last*, though: a few sources, all day long, or what many send to one host. A habit that is seldom is odd
-to models that saw it in other stretches, and one that is not seldom they have learnt. So sources and destinations
-nearly all of whose flows are plainly odd, all along, are cut where they have :data:`LASTING_SHARE` of the flows
-together. What is sent to many at once, by multicast or broadcast, is none of it. This needs no other groups to compare
-with, and small captures have none.
+Who stands out, and how far, is told by ``training.odd_groups``. Nothing is cut where it would be more than
+:data:`MOST_SHARE` of the flows, since that is no incident in a network but the network.
 """
 
 from __future__ import annotations
@@ -31,46 +21,11 @@ from numpy.typing import NDArray
 from detector.decisions.passed import TAUGHT
 from detector.decisions.views import SURPRISE
 from detector.kernels.clock import told
-from detector.net.answers import is_shared
 from training.calibration_audit import who, whom
 from training.learn import Choice, Learnt, TellStep
+from training.odd_groups import odd_rows
 
 Mask = NDArray[np.bool_]
-
-ODD_NATS = 1.5
-"""As for evidence: what a flow's surprise exceeds counts."""
-
-PLAINLY_NATS = 1.0
-"""Of a group that is cut, so surprising flows go."""
-
-CELL_S = 3600.0
-
-LEAST_FLOWS = 50
-"""Odd ones in a group: fewer teach a model little, and an analyst reads them in the list of the oddest."""
-
-SMALL = 10
-"""Groups of fewer flows tell nothing of what groups reach."""
-
-LEAST_GROUPS = 50
-"""Where there are fewer of those, nobody knows what a group reaches, and none is cut."""
-
-RANK, RANK_SHARE = 20, 0.05
-"""The oddest groups that may be attacks, so many or this share of all; the next is what clean ones reach."""
-
-LEAST_REACHED = 5.0
-"""In nats: what clean groups reach at least."""
-
-BEYOND, BEYOND_AT_ONE = 10.0, 30.0
-"""So many times; the second for one destination of many sources: a busy server's hours differ most of all."""
-
-LASTING_ODD, LASTING_NATS, LASTING_EXCESS = 0.9, 3.0, 12.0
-"""Of who lasts: the share of odd flows, their mean surprise (one in twenty), and more nats than one flow brings."""
-
-LASTING_FLOWS = 4
-"""It may be missing from a stretch where it has fewer than so many for each of them; half it has in any case."""
-
-LASTING_SHARE = 0.02
-"""Of all flows; those of less are rare habits, such as the Internet's noise."""
 
 MOST_SHARE = 0.2
 """Of the flows."""
@@ -80,12 +35,6 @@ ROUNDS = 2
 
 SHOWN = 20
 """Incidents that are told to people."""
-
-WAYS = (("src_ip", "dst_ip"), ("src_ip",), ("dst_ip",))
-"""In this order: what is told by one pair says nothing against others that its destination has."""
-
-WAYS_TO_LAST = (("src_ip",), ("dst_ip",))
-"""Likewise; pairs of an attack that lasts are many, with a few flows each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +100,9 @@ def standing_out(frame: pl.DataFrame, surprise: NDArray[np.float64], stretches: 
     flows = frame.select("ts", "src_ip", "dst_ip", "dst_port", "proto").with_columns(
         pl.int_range(pl.len()).alias("row"),
         pl.Series("nats", np.where(may, surprise, 0.0)),
-        (pl.col("ts") / CELL_S).floor().alias("cell"),
         pl.Series("stretch", stretches),
     )
-    rest, found = flows, []
-    for by in WAYS:
-        part = _found(rest, by)
-        found.append(part)
-        rest = rest.join(part, on="row", how="anti")
-    found.append(_lasting(rest))
-    rows = pl.concat(found)
+    rows = odd_rows(flows)
     too_much = len(rows) > MOST_SHARE * len(frame)
     cut = np.zeros(len(frame), np.bool_)
     if not too_much:
@@ -201,71 +143,6 @@ def _joined(found: Cut, more: Cut) -> pl.DataFrame:
     if not parts:
         return pl.DataFrame()
     return pl.concat(parts).sort("flows", "first", descending=[True, False])
-
-
-def _found(flows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """The flows of groups of one way that stand out, each with its group's number, size and how many times as odd."""
-    groups = flows.group_by(*by, "cell", maintain_order=True).agg(_excess(), pl.len().alias("n"), _odd())
-    reached = _reached(groups.filter(pl.col("n") >= SMALL)["excess"].to_numpy())
-    times = BEYOND_AT_ONE if by == ("dst_ip",) else BEYOND
-    beyond = groups.filter((pl.col("excess") > times * reached) & (pl.col("odd") >= LEAST_FLOWS))
-    of_them = flows.join(beyond.select(by).unique(), on=by, how="semi", nulls_equal=True)
-    odd_in = of_them.group_by(*by, "stretch").agg(_excess()).filter(pl.col("excess") > reached).group_by(by).len()
-    habits = odd_in.filter(pl.col("len") > flows["stretch"].n_unique() / 2)
-    beyond = beyond.join(habits, on=by, how="anti", nulls_equal=True)
-    groups = beyond.select(*by, "cell", (pl.col("excess") / reached).alias("times"))
-    return _named(of_them.join(groups, on=[*by, "cell"], how="inner", nulls_equal=True), by)
-
-
-def _lasting(flows: pl.DataFrame) -> pl.DataFrame:
-    """The flows of who is plainly odd all along, as :func:`_found` gives them; none where they are few."""
-    shared = [address for address in flows["dst_ip"].drop_nulls().unique().to_list() if is_shared(address)]
-    rest = flows.join(pl.DataFrame({"dst_ip": shared}, {"dst_ip": pl.String}), on="dst_ip", how="anti")
-    found, stretches = [], flows["stretch"].n_unique()
-    for by in WAYS_TO_LAST:
-        groups = (
-            rest.group_by(*by, maintain_order=True)
-            .agg(_excess(), _odd(), pl.len().alias("n"), pl.col("nats").mean().alias("times"), _stretches())
-            .filter(
-                (pl.col("odd") >= LASTING_ODD * pl.col("n"))
-                & (pl.col("times") >= LASTING_NATS)
-                & (pl.col("excess") > LASTING_EXCESS)
-                & (pl.col("stretches") > stretches / 2)
-                & ((pl.col("stretches") == stretches) | (pl.col("stretches") > pl.col("n") / LASTING_FLOWS - 1))
-            )
-        )
-        part = _named(rest.join(groups.select(*by, "times"), on=by, how="inner", nulls_equal=True), by)
-        found.append(part)
-        rest = rest.join(part, on="row", how="anti")
-    rows = pl.concat(found)
-    return rows if len(rows) >= LASTING_SHARE * len(flows) else rows.clear()
-
-
-def _named(rows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """The plainly odd of these flows, each with whose they are."""
-    named = [pl.col(name).fill_null("") for name in by]
-    who_is = pl.concat_str([pl.lit("/".join(by)), *named], separator=" ").alias("who")
-    return rows.filter(pl.col("nats") > PLAINLY_NATS).with_columns(who_is)
-
-
-def _stretches() -> pl.Expr:
-    return pl.col("stretch").n_unique().alias("stretches")
-
-
-def _excess() -> pl.Expr:
-    return ((pl.col("nats") - ODD_NATS).clip(lower_bound=0).sum() - pl.len() * float(np.exp(-ODD_NATS))).alias("excess")
-
-
-def _odd() -> pl.Expr:
-    return (pl.col("nats") > ODD_NATS).sum().alias("odd")
-
-
-def _reached(excesses: NDArray[np.float64]) -> float:
-    """What groups of clean traffic reach, whatever the oddest are; infinite where there are too few to tell."""
-    if len(excesses) < LEAST_GROUPS:
-        return np.inf
-    rank = max(RANK, round(RANK_SHARE * len(excesses)))
-    return max(float(np.sort(excesses)[::-1][rank]), LEAST_REACHED)
 
 
 def _told(rows: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from training.cut_incidents import LEAST_FLOWS, MOST_SHARE, Cut, as_rows, as_text, standing_out
+from training.cut_incidents import MOST_SHARE, Cut, as_rows, as_text, standing_out
+from training.odd_groups import LEAST_FLOWS
 
 HOSTS, EACH, STRETCHES = 120, 75, 5
 ATTACKER = "10.9.9.9"
@@ -79,29 +80,63 @@ def test_what_is_no_dense_incident_stays(flows: int, nats: float) -> None:
     assert with_attack(flows, nats).flows == 0
 
 
-def test_a_flood_is_cut_where_a_busy_hour_of_a_server_is_not() -> None:
-    """Many sources at one destination are cut from a higher limit on than one source is."""
+def at_one_server(flows: int, busy_hours: int) -> Cut:
+    """What stands out where so many made-up sources send to one server, in each of so many hours."""
     frame, surprise = calm()
-    found = {}
-    for flows in (70, 900):
-        flood = pl.DataFrame(
+    parts = [
+        pl.DataFrame(
             {
-                "ts": np.linspace(4_000.0, 4_600.0, flows),
-                "src_ip": [f"198.51.{n // 250}.{n % 250}" for n in range(flows)],
+                "ts": np.linspace(hour * 3_600.0, hour * 3_600.0 + 3_000.0, flows),
+                "src_ip": [f"198.51.{hour}.{n}" for n in range(flows)],
                 "dst_ip": ["203.0.113.250"] * flows,
                 "dst_port": [80] * flows,
                 "proto": ["tcp"] * flows,
             },
             schema=frame.schema,
         )
-        found[flows] = of(pl.concat([frame, flood]), np.concatenate([surprise, np.full(flows, 4.0)])).flows
-    assert found == {70: 0, 900: 900}
+        for hour in range(busy_hours)
+    ]
+    return of(pl.concat([frame, *parts]), np.concatenate([surprise, np.full(busy_hours * flows, 4.0)]))
+
+
+def test_a_flood_is_cut_where_a_server_that_is_always_as_busy_is_not() -> None:
+    """Many sources at one destination are cut in an hour or two, and are a habit in three of five."""
+    assert [at_one_server(200, hours).flows for hours in (1, 2, 3)] == [200, 400, 0]
+
+
+def test_an_incident_of_a_busy_host_is_cut_and_its_habit_stays() -> None:
+    """A host that does odd things each hour is cut where one hour is many times as odd, but for its usual targets."""
+    frame, surprise = calm()
+    habit = pl.DataFrame(
+        {
+            "ts": np.linspace(0.0, STRETCHES * 3_600.0 - 1.0, 150),
+            "src_ip": [ATTACKER] * 150,
+            "dst_ip": [f"192.0.2.{n % 3}" for n in range(150)],
+            "dst_port": [443] * 150,
+            "proto": ["tcp"] * 150,
+        },
+        schema=frame.schema,
+    )
+    scan = pl.DataFrame(
+        {
+            "ts": np.linspace(4_000.0, 4_600.0, 400),
+            "src_ip": [ATTACKER] * 400,
+            "dst_ip": [f"10.1.{n // 200}.{n % 200}" for n in range(400)],
+            "dst_port": [22] * 400,
+            "proto": ["tcp"] * 400,
+        },
+        schema=frame.schema,
+    )
+    nats = np.concatenate([surprise, np.full(150, 3.0), np.full(400, 5.0)])
+    cut = of(pl.concat([frame, habit, scan]), nats)
+    assert cut.flows == 400
+    assert cut.incidents["dst_port"].to_list() == [22]
 
 
 def test_a_habit_stays() -> None:
     """A source that is odd in most stretches of the time is not cut for what it does each hour: that comes again."""
-    assert with_attack(60, 9.0).flows == 60
-    assert with_attack(180, 9.0, begins=0.0, lasts=3 * 3_600.0 - 1.0).flows == 0
+    assert with_attack(90, 9.0).flows == 90
+    assert with_attack(270, 9.0, begins=0.0, lasts=3 * 3_600.0 - 1.0).flows == 0
 
 
 def test_most_of_a_network_is_told_and_not_cut() -> None:
@@ -123,11 +158,12 @@ def test_what_people_called_harmless_stays() -> None:
     assert standing_out(frame, surprise, stretches, ~of_one).flows == 0
 
 
-def with_lasting(sources: int, nats: float, *, until: float = STRETCHES * 3_600.0, network: str = "10.1.0") -> Cut:
-    """What stands out where so many sources besides, 40 flows each, are odd from beginning to end."""
-    frame, surprise = calm()
+def lasting(
+    sources: int, schema: pl.Schema, until: float = STRETCHES * 3_600.0, network: str = "10.1.0"
+) -> pl.DataFrame:
+    """Flows of so many sources, 40 each, from beginning to end."""
     flows = 40 * sources
-    attack = pl.DataFrame(
+    return pl.DataFrame(
         {
             "ts": np.linspace(0.0, until - 1.0, flows),
             "src_ip": [f"198.51.100.{n % sources}" for n in range(flows)],
@@ -135,9 +171,15 @@ def with_lasting(sources: int, nats: float, *, until: float = STRETCHES * 3_600.
             "dst_port": [80] * flows,
             "proto": ["tcp"] * flows,
         },
-        schema=frame.schema,
+        schema=schema,
     )
-    return of(pl.concat([frame, attack]), np.concatenate([surprise, np.full(flows, nats)]))
+
+
+def with_lasting(sources: int, nats: float, *, until: float = STRETCHES * 3_600.0, network: str = "10.1.0") -> Cut:
+    """What stands out where so many sources besides are odd from beginning to end."""
+    frame, surprise = calm()
+    attack = lasting(sources, frame.schema, until, network)
+    return of(pl.concat([frame, attack]), np.concatenate([surprise, np.full(len(attack), nats)]))
 
 
 def test_an_attack_that_lasts_is_cut_where_it_is_no_rare_habit() -> None:
@@ -157,3 +199,21 @@ def test_what_is_hardly_odd_or_soon_over_does_not_last(nats: float, until: float
 def test_what_is_sent_to_many_at_once_stays() -> None:
     """Names asked for by multicast are odd all along in a short time, and are not cut."""
     assert with_lasting(6, 3.5, network="224.0.0").flows == 0
+
+
+@pytest.mark.parametrize(("network", "cut"), [("10.1.0", 243), ("10.2.0", 240)], ids=["the same", "others"])
+def test_who_goes_where_attackers_that_last_do_is_cut_with_them(network: str, cut: int) -> None:
+    """A source of three odd flows is cut where these are to hosts that others attack to the end, else kept."""
+    frame, surprise = calm()
+    few = pl.DataFrame(
+        {
+            "ts": [100.0, 5_000.0, 9_000.0],
+            "src_ip": ["198.51.100.77"] * 3,
+            "dst_ip": [f"{network}.{n}" for n in range(3)],
+            "dst_port": [80] * 3,
+            "proto": ["tcp"] * 3,
+        },
+        schema=frame.schema,
+    )
+    many = lasting(6, frame.schema)
+    assert of(pl.concat([frame, many, few]), np.concatenate([surprise, np.full(243, 3.5)])).flows == cut
