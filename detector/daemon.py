@@ -17,7 +17,7 @@ from detector.alerts.writer import AlertWriter
 from detector.archive.archive import Archive
 from detector.archive.shelf import Bounds, Shelf
 from detector.assets.assets import NOTHING
-from detector.bundle.files import read_bundle
+from detector.bundle.carried_over import reading
 from detector.bundle.loaded_model import LoadedModel
 from detector.daemon_events import DaemonStarted, DaemonStopped, DaemonStopping
 from detector.deadline import Deadline
@@ -159,10 +159,11 @@ class Daemon:
         registry = open_registry(chosen)
         version = registry.resolve(chosen.name, chosen.alias)
         started = time.perf_counter()
-        model = read_bundle(registry.fetch(chosen.name, version))
+        read = reading(chosen.of_elsewhere)
+        model = read(registry.fetch(chosen.name, version))
         self._telemetry.tell(ModelSwapped(model.name, None, model.version, time.perf_counter() - started, model.digest))
         watcher = ModelWatcher(
-            registry, chosen.name, chosen.alias, chosen.poll_interval_s, read_bundle, self._telemetry.tell, version
+            registry, chosen.name, chosen.alias, chosen.poll_interval_s, read, self._telemetry.tell, version
         )
         return model, watcher
 

@@ -95,7 +95,7 @@ def replay(
       oddflow replay alert.json --data conn.log --format zeek --json
     """
     from detector.alerts.read_alert import read_alert  # noqa: PLC0415 - --help needs none of these
-    from detector.bundle.files import read_bundle  # noqa: PLC0415
+    from detector.bundle.carried_over import reading  # noqa: PLC0415
     from detector.cli.steps import steps_on_stderr  # noqa: PLC0415
     from detector.registry.trusted import open_registry  # noqa: PLC0415
     from detector.scoring.replay import check_model, check_whole, replay_record, replay_vector  # noqa: PLC0415
@@ -119,7 +119,7 @@ def replay(
                 f"replaying alert {told.id}: its model is missing: {error}; keep versions for as long as alerts"
                 " are to be replayed, or name the registry that has it"
             ) from error
-        model = read_bundle(files)
+        model = reading(settings.model.of_elsewhere)(files)
         check_model(told, model)
         if told.vector is not None and not (record or data):
             found = replay_vector(told, model)

@@ -65,7 +65,7 @@ class Strangers:
             f"{self.strange:,} of {self.flows:,} flows from inside ({self.share:.1%}) are of {self.strange_hosts:,} of"
             f" {self.hosts:,} hosts that training never saw: model {model} was trained on another device or network."
             " What it knows of single flows carries over; its windows, habits and thresholds do not. Train one on its"
-            " own traffic (oddflow train)"
+            " own traffic (oddflow train), and until then name this version in model.of_elsewhere"
         )
 
 

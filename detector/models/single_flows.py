@@ -8,7 +8,7 @@ traffic, is usual by most of what that host did before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from detector.models.base import Arrays, Attribution, Model
 from detector.models.calibration import Calibration
 from detector.models.ensemble import SINGLE, Ensemble
 from detector.models.kinds.kmeans_diagonal import DiagonalKMeans
-from detector.models.rows import first_columns
+from detector.models.rows import as_rows, first_columns
 
 
 class Scores(NamedTuple):
@@ -40,6 +40,9 @@ def scores_by(model: Model, single: DiagonalKMeans | None, matrix: NDArray[np.fl
     """Score rows (rows × features) by both; once where ``model`` holds the other."""
     if single is None:
         return Scores(model.score(matrix), None)
+    if isinstance(model, SingleAlone) and model.single.model is single:
+        alone = model.score(matrix)
+        return Scores(alone, alone)
     if isinstance(model, Ensemble) and kept_by(model) is single:
         overall, members = model.score_with_members(matrix)
         return Scores(overall, members[SINGLE])
@@ -84,3 +87,31 @@ class SingleFlows:
         if single is None:
             single = DiagonalKMeans.from_arrays(parts["model"], n_features)
         return cls(single, Calibration.from_arrays(parts["calibration"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SingleAlone:
+    """A model of single flows in place of the one that it stood beside, of so many columns; no bundle holds one."""
+
+    kind: ClassVar[str] = "single-flows-alone"
+
+    single: SingleFlows
+    n_features: int
+
+    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score rows (rows × features, float32): distances; higher is more anomalous."""
+        rows = as_rows(matrix, self.n_features)
+        return self.single.model.score(first_columns(rows, self.single.model.n_features))
+
+    def explain(self, matrix: NDArray[np.float32]) -> Attribution:
+        """Attribute each row's score to its features; those with windows contribute 0."""
+        return self.single.explain(as_rows(matrix, self.n_features))
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Those of the model of single flows."""
+        return self.single.model.to_arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int) -> Self:
+        """There is no such bundle: raises BundleError."""
+        raise broken(f"model ({cls.kind})", f"{len(arrays)} arrays of {n_features} features are of no bundle")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.identity import record_ids
 from detector.alerts.score_record import told_parts
-from detector.bundle.files import read_bundle
+from detector.bundle.carried_over import reading
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.calibrated_model import ScoringModel
 from detector.decisions.decide import Budget
@@ -35,7 +35,8 @@ def load_model(settings: Settings, version: str | None = None) -> LoadedModel:
     Raises RegistryError where there is none, BundleError where it is not sound.
     """
     registry, name = open_registry(settings.model), settings.model.name
-    return read_bundle(registry.fetch(name, registry.resolve(name, version or settings.model.alias)))
+    read = reading(settings.model.of_elsewhere)
+    return read(registry.fetch(name, registry.resolve(name, version or settings.model.alias)))
 
 
 def score_flows(model: LoadedModel, data: Dataset, warm_up: Dataset | None = None) -> Scored:

@@ -21,6 +21,12 @@ class Model(Section):
         default="champion", min_length=1, description="Alias to follow; whatever it points to is scored with."
     )
     poll_interval_s: float = Field(default=10.0, gt=0, le=86_400, description="Seconds between looks at the alias.")
+    of_elsewhere: Words = Field(
+        default=(),
+        examples=[("20261124T034500Z-09b214",)],
+        description="Versions that were trained on another device or network, as the log says by `model.hosts_unknown`:"
+        " they judge by single flows alone, until a version of this network takes over.",
+    )
     trusted_keys: tuple[str, ...] = Field(
         default=(),
         description="Files with public keys (PEM). Where any is named, only versions that one of them signed are taken:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.alerts.build import AlertBuilder
-from detector.bundle.files import read_bundle
+from detector.bundle.carried_over import reading
 from detector.bundle.loaded_model import LoadedModel
 from detector.deadline import Deadline
 from detector.registry.events import ModelRefused
@@ -34,7 +34,7 @@ class Office:
             settings.model.name,
             chosen.alias,
             settings.model.poll_interval_s,
-            read_bundle,
+            reading(settings.model.of_elsewhere),
             self._tell_of_watch,
             optional=True,
         )

@@ -77,6 +77,22 @@ def ours(alert: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def test_alerts_of_a_version_of_elsewhere_replay_by_the_same_setting(day: Day) -> None:
+    """A version that was told to judge by single flows alone replays so where it is named again, and else differs."""
+    path, version = day.folder / "elsewhere.json", version_of(bundle(windows=True))
+    given = ("--input", str(day.flows), *FORMAT, "--output", str(path), "--registry", day.registry)
+    named = {"ODDFLOW_MODEL__OF_ELSEWHERE": json.dumps([version])}
+    code, _, err = run("detect", *given, "--log-level", "error", ODDFLOW_ALERTS__DETAIL="vector", **named)
+    assert code == 0, err
+    alert = path.with_name("elsewhere-alert.json")
+    alert.write_text(path.read_text().splitlines()[0])
+    replay = ("replay", str(alert), "--registry", day.registry, "--json")
+    assert run(*replay, **named)[0] == 0
+    code, out, _ = run(*replay)
+    assert code == 1
+    assert "score" in out
+
+
 @pytest.mark.parametrize("layout", ["ocsf", "ecs"])
 def test_alert_with_its_features_replays_exactly(day: Day, layout: str) -> None:
     """By its own copy of the features each alert has its score, p-value, rate and explanation again."""

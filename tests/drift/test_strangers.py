@@ -139,7 +139,8 @@ def test_another_network_is_told_once_with_what_to_do() -> None:
         assert told.sample("strangers_ratio", model_version=version) == strange / 1_000
     events = [(line["level"], line["event"], line["strange"]) for line in told.lines]
     assert events == [("error", "model.hosts_unknown", 900), ("info", "model.hosts_known", 100)]
-    assert "Train one on its own traffic (oddflow train)" in told.lines[0]["detail"]
+    advice = "Train one on its own traffic (oddflow train), and until then name this version in model.of_elsewhere"
+    assert advice in told.lines[0]["detail"]
 
 
 def test_hosts_are_the_models_again_only_well_below_the_limit() -> None:
