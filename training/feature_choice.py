@@ -10,16 +10,19 @@ from detector.errors import ConfigurationError
 from detector.features.perflow import FAMILIES
 from detector.features.spec import WINDOWS, Feature, FeatureSpec
 from detector.features.windows import default_windows
+from detector.features.windows_columns import HALF_LIVES_S
 
-_WINDOWED = frozenset(default_windows()["columns"])
+USUAL_S = 10.0, 60.0, 600.0, 3600.0
+"""Half-lives that settings may leave out whatever windows have."""
 
 
-def check_choice(leave_out: Sequence[str]) -> None:
+def check_choice(leave_out: Sequence[str], half_lives_s: Sequence[float] = HALF_LIVES_S) -> None:
     """Raise ConfigurationError for what can be no feature of any flows, before any are read.
 
     Names alone are not refused: they may be of a format's own columns.
     """
-    known = {*FAMILIES, WINDOWS, "extra", *_WINDOWED, *(name for each in FAMILIES.values() for name in each.columns)}
+    windowed = default_windows(half_lives_s=tuple({*half_lives_s, *USUAL_S}))["columns"]
+    known = {*FAMILIES, WINDOWS, "extra", *windowed, *(name for each in FAMILIES.values() for name in each.columns)}
     for word in leave_out:
         if "*" in word and not any(fnmatchcase(name, word) for name in known):
             raise ConfigurationError(f"leaving out {word}: no feature is called so; docs/reference/features.md has all")

@@ -95,7 +95,7 @@ def recipe_of(
         seed=seed,
         params=params,
         folds=folds,
-        windows=default_windows() if windows else None,
+        windows=default_windows(half_lives_s=settings.training.half_lives_s) if windows else None,
         partitions=partitions or 1,
         inside=networks(inside or ()),
         leave_out=settings.training.leave_out,

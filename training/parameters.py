@@ -45,7 +45,7 @@ def parameters_for(settings: Training, kind: str | None, given: Mapping[str, Any
     chosen = kind or settings.kind
     params = {**(settings.parameters if chosen == settings.kind else {}), **given}
     check_recipe(chosen, params)
-    check_choice(settings.leave_out)
+    check_choice(settings.leave_out, settings.half_lives_s)
     return chosen, params
 
 

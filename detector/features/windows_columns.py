@@ -24,6 +24,9 @@ DISTINCT, LOGARITHM, PLAIN = 0, 1, 2
 
 _LAWS = {"peers": DISTINCT, "ports": DISTINCT} | dict.fromkeys(("flows", "new", "since", "total", "age"), LOGARITHM)
 
+HALF_LIVES_S = (10.0, 60.0, 600.0, 3600.0)
+"""In seconds, of a model's windows unless training is told others."""
+
 MAX_SCALES = 8
 MAX_KEYS = 1 << 24
 
@@ -82,7 +85,7 @@ class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     columns: tuple[str, ...]
     """The features, in the order of the matrix."""
-    half_lives_s: tuple[float, ...] = (10.0, 60.0, 600.0, 3600.0)
+    half_lives_s: tuple[float, ...] = HALF_LIVES_S
     hosts: int = 32_768
     """Sources, and as many destinations, kept per partition; beyond it the least recently used is evicted."""
     pairs: int = 131_072
@@ -129,7 +132,7 @@ def read_windows(windows: dict[str, Any]) -> Windows:
 
 def default_windows(**changes: Any) -> dict[str, Any]:
     """The windows that training starts from, as ``FeatureSpec.windows`` holds them; ``changes`` replace fields."""
-    scales = tuple(changes.get("half_lives_s", Windows.__struct_defaults__[0]))
+    scales = tuple(changes.get("half_lives_s", HALF_LIVES_S))
     changes.setdefault("columns", default_columns(scales))
     made: dict[str, Any] = msgspec.to_builtins(Windows(**changes))
     return made

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from detector.features import meanings
 from detector.features.meanings import Meaning, Unit
 from detector.features.perflow import FAMILIES
-from detector.features.windows_columns import Windows, every_meaning, scale_name
+from detector.features.windows_columns import HALF_LIVES_S, every_meaning, scale_name
 from detector.features.windows_statistics import KEYS
 
 INTRODUCTION = """\
@@ -64,15 +64,14 @@ def features_page() -> str:
 
 
 def _windows() -> str:
-    half_lives: tuple[float, ...] = Windows.__struct_defaults__[0]
     grouped: dict[tuple[str, str], list[tuple[str, Meaning]]] = {}
-    for name, window in every_meaning(half_lives).items():
+    for name, window in every_meaning(HALF_LIVES_S).items():
         key = window.key if window.key in KEYS else "first"
         grouped.setdefault((key, window.statistic if key != "first" else window.key), []).append((name, window.meaning))
     parts = [
         "\n## Windows\n",
         WINDOWS_HEAD,
-        f"\nHalf-lives: {', '.join(map(scale_name, half_lives))}.\n",
+        f"\nHalf-lives: {', '.join(map(scale_name, HALF_LIVES_S))}.\n",
         f"\n### First sightings\n\n{HEAD}",
         *(_rows(same) for (key, _), same in grouped.items() if key == "first"),
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from detector.settings.section import Scalar, Section, Words
 
@@ -34,6 +34,18 @@ class Model(Section):
     )
 
 
+MOST_HALF_LIVES, SHORTEST_S, LONGEST_S = 8, 1.0, 1e7
+
+
+def _half_lives(values: tuple[float, ...]) -> tuple[float, ...]:
+    """In ascending order; no more of them than windows can have, and within their bounds."""
+    if not 0 < len(set(values)) == len(values) <= MOST_HALF_LIVES:
+        raise ValueError(f"give one half-life or up to {MOST_HALF_LIVES}, each once")
+    if not all(SHORTEST_S <= value <= LONGEST_S for value in values):
+        raise ValueError(f"a half-life has {SHORTEST_S:g} to {LONGEST_S:,.0f} seconds")
+    return tuple(sorted(values))
+
+
 class Training(Section):
     """What `oddflow train` makes, and of what; the daemon does not look at it. `oddflow search` writes such a table."""
 
@@ -48,6 +60,11 @@ class Training(Section):
         examples=[("outcome", "pair_*", "*_10s")],
         description="Features that models are trained without: families (`volumes`, `outcome`, `ports`, `protocol`,"
         " `addresses`, `windows`), names, or patterns of names.",
+    )
+    half_lives_s: Annotated[tuple[float, ...], AfterValidator(_half_lives)] = Field(
+        default=(10.0, 60.0, 600.0, 3600.0),
+        examples=[(60.0, 600.0)],
+        description="Half-lives of the windows, in seconds: up to eight. More of them cost each record more.",
     )
     max_rejected_share: float = Field(
         default=0.5,

@@ -212,8 +212,9 @@ def _type_name(field: FieldInfo) -> str:
         return "table"
     if any(isinstance(each, WithJsonSchema) for each in field.metadata):  # a rule of the gate
         return "number or `false`"
-    names = {bool: "boolean", int: "integer", float: "number", tuple: "list of strings"}
-    kind = names.get(kinds[0], "list of strings" if isinstance(field.default, tuple) else "string")
+    if isinstance(field.default, tuple):
+        return "list of numbers" if kinds[0] is float else "list of strings"
+    kind = {bool: "boolean", int: "integer", float: "number"}.get(kinds[0], "string")
     return f"{kind} {_bounds(field)}".strip()
 
 

@@ -30,7 +30,7 @@ from tests.alerts.rules import broken_rules
 from tests.bundles import ordinary_flows
 from tests.features.flows import ONE, flows, frames
 
-SPEC = build_spec(windows=default_windows(), extra=("sttl",))
+SPEC = build_spec(windows=default_windows(half_lives_s=(10.0, 60.0, 600.0, 3600.0)), extra=("sttl",))
 
 TRAINED = 230_911
 
@@ -289,7 +289,7 @@ def test_a_steady_stream_is_told_as_it_is() -> None:
     """Of a flow every second, a fading count tells about as many as came in the time that it is told for."""
     steady = pl.concat([flows({"ts": 1.7e9 + second}) for second in range(600)])
     names = ("source_flows_1m", "pair_flows_10s")
-    state = WindowState(default_windows(columns=names))
+    state = WindowState(default_windows(half_lives_s=(10.0, 60.0), columns=names))
     last = dict(zip(names, state.update(steady)[-1].tolist(), strict=True))
     for name, seconds in (("source_flows_1m", 90), ("pair_flows_10s", 15)):
         place = readings().at[name]

@@ -21,6 +21,9 @@ from tests.damage import damaged
 from tests.features.flows import flows
 from tests.features.windows_reference import Reference
 
+SCALES = (10.0, 60.0, 600.0, 3600.0)
+"""More than there are by default."""
+
 
 def arrivals(count: int, *, hosts: int = 6, seed: int = 0, step_s: float = 20.0) -> Arrivals:
     """Flows among few hosts, in order of time."""
@@ -62,7 +65,7 @@ def at(*times: float) -> Arrivals:
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_reference(seed: int) -> None:
     """Every column is what the definitions, in plain Python, give."""
-    state = WindowState(default_windows())
+    state = WindowState(default_windows(half_lives_s=SCALES))
     whole = arrivals(300, seed=seed)
     expected = Reference(state.windows).update(whole)
     actual = state.update_arrays(whole)
@@ -204,7 +207,7 @@ def test_distinct_counts_are_near(count: int, error: float) -> None:
     estimates = []
     for source in range(20):
         some = arrivals(count, seed=source, step_s=0.0)
-        state = WindowState(default_windows())
+        state = WindowState(default_windows(half_lives_s=SCALES))
         features = state.update_arrays(
             some._replace(
                 sources=np.full(count, source, np.uint64),
@@ -236,9 +239,9 @@ def test_first_sightings() -> None:
 
 def test_beacon_is_regular() -> None:
     """A beacon's gaps spread little, and a person's much."""
-    state = WindowState(default_windows())
+    state = WindowState(default_windows(half_lives_s=SCALES))
     beacon = state.update_arrays(at(*(1.7e9 + 60.0 * i for i in range(40))))
-    person = WindowState(default_windows()).update_arrays(
+    person = WindowState(default_windows(half_lives_s=SCALES)).update_arrays(
         at(*(1.7e9 + np.cumsum(np.random.default_rng(0).lognormal(3, 2, 40))))
     )
     spread = [column(state, features, "pair_gap_spread_1h")[-1] for features in (beacon, person)]
@@ -260,12 +263,15 @@ def test_frames_and_arrays_agree() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from(default_windows()["columns"]), unique=True, max_size=20), st.sampled_from([3, 1000]))
+@given(
+    st.lists(st.sampled_from(default_windows(half_lives_s=SCALES)["columns"]), unique=True, max_size=20),
+    st.sampled_from([3, 1000]),
+)
 def test_columns_cost_nothing_to_others(names: list[str], bound: int) -> None:
     """Any columns, alone or beside any others, are the same values bit by bit, written wherever they are wanted."""
     whole = arrivals(60, hosts=20)
-    full = WindowState(default_windows(hosts=bound, pairs=bound))
-    some = WindowState(default_windows(hosts=bound, pairs=bound, columns=tuple(names)))
+    full = WindowState(default_windows(half_lives_s=SCALES, hosts=bound, pairs=bound))
+    some = WindowState(default_windows(half_lives_s=SCALES, hosts=bound, pairs=bound, columns=tuple(names)))
     expected = full.update_arrays(whole)[:, [full.names.index(name) for name in names]]
     matrix = np.full((60, len(names) + 3), 7.0, np.float32)
     some.update_arrays(whole, None, matrix, 2)
@@ -276,12 +282,13 @@ def test_columns_cost_nothing_to_others(names: list[str], bound: int) -> None:
 
 def test_columns_are_given_in_the_order_asked_for() -> None:
     """Fewer columns, in another order, are the same values."""
-    whole, full = arrivals(50), WindowState(default_windows())
+    whole, full = arrivals(50), WindowState(default_windows(half_lives_s=SCALES))
     names = ("pair_gap_1m", "source_ports_10s", "destination_flows_1h", "source_age")
-    some = WindowState(default_windows(columns=names))
+    windows = default_windows(half_lives_s=SCALES, columns=names)
+    some = WindowState(windows)
     expected = full.update_arrays(whole)[:, [full.names.index(name) for name in names]]
     assert np.array_equal(some.update_arrays(whole), expected)
-    assert [feature.name for feature in window_features(default_windows(columns=names))] == list(names)
+    assert [feature.name for feature in window_features(windows)] == list(names)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from detector.features.perflow import FAMILIES
-from detector.features.windows_columns import Windows, every_meaning
+from detector.features.windows_columns import HALF_LIVES_S, every_meaning
 from detector.reference.features import KEPT, features_page
 
 
@@ -20,9 +20,8 @@ def named() -> set[str]:
 
 def test_every_feature_is_named() -> None:
     """Those of single flows and all windows, and no others."""
-    half_lives: tuple[float, ...] = Windows.__struct_defaults__[0]
     single = {name for family in FAMILIES.values() for name in family.columns}
-    assert named() == single | every_meaning(half_lives).keys()
+    assert named() == single | every_meaning(HALF_LIVES_S).keys()
 
 
 def test_every_row_is_whole() -> None:
@@ -34,7 +33,6 @@ def test_every_row_is_whole() -> None:
 
 def test_how_values_are_kept_is_told_of_every_inverse() -> None:
     """An inverse that the page has no words for could not be told."""
-    half_lives: tuple[float, ...] = Windows.__struct_defaults__[0]
     meanings = [meaning for family in FAMILIES.values() for meaning in family.meanings.values()]
-    meanings += [window.meaning for window in every_meaning(half_lives).values()]
+    meanings += [window.meaning for window in every_meaning(HALF_LIVES_S).values()]
     assert {meaning.inverse for meaning in meanings if not meaning.words} <= KEPT.keys()

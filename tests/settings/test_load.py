@@ -186,6 +186,9 @@ def test_a_bad_file_is_one_line(tmp_path: Path, text: str, expected: str) -> Non
         ("ODDFLOW_KAFKA_BOOTSTRAP_SERVERS", "x", f"{UNKNOWN} ODDFLOW_KAFKA__BOOTSTRAP_SERVERS"),
         ("ODDFLOW_DEBUG", "1", "unknown key; docs/reference/configuration.md has all"),
         ("ODDFLOW_WEB__PORT", "http", "input should be a valid integer, unable to parse string as an integer"),
+        ("ODDFLOW_TRAINING__HALF_LIVES_S", "[]", "give one half-life or up to 8, each once"),
+        ("ODDFLOW_TRAINING__HALF_LIVES_S", "[60, 60]", "give one half-life or up to 8, each once"),
+        ("ODDFLOW_TRAINING__HALF_LIVES_S", "[0.5]", "a half-life has 1 to 10,000,000 seconds"),
         ("ODDFLOW_INPUT__PATHS", "a.log", "lists and tables are JSON here: Expecting value: line 1 column 1 (char 0)"),
     ],
 )

@@ -36,7 +36,8 @@ def test_a_share_that_is_none_is_refused_in_words() -> None:
 
 def test_features_are_left_out_by_family_name_and_pattern() -> None:
     """What is left out is gone, of the windows too, and the rest keeps its order; nothing left out changes nothing."""
-    whole = build_spec(windows=default_windows(), inside=["198.51.100.0/24"], partitions=3)
+    windows = default_windows(half_lives_s=(10.0, 60.0, 600.0, 3600.0))
+    whole = build_spec(windows=windows, inside=["198.51.100.0/24"], partitions=3)
     assert without(whole, ()) == whole
     few = without(whole, ("outcome", "pair_*", "*_10s", "dst_port_class"))
     gone = {
@@ -52,6 +53,16 @@ def test_features_are_left_out_by_family_name_and_pattern() -> None:
     )
     assert not {*few.windows["columns"]} & gone
     assert without(whole, ("windows",)).windows == {}
+
+
+def test_windows_have_the_half_lives_of_the_settings() -> None:
+    """In ascending order; a pattern of usual ones is no error, though windows have others."""
+    assert Recipe().windows == default_windows(half_lives_s=Training().half_lives_s)
+    assert Training(half_lives_s=(600.0, 10.0, 60.0)).half_lives_s == (10.0, 60.0, 600.0)
+    check_choice(["*_10s", "*_1m", "*_10m", "*_1h"])
+    with pytest.raises(ConfigurationError, match=r"leaving out \*_2h"):
+        check_choice(["*_2h"])
+    check_choice(["*_2h"], (7200.0,))
 
 
 def test_features_that_there_are_not_and_all_of_them_cannot_be_left_out() -> None:

@@ -78,7 +78,8 @@ def hunt(
         training__max_rejected_share=max_rejected,
         alerts__false_incidents_per_day=budget,
     )
-    recipe = Recipe(seed=seed, folds=0, windows=default_windows(), inside=networks(inside or []))
+    windows = default_windows(half_lives_s=settings.training.half_lives_s)
+    recipe = Recipe(seed=seed, folds=0, windows=windows, inside=networks(inside or []))
     open_format(settings)
     asked = settings.alerts.false_incidents_per_day
     if not asked:

@@ -16,6 +16,7 @@ import msgspec
 from detector.errors import ConfigurationError
 from detector.features.perflow import FAMILIES
 from detector.features.spec import WINDOWS, FeatureSpec
+from detector.features.windows_columns import scale_name
 from detector.models.ensemble import Ensemble
 from detector.models.kinds.hbos_ecod import Hbos
 from detector.models.kinds.isolation_forest import IsolationForest
@@ -106,8 +107,7 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 0.05, 20.0
 _MOST_DROPPED = 0.05
 
 KEYS = ("source_*", "destination_*", "pair_*")
-SCALES = ("*_10s", "*_1m", "*_10m", "*_1h")
-"""The windows' features by whom they are of, and by their half-life."""
+"""The windows' features by whom they are of."""
 
 
 def space_for(base: Recipe, spec: FeatureSpec, parts: Sequence[Part] = PARTS, rows: int | None = None) -> Space:
@@ -176,6 +176,7 @@ def _features(spec: FeatureSpec) -> Iterator[str]:
     families = dict.fromkeys(feature.family for feature in spec.features)
     yield from (name for name in families if name not in {ALWAYS, WINDOWS} and name in {*FAMILIES, "extra"})
     windowed = [feature.name for feature in spec.features if feature.family == WINDOWS]
-    for pattern in (*KEYS, *SCALES):
+    scales = [f"*_{scale_name(scale)}" for scale in spec.windows.get("half_lives_s", ())]
+    for pattern in (*KEYS, *scales):
         if any(fnmatchcase(name, pattern) for name in windowed):
             yield pattern
