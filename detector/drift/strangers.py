@@ -139,6 +139,7 @@ class StrangerWatch:
         self._waiting: list[pl.Series] = []
         self._count = 0
         self._inside: list[pl.Series] = []
+        self._held = 0
         self._elsewhere = False
 
     def look(self, sources: pl.Series) -> Block | None:
@@ -150,13 +151,15 @@ class StrangerWatch:
         if first < len(sources):
             self._waiting.append(sources.gather_every(self._every, first))
             self._count += len(self._waiting[-1])
-        if self._count < self._block_flows:
+        if self._held + self._count < self._block_flows:
             return None
         self._inside.append(self._known.of_inside(pl.concat(self._waiting)))
+        self._held += len(self._inside[-1])
         self._waiting, self._count = [], 0
-        if sum(map(len, self._inside)) < self._block_flows:  # the others are of the Internet
+        if self._held < self._block_flows:  # the others are of the Internet
             return None
-        counts, self._inside = self._known.count(pl.concat(self._inside)), []
+        counts = self._known.count(pl.concat(self._inside))
+        self._inside, self._held = [], 0
         self._every, before = self._later, self._elsewhere
         self._elsewhere = counts.elsewhere or (before and counts.share >= FAMILIAR)
         return Block(counts, None if self._elsewhere == before else self._elsewhere)
