@@ -24,7 +24,7 @@ DISTINCT, LOGARITHM, PLAIN = 0, 1, 2
 
 _LAWS = {"peers": DISTINCT, "ports": DISTINCT} | dict.fromkeys(("flows", "new", "since", "total", "age"), LOGARITHM)
 
-HALF_LIVES_S = (10.0, 60.0, 600.0, 3600.0)
+HALF_LIVES_S = (60.0, 600.0)
 """In seconds, of a model's windows unless training is told others."""
 
 MAX_SCALES = 8

@@ -62,8 +62,8 @@ class Training(Section):
         " `addresses`, `windows`), names, or patterns of names.",
     )
     half_lives_s: Annotated[tuple[float, ...], AfterValidator(_half_lives)] = Field(
-        default=(10.0, 60.0, 600.0, 3600.0),
-        examples=[(60.0, 600.0)],
+        default=(60.0, 600.0),
+        examples=[(10.0, 60.0, 600.0, 3600.0)],
         description="Half-lives of the windows, in seconds: up to eight. More of them cost each record more.",
     )
     max_rejected_share: float = Field(

@@ -23,7 +23,7 @@ Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 PAUSE_S = 60.0
-"""Six times the shortest half-life of the windows, once the next."""
+"""Once the shortest half-life of the windows."""
 
 LEAST_PER_FOLD = 4
 """Blocks: of fewer, they are made shorter."""
