@@ -24,8 +24,7 @@ from bench.quality_sets import data_folder
 from bench.quiet_rows import ROWS, transplanted
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.passed import evidence_keys
-from detector.decisions.views import VIEWS, View
-from detector.decisions.volume_view import VOLUME
+from detector.decisions.views import VOLUME, View
 from detector.features.extractor import build_spec
 from detector.features.windows import default_windows
 from detector.models.ensemble import Ensemble
@@ -92,7 +91,7 @@ def measured(days: Days, kind: str) -> dict[str, dict[str, float]]:
         days.before,
         Choice(calm=everything, chosen=everything, peaceful=everything),
         build_spec(windows=default_windows()),
-        Fitting(kind=kind, seed=1, params=recipe.fitting, drop=recipe.drop, views=(*VIEWS, VOLUME)),
+        Fitting(kind=kind, seed=1, params=recipe.fitting, drop=recipe.drop),
         Watched.of(days.before["ts"].to_numpy(), ends_of(days.before)),
         np.zeros(len(days.before), np.int32),
     )

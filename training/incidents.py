@@ -5,7 +5,8 @@ training ended with, so a stretch is weighed by a state that all *other* stretch
 that came later pass first, moved back in time to end where the first one begins; then those before, then the stretch
 itself. So the first is not all new, and no target is known by what it is to be judged for.
 
-What passes and is kept is what may become known: neither flows labelled attack nor those left out as oddest.
+What passes and is kept is what may become known: neither flows labelled attack nor those left out as oddest. Where a
+view counts all (:attr:`~detector.decisions.views.View.counts_all`), the latter are known, too.
 """
 
 from __future__ import annotations
@@ -43,10 +44,20 @@ class Passing:
         """Weigh these rows by ``states``, so many seconds before their time, and add them to these."""
         return assess(self.flows.take(rows, moved_s), states, self.views)
 
+    def teach(self, states: States, rows: NDArray[np.bool_], moved_s: float = 0.0) -> None:
+        """Add those of these rows that may become known, so many seconds before their time."""
+        whole = {view.state[0] for view in self.views if view.counts_all}
+        for counts_all in (False, True):
+            some = {name: state for name, state in states.items() if (name in whole) is counts_all}
+            if some:
+                flows = self.flows.take(np.flatnonzero(rows if counts_all else rows & self.known), moved_s)
+                for state in some.values():
+                    state.assessed(flows)
+
     def ended_with(self) -> States:
         """What daemons begin with: the views' states after all that may become known."""
         states = fresh_states(self.views)
-        self.pass_through(states, np.flatnonzero(self.known))
+        self.teach(states, np.ones(len(self.known), np.bool_))
         return states
 
 
@@ -61,8 +72,8 @@ def unseen_assessment(passing: Passing, span_s: float) -> Assessment:
     moved = span_s + JUNCTION_S
     for stretch in np.unique(passing.stretches).tolist():
         states = fresh_states(passing.views)
-        passing.pass_through(states, np.flatnonzero(passing.known & (passing.stretches > stretch)), moved)
-        passing.pass_through(states, np.flatnonzero(passing.known & (passing.stretches < stretch)))
+        passing.teach(states, passing.stretches > stretch, moved)
+        passing.teach(states, passing.stretches < stretch)
         rows = np.flatnonzero(passing.stretches == stretch)
         for place, values in zip(found.values, passing.pass_through(states, rows).values, strict=True):
             place[rows] = values

@@ -101,6 +101,10 @@ class Decided(Struct, kw_only=True, gc=False):
     reach: Annotated[
         float | UnsetType, said("Lateral movement: what its source begins to administer, as hosts of its kind do not.")
     ] = UNSET
+    volume: Annotated[
+        float | UnsetType,
+        said("Transfer and persistence: how few young pairs send, connect or stay as much as its own."),
+    ] = UNSET
     false_incidents_per_day: Annotated[
         float | UnsetType, said("The budget that just raises it: how often benign traffic is as odd.", "per day")
     ] = UNSET

@@ -25,6 +25,7 @@ from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.reaching import reaches
 from detector.alerts.readings import TOPICS, Readings
 from detector.alerts.rhythm import by_the_clock
+from detector.alerts.volumes import of_something_new
 from detector.decisions.evidence import BREADTH_HALF_LIFE_S, HALF_LIFE_S
 from detector.decisions.views import SURPRISE, Lead, View
 from detector.features.meanings import COVERED, DEEDS, Topic, Unit
@@ -150,6 +151,9 @@ class _Story:
             again = by_the_clock(raising.told)
         if raising.view.lead is Lead.WITHIN:
             again = reaches(raising.told, self._case.flow["src_ip"])
+        if raising.view.lead is Lead.MUCH:
+            self._told.add(Topic.ACQUAINTANCE)
+            again = of_something_new(raising.told)
         reasons = self._reasons()
         anew = self._anew() if raising.view.lead is Lead.ANEW and self._told.isdisjoint(DEEDS) else None
         return [again, anew, *reasons, self._acquaintance(), self._held(raising), self._lowered()]

@@ -98,7 +98,10 @@ class IncidentCalibration:
                 members.append(rows)
         tops = tuple(
             np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
-            for values in assessment.values
+            for values in (
+                np.where(_raises(view)[directions], each, 0.0)
+                for view, each in zip(assessment.views, assessment.values, strict=True)
+            )
         )
         bare = cls(assessment.views, tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
         depths = np.full(len(distinct), np.inf)
@@ -143,15 +146,23 @@ class IncidentCalibration:
         for table in np.unique(tables).tolist():
             rows = np.flatnonzero(tables == table)
             for place, (view, tops) in enumerate(zip(self.views, self.tops, strict=True)):
-                depths[place, rows] = _depth(view.tail, tops[table], assessment[view.name][rows], view.share)
+                values = np.where(_raises(view)[directions[rows]], assessment[view.name][rows], 0.0)
+                depths[place, rows] = _depth(view.tail, tops[table], values, view.share)
         return depths
 
     def thresholds(self, incidents_per_day: float) -> dict[str, NDArray[np.float64]]:
-        """The value, by the view's name, from which a flow of each direction is raised at this budget."""
+        """The value, by the view's name, from which a flow of each direction is raised at this budget.
+
+        Infinite where the view raises none.
+        """
         allowed = incidents_per_day * self.days
         depth = float(np.searchsorted(self.incidents, allowed, side="right")) or allowed / float(self.incidents[0])
         return {
-            view.name: np.array([_value(view.tail, each, depth * view.share) for each in tops])[self.tables]
+            view.name: np.where(
+                _raises(view),
+                np.array([_value(view.tail, each, depth * view.share) for each in tops])[self.tables],
+                np.inf,
+            )
             for view, tops in zip(self.views, self.tops, strict=True)
         }
 
@@ -187,6 +198,11 @@ class IncidentCalibration:
 def most_per_depth(views: tuple[View, ...]) -> int:
     """Keys that are raised per depth, at most."""
     return math.ceil(sum(view.share for view in views)) * len(DIRECTIONS)
+
+
+def _raises(view: View) -> NDArray[np.bool_]:
+    """In which directions it raises flows; shape (directions,)."""
+    return np.isin(DIRECTIONS, view.directions)
 
 
 def _highest(number: NDArray[np.intp], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

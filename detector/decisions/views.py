@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions import reach, regular
+from detector.decisions import reach, regular, volume
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import Passed
 from detector.decisions.reach import ReachState
@@ -24,6 +24,9 @@ from detector.decisions.reach_kernel import DRIFT, LARGEST
 from detector.decisions.reach_kernel import WATCHED_S as REACH_WATCHED_S
 from detector.decisions.regular import PairState
 from detector.decisions.regular_kernel import WATCHED_S
+from detector.decisions.volume import VolumeState
+from detector.decisions.volume_kernel import WATCHED_S as VOLUME_WATCHED_S
+from detector.records.flow import DIRECTIONS
 
 
 class ViewState(Protocol):
@@ -101,6 +104,7 @@ class Lead(Enum):
     ANEW = "what else was begun"
     BY_THE_CLOCK = "how regularly one calls the other"
     WITHIN = "which hosts it begins to administer"
+    MUCH = "how much it does where it has come lately"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,11 @@ class View:
     """What its state gives of each flow besides, by name, for the words of alerts."""
     joined: Callable[[Mapping[str, NDArray[np.float64]]], NDArray[np.float64]] | None = None
     """Its values (rows,) of what all states gave, by name, where one's own are not all of it."""
+    directions: tuple[str, ...] = DIRECTIONS
+    """In which it raises flows. In the others it has no value, and costs nothing."""
+    counts_all: bool = False
+    """Whether what training leaves out as oddest becomes known to its state, as it does in a daemon: where the state is
+    itself the table of how often what occurs, it would lack its tail."""
     in_all: bool = False
     """Whether every bundle has it, and one without it is damaged; others were made before it was added."""
 
@@ -200,7 +209,37 @@ REACH = View(
     told=reach.TOLD,
 )
 
-VIEWS = (SURPRISE, EVIDENCE, BREADTH, REGULARITY, REACH)
+EVIDENCES_POWER = 2.0
+"""As a power of so much, or more, evidence thins out: by so many nats for each e times as much."""
+
+
+def much_and_odd(found: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """How rare it is that a young pair does as much, and has as much evidence, in nats; 0 where it does not do much.
+
+    The two know little of each other: one counts what is done, the other how odd each flow of it is.
+    """
+    nats: NDArray[np.float64] = found["volume"] + EVIDENCES_POWER * np.log1p(found[EVIDENCE.name])
+    return np.where(found["volume"] > 0.0, nats, 0.0)
+
+
+VOLUME = View(
+    name="volume",
+    key="source, destination and port",
+    state=("volumes", VolumeState),
+    tail=Tail(least_scale=0.5),
+    odd_from=9.0,
+    as_odd="benign hosts do this much at a new place",
+    lead=Lead.MUCH,
+    share=3.0,
+    needs_s=2.0 * VOLUME_WATCHED_S,
+    columns=volume.COLUMNS,
+    told=volume.TOLD,
+    joined=much_and_odd,
+    directions=("outbound",),
+    counts_all=True,
+)
+
+VIEWS = (SURPRISE, EVIDENCE, BREADTH, REGULARITY, REACH, VOLUME)
 
 
 def told_within(views: Iterable[View], seconds: float) -> tuple[View, ...]:

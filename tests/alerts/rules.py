@@ -18,7 +18,8 @@ COUNTS = {"flows", "hosts", "sources", "ports", "bytes"}
 
 LAST = re.compile(
     r"; benign (?:traffic is this odd|traffic keeps on being odd like this|hosts make this many odd new contacts"
-    r"|hosts call somewhere by the clock like this|hosts begin to administer others like this)"
+    r"|hosts call somewhere by the clock like this|hosts begin to administer others like this"
+    r"|hosts do this much at a new place)"
     r" (?:about|at most) once in [\d,.]+ \S+\.$|(?:; |: )odder than all but (?:about )?1 in [\d,.]+ usual flows\.$"
 )
 

@@ -19,7 +19,8 @@ from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.wording import MOST_CHARACTERS, Raising, Told, Weighed, tell
 from detector.decisions.severity import Severity
-from detector.decisions.views import BREADTH, EVIDENCE, REACH, REGULARITY, SURPRISE, VIEWS, View
+from detector.decisions.views import BREADTH, EVIDENCE, REACH, REGULARITY, SURPRISE, VIEWS, VOLUME, View
+from detector.decisions.volume_kernel import COUNTED
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit
@@ -648,3 +649,36 @@ def test_a_reach_is_told_by_contacts_and_kin(changed: dict[str, float], words: s
     assert words in told.message
     assert told.message.endswith("; benign hosts begin to administer others like this about once in 2 days.")
     assert not list(broken_rules(told, ONE | CALLER))
+
+
+AT_SOMETHING_NEW = {"done": 0.0, "amount": 2.0**25, "age": 1800.0, "visitors": 1.01}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {},
+            ": sent at least 34 MB within about 10 min, to where it first went 30 min ago, no other host goes there; ",
+        ),
+        ({"age": 0.0}, " within about 10 min, for the first time, no other host goes there; "),
+        ({"done": 4.0, "amount": 64.4}, ": connected by at least 65 flows within about 10 min, "),
+        ({"done": 7.0, "amount": 7.3 * 3600}, ": was connected for at least 7.3 h in all within about 24 h, "),
+        ({"visitors": 3.2}, " ago, about 2 other hosts go there; "),
+        ({"amount": 0.0}, ": does more than others do where they have come lately; "),
+    ],
+)
+def test_a_volume_is_told_by_what_was_done(changed: dict[str, float], words: str) -> None:
+    """Of what volume raised: how much of what, how fast, since when, and who else; each number is a fact."""
+    raising = Raising(VOLUME, 3.0, None, AT_SOMETHING_NEW | changed)
+    told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
+    assert words in told.message
+    assert told.message.endswith("; benign hosts do this much at a new place about once in 2 days.")
+    assert not list(broken_rules(told, ONE | CALLER))
+
+
+@pytest.mark.parametrize("done", range(COUNTED))
+def test_every_amount_has_words(done: int) -> None:
+    """Whatever a pair does much of, the sentence keeps the rules."""
+    raising = Raising(VOLUME, 3.0, None, AT_SOMETHING_NEW | {"done": float(done), "amount": 123_456.7})
+    assert not list(broken_rules(say({}, CALLER, contributions={}, view=raising), ONE | CALLER))

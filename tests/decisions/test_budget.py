@@ -27,6 +27,8 @@ def odd(*values: Any, **named: Any) -> Assessment:
 
 DAY_S, KEPT, LEAST_KEYS = 86_400.0, 4096, 50
 
+NAMES = [view.name for view in VIEWS]
+
 OUTBOUND, INTERNAL = DIRECTIONS.index("outbound"), DIRECTIONS.index("internal")
 
 
@@ -87,6 +89,22 @@ def test_noisy_pair_hides_no_scan() -> None:
         assert rates(noisy, scan)[0] <= budget
 
 
+def test_a_view_raises_in_its_directions_alone() -> None:
+    """However odd a flow within is by a view of what goes out: it raises nothing, and costs nothing."""
+    day, budget = calm_day(), 10.0
+    quiet = IncidentCalibration.fit(**day)
+    values = dict(zip(NAMES, day["assessment"].values, strict=True))
+    out = day["directions"] == OUTBOUND
+    noisy = IncidentCalibration.fit(
+        **(day | {"assessment": odd(**(values | {"volume": np.where(out, values["volume"], 99.0)}))})
+    )
+    assert noisy.to_arrays()["volume"].max() == values["volume"][out].max()
+    assert noisy.incidents.tolist() == quiet.incidents.tolist()
+    within, without = (quiet.rates(odd(volume=99.0), np.array([place]))[0] for place in (INTERNAL, OUTBOUND))
+    assert within > 10 * budget > budget > without
+    assert np.isinf(quiet.thresholds(budget)["volume"]).tolist() == [name != "outbound" for name in DIRECTIONS]
+
+
 def test_noisy_direction_hides_nothing_in_another() -> None:
     """Where all that goes out is far odder than before, what is raised among inside hosts stays nearly the same."""
     day, budget = calm_day(), 10.0
@@ -129,8 +147,9 @@ def test_thresholds_agree_with_rates() -> None:
         most = budget * 1.35 if budget < learnt.incidents[0] / learnt.days else deeper
         for direction in (OUTBOUND, INTERNAL):
             least = {view: values[direction] for view, values in learnt.thresholds(budget).items()}
-            for view, value in least.items():
-                assert rates(learnt, odd(**{view: value}), direction)[0] <= most * 1.001
+            for view in VIEWS:
+                if DIRECTIONS[direction] in view.directions:
+                    assert rates(learnt, odd(**{view.name: least[view.name]}), direction)[0] <= most * 1.001
             assert (
                 rates(learnt, odd(**{view: value - 0.3 for view, value in least.items()}), direction)[0] > budget * 0.9
             )

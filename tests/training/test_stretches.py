@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import DESTINATIONS, SOURCES, EvidenceKeys, Passed, Surprises
 from detector.decisions.views import VIEWS, columns_of
+from detector.decisions.volume import VolumeState
 from tests.models.conformance import training_rows
 from training.estimators import fit_estimator
 from training.incidents import Passing, unseen_assessment
@@ -112,3 +113,13 @@ def test_what_may_not_become_known_is_not_in_what_daemons_begin_with() -> None:
     none, half = np.zeros(200, np.bool_), np.arange(200) < 50
     sizes = [len(passing(known).ended_with()["evidence"].snapshot(0)) for known in (none, half, np.ones(200, np.bool_))]
     assert sizes[0] == len(EvidenceState().snapshot(0)) < sizes[1] < sizes[2]
+
+
+def test_a_view_that_counts_all_knows_what_was_left_out_as_oddest() -> None:
+    """What daemons begin with has the same volumes, whatever was left out: its counts are not without their tail."""
+    none, every = (
+        passing(known).ended_with()["volumes"].snapshot(0)
+        for known in (np.zeros(200, np.bool_), np.ones(200, np.bool_))
+    )
+    assert none == every
+    assert len(none) > len(VolumeState().snapshot(0))
