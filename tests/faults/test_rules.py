@@ -225,7 +225,8 @@ def test_a_killed_member(make_daemon: MakeDaemon, tmp_path: Path) -> None:
 
 def test_other_traffic_than_the_model_knows(make_daemon: MakeDaemon, kafka: str, tmp_path: Path) -> None:
     """A model of other traffic is told to be retrained, once that has held for an hour."""
-    daemon = make_daemon(batch={"max_records": 20_000})
+    # Half of that traffic is alerts: to write each takes a slow machine minutes.
+    daemon = make_daemon(batch={"max_records": 20_000}, alerts={"repeat": "doubling"})
     daemon.start()
     values = [simulated(3_000)[number % 3_000] for number in range(180_000)]
     send(kafka, daemon.topics.flows, values)
