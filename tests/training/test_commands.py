@@ -60,14 +60,16 @@ def write(path: Path, seed: int, attacks: tuple[str, ...], labels: bool = True) 
 @pytest.fixture(scope="module")
 def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Labelled flows with scans in them."""
-    return write(tmp_path_factory.mktemp("flows") / "labelled.json", 4, ("vertical-scan", "horizontal-scan"))
+    return write(tmp_path_factory.mktemp("flows") / "labelled.json", 5, ("vertical-scan", "horizontal-scan"))
 
 
 @pytest.fixture(scope="module")
-def some(flows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first third of them, for what needs a model and not a good one."""
+def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A third of such, with scans in both halves, for what needs a model and not a good one."""
     path = tmp_path_factory.mktemp("some") / "labelled.json"
-    path.write_bytes(b"".join(flows.read_bytes().splitlines(keepends=True)[:2_200]))
+    path.write_bytes(
+        b"".join(simulated(4, ("vertical-scan", "horizontal-scan"), True).splitlines(keepends=True)[:2_200])
+    )
     return path
 
 
@@ -184,7 +186,7 @@ def test_report_of_a_published_model(registry: Path, flows: Path, tmp_path: Path
 
 def test_report_without_labels(registry: Path, tmp_path: Path) -> None:
     """The simulator's attacks are put on the flows' own hosts, and the page says so."""
-    bare = write(tmp_path / "bare.json", 5, (), labels=False)
+    bare = write(tmp_path / "bare.json", 4, (), labels=False)
     given = ("evaluate", "--data", str(bare), *FORMAT, "--registry", str(registry), "--report")
     code, out, err = run(*given, str(tmp_path / "report.html"))
     assert code == 0, err
@@ -274,7 +276,7 @@ def test_another_network_is_told(registry: Path, flows: Path, tmp_path: Path, mo
 
 def test_evaluation_needs_labels(registry: Path, tmp_path: Path) -> None:
     """Flows without any label end with 3 before they are scored, and formats without labels before they are read."""
-    data = write(tmp_path / "unlabelled", 5, (), labels=False)
+    data = write(tmp_path / "unlabelled", 4, (), labels=False)
     code, _, err = run("evaluate", "--data", str(data), *FORMAT, "--registry", str(registry))
     assert (code, "has a label; give labelled flows, or name attackers" in err.splitlines()[-1]) == (3, True)
     code, _, err = run("evaluate", "--data", str(data), "--format", "vpcflow", "--registry", str(tmp_path / "none"))
@@ -436,7 +438,7 @@ def bad_file(folder: Path, flows: Path, name: str) -> Path:
         "cut-off": lambda: gzip.compress(flows.read_bytes())[:20_000],
         "other": lambda: b"these are\nno flow records\n",
         "few": lambda: b"".join(flows.read_bytes().splitlines(keepends=True)[:30]),
-        "unlabelled": lambda: simulated(5, (), labels=False),
+        "unlabelled": lambda: simulated(4, (), labels=False),
     }
     if name in make:
         (folder / name).write_bytes(make[name]())
