@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.speed import HOSTS, distinct_hosts
+from bench.speed import distinct_hosts, write_values
 from bench.storm_inside import batch_of, judge_of
 from detector.bundle.loaded_model import LoadedModel
 from detector.pipeline.interpreter import tuned
@@ -32,8 +32,6 @@ from detector.scoring.flow_state import FlowState
 from detector.scoring.kept_flows import load_model
 from detector.settings.load import load_settings
 from detector.transport.base import RawBatch
-from training.simulator.scenario import Scenario
-from training.simulator.stream import encode
 
 BATCH_RECORDS = 20_000
 
@@ -84,17 +82,6 @@ def trained(folder: Path, flows: Path, half_lives_s: str) -> LoadedModel:
     return load_model(load_settings(None, {"model.registry": registry}, {}))
 
 
-def written(path: Path, records: int) -> Path:
-    """A network's first flows, so many or a few more, to train on."""
-    values: list[bytes] = []
-    for frame in Scenario(seed=7, hosts=HOSTS).frames(50_000):
-        values += encode(frame, "zeek-json")
-        if len(values) >= records:
-            break
-    path.write_bytes(b"\n".join(values) + b"\n")
-    return path
-
-
 def measure(contenders: Sequence[Contender], values: Sequence[bytes]) -> None:
     """Judge all the records, in whole batches, by each in turn: who is first changes from batch to batch."""
     decoder = open_decoder("zeek-json")
@@ -115,7 +102,8 @@ def main() -> None:
     parser.add_argument("--learnt", type=int, default=150_000, help="records to train on")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        flows = written(Path(name) / "flows.jsonl", options.learnt)
+        flows = Path(name) / "flows.jsonl"
+        write_values(flows, options.learnt)
         contenders = {each: Contender(trained(Path(name), flows, each)) for each in options.half_lives}
     measure(list(contenders.values()), distinct_hosts(options.hosts, options.records))
     found = {each: contender.told() for each, contender in contenders.items()}

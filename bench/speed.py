@@ -172,12 +172,12 @@ def resident_mib(run: Run, records: int) -> tuple[float, float]:
     return early / MIB, run.samples[-1][2] / MIB
 
 
-def write_values(path: Path) -> list[bytes]:
-    """Simulate the records, keep them as a file too, and give them."""
+def write_values(path: Path, records: int = DISTINCT) -> list[bytes]:
+    """Simulate so many records, or a few more, keep them as a file too, and give them."""
     values: list[bytes] = []
     for frame in Scenario(seed=7, hosts=HOSTS).frames(50_000):
         values += encode(frame, "zeek-json")
-        if len(values) >= DISTINCT:
+        if len(values) >= records:
             break
     path.write_bytes(b"\n".join(values) + b"\n")
     return values

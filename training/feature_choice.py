@@ -9,8 +9,7 @@ from typing import Any
 from detector.errors import ConfigurationError
 from detector.features.perflow import FAMILIES
 from detector.features.spec import WINDOWS, Feature, FeatureSpec
-from detector.features.windows import default_windows
-from detector.features.windows_columns import HALF_LIVES_S
+from detector.features.windows_columns import HALF_LIVES_S, default_columns
 
 USUAL_S = 10.0, 60.0, 600.0, 3600.0
 """Half-lives that settings may leave out whatever windows have."""
@@ -21,7 +20,7 @@ def check_choice(leave_out: Sequence[str], half_lives_s: Sequence[float] = HALF_
 
     Names alone are not refused: they may be of a format's own columns.
     """
-    windowed = default_windows(half_lives_s=tuple({*half_lives_s, *USUAL_S}))["columns"]
+    windowed = default_columns(tuple({*half_lives_s, *USUAL_S}))
     known = {*FAMILIES, WINDOWS, "extra", *windowed, *(name for each in FAMILIES.values() for name in each.columns)}
     for word in leave_out:
         if "*" in word and not any(fnmatchcase(name, word) for name in known):

@@ -134,20 +134,21 @@ def _lasting(flows: pl.DataFrame) -> pl.DataFrame:
 def _accomplices(rest: pl.DataFrame, lasting: pl.DataFrame) -> pl.DataFrame:
     """The flows of sources as plainly odd, though few, most of which are to where what lasts goes."""
     there = rest.with_columns(pl.col("dst_ip").is_in(lasting["dst_ip"].unique().implode()).alias("there"))
-    groups = _plain(there, ("src_ip",)).filter(pl.col("n") >= LEAST_OF_ONE, pl.col("there") > 0.5)
+    groups = _plain(there, ("src_ip",), pl.col("there").mean()).filter(
+        pl.col("n") >= LEAST_OF_ONE, pl.col("there") > 0.5
+    )
     return _named(rest.join(groups.select("src_ip", "times"), on="src_ip", nulls_equal=True), ("src_ip",))
 
 
-def _plain(flows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """Groups nearly all of whose flows are plainly odd, with what tells whether they last."""
-    share = [pl.col("there").mean()] if "there" in flows.columns else []
+def _plain(flows: pl.DataFrame, by: tuple[str, ...], *more: pl.Expr) -> pl.DataFrame:
+    """Groups nearly all of whose flows are plainly odd, with what tells whether they last, and ``more`` of each."""
     groups = flows.group_by(*by, maintain_order=True).agg(
         _excess(),
         _odd(),
         pl.len().alias("n"),
         pl.col("nats").mean().alias("times"),
         pl.col("stretch").n_unique().alias("stretches"),
-        *share,
+        *more,
     )
     return groups.filter(pl.col("odd") >= LASTING_ODD * pl.col("n"), pl.col("times") >= LASTING_NATS)
 

@@ -99,8 +99,7 @@ class IncidentCalibration:
         tops = tuple(
             np.stack([_highest(number[rows], values[rows], len(distinct)) for rows in members])
             for values in (
-                np.where(_raises(view)[directions], each, 0.0)
-                for view, each in zip(assessment.views, assessment.values, strict=True)
+                _counted(view, each, directions) for view, each in zip(assessment.views, assessment.values, strict=True)
             )
         )
         bare = cls(assessment.views, tops, tables=tables, incidents=np.empty(0, np.int64), seconds=span)
@@ -146,7 +145,7 @@ class IncidentCalibration:
         for table in np.unique(tables).tolist():
             rows = np.flatnonzero(tables == table)
             for place, (view, tops) in enumerate(zip(self.views, self.tops, strict=True)):
-                values = np.where(_raises(view)[directions[rows]], assessment[view.name][rows], 0.0)
+                values = _counted(view, assessment[view.name][rows], directions[rows])
                 depths[place, rows] = _depth(view.tail, tops[table], values, view.share)
         return depths
 
@@ -203,6 +202,11 @@ def most_per_depth(views: tuple[View, ...]) -> int:
 def _raises(view: View) -> NDArray[np.bool_]:
     """In which directions it raises flows; shape (directions,)."""
     return np.isin(DIRECTIONS, view.directions)
+
+
+def _counted(view: View, values: NDArray[np.float64], directions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """A view's values of flows (rows,); 0 in directions in which it raises none."""
+    return np.where(_raises(view)[directions], values, 0.0)
 
 
 def _highest(number: NDArray[np.intp], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from detector.features.windows_kernel import mixed
 from detector.features.windows_keys import Arrivals, failures_of, hashes_of, logs_of_sent
 from detector.kernels.hash_table import kernel
-from detector.kernels.texts import whole_numbers
+from detector.kernels.texts import text_of, whole_numbers
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
 from detector.net.ports import REMOTE_PORTS, REMOTE_SERVICES
 from detector.records.flow import DIRECTIONS
+from detector.records.syntax.keywords import ABSENT, build_keywords, match_keywords
 
 _IS_REMOTE = np.isin(np.arange(max(REMOTE_PORTS) + 2), list(REMOTE_PORTS))
 """By port; that of the last is of all beyond."""
+
+_SPOKEN = build_keywords({(0, service): (port, ABSENT) for service, port in REMOTE_SERVICES.items()})
 
 INTERNAL, INBOUND = DIRECTIONS.index("internal"), DIRECTIONS.index("inbound")
 
@@ -140,11 +143,11 @@ def _administers(frame: pl.DataFrame, ports: NDArray[np.int64], inside: Networks
     """Addresses are read of the few flows to such ports alone: of all, they would cost more than all views do."""
     found = np.zeros(len(ports), np.float32)
     at_one = _IS_REMOTE.take(ports, mode="clip")
-    spoken = frame["service"].is_in(list(REMOTE_SERVICES)).fill_null(value=False).to_numpy()
-    few = np.flatnonzero(at_one | spoken)
-    own = frame["service"][few].replace_strict(REMOTE_SERVICES, default=0, return_dtype=pl.Int64).to_numpy()
+    named = text_of(frame["service"])
+    spoken = match_keywords(*_SPOKEN, named.data, named.offsets[:-1], named.offsets[1:], named.present)
+    few = np.flatnonzero(at_one | (spoken != ABSENT))
     directions = directions_of(frame.select("src_ip", "dst_ip")[few], inside)
-    numbers = np.where(at_one[few], ports[few], own)
+    numbers = np.where(at_one[few], ports[few], spoken[few])
     found[few] = numbers * ((directions == INTERNAL).astype(np.float32) - (directions == INBOUND))
     return found
 

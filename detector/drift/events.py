@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.drift import strangers
-from detector.drift.familiarity import Block
+from detector.drift.familiarity import Raised
 from detector.drift.monitor import REASONS, DriftReport
+from detector.drift.strangers import Strangers
+from detector.drift.turning import Block
 from detector.telemetry.logs import Log
 from detector.telemetry.metrics import Metrics
 
@@ -45,7 +46,7 @@ class DriftSeen:
 class FlowsRaised:
     """A block of flows came together, judged by the model ``version``."""
 
-    block: Block
+    block: Block[Raised]
     name: str
     version: str
 
@@ -53,20 +54,15 @@ class FlowsRaised:
         """Show the share raised; say once that the model does not know the network, and once that it does again."""
         counts = self.block.counts
         metrics.raised.replace({self.version: counts.share})
-        if self.block.turned is None:
-            return
-        told = {"name": self.name, "version": self.version, "raised": counts.raised, "flows": counts.flows}
-        if self.block.turned:
-            log.error("model.network_unknown", detail=counts.told(f"{self.name} {self.version}"), **told)
-        else:
-            log.info("model.network_known", **told)
+        told = {"raised": counts.raised, "flows": counts.flows}
+        _tell_turn(log, self, "model.network_unknown", "model.network_known", told)
 
 
 @dataclass(frozen=True, slots=True)
 class StrangersSeen:
     """A block of flows from inside came together, judged by the model ``version``."""
 
-    block: strangers.Block
+    block: Block[Strangers]
     name: str
     version: str
 
@@ -74,17 +70,19 @@ class StrangersSeen:
         """Show the share of strangers; say once that it is another network, and once that it is the model's again."""
         counts = self.block.counts
         metrics.strangers.replace({self.version: counts.share})
-        if self.block.turned is None:
-            return
         told = {
-            "name": self.name,
-            "version": self.version,
             "flows": counts.flows,
             "strange": counts.strange,
             "hosts": counts.hosts,
             "strange_hosts": counts.strange_hosts,
         }
-        if self.block.turned:
-            log.error("model.hosts_unknown", detail=counts.told(f"{self.name} {self.version}"), **told)
-        else:
-            log.info("model.hosts_known", **told)
+        _tell_turn(log, self, "model.hosts_unknown", "model.hosts_known", told)
+
+
+def _tell_turn(log: Log, seen: FlowsRaised | StrangersSeen, begun: str, ended: str, told: dict[str, int]) -> None:
+    """Say what has begun as an error with what to do, and what has ended; nothing where neither has."""
+    turned, which = seen.block.turned, {"name": seen.name, "version": seen.version}
+    if turned:
+        log.error(begun, detail=seen.block.counts.told(f"{seen.name} {seen.version}"), **which, **told)
+    elif turned is False:
+        log.info(ended, **which, **told)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from detector.drift.turning import Block, Turning
+
 UNKNOWN_SHARE = 0.8
 """Of flows, raised: the model does not know the network. Captures that are attacks by three quarters stay below."""
 
@@ -58,9 +60,9 @@ class Familiarity:
         self._block_flows = block_flows
         self._raised = 0
         self._flows = 0
-        self._unknown = False
+        self._unknown = Turning()
 
-    def look(self, flows: int, raised: int) -> Block | None:
+    def look(self, flows: int, raised: int) -> Block[Raised] | None:
         """Take a batch; give a block where one is full, else None."""
         self._flows += flows
         self._raised += raised
@@ -68,15 +70,4 @@ class Familiarity:
             return None
         counts = Raised(self._raised, self._flows)
         self._raised = self._flows = 0
-        before = self._unknown
-        self._unknown = counts.unknown or (before and counts.share >= KNOWN_SHARE)
-        return Block(counts, None if self._unknown == before else self._unknown)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some flows in a row."""
-
-    counts: Raised
-    turned: bool | None
-    """True where the network has just become unknown, False where it has just become known again, else None."""
+        return Block(counts, self._unknown.turn(begins=counts.unknown, lasts=counts.share >= KNOWN_SHARE))

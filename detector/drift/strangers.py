@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from detector.bundle.loaded_model import LoadedModel
+from detector.drift.turning import Block, Turning
 from detector.errors import InputError
 from detector.features.replay import fresh_windows
 from detector.features.windows_keys import hashes_of
@@ -110,15 +111,6 @@ def strangers(model: LoadedModel, frame: pl.DataFrame) -> Strangers | None:
     return None if known is None else known.count(known.of_inside(frame["src_ip"]))
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some flows in a row."""
-
-    counts: Strangers
-    turned: bool | None
-    """True where they have just become those of another network, False where they are the model's again, else None."""
-
-
 class StrangerWatch:
     """Adds batches up to blocks, for one model; make a new one when another takes over."""
 
@@ -140,9 +132,9 @@ class StrangerWatch:
         self._count = 0
         self._inside: list[pl.Series] = []
         self._held = 0
-        self._elsewhere = False
+        self._elsewhere = Turning()
 
-    def look(self, sources: pl.Series) -> Block | None:
+    def look(self, sources: pl.Series) -> Block[Strangers] | None:
         """Take the addresses of a batch's sources; give a block where one is full, else None."""
         if self._known is None:
             return None
@@ -160,6 +152,5 @@ class StrangerWatch:
             return None
         counts = self._known.count(pl.concat(self._inside))
         self._inside, self._held = [], 0
-        self._every, before = self._later, self._elsewhere
-        self._elsewhere = counts.elsewhere or (before and counts.share >= FAMILIAR)
-        return Block(counts, None if self._elsewhere == before else self._elsewhere)
+        self._every = self._later
+        return Block(counts, self._elsewhere.turn(begins=counts.elsewhere, lasts=counts.share >= FAMILIAR))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detector.features.windows_kernel import mixed
 from detector.kernels.compiled import compiled
-from detector.kernels.hash_table import WAYS, bucket_of, tag_of
+from detector.kernels.hash_table import row_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,6 @@ class KnownSources:
 @compiled
 def mark_held(tags: NDArray[np.uint32], sources: NDArray[np.uint64], held: NDArray[np.bool_]) -> None:
     """Set ``held`` (sources,) where a source's hash is in the buckets ``tags``; elsewhere it stays as it is."""
-    for source in range(len(sources)):
-        key = mixed(sources[source])
-        bucket, tag = bucket_of(key, len(tags)), tag_of(key)
-        for place in range(0, 2 * WAYS, 2):
-            if tags[bucket, place] == tag:
-                held[source] = True
-                break
-            if tags[bucket, place] == 0:
-                break
+    for place in range(len(sources)):
+        if row_in(tags, mixed(sources[place])) >= 0:
+            held[place] = True

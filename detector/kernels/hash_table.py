@@ -141,7 +141,12 @@ def bucket_of(key: np.uint64, buckets: int) -> np.int64:
 @kernel
 def find(table: Table, key: np.uint64) -> np.int64:
     """The key's row, or -1 if it has none. Nothing changes."""
-    tags = table.tags
+    return row_in(table.tags, key)
+
+
+@kernel
+def row_in(tags: NDArray[np.uint32], key: np.uint64) -> np.int64:
+    """The same, of a table's buckets alone."""
     bucket, tag = bucket_of(key, len(tags)), tag_of(key)
     for place in range(0, 2 * WAYS, 2):
         if tags[bucket, place] == tag:

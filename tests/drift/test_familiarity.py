@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detector.drift.events import FlowsRaised
-from detector.drift.familiarity import BLOCK_FLOWS, LEAST_FLOWS, Block, Familiarity, Raised
+from detector.drift.familiarity import BLOCK_FLOWS, LEAST_FLOWS, Familiarity, Raised
+from detector.drift.turning import Block
 from tests.telemetry.test_events import Told
 
 

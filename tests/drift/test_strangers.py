@@ -10,7 +10,8 @@ import pytest
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
 from detector.drift.events import StrangersSeen
-from detector.drift.strangers import LEAST_FLOWS, Block, KnownHosts, Strangers, StrangerWatch, strangers
+from detector.drift.strangers import LEAST_FLOWS, KnownHosts, Strangers, StrangerWatch, strangers
+from detector.drift.turning import Block
 from detector.scoring.kept_flows import told_strangers
 from tests.bundles import bundle, loaded, ordinary_flows
 from tests.telemetry.test_events import Told
