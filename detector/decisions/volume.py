@@ -15,13 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.passed import FAILED, SOURCES, Passed
+from detector.decisions.passed import FAILED, SOURCES, TAUGHT, Passed
 from detector.decisions.volume_kernel import (
     AMOUNTS,
     BY_PORT,
     COUNTED,
     DEFINED_BY,
     FIELDS,
+    HARMLESS,
     HIGHEST,
     MARKS,
     OWN_WIDTH,
@@ -110,6 +111,7 @@ class VolumeState(InTables[Kept]):
         columns = Columns(
             flows.keys.targets, flows.keys.services, of[SOURCES], ports, times, np.nan_to_num(of[SENT]),
             np.nan_to_num(of[RECEIVED]), np.nan_to_num(of[LASTED]), of[FAILED],
+            of.get(TAUGHT, np.zeros(len(times), np.float32)),
         )  # fmt: skip
         for rows, kept in self._passing(flows.partitions, lambda rows: [len(rows)] * 3):
             pairs, own, there = kept.tables
@@ -177,5 +179,5 @@ def _check_pairs(pairs: Table) -> None:
     sums = pairs.numbers[:used, SUMS : SUMS + COUNTED]
     _ENVELOPE.demand(bool((np.isfinite(sums) & (sums >= 0)).all()), "an amount is none")
     _ENVELOPE.demand(bool(((volumes >= 0) & (volumes <= HIGHEST)).all()), "a volume is out of bounds")
-    within = (((marks >> 4) & 15) < len(AMOUNTS)) & ((marks >> 8) < 3)
+    within = (((marks >> 4) & 15) < len(AMOUNTS)) & ((marks >> 8 & 15) < 3) & (marks < 2 * HARMLESS)
     _ENVELOPE.demand(bool(within.all()), "a pair's marks are none")

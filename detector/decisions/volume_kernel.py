@@ -11,6 +11,9 @@ at this port and of this source's, each held back by what is known more broadly 
 + weight)``), times the share of pairs that have ports of this class. The pair itself is not counted. It is divided
 among those who go there: ``1 + (hosts − 1) / CROWD``. A pair keeps the highest that it had. Classes are those of
 ports that many, some and few of all pairs have: what lasts at a port that hardly anybody uses is rarer than elsewhere.
+
+A pair of which a person called a flow harmless is counted like any other, and has no volume from then on, however often
+it begins anew.
 """
 
 from __future__ import annotations
@@ -117,7 +120,10 @@ OWN_FULL = 250
 PAIR_WIDTH, OWN_WIDTH, THERE_WIDTH = 16, 40, 8
 FIRST, MARKS, SUMS, LARGEST, REACHED, VOLUME = 2, 3, 4, 13, 14, 15
 """Words of a pair: when it began in seconds; marks; its amounts; the most that one flow sent; the steps of all amounts
-but the last; its volume. Marks are the last amount's step, the amount that is told, and the class: four bits each."""
+but the last; its volume. Marks are the last amount's step, the amount that is told, the class, and whether a person
+called it harmless: four bits each."""
+HARMLESS = 1 << 12
+"""The last of a pair's marks."""
 _PAIRS, _STEPS = 0, 4
 """Words of a source: pairs, and the first of its steps' counts, a byte each and 16 bytes an amount."""
 _BITS, _BITS_END = 4, 6
@@ -165,6 +171,8 @@ class Columns(NamedTuple):
     received: Any
     lasted: Any
     failed: Any
+    taught: Any
+    """Above 0 where a person called a flow harmless."""
 
 
 @kernel
@@ -193,18 +201,20 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         if not fresh and gap > FORGOTTEN_S:
             fresh = True
             for word in range(FIRST, PAIR_WIDTH):
-                pairs.words[row, word] = 0
+                pairs.words[row, word] &= np.uint32(HARMLESS if word == MARKS else 0)
         pairs.moments[row, 0] = now if fresh else max(now, pairs.moments[row, 0])
         port = flows.ports[i] if 0 <= flows.ports[i] < PORTS - 1 else PORTS - 1
         if fresh:
             gap = NEVER_S
             _begin(pairs, own, there, counts, row, flows, i, port, now)
+        if flows.taught[i] > 0.0:
+            pairs.words[row, MARKS] |= np.uint32(HARMLESS)
         lasted = now - pairs.words[row, FIRST]
         if lasted >= 2.0 * YOUNG_S:
             continue
         _add(pairs, own, there, counts, row, flows, i, port, gap, now - clock[_BEGAN] >= WATCHED_S)
         odd = np.float64(pairs.numbers[row, VOLUME]) * min(max(2.0 - lasted / YOUNG_S, 0.0), 1.0)
-        if odd >= LEAST:
+        if odd >= LEAST and not pairs.words[row, MARKS] & np.uint32(HARMLESS):
             volume[i] = odd
             told = np.int64((pairs.words[row, MARKS] >> np.uint32(4)) & np.uint32(15))
             what[i], amount[i] = told, BOUNDS[told, max(_reached(pairs.words, row, told), 1) - 1]
@@ -255,7 +265,7 @@ def _begin(  # noqa: PLR0917
     if counts.places[port] > 0:
         reached[counts.places[port], COUNTED, 0] += np.float32(1.0)
     pairs.words[row, FIRST] = np.uint32(np.int64(now) & 0xFFFFFFFF)
-    pairs.words[row, MARKS] = np.uint32(kind << 8)
+    pairs.words[row, MARKS] = np.uint32(kind << 8) | (pairs.words[row, MARKS] & np.uint32(HARMLESS))
     mine, _ = claim(own, _own(flows.sources[i], kind))
     own.words[mine, _PAIRS] += np.uint32(1)
     if own.words[mine, _PAIRS] > OWN_FULL:

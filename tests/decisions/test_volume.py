@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detector.decisions.passed import FAILED, SOURCES, EvidenceKeys, Passed, Surprises
+from detector.decisions.passed import FAILED, SOURCES, TAUGHT, EvidenceKeys, Passed, Surprises
 from detector.decisions.views import much_and_odd
 from detector.decisions.volume import LASTED, PORT, RECEIVED, SENT, Volumes, VolumeState
 from detector.decisions.volume_kernel import AMOUNTS, BOUNDS, HIGHEST, LEAST
@@ -136,6 +136,17 @@ def test_a_pair_that_is_rarely_used_is_young_again() -> None:
     assert volumes(passed(ts[500], source=3, there=90_000, sent=1e9), state).volume[0] == 0
     state.update(passed(ts[501:-1], source=3, there=5))
     assert volumes(passed(ts[-1], source=3, there=90_000, sent=1e9), state).volume[0] > 7.0
+
+
+def test_what_a_person_called_harmless_stays_quiet() -> None:
+    """Its pair has no volume from then on, over a restart and a silence too; another place of the same host has."""
+    upload = passed(TRIED, sent=1e9, source=3, there=90_000)
+    state, said = after_two_days(), VolumeState(32_768, 1024, 65_536)
+    assert state.update(upload.telling(TAUGHT, np.ones(1, np.float32))).volume.max() == 0
+    said.restore(0, state.snapshot(0))
+    again = passed(TRIED + np.array([HOUR_S, 3 * DAY_S]), sent=1e9, source=3, there=np.array([90_000, 90_000]))
+    assert said.update(again).volume.max() == 0
+    assert said.update(passed(TRIED + 3 * DAY_S, sent=1e9, source=3, there=90_001)).volume.max() > 5.0
 
 
 def test_what_many_do_is_usual() -> None:

@@ -12,11 +12,12 @@ from tests.kafka.world import Daemon, Outcome, Place, Trickle, send, simulated, 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 PARTITIONS = 3
-RATE = 1_500.0
+RATE = 700.0
 SETTINGS: dict[str, dict[str, Any]] = {
     "batch": {"max_records": 300, "commit_interval_s": 0.3},
     "state": {"snapshot_interval_s": 1.0},
-    "alerts": {"false_incidents_per_day": 100.0, "detail": "vector"},
+    # Its model was trained on other traffic: by one a day three flows in four would be raised, and take most time.
+    "alerts": {"false_incidents_per_day": 0.02, "detail": "vector"},
 }
 
 

@@ -60,7 +60,7 @@ def test_single_flows_are_a_member_of_their_own(sharpness: float) -> None:
 
     def trained(weight: float, single: int | None = 5) -> Ensemble:
         small = {"forest_n_estimators": 20, "clusters_n_clusters": 16}
-        params = {**small, "single_weight": weight, "sharpness": sharpness}
+        params = {**small, "single_weight": weight, "sharpness": sharpness, "power": 0}
         model = fit_estimator("ensemble", rows, seed=1, params=params, single=single)
         assert isinstance(model, Ensemble)
         return model

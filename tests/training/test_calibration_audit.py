@@ -110,7 +110,7 @@ def test_train_tells_an_attack_that_nobody_labelled(tmp_path: Path) -> None:
     """A scan in unlabelled traffic stands in what train tells, for people and for programs, and not in the bundle."""
     flows = write(tmp_path / "flows.json", 6, ("horizontal-scan",), labels=False)
     scanner = _scanner(tmp_path)
-    given = ("train", "--data", str(flows), *FORMAT, "--registry", str(tmp_path / "registry"))
+    given = ("train", "--data", str(flows), *FORMAT, "--registry", str(tmp_path / "registry"), "--no-cut")
     small = ("--param", "clusters_n_clusters=16", "single_n_clusters=16", "n_estimators=50")
     code, out, err = run(*given, *small)
     assert code == 0, err
