@@ -200,8 +200,7 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         gap = max(0.0, now - pairs.moments[row, 0])
         if not fresh and gap > FORGOTTEN_S:
             fresh = True
-            for word in range(FIRST, PAIR_WIDTH):
-                pairs.words[row, word] &= np.uint32(HARMLESS if word == MARKS else 0)
+            _forget(pairs, row)
         pairs.moments[row, 0] = now if fresh else max(now, pairs.moments[row, 0])
         port = flows.ports[i] if 0 <= flows.ports[i] < PORTS - 1 else PORTS - 1
         if fresh:
@@ -246,6 +245,13 @@ def _fade(counts: Any) -> None:
         for each in range(COUNTED + 1):
             for step in range(STEPS + 1):
                 counts.reached[place, each, step] *= np.float32(KEPT_A_DAY)
+
+
+@kernel
+def _forget(pairs: Any, row: Any) -> None:
+    """Forget what a pair did, but not what a person said of it."""
+    for word in range(FIRST, PAIR_WIDTH):
+        pairs.words[row, word] &= np.uint32(HARMLESS if word == MARKS else 0)
 
 
 @kernel
