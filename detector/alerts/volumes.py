@@ -1,4 +1,4 @@
-"""What a young pair has done, in words: how much of what and how fast, since when, and who else goes there."""
+"""What a young pair has done, in words: how much, how fast, what is usual for its host, since when, who else goes."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def of_something_new(told: Mapping[str, float]) -> Clause:
     if not told.get("amount"):
         return Clause("does more than others do where they have come lately")
     parts = [_did(told), _since(told), _others(told)]
+    if 0 < told["usual"] < told["amount"]:
+        parts.insert(1, _usually(told))
     return Clause(", ".join(part.text for part in parts), tuple(fact for part in parts for fact in part.facts))
 
 
@@ -39,6 +41,13 @@ def _did(told: Mapping[str, float]) -> Clause:
     fact = Fact(what, rounded(amount, unit), unit.value, window_s=AMOUNTS[place].half_life_s)
     within = said(AMOUNTS[place].half_life_s, Unit.SECONDS)
     return Clause(f"{words.format(said(fact.value, unit))} within about {within}", (fact,))
+
+
+def _usually(told: Mapping[str, float]) -> Clause:
+    _, unit, _ = _DID[int(told["done"])]
+    amount = math.ceil(told["usual"]) if unit is Unit.FLOWS else told["usual"]
+    fact = Fact("below which it stays at nearly all new places", rounded(amount, unit), unit.value)
+    return Clause(f"where it stays below {said(fact.value, unit)} at nearly all new places", (fact,))
 
 
 def _since(told: Mapping[str, float]) -> Clause:

@@ -77,6 +77,9 @@ class Volumes(NamedTuple):
     """Seconds since the pair's first flow."""
     visitors: NDArray[np.float64]
     """About how many hosts have gone to the destination at this port."""
+    usual: NDArray[np.float64]
+    """What the source stays below at nineteen in twenty of its new places by ports of this class, in the amount's unit;
+    0 where it has had too few."""
 
 
 TOLD = Volumes._fields[1:]

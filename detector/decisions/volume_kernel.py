@@ -114,6 +114,9 @@ FEWEST = 32.0
 COUNTED = len(AMOUNTS)
 """Of each place: row of its counts in which the first is how many pairs there were."""
 
+USUALLY, ENOUGH_OWN = 0.05, 20
+"""What fewer of a source's pairs reach than this share is not usual for it; told where it has so many."""
+
 OWN_FULL = 250
 """Pairs of a source at which its counts are halved; each step has a byte."""
 
@@ -178,9 +181,9 @@ class Columns(NamedTuple):
 @kernel
 def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     pairs: Any, own: Any, there: Any, counts: Any, clock: Any, rows: Any, flows: Any, volume: Any, what: Any,
-    amount: Any, age: Any, hosts: Any,
+    amount: Any, age: Any, hosts: Any, usual: Any,
 ) -> None:  # fmt: skip
-    """Pass over records ``rows`` of one partition, in that order; fill the last five, (rows of all,) each, there."""
+    """Pass over records ``rows`` of one partition, in that order; fill the last six, (rows of all,) each, there."""
     for n in range(len(rows)):
         if n + FAR < len(rows):
             ask_for_bucket(pairs.tags, flows.targets[rows[n + FAR]])
@@ -219,6 +222,7 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
             what[i], amount[i] = told, BOUNDS[told, max(_reached(pairs.words, row, told), 1) - 1]
             age[i] = max(lasted, 0.0)
             hosts[i] = _others(there, flows.services[i]) + 1.0
+            usual[i] = _usual(own, _own(flows.sources[i], _class(pairs.words, row)), told)
 
 
 @kernel
@@ -321,6 +325,31 @@ def _reached(words: Any, row: Any, each: Any) -> Any:
 
 
 @kernel
+def _class(words: Any, row: Any) -> Any:
+    """The class of a pair's port."""
+    return np.int64((words[row, MARKS] >> np.uint32(8)) & np.uint32(3))
+
+
+@kernel
+def _usual(own: Any, key: Any, each: Any) -> Any:
+    """What hardly any other pair of a source reaches of an amount; 0 where it has too few to tell."""
+    mine = find(own, key)
+    if mine < 0 or own.words[mine, _PAIRS] <= ENOUGH_OWN:
+        return 0.0
+    step = 1
+    while step < STEPS and _held(own, mine, each, step) - 1.0 > USUALLY * (own.words[mine, _PAIRS] - 1.0):
+        step += 1
+    return BOUNDS[each, step - 1]
+
+
+@kernel
+def _held(own: Any, mine: Any, each: Any, step: Any) -> Any:
+    """How many pairs of a source reached a step of an amount."""
+    byte = 16 * each + step
+    return np.float64((own.words[mine, _STEPS + (byte >> 2)] >> np.uint32(8 * (byte & 3))) & np.uint32(0xFF))
+
+
+@kernel
 def _climb(  # noqa: PLR0917
     pairs: Any, own: Any, there: Any, counts: Any, row: Any, flows: Any, i: Any, port: Any, each: Any, before: Any,
     now: Any, telling: Any,
@@ -336,7 +365,7 @@ def _climb(  # noqa: PLR0917
         )
     else:
         words[row, MARKS] = (words[row, MARKS] & ~np.uint32(15)) | np.uint32(step)
-    kind = CLASSES + np.int64((words[row, MARKS] >> np.uint32(8)) & np.uint32(3))
+    kind = CLASSES + _class(words, row)
     place = np.int64(counts.places[port])
     mine, _ = claim(own, _own(flows.sources[i], kind - CLASSES))
     if telling:
@@ -363,9 +392,10 @@ def _rarity(own: Any, reached: Any, kind: Any, place: Any, mine: Any, each: Any,
     if place > 0:
         at_port = max(reached[place, COUNTED, 0] - 1.0, 0.0)
         share = (_expected(reached, place, each, step) + OF_PORT * share) / (at_port + OF_PORT)
-    byte = 16 * each + step
-    held = np.float64((own.words[mine, _STEPS + (byte >> 2)] >> np.uint32(8 * (byte & 3))) & np.uint32(0xFF))
-    share = max(share, (held + OF_SOURCE * share) / (max(own.words[mine, _PAIRS] - 1.0, 0.0) + OF_SOURCE))
+    share = max(
+        share,
+        (_held(own, mine, each, step) + OF_SOURCE * share) / (max(own.words[mine, _PAIRS] - 1.0, 0.0) + OF_SOURCE),
+    )
     return -math.log(min(share, 1.0)) - math.log((of_class + 1.0) / (pairs + 1.0))
 
 

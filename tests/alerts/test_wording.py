@@ -651,7 +651,7 @@ def test_a_reach_is_told_by_contacts_and_kin(changed: dict[str, float], words: s
     assert not list(broken_rules(told, ONE | CALLER))
 
 
-AT_SOMETHING_NEW = {"done": 0.0, "amount": 2.0**25, "age": 1800.0, "visitors": 1.01}
+AT_SOMETHING_NEW = {"done": 0.0, "amount": 2.0**25, "age": 1800.0, "visitors": 1.01, "usual": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -665,11 +665,14 @@ AT_SOMETHING_NEW = {"done": 0.0, "amount": 2.0**25, "age": 1800.0, "visitors": 1
         ({"done": 4.0, "amount": 64.4}, ": connected by at least 65 flows within about 10 min, "),
         ({"done": 7.0, "amount": 7.3 * 3600}, ": was connected for at least 7.3 h in all within about 24 h, "),
         ({"visitors": 3.2}, " ago, about 2 other hosts go there; "),
+        ({"usual": 2.0**16}, " within about 10 min, where it stays below 66 kB at nearly all new places, to where it "),
+        ({"done": 4.0, "amount": 64.4, "usual": 2.4}, ", where it stays below 3 flows at nearly all new places, to "),
+        ({"usual": 2.0**26}, " within about 10 min, to where it first went 30 min ago, "),
         ({"amount": 0.0}, ": does more than others do where they have come lately; "),
     ],
 )
 def test_a_volume_is_told_by_what_was_done(changed: dict[str, float], words: str) -> None:
-    """Of what volume raised: how much of what, how fast, since when, and who else; each number is a fact."""
+    """Of what volume raised: how much, how fast, the usual, since when, and who else; each number is a fact."""
     raising = Raising(VOLUME, 3.0, None, AT_SOMETHING_NEW | changed)
     told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
     assert words in told.message

@@ -120,6 +120,14 @@ def test_much_that_is_odd_too_is_rarer() -> None:
     assert both > 10.0
 
 
+def test_what_is_usual_for_a_host_is_told() -> None:
+    """It is what hardly any of its other new places gets: more for a host that sends much, nothing for a new host."""
+    upload = {"ts": TRIED, "sent": 1e9, "there": 90_000}
+    of = [volumes(passed(source=source, **upload)).usual[0] for source in (3, 7, 500)]
+    assert 0 < of[0] < of[1] < 1e9
+    assert of[2] == 0
+
+
 def test_what_is_old_is_usual() -> None:
     """A pair has no volume two days after it began, whatever it goes on with."""
     ts = TRIED + np.arange(0.0, 3 * DAY_S, 600.0)
