@@ -57,8 +57,8 @@ from detector.kernels.table_bytes import Envelope
 DRIFT, BREADTH_DRIFT = 1.5, 2.0
 """What a flow's surprise must exceed to count, in nats: p below 0.22, and 0.14."""
 
-CROWD_DRIFT = 7.0
-"""Likewise, for what many sources send to one service: p below 0.0009."""
+CROWD_DRIFT = 5.0
+"""Likewise, for what many sources send to one service: p below 0.007."""
 
 HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
 

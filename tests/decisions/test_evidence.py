@@ -18,7 +18,7 @@ from tests.damage import damaged
 from tests.features.flows import flows
 
 # Said here once more, not imported: docs/explanation/alerts.md promises them, and published thresholds go by them.
-DRIFT, BREADTH_DRIFT, CROWD_DRIFT = 1.5, 2.0, 7.0
+DRIFT, BREADTH_DRIFT, CROWD_DRIFT = 1.5, 2.0, 5.0
 HALF_LIFE_S, BREADTH_HALF_LIFE_S, HABIT_HALF_LIFE_S = 600.0, 300.0, 86_400.0
 LARGEST, BOUND, HABIT_WEIGHT, LONGEST_GAP_S, KNOWN_S = 12.0, 10_000.0, 2.0, 3600.0, 6 * 3600.0
 
