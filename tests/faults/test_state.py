@@ -45,6 +45,7 @@ def drained(*daemons: Daemon) -> bool:
     return all(daemon.total(gauge) == 0 for daemon in daemons for gauge in gauges)
 
 
+@pytest.mark.timeout(600)  # two whole runs, which a slow machine takes minutes for
 def test_scores_are_those_of_a_run_undisturbed(make_daemon: MakeDaemon, kafka: str) -> None:
     """Killed, restarted, and moved from one member to three and back, each record has its score in peace."""
     one = make_daemon(PARTITIONS, windows=True, **SETTINGS)
