@@ -16,11 +16,10 @@ from pathlib import Path
 
 from bench.clients import fill_topic
 from bench.daemon_run import running
-from bench.speed import FOREST, OUTPUTS, train
+from bench.speed import FOREST, OUTPUTS, train, values_of
 from detector.transport.kafka.topics import Topic, ensure_topics
 from training.demo.broker import EmbeddedKafka
 from training.simulator.scenario import Scenario
-from training.simulator.stream import encode
 
 HOSTS = 1_000
 DISTINCT = 200_000
@@ -29,11 +28,7 @@ TOPIC = "flows-archived"
 
 def measured(folder: Path, servers: str, records: int, rounds: int) -> dict[str, float]:
     """Medians of records a second, and how one is to the other."""
-    values: list[bytes] = []
-    for frame in Scenario(seed=7, hosts=HOSTS).frames(50_000):
-        values += encode(frame, "zeek-json")
-        if len(values) >= DISTINCT:
-            break
+    values = values_of(Scenario(seed=7, hosts=HOSTS), DISTINCT)
     path = folder / "values.jsonl"
     path.write_bytes(b"\n".join(values) + b"\n")
     train(folder, path, "flows", *FOREST)

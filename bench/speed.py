@@ -174,28 +174,31 @@ def resident_mib(run: Run, records: int) -> tuple[float, float]:
     return early / MIB, run.samples[-1][2] / MIB
 
 
-def write_values(path: Path, records: int = DISTINCT) -> list[bytes]:
-    """Simulate so many records, or a few more, keep them as a file too, and give them."""
+def values_of(scenario: Scenario, records: int) -> list[bytes]:
+    """So many of its records, or a few more."""
     values: list[bytes] = []
-    for frame in Scenario(seed=7, hosts=HOSTS).frames(50_000):
+    for frame in scenario.frames(50_000):
         values += encode(frame, "zeek-json")
         if len(values) >= records:
             break
+    return values
+
+
+def write_values(path: Path, records: int = DISTINCT) -> list[bytes]:
+    """Simulate so many records, or a few more, keep them as a file too, and give them."""
+    values = values_of(Scenario(seed=7, hosts=HOSTS), records)
     path.write_bytes(b"\n".join(values) + b"\n")
     return values
 
 
 def own_network(learnt: Path, later: Path, records: int) -> list[bytes]:
-    """Simulate a network: write :data:`DISTINCT` of its records, or a few more, and the ``records`` that follow.
+    """Simulate a network: write :data:`DISTINCT` of its records, and the ``records``, or a few more, that follow.
 
     The last are given, too. They are that many, since a topic that begins anew goes back in time, which is odd; and of
     the hosts that the model knows, since what one scanner does anyway would be odd of thousands of others.
     """
-    values: list[bytes] = []
-    for frame in Scenario(seed=7, hosts=HOSTS_OF_DEFAULT, attacks=(), attack_share=0.0).frames(50_000):
-        values += encode(frame, "zeek-json")
-        if len(values) >= DISTINCT + records:
-            break
+    network = Scenario(seed=7, hosts=HOSTS_OF_DEFAULT, attacks=(), attack_share=0.0)
+    values = values_of(network, DISTINCT + records)
     for path, part in ((learnt, values[:DISTINCT]), (later, values[DISTINCT:])):
         path.write_bytes(b"\n".join(part) + b"\n")
     return values[DISTINCT:]

@@ -28,25 +28,27 @@ def of_something_new(told: Mapping[str, float]) -> Clause:
     """Say what :class:`~detector.decisions.volume.Volumes` tells of a pair; without it, that it is much."""
     if not told.get("amount"):
         return Clause("does more than others do where they have come lately")
-    parts = [_did(told), _since(told), _others(told)]
-    if 0 < told["usual"] < told["amount"]:
-        parts.insert(1, _usually(told))
+    usual = [_usually(told)] if 0 < told["usual"] < told["amount"] else []
+    parts = [_did(told), *usual, _since(told), _others(told)]
     return Clause(", ".join(part.text for part in parts), tuple(fact for part in parts for fact in part.facts))
 
 
 def _did(told: Mapping[str, float]) -> Clause:
     place = int(told["done"])
     what, unit, words = _DID[place]
-    amount = math.ceil(told["amount"]) if unit is Unit.FLOWS else told["amount"]
-    fact = Fact(what, rounded(amount, unit), unit.value, window_s=AMOUNTS[place].half_life_s)
+    fact = Fact(what, _whole(told["amount"], unit), unit.value, window_s=AMOUNTS[place].half_life_s)
     within = said(AMOUNTS[place].half_life_s, Unit.SECONDS)
     return Clause(f"{words.format(said(fact.value, unit))} within about {within}", (fact,))
 
 
+def _whole(amount: float, unit: Unit) -> float:
+    """What is told of a step: there are no parts of flows."""
+    return rounded(math.ceil(amount) if unit is Unit.FLOWS else amount, unit)
+
+
 def _usually(told: Mapping[str, float]) -> Clause:
     _, unit, _ = _DID[int(told["done"])]
-    amount = math.ceil(told["usual"]) if unit is Unit.FLOWS else told["usual"]
-    fact = Fact("below which it stays at nearly all new places", rounded(amount, unit), unit.value)
+    fact = Fact("below which it stays at nearly all new places", _whole(told["usual"], unit), unit.value)
     return Clause(f"where it stays below {said(fact.value, unit)} at nearly all new places", (fact,))
 
 

@@ -109,6 +109,11 @@ class Passed(NamedTuple):
         asked = {name: _column(frame, name, ends, arrivals, inside) for name in columns}
         return cls(_keys(ends), frame["ts"].to_numpy(), surprises, partitions, asked)
 
+    @property
+    def taught(self) -> NDArray[Any]:
+        """How often each flow counts that people called harmless, 0 for all others; shape (rows,)."""
+        return self.columns.get(TAUGHT, np.zeros(len(self.ts), np.float32))
+
     def telling(self, name: str, values: NDArray[Any]) -> Self:
         """The same with a further column."""
         return self._replace(columns={**self.columns, name: values})

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.passed import FAILED, LOG_SENT, TAUGHT, Passed
+from detector.decisions.passed import FAILED, LOG_SENT, Passed
 from detector.decisions.regular_kernel import (
     ACTIVE,
     CANDIDATE_CALLS,
@@ -99,15 +99,14 @@ class PairState(InTables[Kept]):
             return found
         times = within_reach(flows.ts)
         sent, failed = flows.columns[LOG_SENT], flows.columns[FAILED]
-        taught = flows.columns.get(TAUGHT, np.zeros(len(flows.ts), np.float32))
         keys = flows.keys
         for rows, kept in self._passing(
             flows.partitions, lambda rows: [len(rows) // CANDIDATE_CALLS + 1, 6 * len(rows)]
         ):
             pairs, others = kept.tables
             pass_by(
-                pairs, others, kept.clock, rows, keys.targets, keys.ports, keys.services, times, sent, failed, taught,
-                *found,
+                pairs, others, kept.clock, rows, keys.targets, keys.ports, keys.services, times, sent, failed,
+                flows.taught, *found,
             )  # fmt: skip
         return found
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.passed import FAILED, SOURCES, TAUGHT, Passed
+from detector.decisions.passed import FAILED, SOURCES, Passed
 from detector.decisions.volume_kernel import (
     AMOUNTS,
     BY_PORT,
@@ -114,7 +114,7 @@ class VolumeState(InTables[Kept]):
         columns = Columns(
             flows.keys.targets, flows.keys.services, of[SOURCES], ports, times, np.nan_to_num(of[SENT]),
             np.nan_to_num(of[RECEIVED]), np.nan_to_num(of[LASTED]), of[FAILED],
-            of.get(TAUGHT, np.zeros(len(times), np.float32)),
+            flows.taught,
         )  # fmt: skip
         for rows, kept in self._passing(flows.partitions, lambda rows: [len(rows)] * 3):
             pairs, own, there = kept.tables
