@@ -133,6 +133,8 @@ class IncidentBook:
         """By alert: those that were among the strongest of an incident since :meth:`explain`, with their places."""
         self._touched: dict[str, Incident] = {}
         """Incidents whose strongest alerts are others since then."""
+        self._known: dict[str, tuple[tuple[int, int], Held]] = {}
+        """By open incident: what it was for its hosts when it last had so many alerts and revisions."""
 
     @property
     def open(self) -> int:
@@ -258,10 +260,17 @@ class IncidentBook:
                     shares.setdefault(host, []).extend(of)
         return {host: counted(of)[0] for host, of in shares.items()}
 
-    @staticmethod
-    def _held(place: _OpenIncidents) -> list[Held]:
+    def _held(self, place: _OpenIncidents) -> list[Held]:
         """What open incidents are for their hosts."""
-        return [held(each, kind_of(each)) for each in place.incidents.values() if not each.is_suppressed]
+        return [self._held_as(each) for each in place.incidents.values() if not each.is_suppressed]
+
+    def _held_as(self, incident: Incident) -> Held:
+        """What one is for its hosts: its kind takes long to find, and few of hundreds changed since the last look."""
+        state = incident.count, incident.revision
+        known = self._known.get(incident.id)
+        if known is None or known[0] != state:
+            known = self._known[incident.id] = state, held(incident, kind_of(incident))
+        return known[1]
 
     def clocks(self) -> dict[int, float]:
         """The time of each partition, as of the last that was heard of it."""
@@ -311,6 +320,8 @@ class IncidentBook:
     def forget(self, *partitions: int) -> None:
         """Forget these partitions: another member keeps them now."""
         for partition in partitions:
+            for incident_id in self._places.get(partition, _OpenIncidents()).incidents:
+                self._known.pop(incident_id, None)
             for kept in (self._places, self._index, self._hidden, self._clocks, self._lasts, self._moves, self._due):
                 kept.pop(partition, None)
 
@@ -423,6 +434,7 @@ class IncidentBook:
 
     def _end(self, partition: int, incident: Incident) -> None:
         del self._places[partition].incidents[incident.id]
+        self._known.pop(incident.id, None)
         self._leave(partition, incident)
 
     def _close(self, partition: int, incident: Incident) -> None:

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from detector.deadline import Deadline
+from detector.errors import BrokerError
 from detector.telemetry.events import Tell, silent
 from detector.transport.base import Channel, OutRecord, RawBatch, Sink, Source
 from detector.transport.files import FileSink, FileSource
@@ -322,6 +323,23 @@ def poll_until(source: Source, count: int, max_records: int = 1000, max_bytes: i
         if batch is not None:
             batches.append(batch)
     return batches
+
+
+def read(source: Source, wait_s: float = 0.2) -> RawBatch | None:
+    """Poll once."""
+    return source.poll(1_000, 1 << 20, wait_s)
+
+
+def commit(source: Source, positions: dict[int, int]) -> None:
+    """Commit, again after a poll if the group was just being joined, as the pipeline does."""
+    deadline = Deadline.after(PATIENCE_S)
+    while True:
+        try:
+            return source.commit(positions, deadline)
+        except BrokerError:
+            if deadline.passed:
+                raise
+            read(source)
 
 
 def one_batch(source: Source, count: int) -> RawBatch:

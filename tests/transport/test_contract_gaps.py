@@ -9,9 +9,19 @@ import pytest
 from detector.deadline import Deadline
 from detector.errors import BrokerError
 from detector.telemetry.events import Event
-from detector.transport.base import RawBatch, Source
+from detector.transport.base import Source
 from detector.transport.events import PartitionsAdded, RecordsLost, TopicMissing, TopicReplaced
-from tests.transport.arena import PATIENCE_S, Arena, KafkaArena, Recorder, poll_until, values, values_of
+from tests.transport.arena import (
+    PATIENCE_S,
+    Arena,
+    KafkaArena,
+    Recorder,
+    commit,
+    poll_until,
+    read,
+    values,
+    values_of,
+)
 from tests.transport.conftest import Running
 
 
@@ -20,23 +30,6 @@ def _resuming(arena: Arena) -> None:
     """Files have no positions to lose."""
     if not arena.resumes:
         pytest.skip("a file is read from its start")
-
-
-def read(source: Source, wait_s: float = 0.2) -> RawBatch | None:
-    """Poll once."""
-    return source.poll(1_000, 1 << 20, wait_s)
-
-
-def commit(source: Source, positions: dict[int, int]) -> None:
-    """Commit, again if the group was just being joined, as the pipeline does."""
-    deadline = Deadline.after(PATIENCE_S)
-    while True:
-        try:
-            return source.commit(positions, deadline)
-        except BrokerError:
-            if deadline.passed:
-                raise
-            read(source)
 
 
 def commit_for_ever(source: Source, positions: dict[int, int], deadline: Deadline) -> None:

@@ -8,13 +8,8 @@ import pytest
 from detector.deadline import Deadline
 from detector.errors import OddflowError
 from detector.transport.base import OutRecord, Source, StaleCommitError
-from tests.transport.arena import Arena, Recorder, one_batch, poll_until, values, values_of
+from tests.transport.arena import Arena, Recorder, commit, one_batch, poll_until, values, values_of
 from tests.transport.conftest import Running
-
-
-def soon() -> Deadline:
-    """A deadline that a commit keeps unless something hangs; begun in the test: a long run may come to it late."""
-    return Deadline.after(60)
 
 
 def test_a_batch_closes_at_its_count(arena: Arena, running: Running) -> None:
@@ -100,7 +95,7 @@ def test_commits_hold(arena: Arena, running: Running) -> None:
     arena.fill(values(20))
     first = running.source(arena.source())
     done = poll_until(first, 10, max_records=10)[0]
-    first.commit(done.positions(), soon())
+    commit(first, done.positions())
     first.stop(Deadline.after(10))
     second = running.source(arena.source())
     start = 10 if arena.resumes else 0
@@ -126,7 +121,7 @@ def test_what_is_committed_can_be_asked_for(arena: Arena, running: Running) -> N
         listeners.append(Recorder(source))
         running.source(source, listeners[-1])
         poll_until(source, 1, max_records=4)
-        source.commit({0: 4}, soon())
+        commit(source, {0: 4})
         source.stop(Deadline.after(10))
     assert listeners[0].committed == {}
     assert listeners[1].committed == ({0: 4} if arena.resumes else {})
@@ -140,7 +135,7 @@ def test_a_source_goes_back_on_assignment(arena: Arena, running: Running) -> Non
         arena.fill(values(20), partition)
     first = running.source(arena.source())
     poll_until(first, 40)
-    first.commit({0: 15, 1: 12}, soon())
+    commit(first, {0: 15, 1: 12})
     first.stop(Deadline.after(10))
     second = arena.source()
     running.source(second, Recorder(second, rewind={0: 3}))
@@ -158,8 +153,9 @@ def test_a_partition_of_another_cannot_be_committed(arena: Arena, running: Runni
     arena.fill(values(5))
     source = running.source(arena.source())
     poll_until(source, 5)
+    commit(source, {0: 4})
     with pytest.raises(StaleCommitError, match=r"partitions \[7\]"):
-        source.commit({0: 5, 7: 1}, soon())
+        source.commit({0: 5, 7: 1}, Deadline.after(60))
     assert source.committed([0]) == {0: 5}
 
 

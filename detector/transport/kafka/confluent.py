@@ -398,11 +398,14 @@ class ConfluentSource:
             self._starts.pop(number, None)
 
     def _on_statistics(self, text: str) -> None:
-        self._seen = seen = statistics(text)
-        if seen.connected and not self._ends.silent:
-            self._connection.worked()
-        else:
+        before, seen = self._seen, statistics(text)
+        self._seen = seen
+        if not seen.connected:
+            self._ends.apart()
+        if not seen.connected or self._ends.silent:
             self._connection.failed()
+        elif before.connected:  # a broker that starts may accept a connection and drop it again
+            self._connection.worked()
 
     def _open(self) -> Consumer:
         if self._consumer is None:

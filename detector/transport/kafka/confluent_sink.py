@@ -20,6 +20,9 @@ from detector.transport.kafka.librdkafka import QUIET, common_properties, opened
 from detector.transport.kafka.sizes import Sizes
 from detector.transport.kafka.topics import CONNECT_S, require, require_write, servers
 
+TELL_S = 1.0
+"""How long to wait for acknowledgements before it is told that no broker is there to give any."""
+
 
 class ConfluentSink:
     """An idempotent producer, ``acks=all``, that gives no record up.
@@ -113,7 +116,7 @@ class ConfluentSink:
         again, self._refused = self._refused, []
         for channel, record in again:
             self._produce(channel, record)
-        waiting = self._open().flush(deadline.remaining_s)
+        waiting = self._flushed(deadline)
         while self._too_large and not (waiting or self._refused or deadline.passed):
             waiting = self._send_alone(*self._too_large.popleft(), deadline)
         self._refused += self._too_large
@@ -124,6 +127,17 @@ class ConfluentSink:
             raise BrokerError(
                 f"sending to Kafka at {servers(self._properties)}: {unacknowledged} not acknowledged: {why}"
             )
+
+    def _flushed(self, deadline: Deadline) -> int:
+        """Wait until all is acknowledged, and give how many are not; that nobody answers is told before the end.
+
+        Told at the end alone, it might be news when the source has its brokers back already.
+        """
+        waiting = self._open().flush(min(TELL_S, deadline.remaining_s))
+        if waiting:
+            self._tell_if_down()
+            waiting = self._open().flush(deadline.remaining_s)
+        return waiting
 
     def _send_alone(self, channel: Channel, record: OutRecord, deadline: Deadline) -> int:
         """Send what fits of a record that was refused for its size, or whose batch was; give how many wait.

@@ -6,6 +6,7 @@ made of that alone would stay at 0 with thousands of records waiting.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
@@ -55,6 +56,7 @@ class Ends:
         self._asked_at = 0.0
         self._ends: dict[int, tuple[int, float]] = {}
         self._silent_since: float | None = None
+        self._apart_at = -math.inf
 
     def look(self, partitions: Collection[int]) -> None:
         """Take in what was answered, and ask again if it is time. Never waits."""
@@ -98,8 +100,14 @@ class Ends:
 
     @property
     def silent(self) -> bool:
-        """Whether no broker has answered for so long that none can be said to."""
-        return self._silent_since is not None and time.monotonic() - self._silent_since > FRESH_S
+        """Whether no broker that is connected has answered for so long that none can be said to."""
+        if self._silent_since is None:
+            return False
+        return time.monotonic() - max(self._silent_since, self._apart_at) > FRESH_S
+
+    def apart(self) -> None:
+        """No broker is connected now: that none answers is no silence of theirs, until they are back for as long."""
+        self._apart_at = time.monotonic()
 
     def forget(self, partitions: Collection[int]) -> None:
         """Another member reads these."""
