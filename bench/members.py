@@ -50,7 +50,7 @@ from training.single_flows import calibrated
 from training.train import spec_for
 from training.watched import DAY_S, Watched, ends_of
 
-DEFAULT, NO_WINDOWS = "default", "--no-windows"
+DEFAULT, JUDGED, NO_WINDOWS = "default", "as judged", "--no-windows"
 KMEANS = f"--kind {KMeans.kind}"
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 - what flows have that have none
@@ -180,7 +180,8 @@ def measured(case: FlowCase, share: float, seed: int) -> Told:
     if not isinstance(model, Ensemble):
         raise TypeError(f"the default is no ensemble, but {model.kind}")
     overall, members = model.score_with_members(matrix)
-    scores = {DEFAULT: overall, **members}
+    scored = learnt.judging.score(matrix)
+    scores = {DEFAULT: overall, JUDGED: learnt.judging.surprises(scored).overall, **members}
     cut = stretches_of(choice.calm, watched.clock(flows["ts"].to_numpy()), fitting.stretches)
     width = spec.single_flows
     others: dict[str, tuple[str, dict[str, object], int]] = {KMEANS: (KMeans.kind, {}, matrix.shape[1])}
@@ -218,8 +219,8 @@ def medians(runs: list[Told]) -> Told:
 
 def ahead(told: Told) -> tuple[str, float]:
     """Which of the others has the highest ROC AUC, and by how much it is above the default's: below 0, it is behind."""
-    best = max((name for name in told if name != DEFAULT), key=lambda name: told[name][0])
-    return best, told[best][0] - told[DEFAULT][0]
+    best = max((name for name in told if name not in {DEFAULT, JUDGED}), key=lambda name: told[name][0])
+    return best, told[best][0] - told[JUDGED][0]
 
 
 def run(benches: list[Bench], seeds: int) -> dict[str, Told]:

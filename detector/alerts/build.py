@@ -29,6 +29,7 @@ from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
 from detector.decisions.severity import risk_of, severity_of
 from detector.decisions.views import SURPRISE
+from detector.models.single_flows import Scores
 from detector.net.answers import is_unanswered
 from detector.net.community_id import community_id, protocol_number
 from detector.net.directions import directions_of
@@ -144,7 +145,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         explanations.bases,
         explanations.outputs,
         _suspicions(decision),
-        _raisings(decision),
+        _raisings(decision, _by_all(findings.scores, rows, model)),
         _rarities(decision, model),
         range(len(rows)),
         first_contacts(matrix, model),
@@ -247,11 +248,16 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     return [dict(zip(names, each, strict=True)) for each in values]
 
 
-def _raisings(decision: Decision) -> list[Raising]:
-    """By what each alert is oddest."""
+def _by_all(scores: Scores, rows: NDArray[np.intp], model: LoadedModel) -> NDArray[np.float64]:
+    """How surprising each alert is by all that is known of its flow, in nats, were its target not known."""
+    single = None if scores.single is None else scores.single[rows]
+    return model.surprises(Scores(scores.overall[rows], single)).overall
+
+
+def _raisings(decision: Decision, wholes: NDArray[np.float64]) -> list[Raising]:
+    """By what each alert is oddest; ``wholes`` are of all that is known of each."""
     if decision.assessment is None:
         return [Raising(view) for view in decision.oddest_by]
-    wholes = -np.log(decision.p_values)
     surprises, told = decision.assessment[SURPRISE.name], decision.assessment.told
     return [
         Raising(view, surprise, whole, {name: float(told[name][row]) for name in view.told if name in told})
@@ -274,7 +280,7 @@ def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
 def rarity_of(decision: Decision, place: int, model: LoadedModel) -> str:
     """How rare one of the alerts is, in words."""
     one = decision.take(np.array([place]))
-    return told_rarity(_rarities(one, model)[0], _raisings(one)[0].view).text
+    return told_rarity(_rarities(one, model)[0], one.oddest_by[0]).text
 
 
 def _is_told(value: object) -> bool:

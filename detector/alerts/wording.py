@@ -74,7 +74,7 @@ class Raising(NamedTuple):
     surprise: float | None = None
     """Of the flow, in nats, where it is known."""
     whole: float | None = None
-    """What it would be if the two did not know each other, as far as that was counted."""
+    """What it would be if the two did not know each other."""
     told: Mapping[str, float] = {}
     """What the view tells besides, by name."""
 

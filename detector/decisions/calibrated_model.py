@@ -16,6 +16,10 @@ from detector.models.calibration import Calibration
 from detector.models.single_flows import Scores, SingleFlows, scores_by
 from detector.models.surprise import surprise_of
 
+BEYOND_SINGLE = 4.0
+"""In nats: so much more than the flow alone does, what came before it can surprise. The clients of a server under
+attack are odd by its windows, and by nothing of their own (docs/research/models.md)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibratedModel:
@@ -35,7 +39,8 @@ class CalibratedModel:
         overall = surprise_of(scores.overall, self.calibration)
         if self.single is None or scores.single is None:
             return Surprises(overall, overall)
-        return Surprises(overall, surprise_of(scores.single, self.single.calibration))
+        single = surprise_of(scores.single, self.single.calibration)
+        return Surprises(np.minimum(overall, single + BEYOND_SINGLE), single)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ class Sums(NamedTuple):
     """Of each flow; shape (rows,) each, in nats."""
 
     surprise: NDArray[np.float64]
-    """By itself: −ln p; to a known target at most that of the flow alone."""
+    """By itself: −ln p, and little more than that of the flow alone; to a known target no more."""
     evidence: NDArray[np.float64]
     """Of its target, with it."""
     breadth: NDArray[np.float64]

@@ -34,7 +34,7 @@ from detector.assets.assets import NOTHING, Assets
 from detector.errors import InputError
 from detector.incidents.grading import grade
 from detector.incidents.host_book import TOP, Hosts
-from detector.incidents.hosts import Held, HostRisk, Share, counted, held, risks
+from detector.incidents.hosts import Held, HostRisk, Risks, Share, counted, held, risks
 from detector.incidents.incident import (
     MEASURES,
     Count,
@@ -135,6 +135,8 @@ class IncidentBook:
         """Incidents whose strongest alerts are others since then."""
         self._known: dict[str, tuple[tuple[int, int], Held]] = {}
         """By open incident: what it was for its hosts when it last had so many alerts and revisions."""
+        self._looked: dict[int, tuple[float, Risks]] = {}
+        """By partition: its hosts' risks at a time, until an alert comes or an incident ends."""
 
     @property
     def open(self) -> int:
@@ -163,6 +165,7 @@ class IncidentBook:
         is to be told waits for :meth:`take`, and who is among the strongest for :meth:`explain`.
         """
         partition = alert.partition
+        self._looked.pop(partition, None)
         place = self._places.get(partition)
         if place is None:
             place = self._places[partition] = _OpenIncidents()
@@ -219,6 +222,7 @@ class IncidentBook:
                 self._close(partition, incident)
         if moved:
             place.hosts.go_back(now)
+            self._looked.pop(partition, None)
         self._due[partition] = min(map(self._over_at, place.incidents.values()), default=math.inf)
 
     def close_all(self) -> None:
@@ -243,7 +247,8 @@ class IncidentBook:
         for partition, place in self._places.items():
             now = self._now(partition)
             if now is not None and (at_once or place.hosts.is_due(now)):
-                told += place.hosts.look(partition, self._held(place), now)
+                found = self._risks(partition, place, now)
+                told += place.hosts.look(partition, found, now)
         return told
 
     def top_risks(self) -> list[float]:
@@ -255,10 +260,16 @@ class IncidentBook:
         shares: dict[str, list[Share]] = {}
         for partition, place in self._places.items():
             if (now := self._now(partition)) is not None:
-                every = [*place.hosts.over, *self._held(place)]
-                for host, (_, of) in risks(every, now).items():
+                for host, (_, of) in self._risks(partition, place, now).items():
                     shares.setdefault(host, []).extend(of)
         return {host: counted(of)[0] for host, of in shares.items()}
+
+    def _risks(self, partition: int, place: _OpenIncidents, now: float) -> Risks:
+        """The risks of a partition's hosts; those found last as long as nothing has come since."""
+        looked = self._looked.get(partition)
+        if looked is None or looked[0] != now:
+            looked = self._looked[partition] = now, risks([*place.hosts.over, *self._held(place)], now)
+        return looked[1]
 
     def _held(self, place: _OpenIncidents) -> list[Held]:
         """What open incidents are for their hosts."""
@@ -322,7 +333,10 @@ class IncidentBook:
         for partition in partitions:
             for incident_id in self._places.get(partition, _OpenIncidents()).incidents:
                 self._known.pop(incident_id, None)
-            for kept in (self._places, self._index, self._hidden, self._clocks, self._lasts, self._moves, self._due):
+            for kept in (
+                *(self._places, self._index, self._hidden, self._clocks),
+                *(self._lasts, self._moves, self._due, self._looked),
+            ):
                 kept.pop(partition, None)
 
     # --- inside -------------------------------------------------------------------------------------------------
@@ -435,6 +449,7 @@ class IncidentBook:
     def _end(self, partition: int, incident: Incident) -> None:
         del self._places[partition].incidents[incident.id]
         self._known.pop(incident.id, None)
+        self._looked.pop(partition, None)
         self._leave(partition, incident)
 
     def _close(self, partition: int, incident: Incident) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -14,8 +13,8 @@ from detector.incidents.hosts import (
     STEP,
     Held,
     HostRisk,
+    Risks,
     has_faded,
-    risks,
 )
 from detector.incidents.incident import Figure, Name
 
@@ -55,11 +54,10 @@ class Hosts(msgspec.Struct):
         passed = now - self.looked_at
         return not 0.0 <= passed < (SOONEST_S if self.news else LATEST_S) and bool(self.news or self.told or self.over)
 
-    def look(self, partition: int, going_on: Iterable[Held], now: float) -> list[HostRisk]:
-        """Give the hosts to be told now, the highest risk first; one that faded away has 0."""
+    def look(self, partition: int, found: Risks, now: float) -> list[HostRisk]:
+        """Give those of the risks to be told now, the highest first; a host whose risk faded away has 0."""
         self.looked_at, self.news = now, False
         self.over = [each for each in self.over if not has_faded(each, now)]
-        found = risks([*self.over, *going_on], now)
         changed = [
             HostRisk(host, partition, now, risk, shares)
             for host, (risk, shares) in found.items()

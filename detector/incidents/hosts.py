@@ -70,6 +70,10 @@ class Share(NamedTuple):
     last_seen: float
 
 
+Risks = dict[str, tuple[float, tuple[Share, ...]]]
+"""By host: its risk, and what it is made of."""
+
+
 class HostRisk(NamedTuple):
     """One host in one partition."""
 
@@ -97,7 +101,7 @@ def _parts(side: Mapping[str, Count], incident: Incident) -> dict[str, float]:
     return {address: value for address, value in points.items() if value >= LEAST}
 
 
-def risks(incidents: Iterable[Held], now: float) -> dict[str, tuple[float, tuple[Share, ...]]]:
+def risks(incidents: Iterable[Held], now: float) -> Risks:
     """By host: its risk now and what it is made of; those with the highest, of which something is told."""
     shares: dict[str, list[Share]] = {}
     for each in incidents:

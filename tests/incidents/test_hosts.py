@@ -145,6 +145,28 @@ def test_what_is_over_goes_on_to_count() -> None:
     assert again.host_risks() == {}
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1.0, 30.0, 700.0, 9e6, -9e6]), st.integers(0, 3), st.integers(0, 3), st.booleans()),
+        max_size=25,
+    )
+)
+def test_what_is_kept_of_risks_is_never_stale(steps: list[tuple[float, int, int, bool]]) -> None:
+    """After every alert, and after time without one, risks are those of a book that has to find all of them anew."""
+    book, now = IncidentBook(), T0
+    for number, (seconds, source, destination, alone) in enumerate(steps):
+        now += seconds
+        if alone:
+            passing(book, now - T0)
+        else:
+            put(book, {"ts": now, "src_ip": f"10.0.0.{source}", "dst_ip": f"10.0.1.{destination}"}, first=number)
+        anew = IncidentBook()
+        anew.restore(0, book.snapshot(0))
+        assert book.host_risks() == anew.host_risks()
+        if number % 3 == 0:
+            book.take_hosts()
+
+
 def test_partitions_are_put_together() -> None:
     """The highest risks here are of hosts over all partitions; each partition's part is told by itself."""
     book = IncidentBook()
@@ -170,7 +192,8 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(1_500):
         hosts.end(over(50.0, f"10.1.{number // 250}.{number % 250}", name=str(number)))
     assert [len(hosts.over), hosts.over[0].incident] == [1_000, "500"]
-    assert len(hosts.look(0, [over(60.0, INSIDE)], T0)) == len(hosts.told) == 1_000
+    found = risks([*hosts.over, over(60.0, INSIDE)], T0)
+    assert len(hosts.look(0, found, T0)) == len(hosts.told) == 1_000
     assert hosts.told[INSIDE] == 60.0
 
 

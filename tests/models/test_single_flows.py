@@ -17,7 +17,8 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.bundle.manifest import decode_manifest
 from detector.errors import BundleError
 from detector.models.ensemble import SINGLE, Ensemble
-from detector.models.single_flows import SingleFlows
+from detector.models.single_flows import Scores, SingleFlows
+from detector.models.surprise import score_at, surprise_of
 from detector.records.flow import SCHEMA
 from detector.scoring.dataset import Dataset
 from tests.bundles import bundle, loaded
@@ -63,6 +64,19 @@ def test_surprises_are_of_both_views() -> None:
     assert plain.single is None
     same = plain.surprises(plain.score(plain.self_test_rows))
     assert same.overall is same.single
+
+
+def test_what_came_before_a_flow_is_bounded_by_the_flow_alone() -> None:
+    """However odd windows make a flow, it surprises by four nats more than alone at most; below that, by all it is."""
+    model, _ = windowed()
+    assert model.single is not None
+    of_all, of_one = model.calibration, model.single.calibration
+    overall, single = (np.array([score_at(nats, each) for nats in (9.0, 9.0, 2.0)]) for each in (of_all, of_one))
+    single[0] = of_one.scores[0]
+    found = model.surprises(Scores(overall, single))
+    assert found.single[0] == 0.0
+    assert found.overall[0] == 4.0
+    assert found.overall[1:].tolist() == surprise_of(overall, of_all)[1:].tolist()
 
 
 def without(arrays: Arrays) -> None:
