@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, rounded, said
-from detector.decisions.volume_kernel import AMOUNTS
+from detector.decisions.volume_counts import AMOUNTS
 from detector.features.meanings import Unit
 
 _DID = (

@@ -16,25 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.decisions.passed import FAILED, SOURCES, Passed
-from detector.decisions.volume_kernel import (
+from detector.decisions.volume_counts import (
     AMOUNTS,
     BY_PORT,
     COUNTED,
+    OWN_WIDTH,
+    PLACES,
+    PORTS,
+    STEPS,
+    Counts,
+)
+from detector.decisions.volume_kernel import (
     DEFINED_BY,
     FIELDS,
     HARMLESS,
     HIGHEST,
     MARKS,
-    OWN_WIDTH,
     PAIR_WIDTH,
-    PLACES,
-    PORTS,
-    STEPS,
     SUMS,
     THERE_WIDTH,
     VOLUME,
     Columns,
-    Counts,
     pass_by,
 )
 from detector.kernels.clock import within_reach

@@ -18,52 +18,47 @@ it begins anew.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from detector.decisions.volume_counts import (
+    AMOUNTS,
+    BOUNDS,
+    COUNTED,
+    ENOUGH,
+    FEWEST,
+    KEPT_A_DAY,
+    LEAST_THINNING,
+    LITTLE,
+    LONG_S,
+    MANY,
+    MIDDLE_S,
+    OF_CLASS,
+    OF_PORT,
+    OF_SOURCE,
+    OWN_FULL,
+    PLACES,
+    PORTS,
+    SHORT_S,
+    SOME,
+    STEPS,
+    THINNING,
+    TIMES,
+    begun,
+    begun_by,
+    climbed,
+    fade,
+    of_class,
+    rarity,
+    usual_of,
+)
 from detector.features.windows_kernel import FAR, NEAR, halved, mixed
 from detector.kernels.bitmap import mark, marked
 from detector.kernels.clock import AHEAD_S, CLOCK_FIELDS, LATE_S, happened_at
 from detector.kernels.hash_table import USED, ask_for_bucket, claim, find, kernel, prefetch
 
 YOUNG_S = FORGOTTEN_S = 86_400.0
-
-SHORT_S, MIDDLE_S, LONG_S = 600.0, 7_200.0, 86_400.0
-"""Half-lives of amounts."""
-
-
-class Amount(NamedTuple):
-    """Something that a pair does more and more of."""
-
-    what: str
-    half_life_s: float
-    first: float
-    """What it takes to reach the first step."""
-    factor: float
-    """How much more each further step is."""
-
-
-AMOUNTS = (
-    Amount("bytes sent", SHORT_S, 32_768.0, 2.0),
-    Amount("bytes sent", LONG_S, 32_768.0, 2.0),
-    Amount("bytes sent beside the largest flow", MIDDLE_S, 32_768.0, 2.0),
-    Amount("flows that sent more than came back", MIDDLE_S, 1.5, 1.45),
-    Amount("connections", SHORT_S, 1.5, 1.6),
-    Amount("connections", MIDDLE_S, 1.5, 1.6),
-    Amount("visits", LONG_S, 1.5, 1.45),
-    Amount("time connected", LONG_S, 120.0, 1.6),
-    Amount("failed connections", MIDDLE_S, 1.5, 1.5),
-)
-"""In the order of a pair's words. Where a step begins is no limit: what is odd is told by how few reach it."""
-
-_TIMES = np.array([(SHORT_S, MIDDLE_S, LONG_S).index(each.half_life_s) for each in AMOUNTS])
-
-STEPS = 15
-
-BOUNDS = np.array([[each.first * each.factor**step for step in range(STEPS)] for each in AMOUNTS])
-"""From which amount on each step is reached; shape (amounts, steps)."""
 
 UPLOAD_BYTES = 4096.0
 """Of fewer bytes sent a flow is no upload, whatever came back."""
@@ -77,19 +72,6 @@ SHORTEST_S, VISIT_S = 2.0, 60.0
 LONGEST_FLOW_S, LARGEST_FLOW = 1e7, 1e15
 """No flow lasts longer or sends more bytes: a wrong number says no more than that."""
 
-OF_PORT, OF_CLASS, OF_SOURCE = 200.0, 200.0, 100.0
-"""Pairs that the broader share counts for in that of a port, of a class and of a source."""
-
-ENOUGH, THINNING, LEAST_THINNING = 4.0, 3, 0.3
-"""Pairs that tell how many reach a step; beyond, counts go on to thin out as over so many steps, by a third each at
-the least."""
-
-LITTLE = 1e-6
-"""Of a pair, that is never expected less."""
-
-MANY, SOME = 0.05, 0.002
-"""Shares of all pairs from which a port is of the class of many, and of that of some; of few otherwise."""
-
 CROWD = 3.0
 """By so many other hosts volume is halved."""
 
@@ -99,44 +81,19 @@ LEAST = 3.0
 WATCHED_S = 20 * 3600.0
 """Of so much time a partition's records must be known before any volume is told: as for regular pairs."""
 
-KEPT_A_DAY = 0.9
-"""What is left each day of all that was counted: after a week half."""
-
-PORTS = 65_537
-"""The last place is that of flows without a port."""
-
-ALL, CLASSES, BY_PORT, PLACES = 0, 1, 4, 260
-"""Places of counts: of all pairs, of three classes, and of the first ports that had :data:`FEWEST` pairs."""
-
-FEWEST = 32.0
-"""Pairs of a port before it has counts of its own."""
-
-COUNTED = len(AMOUNTS)
-"""Of each place: row of its counts in which the first is how many pairs there were."""
-
-USUALLY, ENOUGH_OWN = 0.05, 20
-"""What fewer of a source's pairs reach than this share is not usual for it; told where it has so many."""
-
-OWN_FULL = 250
-"""Pairs of a source at which its counts are halved; each step has a byte."""
-
-PAIR_WIDTH, OWN_WIDTH, THERE_WIDTH = 16, 40, 8
+PAIR_WIDTH, THERE_WIDTH = 16, 8
 FIRST, MARKS, SUMS, LARGEST, REACHED, VOLUME = 2, 3, 4, 13, 14, 15
 """Words of a pair: when it began in seconds; marks; its amounts; the most that one flow sent; the steps of all amounts
 but the last; its volume. Marks are the last amount's step, the amount that is told, the class, and whether a person
 called it harmless: four bits each."""
 HARMLESS = 1 << 12
 """The last of a pair's marks."""
-_PAIRS, _STEPS = 0, 4
-"""Words of a source: pairs, and the first of its steps' counts, a byte each and 16 bytes an amount."""
 _BITS, _BITS_END = 4, 6
 """Words 4 and 5 of a destination and port: its sources' bitmap."""
 _BEGAN, _FADED = CLOCK_FIELDS, CLOCK_FIELDS + 1
 """Places beside the clock's: when the first record was, and when counts last faded."""
 
 FIELDS = CLOCK_FIELDS + 2
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 HIGHEST = 60.0
 """More than any pair can have."""
@@ -147,19 +104,6 @@ DEFINED_BY = (
     CROWD, LEAST, WATCHED_S, KEPT_A_DAY, FEWEST, OWN_FULL, LATE_S, AHEAD_S, PLACES,
 )  # fmt: skip
 """What a state depends on: one of other values means something else."""
-
-
-class Counts(NamedTuple):
-    """What the pairs of a partition have reached."""
-
-    met: Any
-    """Pairs of each port; float32, shape (PORTS,)."""
-    places: Any
-    """Of each port its place among the next, 0 before it has one; uint32, shape (PORTS,)."""
-    reached: Any
-    """Pairs that reached each step; float32, shape (PLACES, amounts + 1, steps + 1)."""
-    taken: Any
-    """How many places ports have; int64, shape (1,)."""
 
 
 class Columns(NamedTuple):
@@ -197,7 +141,7 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         if void or clock[_BEGAN] == 0.0:
             clock[_BEGAN] = clock[_FADED] = now
         if now - clock[_FADED] >= LONG_S:
-            _fade(counts)
+            fade(counts)
             clock[_FADED] = now
         row, fresh = claim(pairs, flows.targets[i])
         gap = max(0.0, now - pairs.moments[row, 0])
@@ -222,7 +166,7 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
             what[i], amount[i] = told, BOUNDS[told, max(_reached(pairs.words, row, told), 1) - 1]
             age[i] = max(lasted, 0.0)
             hosts[i] = _others(there, flows.services[i]) + 1.0
-            usual[i] = _usual(own, _own(flows.sources[i], _class(pairs.words, row)), told)
+            usual[i] = usual_of(own, flows.sources[i], _class(pairs.words, row), told)
 
 
 @kernel
@@ -241,17 +185,6 @@ def _clear(pairs: Any, own: Any, there: Any, counts: Any) -> None:
 
 
 @kernel
-def _fade(counts: Any) -> None:
-    """Forget a day's part of all that was counted."""
-    for port in range(PORTS):
-        counts.met[port] *= np.float32(KEPT_A_DAY)
-    for place in range(PLACES):
-        for each in range(COUNTED + 1):
-            for step in range(STEPS + 1):
-                counts.reached[place, each, step] *= np.float32(KEPT_A_DAY)
-
-
-@kernel
 def _forget(pairs: Any, row: Any) -> None:
     """Forget what a pair did, but not what a person said of it."""
     for word in range(FIRST, PAIR_WIDTH):
@@ -263,34 +196,13 @@ def _begin(  # noqa: PLR0917
     pairs: Any, own: Any, there: Any, counts: Any, row: Any, flows: Any, i: Any, port: Any, now: Any
 ) -> None:
     """Count a pair that begins."""
-    met, reached = counts.met, counts.reached
-    met[port] += np.float32(1.0)
-    reached[ALL, COUNTED, 0] += np.float32(1.0)
-    share = met[port] / reached[ALL, COUNTED, 0]
-    kind = 0 if share >= MANY else 1 if share >= SOME else 2
-    reached[CLASSES + kind, COUNTED, 0] += np.float32(1.0)
-    if counts.places[port] == 0 and met[port] >= FEWEST and counts.taken[0] < PLACES - BY_PORT:
-        counts.places[port] = BY_PORT + counts.taken[0]
-        counts.taken[0] += 1
-    if counts.places[port] > 0:
-        reached[counts.places[port], COUNTED, 0] += np.float32(1.0)
+    kind = begun(counts, port)
     pairs.words[row, FIRST] = np.uint32(np.int64(now) & 0xFFFFFFFF)
     pairs.words[row, MARKS] = np.uint32(kind << 8) | (pairs.words[row, MARKS] & np.uint32(HARMLESS))
-    mine, _ = claim(own, _own(flows.sources[i], kind))
-    own.words[mine, _PAIRS] += np.uint32(1)
-    if own.words[mine, _PAIRS] > OWN_FULL:
-        for word in range(_STEPS, OWN_WIDTH):
-            own.words[mine, word] = (own.words[mine, word] >> np.uint32(1)) & np.uint32(0x7F7F7F7F)
-        own.words[mine, _PAIRS] >>= np.uint32(1)
+    begun_by(own, flows.sources[i], kind)
     place, _ = claim(there, flows.services[i])
     bit = np.int64(mixed(flows.sources[i]) & np.uint64(63))
     mark(there.words, place, _BITS, bit)
-
-
-@kernel
-def _own(source: Any, kind: Any) -> Any:
-    """The key of a source's pairs at ports of a class."""
-    return mixed(source + np.uint64(kind) * _GOLDEN)
 
 
 @kernel
@@ -309,7 +221,7 @@ def _add(  # noqa: PLR0917
     fades = (halved(gap / SHORT_S), halved(gap / MIDDLE_S), halved(gap / LONG_S))
     more = (sent, sent, min(sent, largest), upload, connected, connected, visit, lasted, failed)
     for each in range(COUNTED):
-        now = pairs.numbers[row, SUMS + each] * fades[_TIMES[each]] + more[each]
+        now = pairs.numbers[row, SUMS + each] * fades[TIMES[each]] + more[each]
         pairs.numbers[row, SUMS + each] = now
         step = _reached(pairs.words, row, each)
         if step < STEPS and now >= BOUNDS[each, step]:
@@ -331,32 +243,12 @@ def _class(words: Any, row: Any) -> Any:
 
 
 @kernel
-def _usual(own: Any, key: Any, each: Any) -> Any:
-    """What hardly any other pair of a source reaches of an amount; 0 where it has too few to tell."""
-    mine = find(own, key)
-    if mine < 0 or own.words[mine, _PAIRS] <= ENOUGH_OWN:
-        return 0.0
-    step = 1
-    while step < STEPS and _held(own, mine, each, step) - 1.0 > USUALLY * (own.words[mine, _PAIRS] - 1.0):
-        step += 1
-    return BOUNDS[each, step - 1]
-
-
-@kernel
-def _held(own: Any, mine: Any, each: Any, step: Any) -> Any:
-    """How many pairs of a source reached a step of an amount."""
-    byte = 16 * each + step
-    return np.float64((own.words[mine, _STEPS + (byte >> 2)] >> np.uint32(8 * (byte & 3))) & np.uint32(0xFF))
-
-
-@kernel
 def _climb(  # noqa: PLR0917
     pairs: Any, own: Any, there: Any, counts: Any, row: Any, flows: Any, i: Any, port: Any, each: Any, before: Any,
     now: Any, telling: Any,
 ) -> None:  # fmt: skip
     """Have an amount of a pair reach further steps: count them, and weigh the last."""
-    words, reached = pairs.words, counts.reached
-    step = before
+    words, step = pairs.words, before
     while step < STEPS and now >= BOUNDS[each, step]:
         step += 1
     if each < 8:
@@ -365,52 +257,15 @@ def _climb(  # noqa: PLR0917
         )
     else:
         words[row, MARKS] = (words[row, MARKS] & ~np.uint32(15)) | np.uint32(step)
-    kind = CLASSES + _class(words, row)
-    place = np.int64(counts.places[port])
-    mine, _ = claim(own, _own(flows.sources[i], kind - CLASSES))
+    kind, place = _class(words, row), np.int64(counts.places[port])
+    mine, _ = claim(own, of_class(flows.sources[i], kind))
     if telling:
-        odd = _rarity(own, reached, kind, place, mine, each, step) / (1.0 + _others(there, flows.services[i]) / CROWD)
+        rare = rarity(own, counts.reached, kind, place, mine, each, step)
+        odd = rare / (1.0 + _others(there, flows.services[i]) / CROWD)
         if odd > pairs.numbers[row, VOLUME]:
             pairs.numbers[row, VOLUME] = min(odd, HIGHEST)
             words[row, MARKS] = (words[row, MARKS] & ~np.uint32(0xF0)) | np.uint32(each << 4)
-    for passed in range(before + 1, step + 1):
-        reached[ALL, each, passed] += np.float32(1.0)
-        reached[kind, each, passed] += np.float32(1.0)
-        if place > 0:
-            reached[place, each, passed] += np.float32(1.0)
-        byte = 16 * each + passed
-        if (own.words[mine, _STEPS + (byte >> 2)] >> np.uint32(8 * (byte & 3))) & np.uint32(0xFF) < OWN_FULL:
-            own.words[mine, _STEPS + (byte >> 2)] += np.uint32(1) << np.uint32(8 * (byte & 3))
-
-
-@kernel
-def _rarity(own: Any, reached: Any, kind: Any, place: Any, mine: Any, each: Any, step: Any) -> Any:  # noqa: PLR0917
-    """How rare it is that a pair, not counted itself, reaches a step of an amount, in nats."""
-    pairs, of_class = max(reached[ALL, COUNTED, 0] - 1.0, 0.0), max(reached[kind, COUNTED, 0] - 1.0, 0.0)
-    share = (_expected(reached, ALL, each, step) + LITTLE) / (pairs + 1.0)
-    share = (_expected(reached, kind, each, step) + OF_CLASS * share) / (of_class + OF_CLASS)
-    if place > 0:
-        at_port = max(reached[place, COUNTED, 0] - 1.0, 0.0)
-        share = (_expected(reached, place, each, step) + OF_PORT * share) / (at_port + OF_PORT)
-    share = max(
-        share,
-        (_held(own, mine, each, step) + OF_SOURCE * share) / (max(own.words[mine, _PAIRS] - 1.0, 0.0) + OF_SOURCE),
-    )
-    return -math.log(min(share, 1.0)) - math.log((of_class + 1.0) / (pairs + 1.0))
-
-
-@kernel
-def _expected(reached: Any, place: Any, each: Any, step: Any) -> Any:
-    """How many pairs reach a step: as many as did, or, beyond where :data:`ENOUGH` did, as they thin out before."""
-    last = step
-    while last > 0 and reached[place, each, last] < ENOUGH:
-        last -= 1
-    if last == 0 or last == step:  # noqa: PLR1714  (a set would be on the heap)
-        return np.float64(reached[place, each, step])
-    before = max(last - THINNING, 0)
-    held = reached[place, each, before] if before > 0 else reached[place, COUNTED, 0]
-    thins = max(math.log(held / reached[place, each, last]) / (last - before), LEAST_THINNING)
-    return reached[place, each, last] * math.exp(-thins * (step - last))
+    climbed(own, counts.reached, kind, place, mine, each, before, step)
 
 
 @kernel

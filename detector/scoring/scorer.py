@@ -54,7 +54,12 @@ class Scorer:
         return self._rule is not None
 
     def find(self, frame: pl.DataFrame, partitions: NDArray[np.int32]) -> Findings:
-        """Take a batch of flows, by the partition of each (rows,), and give what they are found to be."""
+        """Take a batch of flows, by the partition of each (rows,), and give what they are found to be.
+
+        Raises ValueError where there are more or fewer partitions than flows.
+        """
+        if len(partitions) != len(frame):
+            raise ValueError(f"scoring {len(frame)} flows: {len(partitions)} partitions were given, not one for each")
         began = perf_counter()
         matrix = self._model.extractor.transform(frame, partitions, self._state)
         featured = perf_counter()

@@ -20,7 +20,7 @@ from detector.alerts.readings import Readings
 from detector.alerts.wording import MOST_CHARACTERS, Raising, Told, Weighed, tell
 from detector.decisions.severity import Severity
 from detector.decisions.views import BREADTH, EVIDENCE, REACH, REGULARITY, SURPRISE, VIEWS, VOLUME, View
-from detector.decisions.volume_kernel import COUNTED
+from detector.decisions.volume_counts import COUNTED
 from detector.features.encoders import Encoders
 from detector.features.extractor import build_spec
 from detector.features.meanings import Topic, Unit

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from detector.decisions.passed import FAILED, SOURCES, TAUGHT, EvidenceKeys, Passed, Surprises
 from detector.decisions.views import much_and_odd
 from detector.decisions.volume import LASTED, PORT, RECEIVED, SENT, Volumes, VolumeState
-from detector.decisions.volume_kernel import AMOUNTS, BOUNDS, HIGHEST, LEAST
+from detector.decisions.volume_counts import AMOUNTS, BOUNDS
+from detector.decisions.volume_kernel import HIGHEST, LEAST
 from detector.errors import InputError
 from tests.damage import damaged
 from tests.decisions.test_regular import hashed

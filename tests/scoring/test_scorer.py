@@ -178,3 +178,11 @@ def test_no_flows_have_no_figures() -> None:
     scored = Scorer(model(), FlowState.fresh(model())).score(after()[:0], one_partition(after()[:0]))
     assert scored.rates is not None
     assert (len(scored.scores), len(scored.p_values), len(scored.rates)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("partitions", [0, 9, 11])
+def test_each_flow_has_a_partition(partitions: int) -> None:
+    """More or fewer partitions than flows are refused: what is kept of one would be written beside it."""
+    scorer = Scorer(model(), FlowState.fresh(model()))
+    with pytest.raises(ValueError, match="scoring 10 flows"):
+        scorer.score(after()[:10], np.zeros(partitions, np.int32))
