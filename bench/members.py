@@ -1,8 +1,9 @@
 """Whether an ensemble loses to one of its own members, or to what leaves its windows out.
 
 Of each set the default is trained as ``oddflow train`` does it; beside it, on the same rows, stand each of its members
-alone, ``--kind kmeans`` and ``--no-windows``. Told are ROC AUC and the true positives at 1 %, medians of the seeds, and
-in the last column how much the best of the others is ahead of the default: above 0.01, a view is combined badly.
+alone, ``--kind kmeans`` and ``--no-windows``. Told are ROC AUC and the true positives at 1 %, medians of the seeds; of
+the default by its score, and *as judged*: by its surprise, in which what windows find odd is bounded by the flow alone.
+In the last column is how much the best of the others is ahead of it as judged: above 0.01, a view is combined badly.
 
 Sets are chosen for what they cannot support: few columns and no addresses, a capture of minutes, a device that does the
 same all day, few rows. ``normal`` are trained on benign rows, ``1%`` with as many attacks. Of 20-1 and 21-1 the attacks
@@ -218,7 +219,7 @@ def medians(runs: list[Told]) -> Told:
 
 
 def ahead(told: Told) -> tuple[str, float]:
-    """Which of the others has the highest ROC AUC, and by how much it is above the default's: below 0, it is behind."""
+    """Which other has the highest ROC AUC, and by how much it is above the default as judged: below 0, it is behind."""
     best = max((name for name in told if name not in {DEFAULT, JUDGED}), key=lambda name: told[name][0])
     return best, told[best][0] - told[JUDGED][0]
 
