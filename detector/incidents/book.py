@@ -34,7 +34,7 @@ from detector.assets.assets import NOTHING, Assets
 from detector.errors import InputError
 from detector.incidents.grading import grade
 from detector.incidents.host_book import TOP, Hosts
-from detector.incidents.hosts import Held, HostRisk, Risks, Share, counted, held, risks
+from detector.incidents.hosts import HostRisk, Risks, Share, counted, held
 from detector.incidents.incident import (
     MEASURES,
     Count,
@@ -60,6 +60,7 @@ from detector.incidents.joining import (
     source_of,
 )
 from detector.incidents.kinds import Kind, kind_of
+from detector.incidents.known_risks import KnownRisks
 from detector.kernels.clock import CLOCK, CLOCK_FIELDS, MOVED, Heard, hear
 
 NAMESPACE: UUID = uuid5(NAMESPACE_URL, "urn:oddflow:incident")
@@ -133,10 +134,7 @@ class IncidentBook:
         """By alert: those that were among the strongest of an incident since :meth:`explain`, with their places."""
         self._touched: dict[str, Incident] = {}
         """Incidents whose strongest alerts are others since then."""
-        self._known: dict[str, tuple[tuple[int, int], Held]] = {}
-        """By open incident: what it was for its hosts when it last had so many alerts and revisions."""
-        self._looked: dict[int, tuple[float, Risks]] = {}
-        """By partition: its hosts' risks at a time, until an alert comes or an incident ends."""
+        self._known = KnownRisks()
 
     @property
     def open(self) -> int:
@@ -165,7 +163,7 @@ class IncidentBook:
         is to be told waits for :meth:`take`, and who is among the strongest for :meth:`explain`.
         """
         partition = alert.partition
-        self._looked.pop(partition, None)
+        self._known.changed(partition)
         place = self._places.get(partition)
         if place is None:
             place = self._places[partition] = _OpenIncidents()
@@ -222,7 +220,7 @@ class IncidentBook:
                 self._close(partition, incident)
         if moved:
             place.hosts.go_back(now)
-            self._looked.pop(partition, None)
+            self._known.changed(partition)
         self._due[partition] = min(map(self._over_at, place.incidents.values()), default=math.inf)
 
     def close_all(self) -> None:
@@ -265,23 +263,8 @@ class IncidentBook:
         return {host: counted(of)[0] for host, of in shares.items()}
 
     def _risks(self, partition: int, place: _OpenIncidents, now: float) -> Risks:
-        """The risks of a partition's hosts; those found last as long as nothing has come since."""
-        looked = self._looked.get(partition)
-        if looked is None or looked[0] != now:
-            looked = self._looked[partition] = now, risks([*place.hosts.over, *self._held(place)], now)
-        return looked[1]
-
-    def _held(self, place: _OpenIncidents) -> list[Held]:
-        """What open incidents are for their hosts."""
-        return [self._held_as(each) for each in place.incidents.values() if not each.is_suppressed]
-
-    def _held_as(self, incident: Incident) -> Held:
-        """What one is for its hosts: its kind takes long to find, and few of hundreds changed since the last look."""
-        state = incident.count, incident.revision
-        known = self._known.get(incident.id)
-        if known is None or known[0] != state:
-            known = self._known[incident.id] = state, held(incident, kind_of(incident))
-        return known[1]
+        """The risks of a partition's hosts."""
+        return self._known.of(partition, place.hosts.over, place.incidents.values(), now)
 
     def clocks(self) -> dict[int, float]:
         """The time of each partition, as of the last that was heard of it."""
@@ -331,12 +314,8 @@ class IncidentBook:
     def forget(self, *partitions: int) -> None:
         """Forget these partitions: another member keeps them now."""
         for partition in partitions:
-            for incident_id in self._places.get(partition, _OpenIncidents()).incidents:
-                self._known.pop(incident_id, None)
-            for kept in (
-                *(self._places, self._index, self._hidden, self._clocks),
-                *(self._lasts, self._moves, self._due, self._looked),
-            ):
+            self._known.ended(partition, *self._places.get(partition, _OpenIncidents()).incidents)
+            for kept in (self._places, self._index, self._hidden, self._clocks, self._lasts, self._moves, self._due):
                 kept.pop(partition, None)
 
     # --- inside -------------------------------------------------------------------------------------------------
@@ -448,8 +427,7 @@ class IncidentBook:
 
     def _end(self, partition: int, incident: Incident) -> None:
         del self._places[partition].incidents[incident.id]
-        self._known.pop(incident.id, None)
-        self._looked.pop(partition, None)
+        self._known.ended(partition, incident.id)
         self._leave(partition, incident)
 
     def _close(self, partition: int, incident: Incident) -> None:
