@@ -41,6 +41,9 @@ PAIRED_FAMILIES = 5
 RARE_TOGETHER = 0.01
 """Two that came together in more than this share of training's flows are no reason: one value would not be either."""
 
+ALIKE = 3.0
+"""By so much the bytes of a flow may differ from those that are told of each."""
+
 LOWERED_NATS = math.log(10.0)
 """By so much a flow must be less surprising, since its target is known, that this is worth a word: ten times."""
 
@@ -205,10 +208,14 @@ class _Story:
         return _SoFar(count.value, since.value, since.text, facts)
 
     def _sent_each(self) -> Clause | None:
-        """How much one sends the other each time, if anything."""
+        """How much one sends the other each time, if anything: windows keep the mean of logarithms, which is far from
+        each where some sent nothing, so that it is told only where this flow sent about as much.
+        """
         place = self._case.nearest("pair", "out", HALF_LIFE_S)
-        amount = self._case.amount(place)
-        return self._case.lead(place, "{} sent each") if place is not None and amount and amount.value else None
+        amount, own = self._case.amount(place), self._case.flow.get("src_bytes") or 0
+        if place is None or not amount or not amount.value / ALIKE <= own <= amount.value * ALIKE or not own:
+            return None
+        return self._case.lead(place, "{} sent each")
 
     def _alone(self) -> Clause | None:
         """Whether all flows that the destination ever had came from this source."""

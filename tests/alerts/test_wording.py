@@ -172,6 +172,15 @@ def test_a_beacon_is_told_as_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"), [(0, False), (None, False), (600, False), (700, True), (5_900, True), (6_100, False)]
+)
+def test_what_each_flow_sent_is_told_where_this_one_sent_about_as_much(sent: int | None, told: bool) -> None:
+    """Windows know the mean of logarithms: where flows that sent nothing are among them, none sent what it says."""
+    message = say(CALLS, CALLER | {"src_bytes": sent}, contributions={}, view=Raising(EVIDENCE, 3.0)).message
+    assert ("about 2 kB sent each" in message) == told
+
+
 def test_a_burst_has_no_rhythm() -> None:
     """However regular, flows a hundred times a second are told by how many came in which time."""
     burst = {"pair_gap_10m": math.log(0.012), "pair_total": math.log1p(9_226), "pair_age": math.log1p(19.0)}

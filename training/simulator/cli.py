@@ -54,8 +54,8 @@ def simulate(
     """Make labelled traffic, with attacks in it: a made-up organisation's hosts, servers, people and machines.
 
     Kinds of attack: vertical-scan, horizontal-scan, ssh-brute-force, dns-tunnel, exfiltration, beacon, syn-flood,
-    lateral-movement. Files appear when they are whole. docs/reference/simulator.md says how this differs from
-    real traffic.
+    lateral-movement, slow-beacon, quiet-logins. Files appear when they are whole. docs/reference/simulator.md says how
+    this differs from real traffic.
 
     Examples:
 
