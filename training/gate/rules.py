@@ -91,11 +91,17 @@ def _least(rule: str, facts: Facts, bound: float, what: str, spread: Spread | No
     if spread is None:
         return _not_asked(rule, facts, bound, "no attacks were tested, so that nothing is known of what is found")
     low = spread.interval[0]
-    told = f"{what} is {spread.mean:.3f}, at least {low:.3f} by its interval"
+    told = f"{what}{_whose(facts.report)} is {spread.mean:.3f}, at least {low:.3f} by its interval"
     if low >= bound:
         return _passed(rule, low, bound, f"{told}; {bound:g} is asked")
     cure = "train on more days, without attacks among them, or look at evaluation.json for what is missed"
     return _failed(rule, low, bound, f"{told}, less than {bound:g}: {cure}")
+
+
+def _whose(report: Report | None) -> str:
+    """Where the tested attacks come from, if not from the data."""
+    simulated = report is not None and report.protocol.attacks == "transplanted"
+    return ", of attacks simulated on your hosts," if simulated else ""
 
 
 def _figure(report: Report | None, name: str, *, at_random: bool = False) -> Spread | None:
@@ -118,13 +124,18 @@ def most_false_incidents(facts: Facts, bound: float) -> RuleResult:
         return _not_asked(rule, facts, bound, "no unseen time was tested by incidents")
     times, least = obtained.obtained.mean / obtained.asked, certain_rate(obtained) / obtained.asked
     told = (
-        f"{obtained.obtained.mean:.3g} false incidents a day on {obtained.days:.2g} unseen days, where"
-        f" {obtained.asked:g} were asked for ({times:.3g} times; at least {least:.3g} by chance)"
+        f"{_counted(obtained.obtained.mean)} false incidents a day on {obtained.days:.2g} unseen days, where"
+        f" {obtained.asked:g} were asked for ({_counted(times)} times; at least {_counted(least)} by chance)"
     )
     if least <= bound:
         return _passed(rule, times, bound, f"{told}; {bound:g} times are allowed")
     cure = "train on more days, or leave out what was under attack"
     return _failed(rule, times, bound, f"{told}, more than {bound:g} times: {cure}")
+
+
+def _counted(rate: float) -> str:
+    """To three digits where it is small, whole where it is not."""
+    return f"{rate:,.0f}" if rate >= 100.0 else f"{rate:.3g}"
 
 
 def certain_rate(obtained: BudgetObtained) -> float:
@@ -145,8 +156,8 @@ def largest_loss(facts: Facts, bound: float) -> RuleResult:
     low, high = paired.interval
     told = (
         f"of {paired.attacks} attacks' flows the champion {paired.champion} raises {paired.lost:+.3f} of them more"
-        f" ({low:+.3f} to {high:+.3f}); false incidents a day: {paired.false_champion:.3g} its,"
-        f" {paired.false_model:.3g} the new one's"
+        f" ({low:+.3f} to {high:+.3f}); false incidents a day: {_counted(paired.false_champion)} its,"
+        f" {_counted(paired.false_model)} the new one's"
     )
     if paired.lost <= bound or low <= 0.0:
         return _passed(rule, paired.lost, bound, f"{told}; a loss of {bound:g} is allowed")

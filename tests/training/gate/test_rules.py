@@ -204,6 +204,19 @@ def test_nothing_to_ask_refuses_nothing() -> None:
     assert result(found, "least_recall").why == "nothing was measured: --folds is less than 2"
 
 
+@pytest.mark.parametrize(
+    ("attacks", "whose"),
+    [("transplanted", ", of attacks simulated on your hosts, is 0.500"), ("labelled", " is 0.500")],
+)
+def test_attacks_that_are_simulated_are_said_to_be(attacks: str, whose: str) -> None:
+    """Nobody takes what is found of attacks that training put on their hosts for what is found of theirs."""
+    facts = replace(GOOD, report=report(FIGURES, spread(1_128.06, 900.0), attacks=attacks))
+    found = verdict(facts)
+    assert f"the share of attacks found{whose}" in result(found, "least_attacks_found").why
+    told = result(found, "most_false_incidents").why
+    assert told.startswith("1,128 false incidents a day on 2 unseen days, where 10 were asked")
+
+
 def test_rules_of_attacks_are_not_asked_where_there_are_none() -> None:
     """Without labelled or transplanted attacks nothing is asked of what is found."""
     none = report({**FIGURES, "roc_auc": spread(0.2)}, spread(11.0, 6.0), attacks="none")
