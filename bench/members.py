@@ -37,9 +37,10 @@ from bench.quality_sets import (
     read_zeek,
 )
 from bench.quality_systems import OURS
-from detector.models.ensemble import Ensemble
+from detector.models.ensemble import SINGLE, Ensemble
 from detector.models.kinds.kmeans import KMeans
 from detector.models.rows import first_columns
+from detector.models.single_flows import Scores
 from detector.records.flow import BENIGN, LABEL, SCHEMA
 from detector.scoring.dataset import read_dataset
 from training.learn import Choice, learn, stretches_of
@@ -181,8 +182,8 @@ def measured(case: FlowCase, share: float, seed: int) -> Told:
     if not isinstance(model, Ensemble):
         raise TypeError(f"the default is no ensemble, but {model.kind}")
     overall, members = model.score_with_members(matrix)
-    scored = learnt.judging.score(matrix)
-    scores = {DEFAULT: overall, JUDGED: learnt.judging.surprises(scored).overall, **members}
+    judged = learnt.judging.surprises(Scores(overall, members.get(SINGLE))).overall
+    scores = {DEFAULT: overall, JUDGED: judged, **members}
     cut = stretches_of(choice.calm, watched.clock(flows["ts"].to_numpy()), fitting.stretches)
     width = spec.single_flows
     others: dict[str, tuple[str, dict[str, object], int]] = {KMEANS: (KMeans.kind, {}, matrix.shape[1])}

@@ -145,7 +145,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         explanations.bases,
         explanations.outputs,
         _suspicions(decision),
-        _raisings(decision, _by_all(findings.scores, rows, model)),
+        _raisings(decision, findings.scores, model),
         _rarities(decision, model),
         range(len(rows)),
         first_contacts(matrix, model),
@@ -248,16 +248,12 @@ def _suspicions(decision: Decision) -> list[dict[str, float]] | list[None]:
     return [dict(zip(names, each, strict=True)) for each in values]
 
 
-def _by_all(scores: Scores, rows: NDArray[np.intp], model: LoadedModel) -> NDArray[np.float64]:
-    """How surprising each alert is by all that is known of its flow, in nats, were its target not known."""
-    single = None if scores.single is None else scores.single[rows]
-    return model.surprises(Scores(scores.overall[rows], single)).overall
-
-
-def _raisings(decision: Decision, wholes: NDArray[np.float64]) -> list[Raising]:
-    """By what each alert is oddest; ``wholes`` are of all that is known of each."""
+def _raisings(decision: Decision, scores: Scores, model: LoadedModel) -> list[Raising]:
+    """By what each alert is oddest; ``scores`` are of all flows."""
     if decision.assessment is None:
         return [Raising(view) for view in decision.oddest_by]
+    single = None if scores.single is None else scores.single[decision.rows]
+    wholes = model.surprises(Scores(scores.overall[decision.rows], single)).overall
     surprises, told = decision.assessment[SURPRISE.name], decision.assessment.told
     return [
         Raising(view, surprise, whole, {name: float(told[name][row]) for name in view.told if name in told})

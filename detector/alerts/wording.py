@@ -42,7 +42,7 @@ RARE_TOGETHER = 0.01
 """Two that came together in more than this share of training's flows are no reason: one value would not be either."""
 
 ALIKE = 3.0
-"""By so much the bytes of a flow may differ from those that are told of each."""
+"""So many times more or fewer bytes than this flow sent may be told of each."""
 
 LOWERED_NATS = math.log(10.0)
 """By so much a flow must be less surprising, since its target is known, that this is worth a word: ten times."""
@@ -208,12 +208,13 @@ class _Story:
         return _SoFar(count.value, since.value, since.text, facts)
 
     def _sent_each(self) -> Clause | None:
-        """How much one sends the other each time, if anything: windows keep the mean of logarithms, which is far from
-        each where some sent nothing, so that it is told only where this flow sent about as much.
+        """How much one sends the other each time, where this flow sent about as much.
+
+        Windows keep the mean of logarithms. Where some flows sent nothing, it is far from what any of them sent.
         """
         place = self._case.nearest("pair", "out", HALF_LIFE_S)
-        amount, own = self._case.amount(place), self._case.flow.get("src_bytes") or 0
-        if place is None or not amount or not amount.value / ALIKE <= own <= amount.value * ALIKE or not own:
+        amount, own = self._case.amount(place), self._case.flow.get("src_bytes")
+        if place is None or not amount or not own or not 1 / ALIKE <= amount.value / own <= ALIKE:
             return None
         return self._case.lead(place, "{} sent each")
 

@@ -142,7 +142,7 @@ def climbed(  # noqa: PLR0917  (a kernel takes its arrays one by one)
         if place > 0:
             reached[place, each, passed] += np.float32(1.0)
         byte = 16 * each + passed
-        if (own.words[mine, _STEPS + (byte >> 2)] >> np.uint32(8 * (byte & 3))) & np.uint32(0xFF) < OWN_FULL:
+        if _held(own, mine, each, passed) < OWN_FULL:
             own.words[mine, _STEPS + (byte >> 2)] += np.uint32(1) << np.uint32(8 * (byte & 3))
 
 

@@ -67,7 +67,7 @@ def test_a_sink_tells_of_a_loss_before_its_wait_ends() -> None:
     """Records that nobody takes tell of the loss after a second: later, the source might have its brokers back."""
     told: list[Event] = []
     sink = ConfluentSink(topics={}, properties={}, tell=told.append)
-    producer = sink._producer = Waiting(3, told)  # type: ignore[assignment] # as above
+    producer = sink._producer = Waiting(3, told)  # type: ignore[assignment] # in a client's place: no broker is asked
     sink._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down"))
     with pytest.raises(BrokerError, match="3 not acknowledged"):
         sink.flush(Deadline.after(600.0))
@@ -94,7 +94,7 @@ def test_brokers_that_are_back_have_time_to_answer(monkeypatch: pytest.MonkeyPat
     now, told = [1_000.0], list[Event]()
     monkeypatch.setattr("detector.transport.kafka.ends.time.monotonic", lambda: now[0])
     source = ConfluentSource(topic="flows", properties=NOBODY, tell=told.append)
-    source._ends._admin = Mute()  # type: ignore[assignment] # in a client's place
+    source._ends._admin = Mute()  # type: ignore[assignment] # in a client's place: no broker is asked
     seconds = [*[UP] * 3, *[DOWN] * 12, *[UP] * 15]
     for statistics in seconds:
         now[0] += 1.0
