@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,107 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.alerts.explanation import readable
-from detector.alerts.quantities import rounded, said
+from detector.alerts.quantities import said
 from detector.alerts.rarity import Rarity, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.wording import MOST_CHARACTERS, Raising, Told, Weighed, tell
 from detector.decisions.severity import Severity
-from detector.decisions.views import BREADTH, EVIDENCE, REACH, REGULARITY, SURPRISE, VIEWS, VOLUME, View
-from detector.decisions.volume_counts import COUNTED
-from detector.features.encoders import Encoders
-from detector.features.extractor import build_spec
+from detector.decisions.views import BREADTH, EVIDENCE, SURPRISE, VIEWS, View
 from detector.features.meanings import Topic, Unit
 from detector.features.windows import WindowState, default_windows
 from detector.models.baseline_ranges import BaselineRanges
 from detector.models.training_sample import TrainingSample
 from tests.alerts.rules import broken_rules
-from tests.bundles import ordinary_flows
+from tests.alerts.saying import CALLER, HIGHEST, LOWEST, ROW, SPEC, TRAINED, encoders, readings, say
 from tests.features.flows import ONE, flows, frames
-
-SPEC = build_spec(windows=default_windows(half_lives_s=(10.0, 60.0, 600.0, 3600.0)), extra=("sttl",))
-
-TRAINED = 230_911
-
-ROW = {
-    **dict.fromkeys(SPEC.names, 0.0),
-    **{name: math.log(2.0) for name in SPEC.names if "_flows_" in name or "_peers_" in name or "_ports_" in name},
-}
-
-HIGHEST = {
-    "pair_ports_1m": math.log1p(4),
-    "source_peers_1m": math.log1p(12),
-    "source_ports_1m": math.log1p(11),
-    "destination_flows_1m": math.log1p(60),
-    "destination_peers_1m": math.log1p(10),
-    "source_flows_1m": math.log1p(55),
-    "source_new_1m": math.log1p(6),
-    "pair_unanswered_1m": 1.0,
-    "source_unanswered_10m": 0.4,
-    "src_bytes_log": math.log1p(42_000),
-    "dst_bytes_log": math.log1p(300_000),
-    "duration_log": math.log1p(780_000),
-    "bytes_per_second_log": math.log1p(120_000),
-    "src_bytes_per_packet_log": math.log1p(60),
-    "src_packets_log": math.log1p(300),
-    "bytes_balance": 0.2,
-    "dst_port_surprise": 3.571,
-    "state_surprise": 2.5,
-    "service_surprise": 2.9,
-    "sttl": math.log1p(64),
-    "pair_total": 30.0,
-    "pair_age": 30.0,
-    "destination_total": 30.0,
-}
-"""The upper ends of usual ranges; of all else the end is far above any value."""
-
-LOWEST = {"pair_gap_10m": math.log(60.0), "pair_gap_spread_10m": math.log1p(0.4), "source_total": math.log1p(20)}
-"""The lower ends; of all else it is far below."""
-
-
-@cache
-def encoders() -> Encoders:
-    """What a model learnt of categories."""
-    return Encoders.fit(ordinary_flows(50), ("proto", "service", "state"))
-
-
-@cache
-def readings() -> Readings:
-    """How the features are read beside these usual ranges, of a model that learnt port 443 and not port 27353."""
-    low = np.array([LOWEST.get(name, -50.0) for name in SPEC.names], np.float32)
-    high = np.array([HIGHEST.get(name, 50.0) for name in SPEC.names], np.float32)
-    learnt = Readings.of(SPEC, BaselineRanges(low, high), encoders())
-    trained = dict.fromkeys(learnt.trained, TRAINED)
-    return Readings(**{name: getattr(learnt, name) for name in Readings.__slots__} | {"trained": trained})
-
-
-def say(
-    changes: dict[str, float],
-    flow: dict[str, Any] | None = None,
-    *,
-    contributions: dict[str, float] | None = None,
-    view: Raising | None = None,
-    rarity: Rarity | None = None,
-    read: Readings | None = None,
-) -> Told:
-    """What an alert says whose vector and flow are ordinary but for this; what changed is what contributed."""
-    row = ROW | changes
-    given_ = dict.fromkeys(changes, 1.0) if contributions is None else contributions
-    values = np.array([list(row.values())], np.float32)
-    weights = np.array([[given_.get(name, 0.0) for name in SPEC.names]])
-    record = {name: value for name, value in (ONE | (flow or {})).items() if value is not None}
-    read = read or readings()
-    told = tell(
-        read,
-        Weighed.of(read, values, weights),
-        0,
-        readable(values[0]),
-        record,
-        view or Raising(),
-        rarity or Rarity(share=1 / 227_459),
-    )
-    assert list(broken_rules(told, record)) == []
-    return told
-
 
 SCANNER = {"src_ip": "10.0.10.17", "dst_ip": "10.0.10.35", "dst_port": 27353, "service": None, "state": "S0"}
 
@@ -142,8 +53,6 @@ def test_a_port_scan_is_told_as_one() -> None:
         "window_s": 90.0,
     }
 
-
-CALLER = {"src_ip": "10.0.10.11", "dst_ip": "177.203.50.27", "dst_port": 6667}
 
 CALLS = {
     "pair_gap_10m": math.log(18.0),
@@ -456,51 +365,6 @@ def test_a_record_s_text_is_told_harmlessly(kept: str) -> None:
     assert len(told.message) < 600
 
 
-ROUNDED = [
-    (0, Unit.FLOWS, "0 flows"),
-    (1, Unit.PORTS, "1 port"),
-    (142.3, Unit.PORTS, "140 ports"),
-    (1e15, Unit.HOSTS, "1,000,000,000,000,000 hosts"),
-    (1, Unit.BYTES, "1 byte"),
-    (512, Unit.BYTES, "512 bytes"),
-    (2_040, Unit.BYTES, "2 kB"),
-    (747_213_043, Unit.BYTES, "747 MB"),
-    (999_999, Unit.BYTES, "1 MB"),
-    (3.2e-5, Unit.SECONDS, "32 µs"),
-    (0.25, Unit.SECONDS, "250 ms"),
-    (18.2, Unit.SECONDS, "18 s"),
-    (960, Unit.SECONDS, "16 min"),
-    (9_000, Unit.SECONDS, "2.5 h"),
-    (3 * 86_400, Unit.SECONDS, "3 days"),
-    (10 * 31_557_600, Unit.SECONDS, "10 years"),
-    (91.2, Unit.PERCENT, "91 %"),
-    (0.312, Unit.PERCENT, "0.31 %"),
-    (99.87, Unit.PERCENT, "99.9 %"),
-    (12.3, Unit.TIMES, "12-fold"),
-    (-12.25, Unit.PLAIN, "-12.2"),
-]
-
-
-@pytest.mark.parametrize(("value", "unit", "words"), ROUNDED)
-def test_numbers_are_said_as_people_say_them(value: float, unit: Unit, words: str) -> None:
-    """Amounts are rounded to what is meant, in the unit that suits them."""
-    assert said(rounded(value, unit), unit) == words
-
-
-AMOUNTS = st.floats(0, allow_nan=False, allow_infinity=False) | st.floats(0, 1e6)
-
-
-@given(AMOUNTS, st.sampled_from(Unit))
-def test_any_number_is_said_shortly_and_plainly(value: float, unit: Unit) -> None:
-    """No amount is told in scientific notation, as negative, or without end; rounded again it is the same."""
-    once = rounded(value, unit)
-    text = said(once, unit)
-    assert once >= 0
-    assert len(text) <= 40
-    assert not set(text.split()[0]) - set("0123456789,.-fold")
-    assert rounded(once, unit, exact=once == int(once)) == once or unit in {Unit.FLOWS, Unit.PERCENT, Unit.BYTES}
-
-
 RANGES = st.sampled_from(["usual", "wide", "wild"])
 
 STRANGE = st.floats(width=32, allow_nan=True, allow_infinity=True)
@@ -599,98 +463,3 @@ def test_severities_have_words() -> None:
     """No message says how severe it is: that is a field, and by the same rarity."""
     message = say(SCAN, SCANNER).message.lower()
     assert not any(severity.word in message.split() for severity in Severity)
-
-
-BY_THE_CLOCK = {
-    "period": 613.0,
-    "jitter": 0.19,
-    "calls": 42.0,
-    "size": 620.0,
-    "alike": 1.0,
-    "span": 7.1 * 3600,
-    "active": 6.9 * 3600,
-    "hosts": 1.01,
-}
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({}, ": calls every 10 min ± 19 %, 42 times in 7.1 h, about 620 bytes sent each, no other host goes there; "),
-        ({"jitter": 0.0}, ": calls every 10 min, by the clock, 42 times in "),
-        ({"active": 3.1 * 3600}, ", 42 times in 7.1 h, at work for 3.1 h of them, about 620 bytes sent each, "),
-        ({"calls": 60.0}, " ± 19 %, at least 60 times in 7.1 h, "),
-        ({"alike": 0.2}, ", 42 times in 7.1 h, no other host goes there; "),
-        ({"hosts": 3.2}, ", about 620 bytes sent each, about 2 hosts more go there; "),
-        ({"calls": 0.0}, ": calls by the clock, as it never did and few others do; "),
-    ],
-)
-def test_a_regular_pair_is_told_by_its_rhythm(changed: dict[str, float], words: str) -> None:
-    """Of what regularity raised: period, jitter, calls, sizes and who else does it; each number is a fact."""
-    raising = Raising(REGULARITY, 3.0, None, BY_THE_CLOCK | changed)
-    told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
-    assert words in told.message
-    assert told.message.endswith("; benign hosts call somewhere by the clock like this about once in 2 days.")
-    assert not list(broken_rules(told, ONE | CALLER))
-
-
-MOVES = {"contacts": 5.8, "kin": 57.2, "likewise": 0.1}
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        (
-            {},
-            ": one of about 6 hosts or ports that 10.0.10.11 began to administer in 45 min, none of about 57 hosts of ",
-        ),
-        ({"contacts": 1.0}, ": 10.0.10.11 begins to administer it, none of about 57 hosts of its kind does likewise; "),
-        ({"likewise": 1.2}, " in 45 min, 1 of about 57 hosts of its kind does likewise; "),
-        ({"likewise": 3.0}, " in 45 min, 3 of about 57 hosts of its kind do likewise; "),
-        ({"kin": 0.2}, " that 10.0.10.11 began to administer in 45 min; "),
-        ({"contacts": 0.0, "kin": 0.0}, ": 10.0.10.11 begins to administer it; "),
-    ],
-)
-def test_a_reach_is_told_by_contacts_and_kin(changed: dict[str, float], words: str) -> None:
-    """Of what reach raised: how many contacts, and how many hosts of its kind do likewise; each number is a fact."""
-    raising = Raising(REACH, 3.0, None, MOVES | changed)
-    told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
-    assert words in told.message
-    assert told.message.endswith("; benign hosts begin to administer others like this about once in 2 days.")
-    assert not list(broken_rules(told, ONE | CALLER))
-
-
-AT_SOMETHING_NEW = {"done": 0.0, "amount": 2.0**25, "age": 1800.0, "visitors": 1.01, "usual": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        (
-            {},
-            ": sent at least 34 MB within about 10 min, to where it first went 30 min ago, no other host goes there; ",
-        ),
-        ({"age": 0.0}, " within about 10 min, for the first time, no other host goes there; "),
-        ({"done": 4.0, "amount": 64.4}, ": connected by at least 65 flows within about 10 min, "),
-        ({"done": 7.0, "amount": 7.3 * 3600}, ": was connected for at least 7.3 h in all within about 24 h, "),
-        ({"visitors": 3.2}, " ago, about 2 other hosts go there; "),
-        ({"usual": 2.0**16}, " within about 10 min, where it stays below 66 kB at nearly all new places, to where it "),
-        ({"done": 4.0, "amount": 64.4, "usual": 2.4}, ", where it stays below 3 flows at nearly all new places, to "),
-        ({"usual": 2.0**26}, " within about 10 min, to where it first went 30 min ago, "),
-        ({"amount": 0.0}, ": does more than others do where they have come lately; "),
-    ],
-)
-def test_a_volume_is_told_by_what_was_done(changed: dict[str, float], words: str) -> None:
-    """Of what volume raised: how much, how fast, the usual, since when, and who else; each number is a fact."""
-    raising = Raising(VOLUME, 3.0, None, AT_SOMETHING_NEW | changed)
-    told = say({}, CALLER, contributions={}, view=raising, rarity=Rarity(per_day=0.5))
-    assert words in told.message
-    assert told.message.endswith("; benign hosts do this much at a new place about once in 2 days.")
-    assert not list(broken_rules(told, ONE | CALLER))
-
-
-@pytest.mark.parametrize("done", range(COUNTED))
-def test_every_amount_has_words(done: int) -> None:
-    """Whatever a pair does much of, the sentence keeps the rules."""
-    raising = Raising(VOLUME, 3.0, None, AT_SOMETHING_NEW | {"done": float(done), "amount": 123_456.7})
-    assert not list(broken_rules(say({}, CALLER, contributions={}, view=raising), ONE | CALLER))

@@ -27,7 +27,7 @@ from detector.incidents.words import _SIZES, facts, message, size
 from detector.models.baseline_ranges import BaselineRanges
 from tests.alerts.contents import alert
 from tests.alerts.rules import NUMBER
-from tests.alerts.test_wording import SPEC, encoders, readings
+from tests.alerts.saying import SPEC, encoders, readings
 
 T0 = 1.7e9
 USUAL = UsualOf(readings())
