@@ -111,7 +111,7 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     places = flows.rows[rows]
     names = model.extractor.spec.names
     values = _readable_rows(matrix)
-    features = explained(names, values, explanations.contributions, model.usual, top_features)
+    features = explained(names, values, explanations.contributions, readings.usual, top_features)
     origin = {
         "name": model.name,
         "version": model.version,

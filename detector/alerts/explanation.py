@@ -7,7 +7,7 @@ bundle (``detector.models.baseline_ranges``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -65,6 +65,18 @@ def readable(values: NDArray[np.float32]) -> list[float]:
     return pl.Series(values).cast(pl.String).cast(pl.Float64).to_list()
 
 
+class UsualRanges(NamedTuple):
+    """The usual ranges of features, readable; one of each for every feature."""
+
+    low: list[float]
+    high: list[float]
+
+    @classmethod
+    def of(cls, ranges: BaselineRanges) -> Self:
+        """Those that a model learnt."""
+        return cls(readable(ranges.low), readable(ranges.high))
+
+
 def top_features(contributions: NDArray[np.float64], count: int) -> list[list[int]]:
     """For each row the features that made it more anomalous, most telling first: ``count`` at most, one at least."""
     order = np.argsort(-contributions, axis=1, kind="stable")[:, :count]
@@ -84,17 +96,18 @@ def explained(
     names: tuple[str, ...],
     values: list[list[float]],
     contributions: NDArray[np.float64],
-    usual: BaselineRanges,
+    usual: UsualRanges,
     count: int,
 ) -> list[list[dict[str, Any]]]:
     """For each alert its top features: ``name``, ``value``, ``contribution`` and the usual range.
 
-    ``values`` is alerts × features, readable; ``contributions`` are theirs. None at all for a ``count`` of 0.
+    ``values`` is alerts × features, readable, as ``usual`` is; ``contributions`` are theirs. None at all for a
+    ``count`` of 0.
     """
     if not count:
         return [[] for _ in values]
     tops = top_features(contributions, count)
-    low, high = readable(usual.low), readable(usual.high)
+    low, high = usual
     return [
         [
             {

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.alerts.explanation import UsualRanges
 from detector.alerts.quantities import rounded, said
 from detector.features.encoders import Encoders
 from detector.features.extra import EXTRA, extra_meaning
@@ -85,6 +86,8 @@ class Readings:
     """By key and statistic: half-lives, ascending, and their columns."""
     trained: Mapping[str, int]
     """How many training flows each category was counted among."""
+    usual: UsualRanges
+    """As documents have them."""
     sample: TrainingSample | None = None
     """Of training's rows, where the model has one."""
 
@@ -117,6 +120,7 @@ class Readings:
             tuple(at[f"{flag}_first"] for flag in FLAGS if f"{flag}_first" in at),
             _by_statistic(windowed, at),
             {name: table.total for name, table in encoders.categories.items()} | {"dst_port": encoders.ports.total},
+            UsualRanges.of(usual),
             sample,
         )
 

@@ -334,8 +334,8 @@ class _Story:
         """The two that came together least often in training; where no two are rare, that neither is the reason."""
         first = next(iter(found))
         pairs = [each for each in combinations(found, 2) if not with_odd or first in each]
-        places = [[found[topic][0] for topic in pair] for pair in pairs]
-        counts = [sample.together(each, [self._case.values[place] for place in each]) for each in places]
+        far = {topic: sample.as_far(place, self._case.values[place]) for topic, (place, _) in found.items()}
+        counts = [int(np.count_nonzero(far[one] & far[other])) for one, other in pairs]
         count, pair = min(zip(counts, pairs, strict=True), key=lambda each: each[0])
         if count > RARE_TOGETHER * sample.rows:
             pair = pairs[0]

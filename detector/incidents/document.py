@@ -33,7 +33,7 @@ from detector.incidents.contract import (
     Unmapped,
 )
 from detector.incidents.incident import LISTED, MAX_DISTINCT, Incident
-from detector.incidents.words import contact, facts, headline, message, size, worked
+from detector.incidents.words import Words, words_of
 from detector.printable import printable_json
 from detector.transport.base import OutRecord
 
@@ -85,7 +85,8 @@ def ocsf(change: Change) -> Finding:
     """Lay out a change as OCSF."""
     incident, kind = change.incident, change.kind
     activity, band = ACTIVITIES[change.step], BANDS[incident.severity]
-    title = headline(incident, kind)
+    words = words_of(incident, kind, change.usual)
+    title, facts = words.headline.text, words.facts
     first, last = _ms(incident.first_seen), _ms(incident.last_seen)
     return Finding(
         activity_id=activity.number,
@@ -118,7 +119,7 @@ def ocsf(change: Change) -> Finding:
         finding_info=FindingInfo(
             uid=incident.id,
             title=title,
-            desc=message(incident, kind, change.usual),
+            desc=words.message,
             types=[kind.name],
             analytic=Analytic(name=kind.name, desc=kind.states),
             attacks=attacks(kind.tactic, kind.techniques),
@@ -138,15 +139,15 @@ def ocsf(change: Change) -> Finding:
             )
             for each in incident.strongest
         ],
-        anomaly_analyses=analyses(facts(incident, kind, change.usual), headline(incident, kind)),
-        unmapped=Unmapped(Ours(**ours(change))),
+        anomaly_analyses=analyses(facts, title),
+        unmapped=Unmapped(Ours(**ours(change, words, facts))),
     )
 
 
 def ecs(change: Change) -> EcsIncident:
     """Lay out a change as ECS."""
     incident, kind = change.incident, change.kind
-    band = BANDS[incident.severity]
+    band, words = BANDS[incident.severity], words_of(incident, kind, change.usual)
     return EcsIncident(
         timestamp=iso(_ms(incident.last_seen)),
         ecs=VERSION,
@@ -159,18 +160,18 @@ def ecs(change: Change) -> EcsIncident:
             risk_score=incident.risk,
             start=iso(_ms(incident.first_seen)),
             end=iso(_ms(incident.last_seen)),
-            reason=message(incident, kind, change.usual),
+            reason=words.message,
         ),
-        message=headline(incident, kind),
+        message=words.headline.text,
         observer=OBSERVER,
         related=Related(_addresses(incident)),
         rule=EcsRule(name=kind.name, description=kind.states),
         threat=threat(kind.tactic, kind.techniques),
-        oddflow=Ours(**ours(change), severity=band.word),
+        oddflow=Ours(**ours(change, words, words.facts), severity=band.word),
     )
 
 
-def ours(change: Change) -> dict[str, Any]:
+def ours(change: Change, words: Words, facts: list[dict[str, Any]]) -> dict[str, Any]:
     """The fields of :class:`~detector.incidents.contract.Ours`, the same in both shapes but for the severity."""
     incident, kind = change.incident, change.kind
     return {
@@ -180,9 +181,9 @@ def ours(change: Change) -> dict[str, Any]:
         "kind": kind.name,
         "rule": kind.states,
         "confidence": kind.confidence,
-        "headline": headline(incident, kind),
-        "size": size(incident, kind, change.usual),
-        "facts": convert(facts(incident, kind, change.usual), list[Fact]),
+        "headline": words.headline.text,
+        "size": words.size.text,
+        "facts": convert(facts, list[Fact]),
         "check": kind.checks(incident),
         "innocent": kind.innocent,
         "tactic": UNSET if kind.tactic is None else kind.tactic.id,
@@ -223,8 +224,8 @@ def ours(change: Change) -> dict[str, Any]:
         ],
         "model_versions": incident.models,
         "merged_into": incident.merged_into or UNSET,
-        "worked": worked(incident) or UNSET,
-        "first_contact": contact(incident) or UNSET,
+        "worked": words.worked.text or UNSET,
+        "first_contact": words.contact.text or UNSET,
         "assets": incident.assets or UNSET,
         "allowed": True if incident.is_allowed else UNSET,
         "suppressed_by": list(incident.suppressed) or UNSET,

@@ -7,7 +7,7 @@ there as in words. A bound stands only beside a number that is beyond it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,40 +32,36 @@ FLOWS = "flows raised"
 SECONDS = "time from the first flow to the last"
 
 
-def headline(incident: Incident, kind: Kind) -> str:
+class Words(NamedTuple):
+    """The parts of what an incident says, in their order; those that say nothing are empty."""
+
+    headline: Clause
     """Such as ``Port scan of 10.0.10.35 by 10.0.10.17``."""
-    return _headline(incident, kind).text
-
-
-def size(incident: Incident, kind: Kind, usual: Usual | None = None) -> str:
+    size: Clause
     """Such as ``tried 276 ports in 15 s, 99 % unanswered; between any two hosts usually at most 4 ports in 15 s``."""
-    return _size(incident, kind, usual).text
+    worked: Clause
+    """What answered, and the longest session."""
+    contact: Clause
+    """How much of it was between addresses that had not met before, where that is known."""
+    kin: Clause
+    reason: Clause
+
+    @property
+    def message(self) -> str:
+        """All of it in one line."""
+        return ". ".join(clause.text for clause in self if clause.text)
+
+    @property
+    def facts(self) -> list[dict[str, Any]]:
+        """The numbers of the message, in its order; those with a bound in place of the same ones without."""
+        found = list(dict.fromkeys(fact for clause in self for fact in clause.facts))
+        bounded = {(fact.what, fact.value): fact for fact in found if fact.is_bounded}
+        return [fact.document() for fact in dict.fromkeys(bounded.get((each.what, each.value), each) for each in found)]
 
 
-def worked(incident: Incident) -> str:
-    """What answered, and the longest session; empty where nothing did."""
-    return _worked(incident).text
-
-
-def contact(incident: Incident) -> str:
-    """How much of it was between addresses that had not met before; empty where that is not known, or none was."""
-    return _contact(incident).text
-
-
-def message(incident: Incident, kind: Kind, usual: Usual | None = None) -> str:
-    """All of it in one line."""
-    return ". ".join(clause.text for clause in _parts(incident, kind, usual) if clause.text)
-
-
-def facts(incident: Incident, kind: Kind, usual: Usual | None = None) -> list[dict[str, Any]]:
-    """The numbers of the message, in its order; those with a bound in place of the same ones without."""
-    found = list(dict.fromkeys(fact for clause in _parts(incident, kind, usual) for fact in clause.facts))
-    bounded = {(fact.what, fact.value): fact for fact in found if fact.is_bounded}
-    return [fact.document() for fact in dict.fromkeys(bounded.get((each.what, each.value), each) for each in found)]
-
-
-def _parts(incident: Incident, kind: Kind, usual: Usual | None) -> tuple[Clause, ...]:
-    return (
+def words_of(incident: Incident, kind: Kind, usual: Usual | None = None) -> Words:
+    """What an incident says."""
+    return Words(
         _headline(incident, kind),
         _size(incident, kind, usual),
         _worked(incident),

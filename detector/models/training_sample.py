@@ -10,7 +10,6 @@ both ends, which is where one asks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -58,17 +57,14 @@ class TrainingSample:
         places = [place_among(of, column) for of, column in zip(edges, rows.T, strict=True)]
         return cls(edges, np.array(places, np.uint8))
 
-    def together(self, columns: Sequence[int], values: Sequence[float]) -> int:
-        """In how many rows all of these columns lie as far from their middles as these values do, or further.
+    def as_far(self, column: int, value: float) -> NDArray[np.bool_]:
+        """In which rows a column lies as far from its middle as this value does, or further; shape (rows,).
 
         Between two quantiles all are alike, so that they are never fewer than they were.
         """
-        like = np.ones(self.rows, np.bool_)
-        for column, value in zip(columns, values, strict=True):
-            edges, places = self.edges[column], self.places[column]
-            (place,) = place_among(edges, np.array([value], np.float32))
-            like &= places >= place if value >= edges[EDGES // 2] else places <= place
-        return int(like.sum())
+        edges, places = self.edges[column], self.places[column]
+        (place,) = place_among(edges, np.array([value], np.float32))
+        return places >= place if value >= edges[EDGES // 2] else places <= place
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""

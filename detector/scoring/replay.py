@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detector.alerts.contract import Decided
 from detector.alerts.decided import unpacked
-from detector.alerts.explanation import explain, explained, readable
+from detector.alerts.explanation import UsualRanges, explain, explained, readable
 from detector.alerts.identity import record_ids
 from detector.alerts.read_alert import ReadAlert
 from detector.bundle.files import SELF_TEST_TOLERANCE
@@ -273,7 +273,7 @@ def _compared(
     names, values = model.extractor.spec.names, [readable(row[0])]
     count = TOP if told is None else len(told)
     replayed.found = found
-    replayed.features = explained(names, values, why.contributions, model.usual, count)[0]
+    replayed.features = explained(names, values, why.contributions, UsualRanges.of(model.usual), count)[0]
     replayed.explanation = {"quantity": why.quantities[0], "base": why.bases[0], "output": why.outputs[0]}
     if decided is not None:
         _hold(replayed, decided, names, row[0])

@@ -8,7 +8,7 @@ from typing import Any
 
 from detector.assets.assets import Allowed, Asset, Assets
 from detector.incidents.book import Change, IncidentBook
-from detector.incidents.words import headline
+from detector.incidents.words import words_of
 from tests.alerts.contents import alert
 
 T0 = 1.7e9
@@ -76,6 +76,6 @@ def test_names_and_weights_are_told() -> None:
     """The headline names who is known, and what the hosts are worth moves the risk and says so."""
     known = Assets([Asset(ipaddress.ip_network(SERVER), "db-prod", "database", 2.0)])
     last, usual = scanned(known)[-1], scanned(Assets())[-1]
-    assert headline(last.incident, last.kind) == f"Port scan of {SERVER} (db-prod, database) by {SCANNER}"
+    assert words_of(last.incident, last.kind).headline.text == f"Port scan of {SERVER} (db-prod, database) by {SCANNER}"
     assert last.incident.risk > usual.incident.risk
     assert "a host that weighs 2" in last.incident.severity_why

@@ -22,7 +22,7 @@ from detector.features.windows_keys import arrivals_of
 from detector.incidents.book import Change, IncidentBook, membership
 from detector.incidents.document import write_incidents
 from detector.incidents.kinds import KINDS, NAMES
-from detector.incidents.words import message
+from detector.incidents.words import words_of
 from tests.alerts.contents import alert
 from tests.features.flows import flows
 
@@ -625,7 +625,7 @@ def test_a_session_with_what_a_scan_found_is_not_of_the_scan(duration_s: float, 
     book = IncidentBook()
     ids = put_all(book, [*scan(20), alert(20, ts=T0 + 20, dst_ip="10.1.0.7", dst_port=445, duration_s=duration_s)])
     assert (ids[-1].id != ids[0].id) is apart
-    told = {change.incident.id: message(change.incident, change.kind) for change in book.take()}
+    told = {change.incident.id: words_of(change.incident, change.kind).message for change in book.take()}
     assert ("longest session: 2 min with 10.1.0.7 port 445/tcp" in told[ids[-1].id]) is apart
 
 

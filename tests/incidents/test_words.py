@@ -23,7 +23,7 @@ from detector.alerts.wording import Told
 from detector.features.meanings import Unit
 from detector.incidents.book import Change, IncidentBook
 from detector.incidents.kinds import KINDS
-from detector.incidents.words import _SIZES, facts, message, size
+from detector.incidents.words import _SIZES, words_of
 from detector.models.baseline_ranges import BaselineRanges
 from tests.alerts.contents import alert
 from tests.alerts.rules import NUMBER
@@ -56,7 +56,7 @@ def ended(alerts: Sequence[Raised], why: Told = WHY) -> list[Change]:
 def told(alerts: Sequence[Raised], why: Told = WHY) -> str:
     """The size of the one incident that alerts are."""
     (change,) = ended(alerts, why)
-    return size(change.incident, change.kind, change.usual)
+    return words_of(change.incident, change.kind, change.usual).size.text
 
 
 def scan(count: int, pause_s: float = 0.1) -> list[Raised]:
@@ -121,11 +121,11 @@ def test_a_regular_pair_is_a_beacon_told_by_its_rhythm(count: int) -> None:
     hours = [alert(n, ts=T0 + 7100.0 * n, period_s=7100.0, rhythm=REGULAR) for n in range(count)]
     (change,) = ended(hours)
     assert change.kind.name == "beacon"
-    assert size(change.incident, change.kind, change.usual) == (
+    assert words_of(change.incident, change.kind, change.usual).size.text == (
         "calls every 118 min ± 12 %, 9 times in 16 h, about 620 bytes sent each, no other host goes there;"
         f" {count} flows raised"
     )
-    told_of = {each["what"] for each in facts(change.incident, change.kind, change.usual)}
+    told_of = {each["what"] for each in words_of(change.incident, change.kind, change.usual).facts}
     assert {"usual time between calls", "spread of the times between calls", "calls", "flows raised"} <= told_of
 
 
@@ -152,11 +152,11 @@ def test_the_height_is_told_where_the_whole_is_not_unusual() -> None:
 def test_what_has_no_pattern_says_why() -> None:
     """An incident that no rule names tells why its strongest alert is one, with the numbers of that."""
     (change,) = ended([alert(0)])
-    assert message(change.incident, change.kind, change.usual).endswith(
+    assert words_of(change.incident, change.kind, change.usual).message.endswith(
         "why: 10.0.0.1 opened about 90 flows in 90 s (a host here usually at most 55 flows);"
         " benign traffic is this odd about once in 12 h"
     )
-    assert facts(change.incident, change.kind, change.usual)[-2:] == WHY.facts
+    assert words_of(change.incident, change.kind, change.usual).facts[-2:] == WHY.facts
 
 
 def test_what_is_usual_is_no_reason() -> None:
@@ -207,8 +207,8 @@ _ALERTS = st.lists(
 def test_no_incident_breaks_a_rule(alerts: list[Raised]) -> None:
     """Whatever an incident is: it is printable, each number is a fact, each bound stands beside what is beyond it."""
     for change in ended(alerts):
-        text = message(change.incident, change.kind, change.usual)
-        assert list(broken_rules(text, facts(change.incident, change.kind, change.usual))) == []
+        text = words_of(change.incident, change.kind, change.usual).message
+        assert list(broken_rules(text, words_of(change.incident, change.kind, change.usual).facts)) == []
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,8 @@ def test_an_incident_says_who_of_its_kind_does_likewise(likewise: int, words: st
     moves = [alert(i, ts=T0 + i, dst_ip=f"10.0.0.{i + 2}", dst_port=445, service="smb") for i in range(5)]
     for why, is_told in ((Told("reach", counted), True), (WHY, False)):
         (change,) = ended(moves, why)
-        assert (words in message(change.incident, change.kind, change.usual)) == is_told
-        numbers = [fact["value"] for fact in facts(change.incident, change.kind, change.usual) if fact["what"] == KIN]
+        assert (words in words_of(change.incident, change.kind, change.usual).message) == is_told
+        numbers = [
+            fact["value"] for fact in words_of(change.incident, change.kind, change.usual).facts if fact["what"] == KIN
+        ]
         assert numbers == [57] * is_told
