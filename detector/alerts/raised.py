@@ -19,7 +19,7 @@ from detector.alerts.build import rarity_of
 from detector.alerts.grading import circumstances_of, first_contacts
 from detector.alerts.identity import record_ids
 from detector.alerts.rhythm import Rhythm
-from detector.alerts.texts import MAX_TEXT_BYTES, bound_column
+from detector.alerts.texts import MAX_TEXT_BYTES, bound_list
 from detector.assets.assets import NOTHING, Allowed, Assets
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
@@ -195,8 +195,9 @@ def _rhythms(decision: Decision) -> list[Rhythm | None]:
 def _column(frame: pl.DataFrame, name: str, max_text_bytes: int) -> list[Any]:
     """A column's values, texts as documents have them, and None for what is no number."""
     column = frame[name]
+    values = column.to_list()
     if name in _RECORDS_TEXTS:
-        return bound_column(column, max_text_bytes).to_list()
-    if column.dtype.is_float() and not column.is_finite().all():
-        return [value if value is not None and math.isfinite(value) else None for value in column]
-    return column.to_list()
+        return bound_list(values, max_text_bytes)
+    if column.dtype.is_float():
+        return [value if value is not None and math.isfinite(value) else None for value in values]
+    return values

@@ -41,7 +41,14 @@ def bound_column(texts: pl.Series, most: int) -> pl.Series:
     longest = texts.str.len_bytes().max() if most else None
     if not isinstance(longest, int) or longest <= most:
         return texts
-    return pl.Series(texts.name, [None if text is None else bound_text(text, most) for text in texts], dtype=pl.String)
+    return pl.Series(texts.name, bound_list(texts.to_list(), most), dtype=pl.String)
+
+
+def bound_list(texts: list[str | None], most: int) -> list[str | None]:
+    """The same for values, of which there are few: polars would wake every thread for them."""
+    if not 0 < most < 4 * max(map(len, filter(None, texts)), default=0):
+        return texts
+    return [None if text is None else bound_text(text, most) for text in texts]
 
 
 def _exceeds(text: str, most: int) -> bool:

@@ -32,7 +32,7 @@ from detector.decisions.views import VIEWS, Tail, View
 from detector.errors import InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
-from detector.models.surprise import supported_nats
+from detector.models.tail import supported_nats
 from detector.records.flow import DIRECTIONS
 
 DAY_S = 86_400.0

@@ -7,7 +7,7 @@ rows whose score reaches the calibration's threshold for it.
 
 **Rarity** is how far below the budget the row's p-value lies, in powers of ten; risk, and with it severity, begins
 there (:mod:`detector.decisions.severity`). Held-out rows can tell no p-value below one in their number; beyond the
-highest of them it is continued by their tail (:mod:`detector.models.surprise`), as far as they are enough to support
+highest of them it is continued by their tail (:mod:`detector.models.tail`), as far as they are enough to support
 it. That serves risk alone: the p-value that an alert states is never a continued one. Likewise the false incidents per
 day that an alert tells are never fewer than the calibration supports, nor its rarity higher.
 """
@@ -27,7 +27,7 @@ from detector.decisions.budget import IncidentCalibration
 from detector.decisions.severity import decades_beyond
 from detector.decisions.views import SURPRISE, View
 from detector.models.calibration import Calibration
-from detector.models.surprise import Tail, score_at
+from detector.models.surprise import score_at
 from detector.net.directions import directions_of
 from detector.net.networks import NOWHERE, Networks
 
@@ -168,7 +168,7 @@ def continued(
     scores: NDArray[np.float64], p_values: NDArray[np.float64], calibration: Calibration
 ) -> NDArray[np.float64]:
     """The share of usual flows that are as odd, shape (alerts,): the p-value, continued as far as the tail supports."""
-    tail = Tail.of(calibration)
+    tail = calibration.tail
     beyond = np.minimum(tail.beyond(np.maximum(scores, tail.begin)), tail.supported)
     shares: NDArray[np.float64] = p_values * np.exp(-beyond)
     return shares

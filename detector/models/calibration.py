@@ -9,7 +9,7 @@ so that a p-value there is too high by that share at most, and never too low.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from detector.errors import ConfigurationError, InputError
 from detector.models.arrays import broken, check_names, take
 from detector.models.base import Arrays
+from detector.models.tail import Tail
 
 EXACT_TAIL = 4096
 """Scores kept one by one: any budget below this many alerts in the calibration time is met exactly."""
@@ -43,6 +44,17 @@ class Calibration:
     """Shape (kept + 1,): all held-out rows, then how many scored above each of ``scores``; the last is 0."""
     seconds: float
     """Event time that the held-out rows span; 0 if unknown."""
+    levels: NDArray[np.float64] = field(init=False)
+    """−ln p at each of ``scores``; strictly ascending, as their counts descend."""
+    tail: Tail = field(init=False)
+    """Of the scores beyond the highest."""
+
+    def __post_init__(self) -> None:
+        reached = self.counts[:-1]
+        levels = np.log1p(self.rows) - np.log1p(reached)
+        # What all rows reach is no surprise at all: two logarithms of one number may differ in their last bit.
+        object.__setattr__(self, "levels", np.where(reached < self.rows, levels, 0.0))
+        object.__setattr__(self, "tail", Tail.of(self.scores, self.counts))
 
     @classmethod
     def fit(cls, scores: NDArray[np.float64], seconds: float) -> Self:

@@ -64,7 +64,8 @@ class TrainingSample:
         """
         edges, places = self.edges[column], self.places[column]
         (place,) = place_among(edges, np.array([value], np.float32))
-        return places >= place if value >= edges[EDGES // 2] else places <= place
+        far: NDArray[np.bool_] = places >= place if value >= edges[EDGES // 2] else places <= place
+        return far
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything needed to restore it."""

@@ -19,7 +19,6 @@ from detector.decisions.severity import Circumstances, Severity, risk_of, severi
 from detector.decisions.views import VIEWS
 from detector.errors import ConfigurationError
 from detector.models.calibration import Calibration
-from detector.models.surprise import Tail
 from detector.net.directions import directions_of
 
 BENIGN = np.random.default_rng(1).gumbel(0.5, 0.03, 20_000)
@@ -57,7 +56,7 @@ def test_quiet_batches_have_no_alerts() -> None:
 def test_severity_rises_by_decades_below_the_budget() -> None:
     """Low is within a tenth of the budget, medium a tenth of it, high a hundredth, critical a thousandth, also beyond
     the highest score that calibration saw."""
-    begin, step = CALIBRATION.threshold(0.001), Tail.of(CALIBRATION).scale * math.log(10.0)
+    begin, step = CALIBRATION.threshold(0.001), CALIBRATION.tail.scale * math.log(10.0)
     assert 0 < step < 0.2
     highest = CALIBRATION.threshold(0.0)
     scores = np.array([begin, *(highest + step * decades for decades in (0.0, 1.0, 2.0, 3.0, 50.0))])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from detector.models.calibration import Calibration
-from detector.models.surprise import Tail, score_at, surprise_of
+from detector.models.surprise import score_at, surprise_of
 
 FINITE = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 HELD_OUT = arrays(np.float64, array_shapes(max_dims=1, max_side=300), elements=FINITE)
@@ -22,7 +22,7 @@ HELD_OUT = arrays(np.float64, array_shapes(max_dims=1, max_side=300), elements=F
 def test_tail_is_about_that_of_the_scores(rows: int, seed: int) -> None:
     """Of exponential scores p falls e-fold by 1, whether few or many were held out."""
     scores = np.random.default_rng(seed).exponential(size=rows)
-    assert Tail.of(Calibration.fit(np.sort(scores), 3600.0)).scale == pytest.approx(1.0, rel=0.5)
+    assert Calibration.fit(np.sort(scores), 3600.0).tail.scale == pytest.approx(1.0, rel=0.5)
 
 
 @settings(max_examples=200)
@@ -61,7 +61,7 @@ def test_score_at_a_surprise_has_it(held_out: np.ndarray, surprise: float) -> No
 def test_far_beyond_what_is_supported_surprise_rises_by_the_logarithm() -> None:
     """A hundred and fifty rows tell a tail of some nine nats; a score a thousandfold beyond surprises little more."""
     calibration = Calibration.fit(np.sort(np.random.default_rng(1).exponential(size=150)), 3600.0)
-    tail = Tail.of(calibration)
+    tail = calibration.tail
     assert tail.supported == pytest.approx(math.sqrt(15) * math.log(10.0))
     surprise = surprise_of(np.array([1e3, 1e6]), calibration)
     assert tail.level + tail.supported < surprise[0] < surprise[1] < tail.level + tail.supported + 15
@@ -71,21 +71,21 @@ def test_the_tail_is_that_of_the_highest_where_they_are_enough() -> None:
     """Fifty rows of a far longer tail than the rest tell it; two rows of twenty are drawn towards the upper half."""
     rows = np.arange(1.0, 951.0) / 950.0
     top = 1.0 + 30.0 * np.random.default_rng(1).exponential(size=50)
-    assert Tail.of(Calibration.fit(np.append(rows, top), 60.0)).scale == pytest.approx((top - 1.0).mean(), rel=0.12)
+    assert Calibration.fit(np.append(rows, top), 60.0).tail.scale == pytest.approx((top - 1.0).mean(), rel=0.12)
     few = Calibration.fit(np.append(np.arange(18.0), [100.0, 110.0]), 60.0)
-    assert 15.0 < Tail.of(few).scale < 50.0
+    assert 15.0 < few.tail.scale < 50.0
 
 
 def test_of_many_rows_the_tail_is_that_of_a_thousand() -> None:
     """Two hundred thousand rows support no more than a thousand do: beyond those it is no tail any more."""
     calibration = Calibration.fit(np.random.default_rng(1).exponential(size=200_000), 60.0)
-    assert Tail.of(calibration).supported == pytest.approx(math.sqrt(1_000) * math.log(10.0), rel=1e-3)
+    assert calibration.tail.supported == pytest.approx(math.sqrt(1_000) * math.log(10.0), rel=1e-3)
 
 
 def test_the_unit_of_scores_is_nothing_to_the_tail() -> None:
     """Of scores that differ in the seventh place alone p falls e-fold as they rise by as little."""
     scores = 0.5 + 1e-7 * np.random.default_rng(1).exponential(size=1_000)
-    assert Tail.of(Calibration.fit(scores, 60.0)).scale == pytest.approx(1e-7, rel=0.5)
+    assert Calibration.fit(scores, 60.0).tail.scale == pytest.approx(1e-7, rel=0.5)
 
 
 def test_scores_that_are_all_alike_support_nothing() -> None:
@@ -94,7 +94,7 @@ def test_scores_that_are_all_alike_support_nothing() -> None:
     surprise = surprise_of(np.array([0.4, 0.5, 0.6, 0.7]), calibration)
     assert surprise[:2].tolist() == [0.0, 0.0]
     assert surprise[2] == pytest.approx(math.log(101), abs=0.1)
-    assert (Tail.of(calibration).supported, surprise[3] > surprise[2]) == (0.0, True)
+    assert (calibration.tail.supported, surprise[3] > surprise[2]) == (0.0, True)
 
 
 @pytest.mark.parametrize("held_out", [np.full(100, 0.5), np.linspace(0.5, 0.5 + 1e-9, 100), np.arange(100.0)])
