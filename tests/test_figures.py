@@ -36,7 +36,7 @@ def word(number: float) -> str:
         ("../reference/documents", f"are exact up to {incident.MAX_DISTINCT:,} of each"),
         ("../reference/documents", f"The lists hold the {incident.LISTED} with the most alerts"),
         ("../reference/documents", f"**`flows`** has the first {word(incident.FIRST_FLOWS)}"),
-        ("../reference/documents", f"**`strongest`** the {word(incident.STRONGEST)} with the highest scores"),
+        ("../reference/documents", f"**`strongest`** the {word(incident.STRONGEST)} rarest alerts"),
         ("alerts", f"no more than {word(incidents.GAP_S / 60)} minutes between the flows"),
         ("alerts", f"{word(incidents.GAP_S / 30)} minutes after its last flow"),
         ("alerts", f"fewer than {incident_budget.LEAST_KEYS} targets"),

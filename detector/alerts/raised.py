@@ -25,6 +25,7 @@ from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
 from detector.decisions.findings import Findings
 from detector.decisions.severity import Circumstances, risk_of
+from detector.decisions.views import SURPRISE
 from detector.net.answers import is_unanswered
 from detector.net.directions import directions_of
 from detector.records.flow import DIRECTIONS, FlowBatch
@@ -84,6 +85,8 @@ class Raised(NamedTuple):
     """Between the calls of its pair, where these come by the clock; else 0."""
     rhythm: Rhythm | None = None
     """How these come; None where they do not, or nothing tells of it."""
+    view: str = SURPRISE.name
+    """By which it is oddest."""
 
     @property
     def id(self) -> str:
@@ -171,6 +174,7 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         repeat(origin),
         _periods(decision),
         _rhythms(decision),
+        (view.name for view in decision.oddest_by),
         strict=False,
     )
     return list(map(Raised._make, columns))

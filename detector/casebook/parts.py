@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from detector.casebook.ranking import rank_of
 from detector.casebook.told import MOST_LISTED, Distinct, Ours, Told
 
 LARGEST = 2**53
@@ -133,7 +134,7 @@ def whole(parts: Sequence[Told], *, over: bool) -> Told:
     alerts = sum(each.alerts for each in every)
     counts = {name: _distinct(every, name) for name in ("sources", "destinations", "ports")}
     begun, ended = min(each.first_seen for each in every), max(each.last_seen for each in every)
-    strongest = sorted((one for each in every for one in each.strongest), key=lambda one: -one.score)
+    strongest = sorted((one for each in every for one in each.strongest), key=rank_of, reverse=True)
     gravest = max(parts, key=lambda each: (each.level, each.ours.risk or 0))
     ours = msgspec.structs.replace(
         chief.ours,

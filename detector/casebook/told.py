@@ -40,10 +40,12 @@ class Distinct(msgspec.Struct, frozen=True):
 
 
 class Strong(msgspec.Struct, kw_only=True, frozen=True):
-    """One of the alerts with the highest scores."""
+    """One of the rarest alerts."""
 
     alert: str = ""
     score: Figure = 0.0
+    decades: Figure = 0.0
+    view: str = ""
     ts: Figure = 0.0
     src_ip: str = ""
     dst_ip: str = ""

@@ -58,10 +58,12 @@ class Counts(Struct, frozen=True, gc=False):
 
 
 class Strong(Struct, frozen=True, kw_only=True, gc=False):
-    """One of the alerts with the highest scores."""
+    """One of the rarest alerts."""
 
     alert: Annotated[Id, said("Its id.")]
     score: Annotated[float, said("Its score.")]
+    decades: Annotated[float, said("By how many powers of ten it is rarer than the budget asks.")] = 0.0
+    view: Annotated[str | UnsetType, said("The way by which it is oddest, such as `evidence`.")] = UNSET
     ts: Annotated[float, said("Start of its flow.", SECONDS)]
     src_ip: Annotated[str, said("The source's address.")]
     dst_ip: Annotated[str, said("The destination's address.")]
@@ -124,7 +126,7 @@ class Ours(Struct, kw_only=True, gc=False):
     longest_s: Annotated[float, said("The longest flow that was answered.", "s")]
     strongest: Annotated[
         list[Strong],
-        said(f"The alerts with the highest scores, one of each destination and port, at most {STRONGEST}."),
+        said(f"The rarest alerts, one of each destination and port, at most {STRONGEST}."),
     ]
     flows: Annotated[list[Place], said(f"Where the records of its first flows are, at most {FIRST_FLOWS}.")]
     model_versions: Annotated[list[str], said("That raised its alerts.")]

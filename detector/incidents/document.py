@@ -237,6 +237,8 @@ def _strong(incident: Incident, place: int) -> Strong:
     return Strong(
         alert=each.alert,
         score=each.score,
+        decades=each.decades,
+        view=each.view or UNSET,
         ts=each.ts,
         src_ip=each.src_ip,
         dst_ip=each.dst_ip,

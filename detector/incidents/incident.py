@@ -16,6 +16,7 @@ import msgspec
 
 from detector.alerts.raised import Raised
 from detector.alerts.rhythm import Rhythm
+from detector.casebook.ranking import rank_of
 from detector.decisions.severity import MOST_RISK
 from detector.features.meanings import SHORTEST_GAP_S
 from detector.net.answers import is_shared
@@ -27,7 +28,7 @@ LISTED = 30
 """Addresses or ports that a document lists: those with the most alerts."""
 
 STRONGEST = 5
-"""Alerts that an incident shows with their reasons: the highest score of each destination and port."""
+"""Alerts that an incident shows with their reasons: the rarest of each destination and port."""
 
 MEASURES = 24
 """Numbers of such an alert's sentence that are kept; few have more than ten."""
@@ -86,6 +87,10 @@ class Strong(msgspec.Struct, kw_only=True):
 
     alert: Name
     score: Figure
+    decades: Length = 0.0
+    """By how many powers of ten it is rarer than the budget asks; 0 in what was kept before it was known."""
+    view: Name = ""
+    """By which it is oddest; empty in what was kept before it was known."""
     ts: Figure
     src_ip: Name
     dst_ip: Name
@@ -369,7 +374,7 @@ def absorb(incident: Incident, part: Incident) -> None:
     incident.gaps = [*incident.gaps, *part.gaps][:GAPS]
     incident.flows, incident.models = flows, models
     by_target: dict[tuple[str, int | None], Strong] = {}
-    for each in sorted([*incident.strongest, *part.strongest], key=lambda each: -each.score):
+    for each in sorted([*incident.strongest, *part.strongest], key=rank_of, reverse=True):
         by_target.setdefault((each.dst_ip, each.dst_port), each)
     incident.strongest = list(by_target.values())[:STRONGEST]
 
@@ -407,21 +412,24 @@ def _is_off_port(flow: Raised) -> bool:
 
 
 def _rank(strongest: list[Strong], alert: Raised) -> Strong | None:
-    """Keep the highest score of each destination and port, the earlier of two alike; give what this made, if anything.
+    """Keep the rarest of each destination and port, the earlier of two alike; give what this made, if anything.
 
     A burst at one service is one of them, so that what else there was is shown beside it.
     """
-    if len(strongest) >= STRONGEST and alert.score <= strongest[-1].score:
+    rank = rank_of(alert)
+    if len(strongest) >= STRONGEST and rank <= rank_of(strongest[-1]):
         return None
     for place, each in enumerate(strongest):
         if each.dst_port == alert.dst_port and each.dst_ip == alert.dst_ip:
-            if alert.score <= each.score:
+            if rank <= rank_of(each):
                 return None
             del strongest[place]
             break
     strong = Strong(
         alert=alert.id,
         score=alert.score,
+        decades=alert.decades,
+        view=alert.view,
         ts=alert.ts,
         src_ip=alert.src_ip,
         dst_ip=alert.dst_ip,
@@ -430,6 +438,6 @@ def _rank(strongest: list[Strong], alert: Raised) -> Strong | None:
         why="",
     )
     strongest.append(strong)
-    strongest.sort(key=lambda each: -each.score)
+    strongest.sort(key=rank_of, reverse=True)
     del strongest[STRONGEST:]
     return strong

@@ -22,6 +22,7 @@ def alert(
     assets: Assets = NOTHING,
     period_s: float = 0.0,
     rhythm: Rhythm | None = None,
+    view: str = "surprise",
     **flow: Any,
 ) -> Raised:
     """An alert of the record at ``offset``, the first of its batch, with this much of its flow changed."""
@@ -38,4 +39,5 @@ def alert(
         origin=Origin("flows", [offset], None, "v1", lambda _: "rare", assets),
         period_s=period_s,
         rhythm=rhythm,
+        view=view,
     )

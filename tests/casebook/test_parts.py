@@ -126,6 +126,17 @@ def test_parts_are_summed_up() -> None:
     assert "a2 Flood of 10.0.0.5 port 80" in text_page(told, latest, width=200)
 
 
+def test_the_rarest_alerts_of_all_parts_are_shown_first() -> None:
+    """Rarity counts before the score, as within one partition; documents without it come last."""
+    told: list[dict[str, Any]] = [
+        {"score": 0.9},
+        {"score": 0.3, "decades": 2.0, "view": "regularity"},
+        {"score": 0.5, "decades": 2.0},
+    ]
+    (whole,) = wholes(*(part(n, strongest=[{"alert": f"a{n}", "why": "", **each}]) for n, each in enumerate(told)))
+    assert [each.alert for each in whole.ours.strongest] == ["a1", "a2", "a0"]
+
+
 @pytest.mark.parametrize(
     ("sources", "counts", "whole"),
     [

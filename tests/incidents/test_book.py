@@ -84,6 +84,49 @@ def test_a_burst_leaves_room_for_what_else_was_strong() -> None:
     assert [each.alert for each in incident.strongest] == [burst[-1].id, *(each.id for each in others)]
 
 
+def strongest_of(alerts: list[Raised]) -> list[tuple[str, float, float]]:
+    """View, decades and score of the alerts that their one incident shows, in its order."""
+    book = IncidentBook()
+    put_all(book, alerts)
+    return [(each.view, each.decades, each.score) for each in book.take()[-1].incident.strongest]
+
+
+def test_the_rarest_alerts_come_first_whatever_the_model_scores() -> None:
+    """Rarity counts before the score; of two as rare, more than one flow counts before one flow by itself."""
+    alerts = [
+        alert(n, ts=T0 + n, dst_port=440 + n, score=score, severity=severity, view=view)
+        for n, (view, severity, score) in enumerate(
+            [("surprise", 3, 0.9), ("regularity", 4, 0.4), ("surprise", 4, 0.8), ("regularity", 4, 0.5)]
+        )
+    ]
+    wanted = [("regularity", 2.0, 0.5), ("regularity", 2.0, 0.4), ("surprise", 2.0, 0.8), ("surprise", 1.0, 0.9)]
+    assert strongest_of(alerts) == wanted
+    assert strongest_of([*alerts[2:], *alerts[:2]]) == wanted
+
+
+def test_a_beacon_shows_that_it_calls_by_the_clock() -> None:
+    """Of the calls of one pair that which is raised by the clock is shown, though one by itself scores more."""
+    calls = [alert(n, ts=T0 + 60 * n, severity=4, score=0.4, view="regularity") for n in range(3)]
+    odd = alert(9, ts=T0 + 200, severity=4, score=0.9)
+    assert strongest_of([*calls, odd]) == strongest_of([odd, *calls]) == [("regularity", 2.0, 0.4)]
+
+
+def test_alerts_kept_before_their_rarity_was_are_still_read() -> None:
+    """State of a build that kept the score alone is restored; what comes then is ranked before it."""
+    book = IncidentBook()
+    put_all(book, [alert(0, ts=T0, severity=3, score=0.9)])
+    kept = msgspec.msgpack.decode(book.snapshot(0))
+    for incident in kept["incidents"].values():
+        for each in incident["strongest"]:
+            del each["decades"], each["view"]
+    after = IncidentBook()
+    after.restore(0, msgspec.msgpack.encode(kept))
+    put_all(after, [alert(1, ts=T0 + 1, severity=3, score=0.4)])
+    after.close_all()
+    (told,) = [each.score for each in after.take()[-1].incident.strongest]
+    assert told == 0.4
+
+
 @pytest.mark.parametrize("state", [None, *KNOWN["state"]])
 def test_a_failed_connection_is_one_wherever_it_is_counted(state: str | None) -> None:
     """By its state alone, a connection failed for its own feature, for windows and for its incident, or for none."""
