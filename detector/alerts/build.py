@@ -89,7 +89,8 @@ class AlertBuilder:
 
 def readings_of(model: LoadedModel) -> Readings:
     """How a model's features are read."""
-    return Readings.of(model.extractor.spec, model.usual, model.extractor.encoders, model.sample)
+    ended = model.manifest.training.end
+    return Readings.of(model.extractor.spec, model.usual, model.extractor.encoders, model.sample, ended)
 
 
 def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one

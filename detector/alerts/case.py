@@ -177,7 +177,14 @@ class Case:
                 return None
         if not math.isfinite(value) or (meaning.topic is Topic.ACQUAINTANCE and value < 0):
             return None
-        return meaning.inverse(value)
+        return None if self._is_unwatched(self.readings.columns[place].silence) else meaning.inverse(value)
+
+    def _is_unwatched(self, silence: int | None) -> bool:
+        """Whether a silence reaches back to before training ended: a daemon may have begun only long after."""
+        if silence is None or not math.isfinite(self.values[silence]):
+            return False
+        since = self.readings.columns[silence].meaning.inverse(self.values[silence])
+        return bool(self.flow["ts"] - since < self.readings.ended)
 
     def _enough(self, reading: Reading) -> bool:
         """Whether what the value is made of is enough to mean anything."""

@@ -5,6 +5,7 @@ Worked out once for a model, from the declarations beside the features; :mod:`de
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
@@ -57,6 +58,8 @@ class Reading(NamedTuple):
     """The columns that each of its phrases asks for, by the name of their place; no phrase that asks for another."""
     least: int | None
     """The column that must reach ``meaning.least``, where there is one."""
+    silence: int | None
+    """The column of ``meaning.silence``, likewise."""
     tellable: bool
     """Whether its statement can be made in this model: it asks for no column that there is not."""
 
@@ -90,12 +93,19 @@ class Readings:
     """As documents have them."""
     sample: TrainingSample | None = None
     """Of training's rows, where the model has one."""
+    ended: float = -math.inf
+    """When training's flows end, seconds since 1970, where that is known."""
 
     @classmethod
     def of(
-        cls, spec: FeatureSpec, usual: BaselineRanges, encoders: Encoders, sample: TrainingSample | None = None
+        cls,
+        spec: FeatureSpec,
+        usual: BaselineRanges,
+        encoders: Encoders,
+        sample: TrainingSample | None = None,
+        ended: float | None = None,
     ) -> Self:
-        """Work them out for a model's features."""
+        """Work them out for a model's features, which it was trained on until it ``ended``."""
         windowed = every_meaning(read_windows(spec.windows).half_lives_s) if spec.windows else {}
         at = {name: place for place, name in enumerate(spec.names)}
         meanings = meanings_of(spec)
@@ -122,6 +132,7 @@ class Readings:
             {name: table.total for name, table in encoders.categories.items()} | {"dst_port": encoders.ports.total},
             UsualRanges.of(usual),
             sample,
+            -math.inf if ended is None else ended,
         )
 
 
@@ -159,6 +170,7 @@ def _reading(
         if all(place is not None for _, place in places)
     }
     least = None if meaning.least is None else siblings.of(meaning.least[0], window)
+    silence = siblings.of(meaning.silence, window) if meaning.silence else None
     low, high = (rounded(meaning.inverse(end), meaning.unit, exact=not damped) for end in ends)
     return Reading(
         name,
@@ -170,6 +182,7 @@ def _reading(
         damped,
         companions,
         least,
+        silence,
         meaning.says in companions and (meaning.least is None or least is not None),
     )
 

@@ -161,6 +161,9 @@ class Meaning:
     """Canonical columns that it is a ratio over: where a flow lacks one, or all are 0, it is not told."""
     category: str = ""
     """The canonical column whose value is rare, for a surprise."""
+    silence: str = ""
+    """The statistic of the same key that says for how long nothing was seen before this flow, where the value depends
+    on that: it is not told where that reaches back to before training ended, since nobody may have watched between."""
     words: tuple[str, ...] = field(default=())
     """Of yes and no, or of classes, by number: never told alone. An empty one is not told."""
 

@@ -64,6 +64,7 @@ def _moment(what: str, unit: Unit, says: str, sides: Side = "low") -> Meaning:
         brief=says,
         sides=sides,
         least=("total", 2) if sides == "low" else None,
+        silence="since" if sides == "high" else "",
     )
 
 
@@ -76,6 +77,7 @@ def _change(says: str) -> Meaning:
         times,
         says,
         brief=says,
+        silence="since",
         sides="high",
         least=("total", FEWEST_FLOWS),
     )

@@ -223,6 +223,24 @@ def test_the_past_of_a_key_counts_for_nothing_yet() -> None:
     assert "no single value is unusual" in say({"pair_unanswered_1m": 1.0, "pair_flows_1m": math.log1p(99)}).message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("source_since", math.log1p(43 * 3600), "192.168.1.5 had been silent for 43 h"),
+        ("destination_since", math.log1p(43 * 3600), "nothing had reached 93.184.216.34 for 43 h"),
+        ("pair_gap_change", math.log(300), "the pause between their flows changed 300-fold"),
+    ],
+)
+def test_a_silence_that_began_before_training_ended_is_not_told(name: str, value: float, words: str) -> None:
+    """A daemon may begin long after training ended, and nobody knows what there was between."""
+    high = np.array([50.0 if each != name else 0.1 for each in SPEC.names], np.float32)
+    learnt = Readings.of(SPEC, BaselineRanges(np.full(len(high), -50.0, "f4"), high), encoders())
+    key = name.partition("_")[0]
+    silent = {f"{key}_since": math.log1p(43 * 3600), f"{key}_total": math.log1p(9), name: value}
+    for ended, told in ((-math.inf, True), (ONE["ts"] - 44 * 3600, True), (ONE["ts"] - 42 * 3600, False)):
+        assert (words in say(silent, read=replace(learnt, ended=ended)).message) is told
+
+
 def test_values_inside_their_range_are_no_reason() -> None:
     """Whatever contributes, a value that is usual is told only as odd together with another."""
     usual = {"src_bytes_log": math.log1p(41_999), "src_bytes_per_packet_log": math.log1p(59)}
