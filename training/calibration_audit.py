@@ -74,11 +74,19 @@ def as_rows(found: pl.DataFrame) -> list[dict[str, Any]]:
 def as_text(found: pl.DataFrame) -> str:
     """The same for a person."""
     lines = [
-        "the oddest of what it was calibrated on, and took for benign:",
-        *(f"  {told(row['first'])}  {who(row)}, odd by {row['view']}" for row in found.rows(named=True)),
+        "the oddest of what it was calibrated on, and took for benign, the oddest first:",
+        *(
+            f"  {told(row['first'])}  {who(row)}, odd by {row['view']}, {_raised(row['false_incidents_per_day'])}"
+            for row in found.rows(named=True)
+        ),
         "  an attack among them makes it blind to others as odd: train again with --attacker ADDRESS --train-on normal",
     ]
     return "\n".join(lines)
+
+
+def _raised(per_day: float) -> str:
+    """Such as ``raised from 0.5 false incidents a day on``: by which lines are ordered."""
+    return f"raised from {per_day:.2g} false incidents a day on"
 
 
 def whom() -> list[pl.Expr]:

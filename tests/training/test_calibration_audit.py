@@ -57,6 +57,11 @@ def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:
         "view": "surprise",
         "false_incidents_per_day": 1.0,
     }
+    heading, *lines, _ = as_text(found).splitlines()
+    assert heading.endswith(", the oddest first:")
+    assert [line.rpartition(", ")[2] for line in lines] == [
+        f"raised from {n} false incidents a day on" for n in range(1, DEEP + 1)
+    ]
 
 
 def test_a_scan_is_told_by_its_source_and_a_flood_by_its_destination() -> None:
