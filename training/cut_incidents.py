@@ -36,6 +36,12 @@ ROUNDS = 2
 SHOWN = 20
 """Incidents that are told to people."""
 
+DENSE = 0.5
+"""Nine of ten flows within less than so much of the time are told by themselves: with a flood goes what else was odd at
+its target within the hour."""
+
+_TIMES = ("first", "last", "nearly_from", "nearly_until")
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -46,7 +52,8 @@ class Cut:
     incidents: pl.DataFrame
     """A row for each source, destination or pair, the largest first: ``src_ip`` and ``dst_ip``, null where there are
     several; ``dst_port`` and ``proto`` likewise; ``sources``, ``destinations``, ``ports``, ``flows``; ``first`` and
-    ``last``, seconds since 1970; ``times``, how many times as odd as other groups it is."""
+    ``last``, seconds since 1970, and ``nearly_from`` and ``nearly_until``, between which nine of ten are; ``times``,
+    how many times as odd as other groups it is."""
     too_much: bool = False
     """Whether it would have been more than :data:`MOST_SHARE`: ``incidents`` has them all the same."""
 
@@ -112,7 +119,7 @@ def standing_out(frame: pl.DataFrame, surprise: NDArray[np.float64], stretches: 
 
 def as_rows(cut: Cut) -> list[dict[str, Any]]:
     """Its incidents for a program: times in ISO 8601."""
-    return [{**row, "first": told(row["first"]), "last": told(row["last"])} for row in cut.incidents.rows(named=True)]
+    return [row | {name: told(row[name]) for name in _TIMES} for row in cut.incidents.rows(named=True)]
 
 
 def as_text(cut: Cut) -> str:
@@ -124,14 +131,19 @@ def as_text(cut: Cut) -> str:
         )
     else:
         begins = f"left out of training, since they stand out as {_incidents(cut)} ({cut.flows:,} flows):"
-    lines = [
-        f"  {told(row['first'])}  {who(row)} until {told(row['last'])}, {row['times']:,.0f} times as odd as others"
-        for row in cut.incidents.head(SHOWN).rows(named=True)
-    ]
+    lines = [f"  {_line(row)} times as odd as others" for row in cut.incidents.head(SHOWN).rows(named=True)]
     more = len(cut.incidents) - len(lines)
     last = [f"  and {more:,} more"] if more else []
     ends = [] if cut.too_much else ["  what is yours and will come again: train with --no-cut"]
     return "\n".join([begins, *lines, *last, *ends])
+
+
+def _line(row: dict[str, Any]) -> str:
+    """When who did what to whom; when nearly all of it was, where that was far shorter than from first to last."""
+    dense = row["nearly_until"] - row["nearly_from"] < DENSE * (row["last"] - row["first"])
+    begins, ends = ("nearly_from", "nearly_until") if dense else ("first", "last")
+    until = f"{', nearly all' if dense else ''} until {told(row[ends])}"
+    return f"{told(row[begins])}  {who(row)}{until}, {row['times']:,.0f}"
 
 
 def _incidents(cut: Cut) -> str:
@@ -153,6 +165,10 @@ def _told(rows: pl.DataFrame) -> pl.DataFrame:
             pl.len().alias("flows"),
             pl.col("ts").min().alias("first"),
             pl.col("ts").max().alias("last"),
+            *(
+                pl.col("ts").quantile(share, "nearest").alias(name)
+                for name, share in (("nearly_from", 0.05), ("nearly_until", 0.95))
+            ),
             pl.col("times").max(),
         )
         .sort("flows", "first", "who", descending=[True, False, False])

@@ -48,6 +48,7 @@ def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:
         "dst_ip": "203.0.1.149",
         "dst_port": 443,
         "proto": "tcp",
+        "main_port": 443,
         "sources": 1,
         "destinations": 1,
         "ports": 1,
@@ -102,7 +103,11 @@ def test_several_are_told_by_their_number() -> None:
         surprise, dst_ip=["10.9.9.9"] * DEEP + hosts[DEEP:], dst_port=[80, *[22] * (DEEP - 1), *[443] * (ROWS - DEEP)]
     )
     assert "10.9.9.9 to 3 hosts, port 443/tcp: 3 flows," in as_text(scan)
-    assert "3 hosts to 10.9.9.9, 2 ports: 3 flows," in as_text(crowd)
+    assert "3 hosts to 10.9.9.9, mostly port 22/tcp, and 1 more: 3 flows," in as_text(crowd)
+    ports = calibration(
+        surprise, dst_ip=["10.9.9.9"] * DEEP + hosts[DEEP:], dst_port=[*range(DEEP), *[443] * (ROWS - DEEP)]
+    )
+    assert "3 hosts to 10.9.9.9, 3 ports: 3 flows," in as_text(ports)
 
 
 def test_where_nothing_stands_out_nothing_is_said() -> None:

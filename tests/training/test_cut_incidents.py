@@ -104,6 +104,35 @@ def test_a_flood_is_cut_where_a_server_that_is_always_as_busy_is_not() -> None:
     assert [at_one_server(200, hours).flows for hours in (1, 2, 3)] == [200, 400, 0]
 
 
+def test_a_flood_is_told_by_its_port_and_its_time() -> None:
+    """With a flood goes what else was odd at its target within the hour, and hides neither its port nor its minute."""
+    frame, surprise = calm()
+    begins = [3_700.0, *np.linspace(4_000.0, 4_060.0, 400).tolist(), 7_100.0]
+    flood = pl.DataFrame(
+        {
+            "ts": begins,
+            "src_ip": [f"198.51.{n // 200}.{n % 200}" for n in range(402)],
+            "dst_ip": ["203.0.113.250"] * 402,
+            "dst_port": [5060, *[80] * 400, 23],
+            "proto": ["tcp"] * 402,
+        },
+        schema=frame.schema,
+    )
+    cut = of(pl.concat([frame, flood]), np.concatenate([surprise, np.full(402, 4.0)]))
+    assert (
+        "402 hosts to 203.0.113.250, mostly port 80/tcp, and 2 more: 402 flows, nearly all until 1970-01-01T01:07:3"
+        in as_text(cut)
+    )
+    (row,) = as_rows(cut)
+    assert (row["dst_port"], row["main_port"], row["first"], row["last"]) == (
+        None,
+        80,
+        "1970-01-01T01:01:40+00:00",
+        "1970-01-01T01:58:20+00:00",
+    )
+    assert as_text(cut).splitlines()[1].startswith("  1970-01-01T01:06:4")
+
+
 def test_an_incident_of_a_busy_host_is_cut_and_its_habit_stays() -> None:
     """A host that does odd things each hour is cut where one hour is many times as odd, but for its usual targets."""
     frame, surprise = calm()
