@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from detector.decisions.severity import MOST_RISK, severity_of
+from detector.decisions.severity import MOST_RISK, Severity, severity_of
 from detector.incidents.hosts import (
     MAX_HELD,
     MAX_HOSTS,
@@ -71,8 +71,12 @@ class Hosts(msgspec.Struct):
 
 def level(risk: float) -> str:
     """The severity that a host's risk is: ``low``, ``medium``, ``high`` or ``critical``."""
-    return severity_of(min(int(risk), MOST_RISK)).word
+    return _band(risk).word
 
 
 def _differs(risk: float, told: float) -> bool:
-    return abs(risk - told) >= STEP or level(risk) != level(told)
+    return abs(risk - told) >= STEP or _band(risk) is not _band(told)
+
+
+def _band(risk: float) -> Severity:
+    return severity_of(min(int(risk), MOST_RISK))
