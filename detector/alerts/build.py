@@ -7,18 +7,17 @@ after a crash tells the same again. Pure; called for the few alerted rows of a b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.content import Content
 from detector.alerts.explanation import Explanations, explain, explained, readable
-from detector.alerts.grading import circumstances_of, first_contacts, told_severity
-from detector.alerts.identity import record_ids
-from detector.alerts.rarity import Rarity, told_rarity
+from detector.alerts.grading import told_severity
+from detector.alerts.raised import Raised, raised_alerts
+from detector.alerts.rarity import Rarity, rarities, told_rarity
 from detector.alerts.readings import Readings
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_texts
 from detector.alerts.usual import UsualOf
@@ -30,10 +29,8 @@ from detector.decisions.findings import Findings
 from detector.decisions.severity import risk_of, severity_of
 from detector.decisions.views import SURPRISE
 from detector.models.single_flows import Scores
-from detector.net.answers import is_unanswered
 from detector.net.community_id import community_id, protocol_number
-from detector.net.directions import directions_of
-from detector.records.flow import COLUMNS, DIRECTIONS, FlowBatch
+from detector.records.flow import COLUMNS, FlowBatch
 from detector.transport.base import RawBatch
 
 FLOW_COLUMNS = [column.name for column in COLUMNS]
@@ -54,17 +51,23 @@ class AlertBuilder:
         self._top_features = top_features
         self._readings: tuple[str, Readings] | None = None
 
-    def build(
+    def raised(
         self, raw: RawBatch, flows: FlowBatch, findings: Findings, decision: Decision, model: LoadedModel
-    ) -> list[Content]:
-        """Explain the alerts of a batch, in row order.
+    ) -> list[Raised]:
+        """The alerts of a batch, in row order.
 
         ``findings`` are of all of ``flows``, which were decoded from ``raw``; ``decision`` chose among them.
         """
-        if not len(decision.rows):
+        return raised_alerts(raw, flows, findings, decision, model, self.max_text_bytes, self.assets)
+
+    def build(
+        self, alerts: Sequence[Raised], flows: FlowBatch, findings: Findings, decision: Decision, model: LoadedModel
+    ) -> list[Content]:
+        """Explain alerts, in their order: those that ``decision`` chose among ``flows``."""
+        if not alerts:
             return []
         return build_alerts(
-            raw,
+            alerts,
             flows,
             findings,
             decision,
@@ -94,7 +97,7 @@ def readings_of(model: LoadedModel) -> Readings:
 
 
 def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
-    raw: RawBatch,
+    alerts: Sequence[Raised],
     flows: FlowBatch,
     findings: Findings,
     decision: Decision,
@@ -106,10 +109,9 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
     max_text_bytes: int = MAX_TEXT_BYTES,
     assets: Assets = NOTHING,
 ) -> list[Content]:
-    """Gather what each alert tells, in row order; ``readings`` are the model's."""
+    """Gather what each alert tells, in their order; ``readings`` are the model's."""
     rows = decision.rows
-    matrix, scores = findings.matrix[rows], findings.scores.overall[rows]
-    places = flows.rows[rows]
+    matrix = findings.matrix[rows]
     names = model.extractor.spec.names
     values = _readable_rows(matrix)
     features = explained(names, values, explanations.contributions, readings.usual, top_features)
@@ -120,25 +122,16 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         "kind": model.manifest.kind,
         "features": model.manifest.features_hash,
     }
-    parts = None if flows.parts is None else flows.parts[rows]
     # Row by row: they are few, and to gather them would wake every thread of polars.
     told = [flows.frame.row(row, named=True) for row in rows.tolist()]
-    ends = pl.DataFrame([(each["src_ip"], each["dst_ip"]) for each in told], ["src_ip", "dst_ip"], orient="row")
-    positions = _positions(raw, places, parts)
     weighed = Weighed.of(readings, matrix, explanations.contributions)
 
     def say(row: int, flow: dict[str, Any], raising: Raising, rarity: Rarity) -> Told:
         return tell(readings, weighed, row, values[row], flow, raising, rarity)
 
     columns = zip(
-        record_ids(raw.topic, raw.partitions[places], raw.offsets[places], parts),
-        positions,
-        raw.timestamps_ms[places].tolist(),
+        alerts,
         [{name: each[name] for name in FLOW_COLUMNS} for each in told],
-        [DIRECTIONS[place] for place in directions_of(ends, model.extractor.inside).tolist()],
-        scores.tolist(),
-        decision.p_values.tolist(),
-        decision.decades.tolist(),
         decision.thresholds.tolist(),
         features,
         values,
@@ -147,36 +140,16 @@ def build_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         explanations.outputs,
         _suspicions(decision),
         _raisings(decision, findings.scores, model),
-        _rarities(decision, model),
-        range(len(rows)),
-        first_contacts(matrix, model),
+        rarities(decision, model),
+        range(len(alerts)),
         strict=True,
     )
     return [_content(*each, say=say, model=origin, max_text_bytes=max_text_bytes, assets=assets) for each in columns]
 
 
-def _positions(raw: RawBatch, places: NDArray[np.uint32], parts: NDArray[np.int32] | None) -> list[dict[str, Any]]:
-    """Where each record is; its place in the message only where that holds several."""
-    positions: list[dict[str, Any]] = [
-        {"topic": raw.topic, "partition": partition, "offset": offset}
-        for partition, offset in zip(raw.partitions[places].tolist(), raw.offsets[places].tolist(), strict=True)
-    ]
-    if parts is not None:
-        for position, part in zip(positions, parts.tolist(), strict=True):
-            if part >= 0:
-                position["part"] = part
-    return positions
-
-
 def _content(  # noqa: PLR0917 - the columns of one alert
-    record_id: str,
-    position: dict[str, Any],
-    timestamp_ms: int,
+    alert: Raised,
     columns: dict[str, Any],
-    direction: str,
-    score: float,
-    p_value: float,
-    decades: float,
     threshold: float,
     features: list[dict[str, Any]],
     vector: list[float],
@@ -187,7 +160,6 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     raising: Raising,
     rarity: Rarity,
     row: int,
-    first_contact: bool | None,
     *,
     say: Callable[[int, dict[str, Any], Raising, Rarity], Told],
     model: dict[str, str],
@@ -199,32 +171,23 @@ def _content(  # noqa: PLR0917 - the columns of one alert
     ipv6 = ":" in src_ip
     told = say(row, flow, raising, rarity)
     start_ms = _milliseconds(flow["ts"])
-    src_bytes, dst_bytes = flow.get("src_bytes"), flow.get("dst_bytes")
-    given = circumstances_of(
-        decades,
-        direction,
-        src_bytes,
-        dst_bytes,
-        unanswered=is_unanswered(dst_ip, flow.get("state"), flow.get("dst_packets"), dst_bytes),
-        first_contact=bool(first_contact),
-        worth=assets.worth(src_ip, dst_ip),
-    )
+    given = alert.circumstances
     risk = risk_of(given)
     return Content(
-        id=record_id,
-        time_ms=timestamp_ms if timestamp_ms >= 0 else start_ms,
+        id=alert.id,
+        time_ms=alert.timestamp_ms if alert.timestamp_ms >= 0 else start_ms,
         start_ms=start_ms,
         end_ms=_milliseconds(flow["ts"] + max(flow.get("duration_s", 0.0), 0.0)),
         severity=severity_of(risk),
         risk=risk,
         severity_why=told_severity(given, told_rarity(rarity, raising.view).text),
-        score=score,
-        p_value=p_value,
+        score=alert.score,
+        p_value=alert.p_value,
         threshold=threshold,
         why=told.message,
         title=f"Unusual flow: {assets.named(src_ip)} to {_target(flow, assets)}",
         flow=flow,
-        direction=direction,
+        direction=alert.direction,
         ip_version=6 if ipv6 else 4,
         protocol=protocol_number(proto, ipv6=ipv6),
         community_id=community_id(src_ip, dst_ip, proto, flow.get("src_port"), flow.get("dst_port")),
@@ -232,7 +195,7 @@ def _content(  # noqa: PLR0917 - the columns of one alert
         vector=vector,
         explanation={"quantity": quantity, "base": base, "output": output},
         model=model,
-        position=position,
+        position=alert.position,
         suspicion=suspicion,
         facts=told.facts,
         assets=assets.labels(src_ip, dst_ip),
@@ -262,22 +225,6 @@ def _raisings(decision: Decision, scores: Scores, model: LoadedModel) -> list[Ra
             zip(decision.oddest_by, surprises.tolist(), wholes.tolist(), strict=True)
         )
     ]
-
-
-def _rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
-    """What each alert was graded by."""
-    if decision.rates is not None:
-        least = 0.0 if model.incidents is None else model.incidents.least_told
-        return [Rarity(per_day=rate, least=rate <= least) for rate in decision.rates.tolist()]
-    shares = decision.p_values if decision.shares is None else decision.shares
-    told = zip(shares.tolist(), (shares >= decision.p_values).tolist(), strict=True)
-    return [Rarity(share=share, counted=counted) for share, counted in told]
-
-
-def rarity_of(decision: Decision, place: int, model: LoadedModel) -> str:
-    """How rare one of the alerts is, in words."""
-    one = decision.take(np.array([place]))
-    return told_rarity(_rarities(one, model)[0], one.oddest_by[0]).text
 
 
 def _is_told(value: object) -> bool:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from detector.alerts.build import rarity_of
 from detector.alerts.grading import circumstances_of, first_contacts
 from detector.alerts.identity import record_ids
+from detector.alerts.rarity import rarity_of
 from detector.alerts.rhythm import Rhythm
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_list
 from detector.assets.assets import NOTHING, Allowed, Assets
@@ -53,6 +53,8 @@ class Origin:
     rarity: Callable[[int], str]
     """How rare the one at a place is, in words."""
     assets: Assets = NOTHING
+    timestamps_ms: Sequence[int] = ()
+    """Of their records, since 1970, negative where one has none; only for what is told of alerts."""
 
 
 class Raised(NamedTuple):
@@ -94,6 +96,11 @@ class Raised(NamedTuple):
         origin, at = self.origin, self.place
         parts = None if origin.parts is None else np.array(origin.parts[at : at + 1], np.int32)
         return record_ids(origin.topic, np.array([self.partition], np.int32), np.array([origin.offsets[at]]), parts)[0]
+
+    @property
+    def timestamp_ms(self) -> int:
+        """Its record's."""
+        return self.origin.timestamps_ms[self.place]
 
     @property
     def rarity(self) -> str:
@@ -161,6 +168,7 @@ def raised_alerts(  # noqa: PLR0917 - a batch is its parts, one by one
         model.version,
         lambda place: rarity_of(decision, place, model),
         assets,
+        raw.timestamps_ms[places].tolist(),
     )
     columns = zip(
         *(_column(frame, name, max_text_bytes) for name in RAISED_COLUMNS),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from detector.alerts.facts import Clause, Fact
 from detector.alerts.quantities import number, rounded, said
+from detector.bundle.loaded_model import LoadedModel
+from detector.decisions.decide import Decision
 from detector.decisions.views import View
 from detector.features.meanings import LARGEST, Unit
 
@@ -29,6 +33,22 @@ class Rarity(NamedTuple):
     """Share of usual flows that are as odd."""
     counted: bool = True
     """Whether that share was counted, and not continued beyond the oddest of them."""
+
+
+def rarities(decision: Decision, model: LoadedModel) -> list[Rarity]:
+    """What each alert was graded by."""
+    if decision.rates is not None:
+        least = 0.0 if model.incidents is None else model.incidents.least_told
+        return [Rarity(per_day=rate, least=rate <= least) for rate in decision.rates.tolist()]
+    shares = decision.p_values if decision.shares is None else decision.shares
+    told = zip(shares.tolist(), (shares >= decision.p_values).tolist(), strict=True)
+    return [Rarity(share=share, counted=counted) for share, counted in told]
+
+
+def rarity_of(decision: Decision, place: int, model: LoadedModel) -> str:
+    """How rare one of the alerts is, in words."""
+    one = decision.take(np.array([place]))
+    return told_rarity(rarities(one, model)[0], one.oddest_by[0]).text
 
 
 def told_rarity(rarity: Rarity, view: View) -> Clause:

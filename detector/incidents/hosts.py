@@ -13,7 +13,7 @@ Pure, and by partition: what another partition knows of a host is another part o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -117,11 +117,12 @@ def risks(incidents: Iterable[Held], now: float) -> Risks:
     return dict(highest)
 
 
-def counted(shares: Sequence[Share]) -> tuple[float, tuple[Share, ...]]:
+def counted(shares: Iterable[Share]) -> tuple[float, tuple[Share, ...]]:
     """What these come to, and those of them that count, in descending order."""
-    if len(shares) == 1:  # as most hosts have it
-        return shares[0].points, tuple(shares)
-    highest = tuple(sorted(shares, key=lambda each: (-each.points, each.incident, each.role))[:COUNTED])
+    highest = tuple(shares)
+    if len(highest) == 1:  # as most hosts have it
+        return highest[0].points, highest
+    highest = tuple(sorted(highest, key=lambda each: (-each.points, each.incident, each.role))[:COUNTED])
     return sum(share.points / 2**place for place, share in enumerate(highest)), highest
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from detector.alerts.build import AlertBuilder
 from detector.alerts.content import Content, Joined
 from detector.alerts.grading import severities
-from detector.alerts.raised import raised_alerts
 from detector.alerts.wording import Told
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.decide import Decision
@@ -68,7 +67,7 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
     hidden = hiding(heard.counts_as[decision.rows])
     told: dict[int, Joined] = {}
     allowed: dict[int, str] = {}
-    alerts = raised_alerts(raw, flows, findings, decision, model, builder.max_text_bytes, builder.assets)
+    alerts = builder.raised(raw, flows, findings, decision, model)
     for alert, row, by in zip(alerts, decision.rows.tolist(), hidden, strict=True):
         incident = book.put(alert, row, by)
         rule = alert.allowed
@@ -77,7 +76,8 @@ def put_together(  # noqa: PLR0917 - a batch is its parts, one by one
         if tells(incident.count):
             told[alert.place] = membership(incident)
     places = sorted({*told, *book.unexplained()})
-    contents = builder.build(raw, flows, findings, decision.take(np.array(places, np.intp)), model)
+    few = [alerts[place] for place in places]
+    contents = builder.build(few, flows, findings, decision.take(np.array(places, np.intp)), model)
     book.explain({content.id: Told(content.why, content.facts) for content in contents})
     for place, content in zip(places, contents, strict=True):
         content.incident, content.suppressed_by = told.get(place), hidden[place]

@@ -68,7 +68,8 @@ class Judged(NamedTuple):
 
     def contents(self, **options: Any) -> list[Content]:
         """What its alerts tell."""
-        return AlertBuilder(**options).build(*self, loaded())
+        builder, model = AlertBuilder(**options), loaded()
+        return builder.build(builder.raised(*self, model), self.flows, self.findings, self.decision, model)
 
 
 def judged(frame: pl.DataFrame, budget: Budget | None = None, first_offset: int = 100) -> Judged:
@@ -293,9 +294,8 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
         rates=np.geomspace(1e-9, 10.0, count),
         views=np.arange(count) % len(VIEWS),
     )
-    contents = AlertBuilder().build(
-        raw, FlowBatch(frame), Findings(frame, matrix, model.score(matrix)), decision, model
-    )
+    builder, few, findings = AlertBuilder(), FlowBatch(frame), Findings(frame, matrix, model.score(matrix))
+    contents = builder.build(builder.raised(raw, few, findings, decision, model), few, findings, decision, model)
     for content in contents:
         assert list(broken_rules(Told(content.why, content.facts), content.flow)) == []
 
@@ -304,7 +304,7 @@ def test_every_kind_of_model_keeps_the_rules(kind: str) -> None:
 def test_what_is_critical_is_rare_by_what_is_told(share: float) -> None:
     """An alert is critical only where it is rarer than a hundredth of the budget, and says first how rare it is."""
     batch = judged(flows(*ODD), Budget(share))
-    contents = AlertBuilder().build(batch.raw, batch.flows, batch.findings, batch.decision, loaded())
+    contents = batch.contents()
     assert len(contents) == len(batch.decision.rows)
     for content, decades in zip(contents, batch.decision.decades.tolist(), strict=True):
         assert content.severity < Severity.CRITICAL or decades >= CRITICAL_DECADES

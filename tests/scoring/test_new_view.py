@@ -145,7 +145,8 @@ def test_a_view_is_one_declaration() -> None:
     nothing = np.zeros(1, np.int64)
     raw = RawBatch("flows", [b""], one_partition(upload()), nothing, nothing, lambda _: Envelope(None, ()))
     flows = FlowBatch(upload().with_columns(pl.Series(ROW, [0], pl.UInt32)))
-    (alert,) = AlertBuilder().build(raw, flows, findings, decision, one)
+    builder = AlertBuilder()
+    (alert,) = builder.build(builder.raised(raw, flows, findings, decision, one), flows, findings, decision, one)
     assert "; benign hosts send one other as much " in alert.why
     assert alert.suspicion is not None
     assert list(alert.suspicion) == ["surprise", "evidence", "breadth", "sent", "false_incidents_per_day"]

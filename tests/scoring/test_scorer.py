@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from bench.quality_systems import judged
 from detector.alerts.build import AlertBuilder
 from detector.alerts.content import Content
+from detector.alerts.raised import Raised
 from detector.alerts.writer import AlertWriter
 from detector.bundle.files import build_bundle, read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -29,7 +31,6 @@ from detector.scoring.judge import Judge
 from detector.scoring.kept_flows import score_flows
 from detector.scoring.scorer import Scored, Scorer
 from detector.telemetry.events import silent
-from detector.transport.base import RawBatch
 from tests.bundles import START
 from tests.golden.day import LEARNT, NoOther, batch, records
 from training.learn import Choice, Fitting, Learnt, learn
@@ -112,12 +113,12 @@ class Noting(AlertBuilder):
         self.rates: list[float] = []
 
     def build(
-        self, raw: RawBatch, flows: FlowBatch, findings: Findings, decision: Decision, model: LoadedModel
+        self, alerts: Sequence[Raised], flows: FlowBatch, findings: Findings, decision: Decision, model: LoadedModel
     ) -> list[Content]:
         """Build them."""
         assert decision.rates is not None
         self.rates += decision.rates.tolist()
-        return super().build(raw, flows, findings, decision, model)
+        return super().build(alerts, flows, findings, decision, model)
 
 
 def by_daemon(batch_records: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -169,7 +169,9 @@ def test_alerts_by_incidents_a_day_are_valid(shape: str, kind: str) -> None:
     )
     matrix = model.self_test_rows[:count]
     findings = Findings(batch.flows.frame, matrix, model.score(matrix))
-    some = AlertBuilder(5).build(batch.raw, batch.flows, findings, decision, model)
+    builder = AlertBuilder(5)
+    alerts = builder.raised(batch.raw, batch.flows, findings, decision, model)
+    some = builder.build(alerts, batch.flows, findings, decision, model)
     documents = checked(AlertWriter(shape, "features").write(some), shape, "alert")
     severities = [each["severity_id"] if shape == "ocsf" else each["event"]["severity"] for each in documents]
     assert severities == sorted(severities)

@@ -19,7 +19,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.alerts.build import AlertBuilder
-from detector.alerts.raised import raised_alerts
 from detector.alerts.wording import Told
 from detector.bundle.files import read_bundle
 from detector.bundle.loaded_model import LoadedModel
@@ -208,16 +207,18 @@ def incidents_of(frame: pl.DataFrame, learnt: Learnt, decision: Decision, model:
     findings = Findings(frame, learnt.matrix[weighed], Scores(scores.overall[weighed], single), learnt.unseen)
     book = IncidentBook()
     book.hear(frame["ts"].to_numpy(), partitions)
-    alerts = raised_alerts(raw, flows, findings, decision, model)
+    builder = AlertBuilder()
+    alerts = builder.raised(raw, flows, findings, decision, model)
     names = [book.put(alert, row).id for alert, row in zip(alerts, decision.rows.tolist(), strict=True)]
     book.close_all()
-    builder = AlertBuilder()
     shown, changes = book.unexplained(), book.take(builder.usual(model))
     places = _places(names, changes)
     rates = np.zeros(len(alerts)) if decision.rates is None else decision.rates
     oddest = {name: min(of, key=lambda place: rates[place]) for name, of in places.items()}
     few = sorted({*shown, *oddest.values()})
-    contents = builder.build(raw, flows, findings, decision.take(np.array(few, np.intp)), model)
+    contents = builder.build(
+        [alerts[place] for place in few], flows, findings, decision.take(np.array(few, np.intp)), model
+    )
     book.explain({content.id: Told(content.why, content.facts) for content in contents})
     why = {place: content.why for place, content in zip(few, contents, strict=True)}
     latest = {each["unmapped"]["oddflow"]["id"]: each for each in _documents(write_incidents(changes))}
