@@ -17,6 +17,12 @@ NAMESPACE = uuid5(NAMESPACE_URL, "urn:oddflow:record")
 """Fixed for good; another one would make every alert a new one."""
 
 
+def record_id(topic: str, partition: int, offset: int, part: int = -1) -> str:
+    """The id of one record; ``part`` is its place in its message, negative for a message by itself."""
+    place = f"{topic}/{partition}/{offset}"
+    return str(uuid5(NAMESPACE, place if part < 0 else f"{place}/{part}"))
+
+
 def record_ids(
     topic: str,
     partitions: NDArray[np.int32],

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from detector.alerts.grading import circumstances_of, first_contacts
-from detector.alerts.identity import record_ids
+from detector.alerts.identity import record_id
 from detector.alerts.rarity import rarity_of
 from detector.alerts.rhythm import Rhythm
 from detector.alerts.texts import MAX_TEXT_BYTES, bound_list
@@ -94,8 +94,8 @@ class Raised(NamedTuple):
     def id(self) -> str:
         """See :mod:`detector.alerts.identity`."""
         origin, at = self.origin, self.place
-        parts = None if origin.parts is None else np.array(origin.parts[at : at + 1], np.int32)
-        return record_ids(origin.topic, np.array([self.partition], np.int32), np.array([origin.offsets[at]]), parts)[0]
+        part = -1 if origin.parts is None else origin.parts[at]
+        return record_id(origin.topic, self.partition, origin.offsets[at], part)
 
     @property
     def timestamp_ms(self) -> int:

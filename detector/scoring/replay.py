@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detector.alerts.contract import Decided
 from detector.alerts.decided import unpacked
 from detector.alerts.explanation import UsualRanges, explain, explained, readable
-from detector.alerts.identity import record_ids
+from detector.alerts.identity import record_id
 from detector.alerts.read_alert import ReadAlert
 from detector.bundle.files import SELF_TEST_TOLERANCE
 from detector.bundle.loaded_model import LoadedModel
@@ -96,9 +96,8 @@ class Replayed:
 
 def check_whole(alert: ReadAlert) -> None:
     """Raise InputError for an alert whose id is not that of the record that it names: it was altered."""
-    part = None if alert.part is None else np.array([alert.part], np.int32)
-    place = np.array([alert.partition], np.int32), np.array([alert.offset])
-    if record_ids(alert.topic, *place, part) != [alert.id]:
+    part = -1 if alert.part is None else alert.part
+    if record_id(alert.topic, alert.partition, alert.offset, part) != alert.id:
         raise InputError(
             f"replaying alert {alert.id}: it was altered: its id is not that of the record"
             f" {alert.topic}/{alert.partition}/{alert.offset} that it names"

@@ -22,7 +22,7 @@ from detector.alerts.content import Content
 from detector.alerts.contract import DETAILS, Detail
 from detector.alerts.decided import BANDS, unpacked
 from detector.alerts.explanation import explain, top_features
-from detector.alerts.identity import NAMESPACE, record_ids
+from detector.alerts.identity import NAMESPACE, record_id, record_ids
 from detector.alerts.score_record import score_records
 from detector.alerts.wording import Told
 from detector.alerts.writer import AlertWriter, Repeat
@@ -221,6 +221,7 @@ def test_ids_in_bulk_are_uuids(topic: str, positions: list[tuple[int, int]]) -> 
     partitions, offsets = (np.array([each[side] for each in positions], np.int64) for side in (0, 1))
     expected = [str(uuid5(NAMESPACE, f"{topic}/{partition}/{offset}")) for partition, offset in positions]
     assert record_ids(topic, partitions.astype(np.int32), offsets) == expected
+    assert [record_id(topic, *each) for each in positions] == expected
 
 
 def test_ids_within_a_message_have_their_place() -> None:
@@ -228,6 +229,7 @@ def test_ids_within_a_message_have_their_place() -> None:
     parts = np.array([-1, 0, 1], np.int32)
     ids = record_ids("flows", np.full(3, 2, np.int32), np.full(3, 9), parts)
     assert ids == [str(uuid5(NAMESPACE, name)) for name in ("flows/2/9", "flows/2/9/0", "flows/2/9/1")]
+    assert ids == [record_id("flows", 2, 9, part) for part in parts.tolist()]
 
 
 @pytest.mark.parametrize("shape", ["ocsf", "ecs"])
