@@ -15,9 +15,12 @@ and ``replayed`` to the one that polls.
 from __future__ import annotations
 
 import errno
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +37,10 @@ from detector.transport.base import RawBatch
 
 _PASSING = {errno.ENOSPC, errno.EDQUOT}
 """A disk or quota that is full: it is no reason to leave the network unwatched."""
+
+
+LESS_URGENT = 10
+"""Steps of niceness: a tenth of a processor is left for it where all are wanted."""
 
 
 @dataclass(slots=True)
@@ -61,7 +68,7 @@ class StateKeeper:
         self._tell = tell
         self._held: dict[int, Held] = {}
         self._committed: dict[int, int] = {}
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="state", initializer=_yield_to_others)
 
     def check(self) -> None:
         """Make sure that snapshots can be written. Raises OutputError; a full disk, which passes, is only told."""
@@ -225,6 +232,16 @@ class StateKeeper:
             self._store.clear(partition)
         except OSError as error:
             self._tell(StateNotSaved(partition, str(error)))
+
+
+def _yield_to_others() -> None:
+    """Have this thread run when others do not want to: to pack a snapshot is work for a second, which nobody waits for.
+
+    Where the platform knows priorities of threads, and lets them be lowered.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.nice(LESS_URGENT)
 
 
 def _replays(held: Held) -> bool:

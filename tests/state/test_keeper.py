@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from detector.pipeline.loop import Limits, Pipeline
 from detector.records.flow import ROW, SCHEMA, FlowBatch
 from detector.scoring.batch_result import BatchResult
 from detector.state.events import StateIncomplete, StateMissing, StateRestored
-from detector.state.keeper import StateKeeper
+from detector.state.keeper import LESS_URGENT, StateKeeper
 from detector.state.store import SnapshotStore
 from detector.telemetry.events import Event, silent
 from detector.transport.base import Channel, OutRecord, RawBatch
@@ -368,3 +369,15 @@ def test_a_full_disk_at_start_is_told_and_no_error(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(store, "probe", full)
     StateKeeper(store, Sums(), interval_s=1.0, tell=told.append).check()
     assert [(type(each).__name__, getattr(each, "partition", 0)) for each in told] == [("StateNotSaved", None)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+def test_snapshots_are_written_when_others_do_not_want_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To pack one takes as long as many batches, which must not wait: its thread gives way, and no other does."""
+    store, seen = SnapshotStore(str(tmp_path), "g", "flows"), list[int]()
+    monkeypatch.setattr(store, "clear", lambda _: seen.append(os.getpriority(os.PRIO_PROCESS, 0)))
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    keeper = StateKeeper(store, Sums(), interval_s=1.0, tell=silent)
+    keeper.take_over([0], {}, {})
+    keeper._writer.shutdown(wait=True)
+    assert (seen, os.getpriority(os.PRIO_PROCESS, 0)) == ([min(before + LESS_URGENT, 19)], before)
