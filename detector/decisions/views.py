@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions import reach, regular, volume
+from detector.decisions import evidence, reach, regular, volume
 from detector.decisions.evidence import EvidenceState
 from detector.decisions.passed import Passed
 from detector.decisions.reach import ReachState
@@ -156,6 +156,7 @@ SURPRISE = View(
     tail=Tail(least_scale=1.0),
     odd_from=7.0,
     as_odd="benign traffic is this odd",
+    columns=evidence.COLUMNS,
     in_all=True,
 )
 
