@@ -26,11 +26,10 @@ from detector.alerts.reaching import reaches
 from detector.alerts.readings import TOPICS, Readings
 from detector.alerts.rhythm import by_the_clock
 from detector.alerts.volumes import of_something_new
-from detector.decisions.evidence import BREADTH_HALF_LIFE_S, HALF_LIFE_S, LARGEST_FAILED
+from detector.decisions.evidence import BREADTH_HALF_LIFE_S, HALF_LIFE_S, LARGEST_PROBED
 from detector.decisions.views import SURPRISE, Lead, View
 from detector.features.meanings import COVERED, DEEDS, Topic, Unit
 from detector.models.training_sample import TrainingSample
-from detector.net.states import FAILED_STATES
 
 _PLACES = {topic: place for place, topic in enumerate(TOPICS)}
 
@@ -371,8 +370,8 @@ class _Story:
         """Whether the flow would be far odder, were its target not known: then only what itself shows counts."""
         if raising.surprise is None or raising.whole is None:
             return None
-        failed = self._case.flow.get("state") in FAILED_STATES
-        if (min(raising.whole, LARGEST_FAILED) if failed else raising.whole) - raising.surprise < LOWERED_NATS:
+        # What stands at the bound is held back as a probe.
+        if raising.surprise == LARGEST_PROBED or raising.whole - raising.surprise < LOWERED_NATS:
             return None
         return Clause("the source has long used this port there: only what the flow itself shows counts")
 

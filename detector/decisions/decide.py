@@ -75,7 +75,7 @@ class Decision:
     """By how many powers of ten each is rarer than the budget asks, as far as the calibration supports it."""
     thresholds: NDArray[np.float64]
     """The score from which each is an alert by itself; a flow to a known target may score more, and yet be none,
-    and so may a connection that never stood."""
+    and so may a probe from outside."""
     assessment: Assessment | None = None
     """Of the same rows, where incidents are what the budget counts."""
     rates: NDArray[np.float64] | None = None

@@ -21,8 +21,8 @@ begins today has none yet. One flow alone brings either to LARGEST − drift: wh
 
 A flow's *own* surprise is that of all that is known of it. To a target that is known for :data:`KNOWN_S` it is no more
 than that of the flow alone: when a server is scanned or flooded, what windows tell of it makes every flow of its usual
-clients odd, and those are not the attack. Of a connection that was tried and never stood it is :data:`LARGEST_FAILED`
-at most: a single probe did nothing, and where there are many, breadth and evidence tell.
+clients odd, and those are not the attack. Of a probe, a connection that was tried from outside and never stood, it is
+:data:`LARGEST_PROBED` at most: one did nothing, and every address meets some; of many, breadth and evidence tell.
 
 Same promises as :mod:`detector.features.windows`: any batches, a state per partition that can be taken out and put
 back, bounded memory, and time that no single record can move.
@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.decisions.passed import FAILED, EvidenceKeys, Passed, Surprises
+from detector.decisions.passed import PROBED, EvidenceKeys, Passed, Surprises
 from detector.features.windows_kernel import FAR, NEAR, halved
 from detector.kernels.clock import (
     AHEAD_S,
@@ -66,8 +66,8 @@ HALF_LIFE_S, BREADTH_HALF_LIFE_S = 600.0, 300.0
 LARGEST = 12.0
 """The most surprise that one flow adds, in nats: p of 6 in a million."""
 
-LARGEST_FAILED = 7.0
-"""The most surprise of its own that a connection has that never stood, in nats: p of 1 in 1,100."""
+LARGEST_PROBED = 7.0
+"""The most surprise of its own that a probe from outside has, in nats: p of 1 in 1,100."""
 
 HABIT_HALF_LIFE_S = 86_400.0
 
@@ -85,7 +85,7 @@ KNOWN_S = 6 * 3600.0
 KEYS = 524_288
 """Keys kept per partition, targets and breadths, the least recently used of a bucket evicted beyond it: 48 MiB."""
 
-COLUMNS = (FAILED,)
+COLUMNS = (PROBED,)
 
 _WIDTH = 16
 _EVIDENCE, _HABIT = 4, 5
@@ -103,8 +103,8 @@ class Sums(NamedTuple):
     """Of each flow; shape (rows,) each, in nats."""
 
     surprise: NDArray[np.float64]
-    """By itself: −ln p, and little more than that of the flow alone; to a known target no more, and of one that failed
-    LARGEST_FAILED at most."""
+    """By itself: −ln p, and little more than that of the flow alone; to a known target no more, and of a probe
+    LARGEST_PROBED at most."""
     evidence: NDArray[np.float64]
     """Of its target, with it."""
     breadth: NDArray[np.float64]
@@ -128,27 +128,27 @@ class EvidenceState(InTables[Kept]):
         ts: NDArray[np.float64],
         surprises: Surprises,
         partitions: NDArray[np.int32] | None = None,
-        failed: NDArray[np.float32] | None = None,
+        probed: NDArray[np.float32] | None = None,
     ) -> Sums:
         """Take flows in record order; give each one's own surprise, the evidence of its target with it, its breadth.
 
         ``ts`` is in seconds since 1970, ``surprises`` are of ``surprise_of``; None for ``partitions`` means that
-        all are of partition 0, for ``failed`` (1 or 0) that no connection was tried and never stood.
+        all are of partition 0, for ``probed`` (1 or 0) that no flow is a probe from outside.
         """
         found = Sums(*(np.empty(len(ts)) for _ in Sums._fields))
         if not len(ts):
             return found
         times = within_reach(ts)
         parts = np.zeros(len(ts), np.int32) if partitions is None else partitions
-        lost = np.zeros(len(ts), np.float32) if failed is None else failed
+        probes = np.zeros(len(ts), np.float32) if probed is None else probed
         for rows, kept in self._passing(parts, lambda rows: [4 * len(rows)]):
             (table,) = kept.tables
-            _accumulate(table, kept.clock, rows, *keys, times, *surprises, lost, *found)
+            _accumulate(table, kept.clock, rows, *keys, times, *surprises, probes, *found)
         return found
 
     def assessed(self, flows: Passed) -> dict[str, NDArray[np.float64]]:
         """The same by name, as views ask for it."""
-        return self.update(flows.keys, flows.ts, flows.surprises, flows.partitions, flows.columns[FAILED])._asdict()
+        return self.update(flows.keys, flows.ts, flows.surprises, flows.partitions, flows.columns[PROBED])._asdict()
 
     def _fresh(self) -> Kept:
         return Kept(self._empty(_WIDTH), np.zeros(CLOCK_FIELDS))
@@ -168,7 +168,7 @@ class EvidenceState(InTables[Kept]):
 @kernel
 def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     table: Any, clock: Any, rows: Any, targets: Any, ports: Any, pairs: Any, services: Any, ts: Any, overall: Any,
-    single: Any, failed: Any, surprise: Any, evidence: Any, breadth: Any,
+    single: Any, probed: Any, surprise: Any, evidence: Any, breadth: Any,
 ) -> None:  # fmt: skip
     """Pass over records ``rows`` of one partition, in that order; fill the last three, (rows of all,) each, there."""
     for n in range(len(rows)):
@@ -189,7 +189,7 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
             table.moments[row, 1] = now
         known = now - table.moments[row, 1] >= KNOWN_S
         own = min(overall[i], single[i]) if known else overall[i]
-        surprise[i] = min(own, LARGEST_FAILED) if failed[i] > 0.0 else own
+        surprise[i] = min(own, LARGEST_PROBED) if probed[i] > 0.0 else own
         habit = np.float64(table.numbers[row, _HABIT])
         evidence[i] = _added(table, row, gap / HALF_LIFE_S, odd - DRIFT - HABIT_WEIGHT * habit)
         share = 1.0 - halved(min(gap, LONGEST_GAP_S) / HABIT_HALF_LIFE_S)

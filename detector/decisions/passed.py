@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -26,6 +26,9 @@ _SPOKEN = build_keywords({(0, service): (port, ABSENT) for service, port in REMO
 
 INTERNAL, INBOUND = DIRECTIONS.index("internal"), DIRECTIONS.index("inbound")
 
+FROM_OUTSIDE = np.isin(DIRECTIONS, ("external", "inbound")).astype(np.float32)
+"""Whether a flow's source is outside, by its direction."""
+
 FAILED, LOG_SENT = "failed", "log_sent"
 """What views may ask for that are no columns: whether a connection was tried and never stood, by its state, 1 or 0; and
 ln(1 + bytes sent), 0 where that is unknown. Float32."""
@@ -33,6 +36,9 @@ ln(1 + bytes sent), 0 where that is unknown. Float32."""
 ADMINISTERS = "administers"
 """Likewise: the port of remote administration, where it is one or its protocol is spoken at another, and both ends are
 inside; less than 0, where only its destination is; else 0. Float32."""
+
+PROBED = "probed"
+"""Likewise: whether a connection was tried from outside and never stood, 1 or 0. Float32."""
 
 SOURCES, DESTINATIONS = "sources", "destinations"
 """Likewise: hashes of addresses."""
@@ -131,17 +137,28 @@ class Passed(NamedTuple):
 
 def _column(frame: pl.DataFrame, name: str, ends: Ends, arrivals: Arrivals | None, inside: Networks) -> NDArray[Any]:
     """A column, or what is worked out beside them; as windows have it, where they do."""
-    if name == FAILED:
+
+    def failed() -> NDArray[np.float32]:
         return failures_of(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 2])
-    if name == LOG_SENT:
-        return logs_of_sent(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 0])
-    if name == ADMINISTERS:
-        return _administers(frame, ends.ports, inside)
-    if name == SOURCES:
-        return ends.sources
-    if name == DESTINATIONS:
-        return ends.destinations
+
+    worked_out: dict[str, Callable[[], NDArray[Any]]] = {
+        FAILED: failed,
+        LOG_SENT: lambda: logs_of_sent(frame) if arrivals is None else np.ascontiguousarray(arrivals.values[:, 0]),
+        PROBED: lambda: _probed(frame, failed(), inside),
+        ADMINISTERS: lambda: _administers(frame, ends.ports, inside),
+        SOURCES: lambda: ends.sources,
+        DESTINATIONS: lambda: ends.destinations,
+    }
+    if name in worked_out:
+        return worked_out[name]()
     return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _probed(frame: pl.DataFrame, failed: NDArray[np.float32], inside: Networks) -> NDArray[np.float32]:
+    """Addresses are read of what failed alone."""
+    found, few = np.zeros(len(failed), np.float32), np.flatnonzero(failed)
+    found[few] = FROM_OUTSIDE[directions_of(frame.select("src_ip", "dst_ip")[few], inside)]
+    return found
 
 
 def _administers(frame: pl.DataFrame, ports: NDArray[np.int64], inside: Networks) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ from detector.bundle.files import SELF_TEST_TOLERANCE
 from detector.bundle.loaded_model import LoadedModel
 from detector.decisions.assessment import Assessment
 from detector.decisions.decide import Decision
-from detector.decisions.evidence import LARGEST_FAILED
+from detector.decisions.evidence import LARGEST_PROBED
 from detector.decisions.findings import Findings
 from detector.decisions.views import REGULARITY, SURPRISE
 from detector.errors import BundleError, InputError
@@ -232,9 +232,9 @@ def _assessment_of(decided: Decided, model: LoadedModel, scores: Scores) -> Asse
     if model.incidents is None:
         return None
     overall, single = (float(values[0]) for values in model.surprises(scores))
-    # All of it, that of a known target, or that of a connection that never stood; what is none of these is told as
+    # All of it, that of a known target, or that of a probe from outside; what is none of these is told as
     # different.
-    likely = (overall, min(overall, single), min(overall, LARGEST_FAILED))
+    likely = (overall, min(overall, single), min(overall, LARGEST_PROBED))
     stated = overall if decided.surprise is UNSET else decided.surprise
     surprise = next((each for each in likely if math.isclose(stated, each, rel_tol=ROUNDED)), min(overall, single))
     told = {SURPRISE.name: surprise}

@@ -250,21 +250,19 @@ def test_values_inside_their_range_are_no_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "surprise", "whole", "held"),
+    ("surprise", "whole", "held"),
     [
-        ("SF", 3.0, None, False),
-        ("SF", 3.0, 5.2, False),
-        ("SF", 3.0, 5.4, True),
-        ("S0", 3.0, 12.0, True),
-        ("SF", 7.0, 12.0, True),
-        ("S0", 7.0, 12.0, False),
+        (3.0, None, False),
+        (3.0, 5.2, False),
+        (3.0, 5.4, True),
+        (7.0, 12.0, False),
     ],
 )
-def test_what_a_known_target_takes_off_is_told(state: str, surprise: float, whole: float | None, held: bool) -> None:
+def test_what_a_known_target_takes_off_is_told(surprise: float, whole: float | None, held: bool) -> None:
     """A flow that would be ten times as rare, did the two not know each other, says that only itself counts; it does
-    not where the flow is held back since it failed."""
+    not where the flow is held back as a probe, at seven nats."""
     raising = Raising(EVIDENCE, surprise, whole)
-    told = say(SCAN, SCANNER | {"state": state}, view=raising, rarity=Rarity(per_day=0.1))
+    told = say(SCAN, SCANNER, view=raising, rarity=Rarity(per_day=0.1))
     assert (
         "; the source has long used this port there: only what the flow itself shows counts;" in told.message
     ) is held

@@ -125,12 +125,12 @@ def test_a_silence_of_days_is_little_habit() -> None:
     assert evidence[[0, -2, -1]].tolist() == pytest.approx([6.5, 6.5, 13 - 2 * 8 * (1 - 0.5 ** (1 / 24))], abs=1e-3)
 
 
-def test_a_single_try_that_failed_is_a_little_odd_at_most() -> None:
-    """A connection that never stood has seven nats of its own at most, and adds as much as others elsewhere."""
+def test_a_single_probe_is_a_little_odd_at_most() -> None:
+    """A probe from outside has seven nats of its own at most, and adds as much as others elsewhere."""
     keys = EvidenceKeys(*np.arange(12, dtype=np.uint64).reshape(4, 3))
     of_all = keys, np.full(3, 1.7e9), both([11.0, 11.0, 4.0])
     stood = EvidenceState().update(*of_all)
-    found = EvidenceState().update(*of_all, failed=np.array([0, 1, 1], np.float32))
+    found = EvidenceState().update(*of_all, probed=np.array([0, 1, 1], np.float32))
     assert (stood.surprise.tolist(), found.surprise.tolist()) == ([11.0, 11.0, 4.0], [11.0, 7.0, 4.0])
     assert np.array_equal(found.evidence, stood.evidence)
     assert np.array_equal(found.breadth, stood.breadth)
