@@ -9,6 +9,7 @@ add it up, of what a source does *again* and of what it does *anew*::
 by one (:mod:`detector.models.single_flows`). *Breadth* is that of flows to targets never seen before, of all that is
 known of them: by source and port (one port of many hosts), by source and destination (many ports of one host), and by
 destination and port (one service, from many sources: a flood, or a scan that is shared out). A flow's is the largest.
+No part is more than half of what is told of a sum: one contact alone has no breadth.
 Of the third only flows count, and only they have it, that are very odd themselves: a service's usual crowd is none, and
 no part of what is done to it. Later flows to a target that is *young*, of less than breadth's half-life, add nothing
 and have what is left of it: they are of the same scan. To an older one it is 0: a scanner's usual traffic has no part
@@ -17,7 +18,7 @@ in its scan.
 Both rise where flows are, on average, odder than p = e^(−drift), and fade where they stop. A benign flow's surprise is
 1 on average, so that benign evidence mostly stays 0. A target that is always odd, such as a monitor's polls, has a
 *habit*: its mean surprise over time, of a day's half-life, begun at 0, that counts :data:`HABIT_WEIGHT` times. What
-begins today has none yet. One flow alone brings either to LARGEST − drift: what is odd at once is surprise's business.
+begins today has none yet. One flow alone brings evidence to LARGEST − drift: what is odd at once is surprise's business.
 
 A flow's *own* surprise is that of all that is known of it. To a target that is known for :data:`KNOWN_S` it is no more
 than that of the flow alone: when a server is scanned or flooded, what windows tell of it makes every flow of its usual
@@ -90,6 +91,9 @@ COLUMNS = (PROBED,)
 _WIDTH = 16
 _EVIDENCE, _HABIT = 4, 5
 """Words of a row, a cache line, and the places of its evidence and its habit among its numbers."""
+
+_MOST = _HABIT
+"""What breadth has there instead: the most that one flow brought to it, fading with it."""
 
 _DEFINED_BY = (
     DRIFT, BREADTH_DRIFT, HALF_LIFE_S, BREADTH_HALF_LIFE_S, LARGEST, HABIT_HALF_LIFE_S, HABIT_WEIGHT, LONGEST_GAP_S,
@@ -210,7 +214,17 @@ def _accumulate(  # noqa: PLR0917  (a kernel takes its arrays one by one)
 def _begun(table: Any, key: Any, now: Any, more: Any) -> Any:
     """Add a new target's part to the key's breadth, and give it."""
     row, fresh = claim(table, key)
-    return _added(table, row, _gap(table, row, fresh, now) / BREADTH_HALF_LIFE_S, more)
+    half_lives = _gap(table, row, fresh, now) / BREADTH_HALF_LIFE_S
+    most = max(np.float64(table.numbers[row, _MOST]) * halved(half_lives), more)
+    held = _added(table, row, half_lives, more)
+    table.numbers[row, _MOST] = min(most, held)
+    return _shared(held, np.float64(table.numbers[row, _MOST]))
+
+
+@kernel
+def _shared(held: Any, most: Any) -> Any:
+    """Of a sum, as much as has no more than one half from the part that is the most of it."""
+    return min(held, 2.0 * (held - most))
 
 
 @kernel
@@ -227,7 +241,8 @@ def _left(table: Any, key: Any, now: Any) -> Any:
     row = find(table, key)
     if row < 0:
         return 0.0
-    return table.numbers[row, _EVIDENCE] * halved(max(0.0, now - table.moments[row, 0]) / BREADTH_HALF_LIFE_S)
+    shared = _shared(np.float64(table.numbers[row, _EVIDENCE]), np.float64(table.numbers[row, _MOST]))
+    return shared * halved(max(0.0, now - table.moments[row, 0]) / BREADTH_HALF_LIFE_S)
 
 
 @kernel
