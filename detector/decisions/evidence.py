@@ -18,7 +18,7 @@ in its scan.
 Both rise where flows are, on average, odder than p = e^(−drift), and fade where they stop. A benign flow's surprise is
 1 on average, so that benign evidence mostly stays 0. A target that is always odd, such as a monitor's polls, has a
 *habit*: its mean surprise over time, of a day's half-life, begun at 0, that counts :data:`HABIT_WEIGHT` times. What
-begins today has none yet. One flow alone brings evidence to LARGEST − drift: what is odd at once is surprise's business.
+begins today has none yet. One flow alone brings evidence to LARGEST − drift: what is odd at once is for surprise.
 
 A flow's *own* surprise is that of all that is known of it. To a target that is known for :data:`KNOWN_S` it is no more
 than that of the flow alone: when a server is scanned or flooded, what windows tell of it makes every flow of its usual
