@@ -30,9 +30,9 @@ def oddest(
     """Who stands out among calibration flows (rows in order of time), by whichever of source or destination is in more.
 
     One row for each, :data:`MOST` at most: ``src_ip`` and ``dst_ip``, null where there are several; ``dst_port``
-    and ``proto`` likewise; ``main_port``, null unless most flows have it; how many ``sources``, ``destinations``,
-    ``ports`` and ``targets`` these are, and ``flows`` raised; ``first``, seconds since 1970; ``view`` of the oddest
-    flow and its ``false_incidents_per_day``, the budget that just raises it.
+    and ``proto`` likewise; ``main_port`` and ``main_proto``, null unless most flows have them; how many ``sources``,
+    ``destinations``, ``ports`` and ``targets`` these are, and ``flows`` raised; ``first``, seconds since 1970; ``view``
+    of the oddest flow and its ``false_incidents_per_day``, the budget that just raises it.
     """
     directions = directions_of(frame, inside)
     rates = incidents.rates(assessment, directions)
@@ -95,12 +95,15 @@ def whom() -> list[pl.Expr]:
     These are ``sources``, ``destinations`` and ``ports``. ``main_port`` is that of more than half of them, if there is
     one: an attack has other traffic around it.
     """
-    port = pl.col("dst_port")
+    port, proto = pl.col("dst_port"), pl.col("proto")
     main = port.drop_nulls().mode().min()
+    most = (port == main).sum() * 2 > pl.len()
+    protos = proto.filter(port == main)
     counted = {"src_ip": "sources", "dst_ip": "destinations", "dst_port": "ports"}
     return [
         *(_only(name) for name in (*counted, "proto")),
-        pl.when((port == main).sum() * 2 > pl.len()).then(main).alias("main_port"),
+        pl.when(most).then(main).alias("main_port"),
+        pl.when(most & (protos.n_unique() == 1)).then(protos.first()).alias("main_proto"),
         *(pl.col(name).n_unique().alias(count) for name, count in counted.items()),
     ]
 
@@ -121,9 +124,9 @@ def _port(row: dict[str, Any]) -> str:
     """Such as ``port 445/tcp``; ICMP has a code there, which is no port."""
     if row["proto"] == "icmp":
         return "icmp"
-    proto = f"/{row['proto']}" if row["proto"] else ""
     if row["dst_port"] is not None:
-        return f"port {row['dst_port']}{proto}"
+        return f"port {row['dst_port']}" + (f"/{row['proto']}" if row["proto"] else "")
     if row["main_port"] is not None:
+        proto = f"/{row['main_proto']}" if row["main_proto"] else ""
         return f"mostly port {row['main_port']}{proto}, and {row['ports'] - 1:,} more"
     return f"{row['ports']:,} ports" if row["ports"] > 1 else "no port"

@@ -49,6 +49,7 @@ def test_each_that_stands_out_is_told_once_the_oddest_first() -> None:
         "dst_port": 443,
         "proto": "tcp",
         "main_port": 443,
+        "main_proto": "tcp",
         "sources": 1,
         "destinations": 1,
         "ports": 1,

@@ -114,7 +114,7 @@ def test_a_flood_is_told_by_its_port_and_its_time() -> None:
             "src_ip": [f"198.51.{n // 200}.{n % 200}" for n in range(402)],
             "dst_ip": ["203.0.113.250"] * 402,
             "dst_port": [5060, *[80] * 400, 23],
-            "proto": ["tcp"] * 402,
+            "proto": ["udp", *["tcp"] * 401],
         },
         schema=frame.schema,
     )
@@ -124,9 +124,8 @@ def test_a_flood_is_told_by_its_port_and_its_time() -> None:
         in as_text(cut)
     )
     (row,) = as_rows(cut)
-    assert (row["dst_port"], row["main_port"], row["first"], row["last"]) == (
-        None,
-        80,
+    assert (row["proto"], row["dst_port"], row["main_port"], row["main_proto"], row["first"], row["last"]) == (
+        *(None, None, 80, "tcp"),
         "1970-01-01T01:01:40+00:00",
         "1970-01-01T01:58:20+00:00",
     )
