@@ -20,18 +20,21 @@ class Parsed(Generic[T]):
         self.unfit = 0
         self.read = 0
         """Documents so far, but for deletions of a compacted topic and those that are ``blank``."""
+        self.passed_over = 0
+        """How many were one of these."""
         self.why = ""
         """Why the first one that is none is none."""
 
     def of(self, documents: Iterable[bytes | None]) -> Iterator[tuple[T, bytes]]:
         """Those that could be read, each with its bytes."""
         for document in documents:
-            if document and (found := self.one(document)) is not None:
+            if (found := self.one(document)) is not None and document is not None:
                 yield found, document
 
     def one(self, document: bytes | None) -> T | None:
         """This one; None where it could not be read, or is none at all."""
         if not document or self._blank(document):
+            self.passed_over += 1
             return None
         self.read += 1
         try:

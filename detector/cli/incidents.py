@@ -122,7 +122,7 @@ class Documents:
 class Reading:
     """Documents taken in: the latest revisions, and what was no incident."""
 
-    def __init__(self, wanted: Wanted | None = None) -> None:
+    def __init__(self, place: Documents, wanted: Wanted | None = None) -> None:
         from detector.casebook.latest import Latest  # noqa: PLC0415
         from detector.casebook.parsed import Parsed  # noqa: PLC0415
         from detector.casebook.told import read_told  # noqa: PLC0415
@@ -130,6 +130,7 @@ class Reading:
         from detector.incidents.wholes import named  # noqa: PLC0415
 
         self.latest = Latest(fits=(wanted or Wanted()).fits, named=named)
+        self._place = place
         self._wanted = wanted
         self._parsed = Parsed(read_told, "incident's")
         self._last_seen = 0.0
@@ -159,9 +160,25 @@ class Reading:
                 f"none of {parsed.read:,} documents is what the flags ask for;"
                 f" the latest is of {moment(self._last_seen)} UTC"
                 if parsed.read
-                else "none was told yet"
+                else self._why_none()
             )
             typer.echo(f"no incidents: {why}", err=True)
+
+    def _why_none(self) -> str:
+        """Why there was no document at all. Raises InputError for files that have something else in them."""
+        names = ", ".join("standard input" if path == STDIN else path for path in self._place.paths)
+        if not names:
+            return "none was told yet"
+        if blank := self._parsed.passed_over:
+            lines = "one blank line" if blank == 1 else f"{blank:,} blank lines"
+            raise InputError(
+                f"reading {names}: there is no incident in it, only {lines}; give a file that `oddflow detect"
+                " --incidents` wrote"
+            )
+        return (
+            f"{names}: there is nothing in it, as where `oddflow detect --incidents` found nothing; if it did, give the"
+            " file that it wrote"
+        )
 
 
 def tell_unfit(parsed: Parsed[Any], what: str, one: str) -> None:
@@ -248,7 +265,7 @@ def incidents(  # noqa: PLR0917 - of the command line
     by = _order(sort)
     if follow and by != "time":
         raise ConfigurationError("--sort: --follow shows incidents as they come; leave one of the two out")
-    reading = Reading(wanted)
+    reading = Reading(place, wanted)
     if follow:
         _follow(place, reading, as_json=as_json)
     else:
@@ -278,7 +295,7 @@ def show(
     from detector.casebook.whole_document import whole_document  # noqa: PLC0415
 
     place = Documents.chosen(Asked(config, inputs, topic, bootstrap_servers).over(context.obj))
-    reading, documents = Reading(), dict[str, bytes]()
+    reading, documents = Reading(place), dict[str, bytes]()
     for batch in place.batches():
         documents |= {told.ours.id: document for told, document in reading.take(batch)}
     reading.tell()

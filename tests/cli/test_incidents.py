@@ -119,10 +119,23 @@ def test_standard_input_is_read(file: str) -> None:
 
 
 def test_nothing_found_is_no_error(tmp_path: Path) -> None:
-    """An empty file is a day without incidents."""
+    """An empty file is a day without incidents, which is said with its name and what else it may be."""
     path = tmp_path / "none.jsonl"
     path.write_bytes(b"")
-    assert run("--input", str(path)) == (0, "", "no incidents: none was told yet\n")
+    wanted = (
+        f"no incidents: {path}: there is nothing in it, as where `oddflow detect --incidents` found nothing; if it did,"
+        " give the file that it wrote\n"
+    )
+    assert run("--input", str(path)) == run("--input", str(path), "--json") == (0, "", wanted)
+
+
+def test_a_file_without_any_document_is_refused(tmp_path: Path) -> None:
+    """Blank lines alone are no day without incidents: `detect` writes none, so that the file is another."""
+    path = tmp_path / "blank.jsonl"
+    path.write_bytes(b"\n \n")
+    code, out, err = run("--input", str(path))
+    assert (code, out) == (3, "")
+    assert "blank.jsonl: there is no incident in it, only 2 blank lines; give a file that" in err
 
 
 def test_other_documents_are_counted(file: str) -> None:
