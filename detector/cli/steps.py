@@ -1,4 +1,7 @@
-"""Showing what a command is at, on standard error: the step in hand with a spinner, those done as a line each."""
+"""Showing what a command is at, on standard error: on a terminal the step in hand with a spinner, those done as a line.
+
+Elsewhere a step is a line as it begins, since who follows a log is to see what goes on now; what it took follows.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from rich.status import Status
 
 from detector.printable import printable
 
+WORTH_A_LINE_S = 1.0
+"""A step so short that counted nothing has no further line where it had one as it began."""
+
 
 class Steps:
     """``steps("doing this")`` ends the step before and begins the next; ``steps.count(n)`` adds records to it."""
@@ -22,6 +28,8 @@ class Steps:
         self._step = ""
         self._records = 0
         self._began = 0.0
+        self._named = False
+        """Whether the last line names the step."""
 
     def __enter__(self) -> Self:
         if not self._quiet:
@@ -40,6 +48,9 @@ class Steps:
         self._finish()
         self._step, self._records, self._began = step, 0, time.monotonic()
         self._status.update(step)
+        if not (self._quiet or self._console.is_terminal):
+            self._say(f"{step}…")
+            self._named = True
 
     def count(self, records: int) -> None:
         """Add to the step's records."""
@@ -48,16 +59,21 @@ class Steps:
 
     def note(self, text: str) -> None:
         """Write something that a person should know, quiet or not; the step goes on."""
+        self._named = False
         text = "\n".join(map(printable, text.split("\n")))
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _finish(self) -> None:
         if self._step and not self._quiet:
-            records = f": {self._records:,} records" if self._records else ""
-            self._console.print(
-                f"{self._step}{records}, {time.monotonic() - self._began:.1f} s", highlight=False, markup=False
-            )
-        self._step = ""
+            seconds = time.monotonic() - self._began
+            records = f"{self._records:,} records, " if self._records else ""
+            name = "  " if self._named else f"{self._step}{': ' if records else ', '}"
+            if records or seconds >= WORTH_A_LINE_S or self._console.is_terminal:
+                self._say(f"{name}{records}{seconds:.1f} s")
+        self._step, self._named = "", False
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=not self._console.is_terminal)
 
 
 def steps_on_stderr(*, quiet: bool = False) -> Steps:
