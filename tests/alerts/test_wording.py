@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from detector.models.training_sample import TrainingSample
 from tests.alerts.rules import broken_rules
 from tests.alerts.saying import CALLER, HIGHEST, LOWEST, ROW, SPEC, TRAINED, encoders, readings, say
 from tests.features.flows import ONE, flows, frames
+
+ROOT = Path(__file__).parents[2]
 
 SCANNER = {"src_ip": "10.0.10.17", "dst_ip": "10.0.10.35", "dst_port": 27353, "service": None, "state": "S0"}
 
@@ -323,6 +326,23 @@ def test_yes_and_no_are_never_told_alone() -> None:
     )
     together = told({"dst_multicast": 1.0, "is_udp": 1.0, "dst_bytes_log": math.log1p(3_000)})
     assert "no single number is unusual; a multicast address as its target together with 3 kB received" in together
+
+
+def test_the_guide_explains_the_words_that_alerts_have() -> None:
+    """What the guide says that alerts say they do say, and each way to have no reason is in it."""
+    guide = (ROOT / "docs" / "guides" / "read-an-alert.md").read_text(encoding="utf-8")
+    asked = ("no single value is unusual", "no single number is unusual", "nor are two of them together", "weigh most")
+    said_so = ("each a little odd", "each odd", "no other host goes there", "99 of 100 flows", "had been silent for")
+    assert [words for words in (*asked, *said_so) if words not in guide] == []
+    assert [words for words in said_so[2:] if words not in _sources()] == []
+    usual = {"src_bytes_log": math.log1p(41_999), "src_bytes_per_packet_log": math.log1p(59)}
+    assert asked[0] in say(usual, {"src_bytes": 41_999}).message
+
+
+def _sources() -> str:
+    """The modules whose words alerts are made of."""
+    folders = (ROOT / "detector" / "alerts", ROOT / "detector" / "features")
+    return "".join(path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py")))
 
 
 def test_three_families_are_told_the_most_telling_ones() -> None:
