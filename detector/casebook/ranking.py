@@ -33,5 +33,5 @@ class Rankable(Protocol):
 
 
 def rank_of(alert: Rankable) -> tuple[float, bool, float]:
-    """The higher, the more it says."""
-    return alert.decades, alert.view not in BY_ITSELF, alert.score
+    """The higher, the more it says. Tenths of a decade count, or each alert of a growing burst would be the first."""
+    return round(alert.decades, 1), alert.view not in BY_ITSELF, alert.score

@@ -104,6 +104,12 @@ def test_the_rarest_alerts_come_first_whatever_the_model_scores() -> None:
     assert strongest_of([*alerts[2:], *alerts[:2]]) == wanted
 
 
+def test_hardly_rarer_is_as_rare() -> None:
+    """Of alerts whose rarity grows little by little not each takes the place of the one before, which costs time."""
+    growing = [alert(n, ts=T0 + n, score=0.9 - n / 100)._replace(decades=1.0 + n / 100) for n in range(4)]
+    assert strongest_of(growing) == [("surprise", 1.0, 0.9)]
+
+
 def test_a_beacon_shows_that_it_calls_by_the_clock() -> None:
     """Of the calls of one pair that which is raised by the clock is shown, though one by itself scores more."""
     calls = [alert(n, ts=T0 + 60 * n, severity=4, score=0.4, view="regularity") for n in range(3)]
