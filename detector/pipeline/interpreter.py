@@ -19,7 +19,7 @@ from contextlib import contextmanager
 YOUNG_OBJECTS = 100_000
 """New objects, less those that are gone again, before the collector looks: more than batches in flight have."""
 
-HAND_ON_S = 0.0005
+HAND_ON_S = 0.0001
 """How long one thread may keep the lock while another waits for it."""
 
 

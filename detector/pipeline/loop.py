@@ -242,7 +242,7 @@ class Pipeline:
     def _submit_new(self, raw: RawBatch) -> None:
         self.tally.read += len(raw)
         self.tally.in_flight += len(raw)
-        self._tell(RecordsRead(count=len(raw), bytes=sum(len(value) for value in raw.values if value)))
+        self._tell(RecordsRead(count=len(raw), bytes=sum(map(len, filter(None, raw.values)))))
         stages = self._stages
         decoded = stages[DECODE].submit(self._decode_new, raw)
         judged = stages[JUDGE].submit(lambda: self._judge_new(raw, decoded.result()))
