@@ -25,8 +25,9 @@ TICK_S = 0.005
 WARM_UP_S = 10.0
 """Not counted: the first batches, and what lay in the topic."""
 SETTLE_S = 3.0
-SENDER_START_S = 12.0
-"""Until the sender has imported and read everything."""
+SENDER_START_S = 30.0
+"""Until the sender has imported and read everything, and moved what it sends again."""
+_BEGINS = b'{"ts":'
 OPTIONS: dict[str, type] = {
     "bootstrap": str,
     "topic": str,
@@ -46,15 +47,29 @@ class _Alert(msgspec.Struct):
     metadata: _Metadata
 
 
+def going_on(values: Sequence[bytes], records: int) -> list[bytes]:
+    """So many Zeek JSON records: the values again and again, each time as much later as they take.
+
+    A topic that goes back in time is odd.
+    """
+    apart = [value.removeprefix(_BEGINS).partition(b",") for value in values]
+    times, rest = [float(ts) for ts, _, _ in apart], [rest for _, _, rest in apart]
+    found = list(values[:records])
+    while len(found) < records:
+        moved = (times[-1] - times[0]) * (len(found) // len(values))
+        found += [b"%b%.6f,%b" % (_BEGINS, ts + moved, more) for ts, more in zip(times, rest, strict=True)]
+    return found[:records]
+
+
 def send(bootstrap: str, topic: str, values: Sequence[bytes], rate: float, *, begin: float, seconds: float) -> None:
-    """Produce ``rate`` records a second to partition 0, from ``begin`` (seconds since 1970) on."""
+    """Produce ``rate`` of the records a second to partition 0, from ``begin`` (seconds since 1970) on."""
     properties = {"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 2_000_000, "linger.ms": 2}
     producer = Producer(producer_properties({**properties, "compression.type": "none"}))
     time.sleep(max(begin - time.time(), 0.0))
     sent = 0
     while (elapsed := time.time() - begin) < seconds:
         due = int(elapsed * rate)
-        producer.produce_batch(topic, [{"value": values[place % len(values)]} for place in range(sent, due)], 0)
+        producer.produce_batch(topic, [{"value": value} for value in values[sent:due]], 0)
         sent = due
         producer.poll(0)
         time.sleep(TICK_S)
@@ -97,7 +112,7 @@ def main() -> None:
     for name, kind in OPTIONS.items():
         parser.add_argument(f"--{name}", type=kind, required=True)
     options = parser.parse_args()
-    values = options.values.read_bytes().splitlines()
+    values = going_on(options.values.read_bytes().splitlines(), int(options.rate * options.seconds) + 1)
     send(options.bootstrap, options.topic, values, options.rate, begin=options.begin, seconds=options.seconds)
 
 
