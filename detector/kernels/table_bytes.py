@@ -3,9 +3,10 @@
 ::
 
     magic (4 bytes)   digest of what the state depends on (16)   CRC-32 of what follows (4)   length of the body (8)
-    body, deflated; in it, for each table: keys in use, keys evicted (2 × int64), its buckets, the rows in use (uint32)
+    body, packed; in it, for each table: keys in use, keys evicted (2 × int64), its buckets, the rows in use (uint32)
 
-Little-endian throughout. Whatever is off raises InputError; nothing in the bytes is trusted before it is checked.
+Little-endian throughout. A body is one frame of Zstandard (RFC 8878); earlier builds deflated it, which is read, too.
+Whatever is off raises InputError; nothing in the bytes is trusted before it is checked.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from zstandard import FRAME_HEADER, ZstdCompressor, ZstdDecompressor, ZstdError, frame_content_size
 
 from detector.errors import InputError
 from detector.kernels.hash_table import EVICTED, USED, WAYS, Table, grown
@@ -30,8 +32,8 @@ _COUNTS = struct.Struct("<qq")
 
 DIGEST_BYTES = 16
 
-FASTEST = 1
-"""zlib's level: most of a row is zeros, which any level packs well."""
+LEVEL = 1
+"""Zstandard's: most of a row is zeros, which any level packs well, and no higher one packs faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ class Envelope:
 
     def seal(self, parts: Sequence[Part]) -> bytes:
         """Put the parts of the body into one, packed as they lie: copying them would keep all threads from working."""
-        packer = zlib.compressobj(FASTEST)
-        packed = b"".join([*map(packer.compress, parts), packer.flush()])
         length = sum(memoryview(part).nbytes for part in parts)
+        packer = ZstdCompressor(level=LEVEL).compressobj(size=length)
+        packed = b"".join([*map(packer.compress, parts), packer.flush()])
         return _HEAD.pack(self.magic, self.digest, zlib.crc32(packed), length) + packed
 
     def open(self, data: bytes, longest: int) -> bytes:
@@ -62,15 +64,25 @@ class Envelope:
         self.demand(magic == self.magic, "it is not of this version")
         self.demand(digest == self.digest, "it is of other windows, or bounds")
         self.demand(length <= longest, "its length is out of bounds")
-        # Of the packed bytes: of those in a deflated stream, some say nothing about the body.
-        self.demand(zlib.crc32(memoryview(data)[_HEAD.size :]) == crc, "its checksum does not match")
-        inflater = zlib.decompressobj()
+        # Of the packed bytes: some of them say nothing about the body.
+        packed = memoryview(data)[_HEAD.size :]
+        self.demand(zlib.crc32(packed) == crc, "its checksum does not match")
         try:
-            body = inflater.decompress(data[_HEAD.size :], length + 1)
-        except zlib.error as error:
+            body = self._unpacked(packed, length) if packed[:4] == FRAME_HEADER else self._inflated(packed, length)
+        except (ZstdError, zlib.error) as error:
             raise self._error(str(error)) from error
-        self.demand(inflater.eof and not inflater.unused_data, "it is cut off, or goes on behind its end")
         self.demand(len(body) == length, "its length does not match")
+        return body
+
+    def _unpacked(self, packed: memoryview, length: int) -> bytes:
+        # Asked first: so much would be made room for.
+        self.demand(frame_content_size(packed) == length, "its length does not match")
+        return ZstdDecompressor().decompress(packed, allow_extra_data=False)
+
+    def _inflated(self, packed: memoryview, length: int) -> bytes:
+        inflater = zlib.decompressobj()
+        body = inflater.decompress(packed, length + 1)
+        self.demand(inflater.eof and not inflater.unused_data, "it is cut off, or goes on behind its end")
         return body
 
     def demand(self, holds: bool, otherwise: str) -> None:
