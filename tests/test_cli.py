@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -255,3 +256,12 @@ def test_a_closed_standard_error_ends_nothing() -> None:
     code += "try: main()\nfinally: print('x', file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout.startswith("oddflow "), done.stdout.count("\n"), done.stderr) == (True, 1, "")
+
+
+def test_a_crash_in_a_library_is_told() -> None:
+    """Where code in C reads what is not there, standard error says so, and what the threads did."""
+    code = "import faulthandler, detector.cli\ndetector.cli.app = faulthandler._sigsegv\ndetector.cli.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGSEGV
+    assert done.stderr.startswith("Fatal Python error: Segmentation fault")
+    assert "in main" in done.stderr

@@ -63,6 +63,7 @@ ORDER = (
         "telemetry",
         "listed",
         "printable",
+        "structs",
         "deadline",
         "signals",
         "errors",

@@ -12,6 +12,7 @@ from detector.alerts.read_alert import read_alert
 from detector.casebook.told import ours_of
 from detector.errors import InputError
 from detector.printable import printable
+from detector.structs import resolved
 
 MOST = 20
 """Reasons of one document."""
@@ -53,7 +54,7 @@ def of_alert(document: bytes, name: str) -> tuple[Reason, ...]:
 def of_incident(document: bytes) -> tuple[Reason, ...]:
     """Those of an incident: the numbers of its headline and what follows."""
     try:
-        facts = msgspec.convert(ours_of(msgspec.json.decode(document)).get("facts", []), list[Fact])
+        facts = msgspec.convert(ours_of(msgspec.json.decode(document)).get("facts", []), resolved(list[Fact]))
     except (msgspec.MsgspecError, InputError):
         return ()
     return tuple(_of_fact(fact, "") for fact in facts[:MOST])

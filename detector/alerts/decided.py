@@ -23,6 +23,7 @@ from detector.alerts.contract import (
     Word,
 )
 from detector.decisions.severity import Severity
+from detector.structs import resolved
 
 Value = TypeVar("Value")
 
@@ -61,7 +62,7 @@ def decided(content: Content, detail: Detail) -> dict[str, Any]:
         "p_value": short(content.p_value),
         "allowed": content.allowed or UNSET,
         "suppressed_by": content.suppressed_by or UNSET,
-        "cut": convert(content.cut, list[Cut]) if content.cut else UNSET,
+        "cut": convert(content.cut, resolved(list[Cut])) if content.cut else UNSET,
     }
     if content.suspicion is not None:
         told["false_incidents_per_day"] = short(content.suspicion["false_incidents_per_day"])
@@ -73,8 +74,8 @@ def decided(content: Content, detail: Detail) -> dict[str, Any]:
         told["features_sha256"] = content.model["features"]
         told["vector"] = packed(content.vector)
     if has(detail, "features"):
-        told["features"] = convert(content.features, list[Weight])
-        told["explanation"] = convert(content.explanation, Sum)
+        told["features"] = convert(content.features, resolved(list[Weight]))
+        told["explanation"] = convert(content.explanation, resolved(Sum))
     return told
 
 

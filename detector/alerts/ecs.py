@@ -27,6 +27,7 @@ from detector.alerts.contract import (
     Related,
 )
 from detector.alerts.decided import BANDS, decided, fitting, is_deviation, known, or_unset, why_so_severe
+from detector.structs import resolved
 
 MOST = (1 << 63) - 1024
 """The largest float that a field of type long holds."""
@@ -101,7 +102,7 @@ def add_numbers(alert: EcsAlert, content: Content, room: int | None) -> None:
     """Add the numbers of the sentence that fit into so many bytes, those that deviate first; None: all of them."""
     if alert.oddflow is UNSET:
         return
-    facts = convert(content.facts, list[Fact])
+    facts = convert(content.facts, resolved(list[Fact]))
     if room is not None:
         sizes = [len(encode(fact)) + 1 for fact in facts]
         chosen = fitting(sizes, [is_deviation(fact) for fact in content.facts], room - AROUND)

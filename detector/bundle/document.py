@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from detector.errors import OddflowError
+from detector.structs import resolved
 
 Document = TypeVar("Document", bound=msgspec.Struct)
 
@@ -21,7 +22,7 @@ def decode_document(  # noqa: PLR0917 - what it is to be, and how it is refused
 ) -> Document:
     """Read ``file``, whose field ``versioned`` must be ``version``. Raises ``error``, with the ``cure``, otherwise."""
     try:
-        document = msgspec.json.decode(data, type=of)
+        document = msgspec.json.decode(data, type=resolved(of))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as refused:
         raise error(f"reading {file}: {str(refused).splitlines()[0]}; {cure}") from refused
     found = getattr(document, versioned)

@@ -15,6 +15,7 @@ import msgspec
 
 from detector.errors import BundleError, InputError
 from detector.kernels.clock import BEFORE_END_S, FARTHEST_S, told
+from detector.structs import resolved
 
 MAX_BYTES = 128 << 20
 """A larger one, of some millions of hosts, is left out of the bundle: every daemon would fetch it for each version."""
@@ -75,7 +76,7 @@ class InitialState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def decode(cls, data: bytes) -> Self:
         """Read it. Raises BundleError; what it holds for a partition is checked when that begins."""
         try:
-            return msgspec.msgpack.decode(data, type=cls)
+            return msgspec.msgpack.decode(data, type=resolved(cls))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BundleError(f"reading the state that training ended with: {error}; train the model again") from error
 

@@ -14,6 +14,7 @@ import msgspec
 
 from detector.errors import BundleError
 from detector.features.spec import FeatureSpec
+from detector.structs import resolved
 
 FORMAT_VERSION = 6
 """6: it names the data set; 5: time is what was watched; 4: clusters have a remoteness; 3: the alert budget is shared
@@ -146,7 +147,7 @@ def decode_manifest(data: bytes) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise _broken(f"{len(data)} bytes are more than {MAX_MANIFEST_BYTES}")
     try:
-        manifest = msgspec.json.decode(data, type=Manifest)
+        manifest = msgspec.json.decode(data, type=resolved(Manifest))
         whole = manifest.sealed() == manifest and manifest.encode() == data
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _broken(str(error).splitlines()[0]) from error

@@ -21,6 +21,7 @@ import msgspec
 
 from detector.bundle.manifest import SIGNATURE
 from detector.errors import ConfigurationError, SignatureError
+from detector.structs import resolved
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -114,7 +115,7 @@ def verify(files: Mapping[str, bytes], keys: Sequence[EllipticCurvePublicKey]) -
     if SIGNATURE not in files:
         raise _refused("it is not signed", "sign it: oddflow models sign VERSION --key KEY")
     try:
-        bundle = msgspec.json.decode(files[SIGNATURE], type=_SigstoreBundle)
+        bundle = msgspec.json.decode(files[SIGNATURE], type=resolved(_SigstoreBundle))
         payload = base64.b64decode(bundle.dsse_envelope.payload, validate=True)
         signatures = [base64.b64decode(each.sig, validate=True) for each in bundle.dsse_envelope.signatures]
     except (msgspec.MsgspecError, UnicodeDecodeError, binascii.Error, ValueError, RecursionError) as error:
@@ -209,7 +210,7 @@ def _signer(keys: Sequence[EllipticCurvePublicKey], signature: bytes, message: b
 def _hold(files: Mapping[str, bytes], payload: bytes) -> None:
     """Compare the files with the statement, which is authentic: each must be listed, whatever it says to ignore."""
     try:
-        told = msgspec.json.decode(payload, type=_Statement)
+        told = msgspec.json.decode(payload, type=resolved(_Statement))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _refused(f"what is signed is no in-toto statement ({str(error).splitlines()[0]})") from error
     predicate = told.predicate

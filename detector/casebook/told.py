@@ -12,6 +12,7 @@ import msgspec
 
 from detector.errors import InputError
 from detector.printable import printable
+from detector.structs import resolved
 
 LEVELS = ("low", "medium", "high", "critical")
 """Severities, the least first."""
@@ -135,7 +136,7 @@ def read_told(document: bytes) -> Told:
         whole = msgspec.json.decode(document)
         if not isinstance(whole, dict):
             raise InputError("it is no JSON object")
-        ours = msgspec.convert(_clean(ours_of(whole)), Ours)
+        ours = msgspec.convert(_clean(ours_of(whole)), resolved(Ours))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(printable(str(error))) from error
     severity = _severity(whole, ours)

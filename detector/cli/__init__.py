@@ -6,6 +6,7 @@ entry-point group ``oddflow.commands``: `detector` never imports them by name.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 from importlib import import_module
@@ -139,6 +140,7 @@ def main() -> None:
     """Run the command line: the script ``oddflow``."""
     if sys.stderr is None:  # closed, as by 2>&-: what is logged has to go somewhere
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+    faulthandler.enable()  # where a library written in C ends the process, it says what every thread did
     try:
         app()
     except KeyboardInterrupt:  # while importing or cleaning up; typer has the rest

@@ -15,6 +15,7 @@ from detector.errors import BundleError
 from detector.features.meanings import Meaning
 from detector.features.windows_statistics import FLAGS, KEYS, MOMENTS, STATISTICS
 from detector.kernels.clock import AHEAD_S, LATE_S
+from detector.structs import resolved
 
 REVISION = 1
 """Of the definitions there and of the kernel: a model trained with another is refused."""
@@ -104,7 +105,7 @@ class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_windows(windows: dict[str, Any]) -> Windows:
     """Check a ``FeatureSpec.windows``. Raises BundleError naming what this build cannot compute."""
     try:
-        read = msgspec.convert(windows, Windows, strict=False)
+        read = msgspec.convert(windows, resolved(Windows), strict=False)
     except msgspec.ValidationError as error:
         raise BundleError(f"reading the windows of a feature specification: {error}; train the model anew") from error
     scales = read.half_lives_s

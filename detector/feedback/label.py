@@ -23,6 +23,7 @@ from msgspec.structs import asdict, fields, force_setattr
 from detector.alerts.fields import Id, Port, Positive, said
 from detector.errors import InputError
 from detector.printable import printable, printable_json
+from detector.structs import resolved
 
 FEEDBACK_VERSION = 1
 """Rises with every change of the fields: readers refuse what they do not know."""
@@ -166,7 +167,7 @@ def write_label(label: Label) -> bytes:
 def read_label(document: bytes) -> Label:
     """Read a document. Raises InputError, which says what is wrong with it and what to write instead."""
     try:
-        return msgspec.json.decode(document, type=Label)
+        return msgspec.json.decode(document, type=resolved(Label))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise InputError(why_not(error)) from error
 
@@ -174,7 +175,7 @@ def read_label(document: bytes) -> Label:
 def convert_label(given: Mapping[str, Any]) -> Label:
     """Make one of a document's fields as they are in JSON. Raises InputError as :func:`read_label` does."""
     try:
-        return msgspec.convert(given, Label)
+        return msgspec.convert(given, resolved(Label))
     except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
         raise InputError(why_not(error)) from error
 

@@ -35,6 +35,7 @@ from detector.incidents.contract import (
 from detector.incidents.incident import LISTED, MAX_DISTINCT, Incident
 from detector.incidents.words import Words, words_of
 from detector.printable import printable_json
+from detector.structs import resolved
 from detector.transport.base import OutRecord
 
 SHAPES = ("ocsf", "ecs")
@@ -183,7 +184,7 @@ def ours(change: Change, words: Words, facts: list[dict[str, Any]]) -> dict[str,
         "confidence": kind.confidence,
         "headline": words.headline.text,
         "size": words.size.text,
-        "facts": convert(facts, list[Fact]),
+        "facts": convert(facts, resolved(list[Fact])),
         "check": kind.checks(incident),
         "innocent": kind.innocent,
         "tactic": UNSET if kind.tactic is None else kind.tactic.id,

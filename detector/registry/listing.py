@@ -12,6 +12,7 @@ import msgspec
 
 from detector.bundle.manifest import MANIFEST, SIGNATURE
 from detector.errors import BundleError
+from detector.structs import resolved
 
 MAX_SIGNATURE_BYTES = 64 << 10
 
@@ -34,7 +35,9 @@ def allowed_files(manifest: bytes, sizes: Mapping[str, int]) -> dict[str, int]:
     are not as it lists them.
     """
     try:
-        listed = {name: file.bytes for name, file in msgspec.json.decode(manifest, type=_Listing).files.items()}
+        listed = {
+            name: file.bytes for name, file in msgspec.json.decode(manifest, type=resolved(_Listing)).files.items()
+        }
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     if SIGNATURE in sizes:

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from detector.structs import resolved
+
 STALE_AFTER = 3.0
 STALE_S = 60.0
 """It is stale so many of its writer's intervals, and so many seconds, after it was written."""
@@ -34,7 +36,7 @@ def readable(files: Iterable[bytes], of: type[Kind]) -> list[Kind]:
     found = []
     for data in files:
         try:
-            found.append(msgspec.json.decode(data, type=of))
+            found.append(msgspec.json.decode(data, type=resolved(of)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
     return found

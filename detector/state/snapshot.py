@@ -15,6 +15,7 @@ from typing import Annotated
 import msgspec
 
 from detector.errors import InputError
+from detector.structs import resolved
 
 MAGIC = b"OFS\x01"
 _HEAD = struct.Struct("<4sI")
@@ -42,6 +43,6 @@ def unpack(data: bytes) -> Snapshot:
     if zlib.crc32(data[_HEAD.size :]) != _HEAD.unpack_from(data)[1]:
         raise InputError("reading a snapshot of state: its checksum does not match")
     try:
-        return msgspec.msgpack.decode(data[_HEAD.size :], type=Snapshot)
+        return msgspec.msgpack.decode(data[_HEAD.size :], type=resolved(Snapshot))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(f"reading a snapshot of state: {error}") from error

@@ -30,6 +30,7 @@ from detector.feedback.label import (
     why_not,
 )
 from detector.printable import printable_json
+from detector.structs import resolved
 
 SUPPRESSION_VERSION = 1
 """Rises with every change of the fields: readers refuse what they do not know."""
@@ -183,7 +184,7 @@ def write_rule(rule: Suppression) -> bytes:
 def read_rule(document: bytes) -> Suppression:
     """Read a document. Raises InputError, which says what is wrong with it and what to write instead."""
     try:
-        return msgspec.json.decode(document, type=Suppression)
+        return msgspec.json.decode(document, type=resolved(Suppression))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise InputError(why_not(error, (Suppression, Bound))) from error
 
@@ -191,7 +192,7 @@ def read_rule(document: bytes) -> Suppression:
 def convert_rule(given: Mapping[str, Any]) -> Suppression:
     """Make one of a document's fields as they are in JSON. Raises InputError as :func:`read_rule` does."""
     try:
-        return msgspec.convert(given, Suppression)
+        return msgspec.convert(given, resolved(Suppression))
     except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
         raise InputError(why_not(error, (Suppression, Bound))) from error
 

@@ -19,6 +19,7 @@ import polars as pl
 from detector.errors import InputError
 from detector.records.flow import COLUMNS, LABEL, PART
 from detector.scoring.dataset import OFFSET, SOURCE
+from detector.structs import resolved
 
 FORMAT_VERSION = 1
 
@@ -144,7 +145,7 @@ def read_manifest(data: bytes, place: str) -> SetInfo:
     """Read a manifest's bytes; raises InputError, naming ``place``, unless it is whole and of this format."""
     try:
         document = json.loads(data)
-        info = msgspec.convert(document[OWN], SetInfo)
+        info = msgspec.convert(document[OWN], resolved(SetInfo))
         document[OWN]["digest"] = ""
         whole = hashlib.sha256(_encode(document)).hexdigest() == info.digest
     except (ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError) as error:

@@ -32,6 +32,7 @@ from detector.feedback.label import Flows, Label, Of, iso
 from detector.feedback.latest import Said, Word, weigh
 from detector.listed import listed
 from detector.printable import printable
+from detector.structs import resolved
 from training.gate.facts import Known
 
 COLUMNS = ("ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "service")
@@ -167,7 +168,7 @@ def _judgements(path: Path, lines: Sequence[bytes]) -> list[Judgement]:
         if not line.strip():
             continue
         try:
-            judgement = msgspec.json.decode(line, type=Judgement)
+            judgement = msgspec.json.decode(line, type=resolved(Judgement))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"reading judgements {path} line {number}: {str(error).splitlines()[0]}") from error
         if odd := sorted(judgement.flow.keys() - set(COLUMNS)):

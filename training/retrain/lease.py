@@ -23,6 +23,7 @@ from detector.errors import OddflowError, RegistryError
 from detector.registry.names import checked
 from detector.registry.odd import OddFileError
 from detector.registry.storage import Storage
+from detector.structs import resolved
 
 LASTS_S = 300.0
 """Without being renewed."""
@@ -131,7 +132,7 @@ class Leases:
     def _read(self) -> Lease | None:
         """Who holds it; None where nobody does, or where the file says nothing."""
         try:
-            return msgspec.json.decode(self._storage.read(self._path, MAX_BYTES), type=Lease)
+            return msgspec.json.decode(self._storage.read(self._path, MAX_BYTES), type=resolved(Lease))
         except (FileNotFoundError, OddFileError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
 

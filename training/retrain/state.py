@@ -17,6 +17,7 @@ from detector.errors import RegistryError
 from detector.registry.names import checked
 from detector.registry.odd import OddFileError
 from detector.registry.storage import Storage
+from detector.structs import resolved
 
 STATE_VERSION = 1
 MAX_BYTES = 1 << 20
@@ -79,7 +80,7 @@ class StateFile:
         except OSError as error:
             raise RegistryError(f"reading {self._shown}: {error}; check that it is there and may be read") from error
         try:
-            state = msgspec.json.decode(data, type=State)
+            state = msgspec.json.decode(data, type=resolved(State))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise RegistryError(f"reading {self._shown}: {error}; remove it to begin anew") from error
         if state.state_version != STATE_VERSION:

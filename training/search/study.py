@@ -26,6 +26,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.errors import ConfigurationError, InputError, OutputError
+from detector.structs import resolved
 from training.search.space import WITH, Space
 
 SUBJECT, LOST, COST = "oddflow_subject", "oddflow_lost", "oddflow_cost"
@@ -117,7 +118,7 @@ class Study:
     @property
     def cost(self) -> Cost:
         """What it took so far."""
-        return msgspec.convert(self._study.user_attrs.get(COST, {}), Cost)
+        return msgspec.convert(self._study.user_attrs.get(COST, {}), resolved(Cost))
 
     def add_cost(self, seconds: float, processor_s: float) -> None:
         """Remember what more it took."""
@@ -234,7 +235,7 @@ def _sampler(seed: int, number: int, beside: int) -> optuna.samplers.BaseSampler
 
 def _check_subject(path: Path, kept: object, subject: Subject) -> None:
     try:
-        theirs = msgspec.convert(kept, Subject)
+        theirs = msgspec.convert(kept, resolved(Subject))
     except msgspec.ValidationError as error:
         raise InputError(f"study {path}: it does not say what it is of; {_ANOTHER}") from error
     if differing := theirs.differing(subject):

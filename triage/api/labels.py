@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from detector.errors import InputError
 from detector.feedback.label import Of
+from detector.structs import resolved
 from detector.suppression.objections import objections
 from detector.suppression.preview import DAYS
 from detector.suppression.rule import Suppression
@@ -121,7 +122,7 @@ def routes(database: Database, clock: Callable[[], float]) -> APIRouter:
 def _of(given: dict[str, Any]) -> Of:
     """What a label is of. Raises InputError where it is nothing."""
     try:
-        return msgspec.convert(given, Of)
+        return msgspec.convert(given, resolved(Of))
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # JSON may name half a sign, which is no text
         raise InputError(f"of: {error}") from None
 

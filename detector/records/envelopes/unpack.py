@@ -20,6 +20,7 @@ import msgspec
 from detector.errors import ConfigurationError
 from detector.records.envelopes.pieces import Pieces, UnusableMessageError, records_of, too_many
 from detector.records.flow import OTHER_LOG, RejectReason
+from detector.structs import resolved
 
 COOKIE = "@cee:"
 
@@ -133,7 +134,7 @@ def _follow(raw: bytes, steps: Steps, found: list[bytes], lists: int = 0) -> boo
 def _follow_member(raw: bytes, steps: Steps, found: list[bytes]) -> bool:
     """Go on in the first member of an object that leads anywhere."""
     kind, names = _members(steps)
-    members = msgspec.json.decode(raw, type=kind)
+    members = msgspec.json.decode(raw, type=resolved(kind))
     for name, rest in names:
         member = getattr(members, name)
         if member is not msgspec.UNSET and _follow(bytes(member), rest, found):
