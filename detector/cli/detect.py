@@ -178,8 +178,14 @@ def _run(settings: Settings, *, create_topics: bool) -> None:
 
 
 def _check_fitted(settings: Settings, tally: Tally, why: str | None) -> None:
-    """Raise InputError where there was not one flow among the records: the input is of another format."""
-    if why is not None and not tally.scored and tally.dead_lettered:
+    """Raise InputError where there was not one flow among the records: the input is of another format, or blank."""
+    if tally.scored or not tally.dead_lettered:
+        return
+    if why is None and tally.dead_lettered == tally.read:
+        from detector.transport.lines import nothing_in  # noqa: PLC0415 - --help needs none
+
+        raise nothing_in(", ".join(settings.input.paths), blank=True)
+    if why is not None:
         raise InputError(
             f"reading {', '.join(settings.input.paths)} as {settings.input.format}:"
             f" none of {tally.dead_lettered:,} records can be used; {why}"

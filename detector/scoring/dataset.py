@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from detector.errors import InputError
 from detector.records.decoder import join_frames
 from detector.records.every_format import open_decoder
-from detector.records.flow import NO_PART, ROW, Decoder, FlowBatch
+from detector.records.flow import NO_PART, ROW, Decoder, FlowBatch, RejectReason
 from detector.records.guess import Sample
-from detector.transport.files import read_values
 from detector.transport.kafka.topic_range import TopicRange
+from detector.transport.lines import nothing_in, read_values
 
 SOURCE = "source"
 """Column with the place of each flow's file (or partition) in :attr:`Dataset.sources`, Int32."""
@@ -235,6 +235,8 @@ def _read_file(gathering: Gathering, path: str | Path, name: str, tell: Callable
         rejected.update(reject.reason.value for reject in batch.rejects)
         tell(records_in(batch))
     if rejected and not accepted:
+        if rejected[RejectReason.EMPTY] == read:
+            raise nothing_in(name, blank=True)
         raise InputError(
             f"reading {name} as {gathering.format}: none of {rejected.total():,} records can be used"
             f" ({commonest(rejected)}); {gathering.first_rejects[name]}; {gathering.hint()}"

@@ -93,7 +93,7 @@ def read_values(path: str | Path, *, may_be_empty: bool = False) -> Iterator[lis
             if values:
                 yield values
     if not some and not may_be_empty:
-        raise InputError(f"reading {name}: it is empty; give a file with flow records")
+        raise nothing_in(name)
 
 
 def check_readable(path: str | Path) -> None:
@@ -106,7 +106,13 @@ def check_readable(path: str | Path) -> None:
         with io.FileIO(path) as file:
             empty = not file.read(1)
         if empty:
-            raise InputError(f"reading {path}: it is empty; give a file with flow records")
+            raise nothing_in(str(path))
+
+
+def nothing_in(name: str, *, blank: bool = False) -> InputError:
+    """The error for a file, or several, of no bytes; or for ``blank`` ones, in which there are blank lines alone."""
+    what = "there are blank lines alone in it" if blank else "it is empty"
+    return InputError(f"reading {name}: {what}; give a file with flow records")
 
 
 def _is_stream(path: str | Path) -> bool:

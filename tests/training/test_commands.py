@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -429,6 +430,33 @@ def test_a_format_that_fits_nothing_is_guessed(registry: Path, flows: Path, tmp_
     unpacked = (str(packed), "--format", "zeek", "--unpack", "message", "--registry", str(registry))
     code, _, err = run("detect", "--input", *unpacked, "--output", str(tmp_path / "alerts"))
     assert (code, "read 200: scored 200, dead-lettered 0" in err) == (0, True), err
+
+
+@pytest.mark.parametrize("content", [b"\n\n \n", gzip.compress(b"\n\n"), b"\n"], ids=["plain", "gzip", "one"])
+@pytest.mark.parametrize(
+    "command", ["detect --output /dev/null --input", "score --data", "train --data", "evaluate --data"]
+)
+def test_blank_lines_alone_are_no_records(registry: Path, tmp_path: Path, command: str, content: bytes) -> None:
+    """A file of blank lines alone ends each command as an empty file does, with what is in it."""
+    blank, empty = tmp_path / "blank", tmp_path / "empty"
+    blank.write_bytes(content)
+    empty.touch()
+    ended = []
+    for path in (blank, empty):
+        code, _, err = run(*command.split(), str(path), *FORMAT, "--registry", str(registry))
+        ended.append((code, err.splitlines()[-1].removeprefix(f"oddflow: reading {path}: ")))
+    fix = "give a file with flow records"
+    assert ended == [(3, f"there are blank lines alone in it; {fix}"), (3, f"it is empty; {fix}")]
+
+
+def test_a_log_without_connections_is_none_that_is_blank(registry: Path, tmp_path: Path) -> None:
+    """Header lines, and a blank one at the end, are a quiet hour: `detect` ends with 0."""
+    quiet = tmp_path / "conn.log"
+    quiet.write_bytes(b"#separator \\x09\n#path\tconn\n#fields\tts\tuid\n#close\t2026-11-30-00-00-00\n\n")
+    code, _, err = run(
+        "detect", "--input", str(quiet), "--output", os.devnull, "--format", "zeek", "--registry", str(registry)
+    )
+    assert (code, err.splitlines()[-1].startswith("read 1 (and 4 header lines)")) == (0, True), err
 
 
 def bad_file(folder: Path, flows: Path, name: str) -> Path:
