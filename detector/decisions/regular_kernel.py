@@ -3,6 +3,8 @@
 A *call* is an answered flow of a pair (source, destination, destination port), :data:`SHORTEST_S` or more after the
 pair's last call. After its fourth a pair is a *candidate*, and has two histograms in steps of a third of an octave: of
 the seconds between its calls, and of what each sent. Both forget: they are halved whenever they hold :data:`FULL`.
+Before its fourth, a call that follows much sooner than any before it (by :data:`LULL`) has the pair begin anew at the
+call before: a visit hours ago is no part of a rhythm.
 
 Its *rhythm*, in nats, is how much less likely its intervals are where calls come by chance::
 
@@ -113,6 +115,9 @@ _BEGAN = CLOCK_FIELDS
 """Place beside the clock's: when the first record was."""
 
 GAP_WINDOW, SIZE_WINDOW = 4, 3
+
+LULL = GAP_WINDOW + STEPS_PER_OCTAVE
+"""Steps by which intervals are longer than those of one rhythm, and than where a call was missed: a factor of five."""
 
 _EACH = np.uint64(0x0101010101010101)
 """Multiplied by it, eight bytes are added up in the highest one: none of their sums is more than FULL."""
@@ -252,7 +257,7 @@ def _interval(pairs: Any, pair: Any, gap: Any) -> None:
     fullest = _fullest(pairs.words, pair, 0)
     if abs(fullest - before) >= GAP_WINDOW:
         pairs.numbers[pair, ACTIVE] = np.float32(_counted(pairs.words, pair, fullest))
-    elif step < fullest + GAP_WINDOW + STEPS_PER_OCTAVE:
+    elif step < fullest + LULL:
         pairs.numbers[pair, ACTIVE] += np.float32(gap)
 
 
@@ -293,11 +298,32 @@ def _met(keys: Any, target: Any, service: Any, source: Any, now: Any, sent: Any)
     elif gap < SHORTEST_S:
         return False
     else:
-        keys.words[row, _FIRST_GAPS] |= np.uint32(_step(math.log(gap))) << np.uint32(8 * (before - 1))
+        step = _step(math.log(gap))
+        if before > 1 and _shortest(keys.words[row, _FIRST_GAPS], before - 1) >= step + LULL:
+            before = _begun_anew(keys, row, before)
+        keys.words[row, _FIRST_GAPS] |= np.uint32(step) << np.uint32(8 * (before - 1))
     keys.moments[row, 0] = now
     keys.words[row, _FIRST_SIZES] |= np.uint32(_step(sent)) << np.uint32(8 * before)
     keys.words[row, _CALLS] = np.uint32(before + 1)
     return before + 1 == CANDIDATE_CALLS
+
+
+@kernel
+def _shortest(steps: Any, count: Any) -> Any:
+    """The least of so many steps, a byte each."""
+    least = np.int64(steps & np.uint32(0xFF))
+    for place in range(1, count):
+        least = min(least, np.int64((steps >> np.uint32(8 * place)) & np.uint32(0xFF)))
+    return least
+
+
+@kernel
+def _begun_anew(keys: Any, row: Any, before: Any) -> Any:
+    """Forget of a pair that is no candidate all calls but the last; how many are left."""
+    keys.moments[row, 1] = keys.moments[row, 0]
+    keys.words[row, _FIRST_GAPS] = 0
+    keys.words[row, _FIRST_SIZES] = (keys.words[row, _FIRST_SIZES] >> np.uint32(8 * (before - 1))) & np.uint32(0xFF)
+    return np.int64(1)
 
 
 @kernel

@@ -151,6 +151,26 @@ def test_silence_is_not_watched() -> None:
     assert told.active[last] == pytest.approx(span - night, rel=0.05)
 
 
+@pytest.mark.parametrize("visits", [1, 2])
+@pytest.mark.parametrize("period_s", [60.0, 300.0, 600.0])
+def test_a_visit_hours_before_changes_nothing(period_s: float, visits: int) -> None:
+    """A beacon whose place its host had visited once or twice, hours before, is as regular at each call as without."""
+    ts = calls(period_s, 0.2, lasts_s=4 * 3600.0) + visits * 6 * 3600.0
+    early = passed(START + np.arange(visits) * 6 * 3600.0, sent=50_000.0)
+    found = regularity(joined(early, passed(ts)))[visits:]
+    assert found.max() > 6.0
+    assert found.tolist() == regularity(passed(ts)).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(gaps=st.lists(st.floats(1.0, 17.0), min_size=23, max_size=23))
+def test_no_order_of_intervals_keeps_a_pair_from_being_watched(gaps: list[float]) -> None:
+    """However a pair's intervals differ, from seconds to a day, it is a candidate within two dozen calls."""
+    state = PairState(64, 256)
+    state.update(watched(passed(START + np.cumsum(2.0 ** np.array([0.0, *gaps])))))
+    assert state.pairs == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     period=st.floats(5.0, 60.0),
@@ -199,11 +219,12 @@ def test_what_was_no_rhythm_is_not_taught() -> None:
 
 
 def test_minutes_are_no_habit() -> None:
-    """A pair that called by the clock for minutes, days ago, is as regular as a new one once it calls for hours."""
+    """A pair that called by the clock for minutes, days ago, is regular as soon as a new one that calls for hours."""
     later = START + 2 * DAY_S + calls(300.0, 0.1, lasts_s=4 * 3600.0) - START
     burst = START + 300.0 * np.arange(7)
-    new, before = (regularity(passed(each)).max() for each in (later, np.concatenate([burst, later])))
-    assert before > 0.9 * new > 6.0
+    new, before = (regularity(passed(each))[-len(later) :] for each in (later, np.concatenate([burst, later])))
+    assert np.argmax(before > 6.0) <= np.argmax(new > 6.0)
+    assert (before.max() > 6.6, new.max() > 9.0) == (True, True)
 
 
 def test_what_was_always_done_is_usual() -> None:
