@@ -9,6 +9,9 @@ How odd a contact is goes by how often hosts of its source's role make one of it
 
     rarity = −ln min(1, (minutes with a contact of the sort + LONE) / (hosts of the role · days watched))
 
+Both fade by :data:`SORT_HALF_LIFE_S`. In a silence of the whole partition nobody watched: how long it was watched then
+fades as what was met does, and what was usual before is no rarer after it.
+
 What is beyond :data:`DRIFT` is added up by source, and fades with :data:`HALF_LIFE_S`. A source that reaches out every
 day has a *habit*: what it added up before its last long rest, by which the sum is divided. An administrator's host or a
 scanner so has little of either: what it does is usual for it, and soon for its role.
@@ -26,7 +29,7 @@ import numpy as np
 
 from detector.features.windows_kernel import halved, mixed
 from detector.kernels.bitmap import is_marked, mark, marked
-from detector.kernels.clock import AHEAD_S, CLOCK_FIELDS, LATE_S, happened_at
+from detector.kernels.clock import AHEAD_S, CLOCK, CLOCK_FIELDS, LATE_S, MOVED, happened_at
 from detector.kernels.hash_table import USED, claim, find, kernel
 
 HALF_LIFE_S = 1800.0
@@ -51,6 +54,9 @@ FED_S = 60.0
 
 SORT_HALF_LIFE_S = 2 * 86_400.0
 """Of how often a sort is met."""
+
+KNOWN_S = SORT_HALF_LIFE_S / 0.6931471805599453
+"""The most of the time watched that such a count is of: older contacts have faded."""
 
 HABIT_HALF_LIFE_S = 3 * 86_400.0
 
@@ -99,12 +105,16 @@ def pass_by(  # noqa: PLR0917  (a kernel takes its arrays one by one)
     """Pass over records ``rows`` of one partition, in that order; fill the last four, (rows of all,) each, there."""
     for n in range(len(rows)):
         i = rows[n]
+        before, moves = clock[CLOCK], clock[MOVED]
         now, void = happened_at(ts[i], clock, LATE_S, AHEAD_S)
         if void:
             table.tags[:] = 0
             table.meta[USED] = 0
         if void or clock[BEGAN] == 0.0:
             clock[BEGAN] = now
+        elif clock[MOVED] > moves:
+            left = halved((now - before) / SORT_HALF_LIFE_S)
+            clock[BEGAN] = now - min(before - clock[BEGAN], KNOWN_S) * left
         if administers[i] == 0.0 or failed[i] > 0.0:
             continue
         watched = now - clock[BEGAN]
@@ -158,7 +168,7 @@ def _made(  # noqa: PLR0917
     sort, fresh = claim(table, mixed((_SORT ^ told) * _GOLDEN))
     last = now if fresh else table.moments[sort, 0]
     met = np.float64(table.numbers[sort, MET]) * halved(max(0.0, now - last) / SORT_HALF_LIFE_S)
-    days = min(watched, SORT_HALF_LIFE_S / 0.6931471805599453) / _DAY_S
+    days = min(watched, KNOWN_S) / _DAY_S
     rarity = min(max(math.log(max(hosts * days, 1e-9) / (met + LONE)), 0.0), LARGEST)
     kin[i], likewise[i] = max(hosts - 1.0, 0.0), _hosts(table, sort) - _is_marked(table, sort, source)
     if fresh or now - last >= FED_S:

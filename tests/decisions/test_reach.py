@@ -130,6 +130,38 @@ def test_what_others_do_too_counts_less() -> None:
     assert reached[-8:].max() == 0.0
 
 
+def desktops(day: int, asked: int) -> list[Row]:
+    """A morning on which every second desk, in its turn, opens six others one after the other, none of them twice."""
+    began = START + day * DAY_S + 9 * 3600
+    return [
+        (began + 120.0 * number + step, desk, DESKS[(number + 1 + 6 * (asked // 2) + step) % len(DESKS)], 3389)
+        for number, desk in enumerate(DESKS)
+        if number % 2 == asked % 2
+        for step in range(6)
+    ]
+
+
+@pytest.mark.parametrize("silent_days", [0, 1, 2, 6])
+def test_a_silence_makes_nothing_rarer(silent_days: int) -> None:
+    """What was usual before a time without any record is so after it: it was not watched that nobody did it."""
+    watching = Watching()
+    for day in range(2):
+        watching.sees(desktops(day, day))
+    watching.now = START + (2 + silent_days) * DAY_S + 8 * 3600
+    assert watching.sees(desktops(2 + silent_days, 2)).reach.max() == 0.0
+
+
+@pytest.mark.parametrize(("silent_days", "known"), [(0.5, True), (2.0, True), (7.0, False)])
+def test_after_a_silence_what_nobody_does_stands_out(silent_days: float, known: bool) -> None:
+    """It does at once after two days, which leave enough known; after a week nearly a day has to be watched first."""
+    watching = after_two_days()
+    watching.now += silent_days * DAY_S
+    later = NOON + silent_days * DAY_S
+    at_once = watching.sees(moves("10.0.10.7", DESKS[20:25], later + 3600)).reach.max()
+    assert bool(at_once > LEAST) == known
+    assert watching.sees(moves("10.0.10.8", DESKS[20:25], later + DAY_S)).reach.max() > LEAST
+
+
 @pytest.mark.parametrize(
     ("rows", "state"),
     [
