@@ -26,6 +26,7 @@ from detector.alerts.grading import FIRST_CONTACT
 from detector.alerts.raised import RAISED_COLUMNS, Origin, Raised
 from detector.alerts.read_alert import ReadAlert, read_alert
 from detector.decisions.severity import decades_beyond
+from detector.decisions.views import SURPRISE, VIEWS
 from detector.errors import InputError
 from detector.records.flow import BENIGN, LABEL
 from detector.scoring.kept_flows import load_model
@@ -171,4 +172,5 @@ def _raised(document: Mapping[str, Any], alert: ReadAlert, place: int, origin: O
         partition=alert.partition,
         place=place,
         origin=origin,
+        view=next((view.name for view in VIEWS if view.as_odd in alert.message), SURPRISE.name),
     )

@@ -18,6 +18,7 @@ from detector.alerts.raised import Raised
 from detector.alerts.rhythm import Rhythm
 from detector.casebook.ranking import rank_of
 from detector.decisions.severity import MOST_RISK
+from detector.decisions.views import BREADTH
 from detector.features.meanings import SHORTEST_GAP_S
 from detector.net.answers import is_shared
 
@@ -180,6 +181,8 @@ class Incident(msgspec.Struct, kw_only=True):
     first_contacts: Count = 0
     contacts_known: Count = 0
     """Of how many alerts it is known whether their flow was the first between its two addresses."""
+    broad: Count = 0
+    """Alerts that are oddest as one of many new contacts."""
     src_bytes: Count = 0
     dst_bytes: Count = 0
     longest_s: Length = 0.0
@@ -260,6 +263,11 @@ class Incident(msgspec.Struct, kw_only=True):
         logs = [math.log(each + SHORTEST_GAP_S) for each in self.gaps]
         return math.expm1(min(pstdev(logs), 50.0))
 
+    @property
+    def is_broad(self) -> bool:
+        """Whether most of it is odd as many new contacts of a host, at least as much as by itself."""
+        return 2 * self.broad > self.count
+
     def share_at(self, ports: frozenset[int]) -> float:
         """The share of the alerts at these ports."""
         return sum(self.ports.get(port, 0) for port in ports) / self.count if self.count else 0.0
@@ -315,6 +323,7 @@ def add(incident: Incident, alert: Raised, span: Span, by: str = "") -> Strong |
     if alert.first_contact is not None:
         incident.contacts_known += 1
         incident.first_contacts += alert.first_contact
+    incident.broad += alert.view == BREADTH.name
     _tally(incident.sources, alert.src_ip)
     _tally(incident.destinations, alert.dst_ip)
     _tally(incident.directions, alert.direction)
@@ -360,7 +369,7 @@ def absorb(incident: Incident, part: Incident) -> None:
         _tally(incident.suppressed, rule, count, MAX_RULES)
     if part.decades > incident.decades:
         incident.decades, incident.rarity = part.decades, part.rarity
-    for name in ("unanswered", "off_port", "dns", "first_contacts", "contacts_known"):
+    for name in ("unanswered", "off_port", "dns", "first_contacts", "contacts_known", "broad"):
         setattr(incident, name, getattr(incident, name) + getattr(part, name))
     incident.src_bytes = _sum(incident.src_bytes, part.src_bytes)
     incident.dst_bytes = _sum(incident.dst_bytes, part.dst_bytes)

@@ -1,5 +1,7 @@
 """Which alerts are one incident: by who, whom and what happened, never by which features led.
 
+What happened is more than a flow where it is odd as one of many new contacts of its source: that is what a host did.
+
 An alert joins the open incident of its pair of addresses, else one of its source, else one of its destination and
 port. Otherwise it begins one of its pair, unless it is the one more that makes a source's pairs, or a destination's,
 one incident: then these merge.
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.alerts.raised import Raised
+from detector.decisions.views import BREADTH
 from detector.incidents.incident import Focus, Incident
 from detector.incidents.kinds import WEB_PORTS
 from detector.net.ports import REMOTE_PORTS
@@ -80,8 +83,13 @@ def goes_on(incident: Incident, flow: Raised) -> bool:
 
 
 def is_apart(incident: Incident, flow: Raised) -> bool:
-    """Whether a flow is a session with what a scan or a sweep found, and so what came after it."""
-    return _is_unanswered(incident) and not flow.unanswered and (flow.duration_s or 0.0) >= SESSION_S
+    """Whether a flow of the same source is something else: odd by itself, where the others are many new web servers.
+
+    Or it is a session with what a scan or a sweep found, and so what came after it.
+    """
+    if _is_unanswered(incident):
+        return not flow.unanswered and (flow.duration_s or 0.0) >= SESSION_S
+    return incident.is_broad and incident.main_port in WEB_PORTS and not _is_broad(flow)
 
 
 def merging(
@@ -91,7 +99,7 @@ def merging(
     port, unanswered = flow.dst_port, flow.unanswered
     remote = [each for each in of_source if port in REMOTE_PORTS and each.share_at(REMOTE_PORTS) >= 0.5]
     probed = [each for each in of_source if unanswered and _is_unanswered(each) and _is_probe(each, port)]
-    alike = [each for each in of_source if port not in WEB_PORTS and port == each.main_port]
+    alike = [each for each in of_source if port == each.main_port and _is_alike(each, flow)]
     for pairs, enough in ((remote, REMOTE_PAIRS), (probed, PAIRS), (alike, PAIRS)):
         if pairs and len(pairs) + 1 >= enough:
             return "source", pairs
@@ -99,6 +107,15 @@ def merging(
     crowd = sum(_is_unanswered(each) == unanswered for each in there)
     # With the crowd come those that fared otherwise, as they would if they came later.
     return ("destination", there) if crowd + 1 >= PAIRS else None
+
+
+def _is_alike(incident: Incident, flow: Raised) -> bool:
+    """Whether the same port is the same deed: everybody uses the web, so that it is only where many new are met."""
+    return flow.dst_port not in WEB_PORTS or (_is_broad(flow) and incident.is_broad)
+
+
+def _is_broad(flow: Raised) -> bool:
+    return flow.view == BREADTH.name
 
 
 def _is_unanswered(incident: Incident) -> bool:

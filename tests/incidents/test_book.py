@@ -84,6 +84,41 @@ def test_a_burst_leaves_room_for_what_else_was_strong() -> None:
     assert [each.alert for each in incident.strongest] == [burst[-1].id, *(each.id for each in others)]
 
 
+def browsing(count: int, view: str = "breadth", **changes: Any) -> list[Raised]:
+    """One source at many web servers, half a minute apart, all of which answer."""
+    return [
+        alert(i, ts=T0 + 30 * i, dst_ip=f"198.51.100.{i}", dst_port=443, state="SF", view=view, **changes)
+        for i in range(count)
+    ]
+
+
+def test_many_new_web_servers_are_one_incident() -> None:
+    """Alerts that are odd as many new contacts of a host are one, also at a web port."""
+    book = IncidentBook()
+    told = put_all(book, browsing(5))
+    assert len({each.id for each in told[2:]}) == 1
+    assert book.open == 1
+    assert book.take()[-1].incident.destinations == {f"198.51.100.{i}": 1 for i in range(5)}
+
+
+def test_web_servers_that_are_odd_by_themselves_are_incidents_each() -> None:
+    """Everybody uses the web: one port there is no common deed."""
+    book = IncidentBook()
+    assert len({each.id for each in put_all(book, browsing(5, "surprise"))}) == 5
+
+
+def test_what_is_odd_by_itself_is_not_of_a_host_s_new_web_servers() -> None:
+    """A flow to one of them that is odd for what it does begins an incident of its own, and others join the many."""
+    book = IncidentBook()
+    put_all(book, browsing(4))
+    upload = alert(10, ts=T0 + 200, dst_ip="198.51.100.2", dst_port=443, state="SF", view="volume")
+    again = alert(11, ts=T0 + 201, dst_ip="198.51.100.2", dst_port=443, state="SF", view="volume")
+    more = alert(12, ts=T0 + 202, dst_ip="198.51.100.9", dst_port=443, state="SF", view="breadth")
+    own, of_it, joined = put_all(book, [upload, again, more])
+    assert (own.alerts, of_it.alerts, joined.alerts) == (1, 2, 5)
+    assert own.id == of_it.id != joined.id
+
+
 def strongest_of(alerts: list[Raised]) -> list[tuple[str, float, float]]:
     """View, decades and score of the alerts that their one incident shows, in its order."""
     book = IncidentBook()
