@@ -107,16 +107,16 @@ def hidden(folder: Path, data: Path, seed: int, kind: str) -> DayOfAlerts:
         calm = next(iter(cases.values()))
         attacks = [case.flows.filter(pl.Series(case.attacks)) for case in cases.values()]
         after = calm.flows.filter(pl.Series(calm.test & ~calm.attacks))
-        _write(folder / "train.json.gz", calm.flows.filter(pl.Series(calm.train)))
+        write_flows(folder / "train.json.gz", calm.flows.filter(pl.Series(calm.train)))
         day = pl.concat([after, *attacks]).sort("ts", maintain_order=True)
         day = day.with_columns(pl.format("F{}", pl.int_range(pl.len())).alias("uid"))
-        _write(folder / "day.json.gz", day)
+        write_flows(folder / "day.json.gz", day)
         day.filter(pl.col(LABEL) != BENIGN).select("uid", LABEL).write_parquet(folder / ATTACKS)
         _judge(folder, str(folder / "train.json.gz"), str(folder / "day.json.gz"), kind)
     return _read(folder, 0.5)
 
 
-def _write(path: Path, flows: pl.DataFrame) -> None:
+def write_flows(path: Path, flows: pl.DataFrame) -> None:
     """Flows as Zeek's conn log in JSON lines."""
     named = flows.select(pl.col(ours).alias(theirs) for theirs, ours in ZEEK.items())
     named.write_ndjson(path, compression="gzip")

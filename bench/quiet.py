@@ -3,7 +3,9 @@
 Two benign days are trained on, and into the third the rows of :mod:`bench.quiet_rows` are put, each on a host drawn
 among those that people use. Benign days are simulated, by ``--seeds``; seed 0 is the host of RITA's three days instead,
 as an inside one. Told is the share of each row's flows that are *found at ten false incidents*: above the tenth benign
-key (source, destination and port) of that day, with and without volume. The last line is one JSON object.
+key (source, destination and port) of that day, with and without volume. Then what a person is told of that day at ten
+false incidents a day (:mod:`bench.quiet_told`): of each row its chief incident, and the benign ones. The last line is
+one JSON object.
 
 usage: python -m bench.quiet [--data FOLDER] [--seeds 401 402 0] [--hosts 25] [--kind ensemble]
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +25,7 @@ from numpy.typing import NDArray
 
 from bench.quality_sets import data_folder
 from bench.quiet_rows import ROWS, transplanted
+from bench.quiet_told import figures, judged, table
 from detector.decisions.budget import IncidentCalibration
 from detector.decisions.passed import evidence_keys
 from detector.decisions.views import VOLUME, View
@@ -141,17 +145,22 @@ def main() -> None:
         raise SystemExit(
             f"{options.data} is not there: nothing was measured; name the folder with --data or ODDFLOW_DATA"
         )
-    result = {}
+    result, incidents = {}, {}
     for seed in options.seeds:
-        result[str(seed)] = measured(quiet_days(seed, options.hosts, options.data), options.kind)
+        days = quiet_days(seed, options.hosts, options.data)
+        result[str(seed)] = measured(days, options.kind)
         for name, told in result[str(seed)].items():
             print(f"seed {seed} {name}: " + ", ".join(f"{row} {share:g}" for row, share in told.items()), flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            became = judged(days.before, days.tried, days.rows, Path(folder), options.kind)
+        incidents[str(seed)] = figures(became, days.rows, FALSE_INCIDENTS)
+        print(f"\nseed {seed}, incidents that a person is told\n{table(incidents[str(seed)])}\n", flush=True)
     means: dict[str, Any] = {
         name: {row: round(float(np.mean([each[name][row] for each in result.values()])), 3) for row in told}
         for name, told in next(iter(result.values())).items()
     }
     print(means)
-    print(json.dumps(result))
+    print(json.dumps(result | {"incidents": incidents}))
 
 
 if __name__ == "__main__":

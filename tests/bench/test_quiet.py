@@ -8,6 +8,7 @@ import pytest
 
 from bench.quiet import Days, found
 from bench.quiet_rows import made, transplanted
+from bench.quiet_told import Listed, Raised, Told, figures
 from detector.records.flow import SCHEMA
 
 DAY_S = 86_400.0
@@ -46,3 +47,38 @@ def test_found_is_what_is_above_the_tenth_benign_key() -> None:
     rates = np.concatenate([np.repeat(np.arange(1.0, 21.0), 2), [9.5, 11.5]])
     told = found(Days(tried[:0], tried, np.array([""] * 40 + ["rat"] * 2)), rates)
     assert told == {"rat": 0.5, "benign_raised_at_10_a_day": 10}
+
+
+def test_what_a_person_is_told_is_counted_by_incidents() -> None:
+    """Flows count where fewer benign incidents are as rare; told is where the chief one is in a list by risk."""
+    incidents = {
+        "a": Listed("beacon", 60, "high"),
+        "b": Listed("other", 10, "low"),
+        "c": Listed("other", 60, "high"),
+        "d": Listed("other", 5, "low"),
+    }
+    alerts = [Raised(1.0, "a", "rat"), Raised(5.0, "a", "rat"), Raised(2.0, "b", ""), Raised(2.5, "b", "")]
+    alerts += [Raised(4.0, "c", ""), Raised(9.0, "d", "torii"), Raised(8.0, "d", "")]
+    attacks = np.array(["rat"] * 4 + ["torii"] * 2 + ["beacon"] + [""] * 9)
+    assert figures(Told(incidents, alerts), attacks, 1) == {
+        "beacon": {"raised": 0.0, "found_at_1": 0.0},
+        "rat": {
+            "raised": 0.5,
+            "found_at_1": 0.25,
+            "incidents": 1,
+            "kind": "beacon",
+            "risk": 60,
+            "severity": "high",
+            "benign_above": 1,
+        },
+        "torii": {
+            "raised": 0.5,
+            "found_at_1": 0.0,
+            "incidents": 1,
+            "kind": "other",
+            "risk": 5,
+            "severity": "low",
+            "benign_above": 2,
+        },
+        "benign": {"incidents": 2, "high": 1, "low": 1},
+    }
