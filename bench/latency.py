@@ -11,7 +11,8 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -25,9 +26,8 @@ TICK_S = 0.005
 WARM_UP_S = 10.0
 """Not counted: the first batches, and what lay in the topic."""
 SETTLE_S = 3.0
-SENDER_START_S = 30.0
-"""Until the sender has imported and read everything, and moved what it sends again."""
-_BEGINS = b'{"ts":'
+SENDER_START_S = 10.0
+"""Until the sender has imported everything."""
 OPTIONS: dict[str, type] = {
     "bootstrap": str,
     "topic": str,
@@ -47,39 +47,37 @@ class _Alert(msgspec.Struct):
     metadata: _Metadata
 
 
-def going_on(values: Sequence[bytes], records: int) -> list[bytes]:
-    """So many Zeek JSON records: the values again and again, each time as much later as they take.
+def send(bootstrap: str, topic: str, lines: Iterable[bytes], rate: float, *, begin: float, seconds: float) -> None:
+    """Produce ``rate`` of the lines a second to partition 0, from ``begin`` (seconds since 1970) on.
 
-    A topic that goes back in time is odd.
+    Raises RuntimeError where there are fewer: from the second time on, the same flows are usual, and none is raised.
     """
-    apart = [value.removeprefix(_BEGINS).partition(b",") for value in values]
-    times, rest = [float(ts) for ts, _, _ in apart], [rest for _, _, rest in apart]
-    found = list(values[:records])
-    while len(found) < records:
-        moved = (times[-1] - times[0]) * (len(found) // len(values))
-        found += [b"%b%.6f,%b" % (_BEGINS, ts + moved, more) for ts, more in zip(times, rest, strict=True)]
-    return found[:records]
-
-
-def send(bootstrap: str, topic: str, values: Sequence[bytes], rate: float, *, begin: float, seconds: float) -> None:
-    """Produce ``rate`` of the records a second to partition 0, from ``begin`` (seconds since 1970) on."""
+    coming = map(bytes.rstrip, lines)
     properties = {"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 2_000_000, "linger.ms": 2}
     producer = Producer(producer_properties({**properties, "compression.type": "none"}))
     time.sleep(max(begin - time.time(), 0.0))
     sent = 0
     while (elapsed := time.time() - begin) < seconds:
         due = int(elapsed * rate)
-        producer.produce_batch(topic, [{"value": value} for value in values[sent:due]], 0)
+        messages = [{"value": value} for value in islice(coming, due - sent)]
+        if len(messages) < due - sent:
+            raise RuntimeError(f"there are {sent + len(messages):,} records, for {seconds * rate:,.0f}")
+        producer.produce_batch(topic, messages, 0)
         sent = due
         producer.poll(0)
         time.sleep(TICK_S)
     producer.flush()
 
 
+def so_many(rate: float, seconds: float) -> int:
+    """How many records :func:`measure` sends at most."""
+    return int(rate * (WARM_UP_S + seconds)) + 1
+
+
 def measure(bootstrap: str, topic: str, values: Path, rate: float, seconds: float) -> NDArray[np.float64]:
     """Latencies of all alerts after the warm-up, in milliseconds; ``topic`` is empty, and the daemon running on it.
 
-    Raises RuntimeError if the sender fails.
+    ``values`` is a file of a record a line, :func:`so_many` at least. Raises RuntimeError if the sender fails.
     """
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "latency", "fetch.wait.max.ms": 10})
     consumer.assign([TopicPartition(ALERTS, 0, OFFSET_END)])
@@ -112,8 +110,8 @@ def main() -> None:
     for name, kind in OPTIONS.items():
         parser.add_argument(f"--{name}", type=kind, required=True)
     options = parser.parse_args()
-    values = going_on(options.values.read_bytes().splitlines(), int(options.rate * options.seconds) + 1)
-    send(options.bootstrap, options.topic, values, options.rate, begin=options.begin, seconds=options.seconds)
+    with options.values.open("rb") as lines:
+        send(options.bootstrap, options.topic, lines, options.rate, begin=options.begin, seconds=options.seconds)
 
 
 if __name__ == "__main__":

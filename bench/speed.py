@@ -19,8 +19,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ import polars as pl
 from bench.clients import fill_topic, kafka_python_consume_per_s, raw_consume_per_s
 from bench.daemon_run import Run, running
 from bench.kernel import measure_kernel
-from bench.latency import measure
+from bench.latency import measure, so_many
 from detector.transport.kafka.topics import Topic, ensure_topics
 from training.demo.broker import EmbeddedKafka
 from training.demo.processes import start
@@ -84,7 +85,7 @@ class Bench:
     servers: str
     sizes: Sizes
     own: Path
-    """What follows the flows that the default is trained on."""
+    """Where what follows the flows that the default is trained on is written for the latency."""
     rates: dict[str, list[float]] = field(default_factory=dict)
     rss_mib: tuple[float, float] = (0.0, 0.0)
     filled: set[str] = field(default_factory=set)
@@ -164,6 +165,7 @@ class Bench:
         settings = self.settings | {"ODDFLOW_MODEL__NAME": DEFAULT}
         settings |= {"ODDFLOW_ALERTS__FALSE_INCIDENTS_PER_DAY": "0", "ODDFLOW_ALERTS__REPEAT": "all"}
         settings["ODDFLOW_ALERTS__FALSE_POSITIVE_RATE"] = str(RAISED)
+        write_lines(self.own, own_values(DISTINCT, so_many(rate, LATENCY_S)))
         with running(self.folder, self.servers, "flows-paced", settings) as run:
             run.wait_ready()
             found = measure(self.servers, "flows-paced", self.own, rate, LATENCY_S)
@@ -194,17 +196,21 @@ def write_values(path: Path, records: int = DISTINCT) -> list[bytes]:
     return values
 
 
-def own_network(learnt: Path, later: Path, records: int) -> list[bytes]:
-    """Simulate a network: write :data:`DISTINCT` of its records, and the ``records``, or a few more, that follow.
+def own_values(after: int, records: int) -> Iterator[bytes]:
+    """So many records of one simulated network, after so many, which are the same each time.
 
-    The last are given, too. They are that many, since a topic that begins anew goes back in time, which is odd; and of
+    Ever new ones: a topic that begins anew goes back in time, which is odd, and what is sent again is usual. All are of
     the hosts that the model knows, since what one scanner does anyway would be odd of thousands of others.
     """
     network = Scenario(seed=7, hosts=HOSTS_OF_DEFAULT, attacks=(), attack_share=0.0)
-    values = values_of(network, DISTINCT + records)
-    for path, part in ((learnt, values[:DISTINCT]), (later, values[DISTINCT:])):
-        path.write_bytes(b"\n".join(part) + b"\n")
-    return values[DISTINCT:]
+    values = chain.from_iterable(encode(frame, "zeek-json") for frame in network.frames(50_000))
+    return islice(values, after, after + records)
+
+
+def write_lines(path: Path, values: Iterable[bytes]) -> None:
+    """Write a record a line."""
+    with path.open("wb") as file:
+        file.writelines(value + b"\n" for value in values)
 
 
 def distinct_hosts(hosts: int, records: int) -> list[bytes]:
@@ -236,7 +242,7 @@ def run(folder: Path, servers: str, sizes: Sizes, rounds: int) -> dict[str, floa
     train(folder, values_path, FLOWS, *FOREST, "--no-windows")
     train(folder, values_path, WINDOWED, *FOREST, "--windows")
     learnt, later = folder / "learnt.jsonl", folder / "later.jsonl"
-    own = own_network(learnt, later, sizes.daemon)
+    write_lines(learnt, own_values(0, DISTINCT))
     train(folder, learnt, DEFAULT)
     ensure_topics({"bootstrap.servers": servers}, [Topic(topic) for topic in OUTPUTS])
     produced = fill_topic(servers, "flows-1", values, sizes.long)
@@ -245,7 +251,7 @@ def run(folder: Path, servers: str, sizes: Sizes, rounds: int) -> dict[str, floa
         f"filled flows-1 with {sizes.long:,} and flows-4 with {sizes.daemon:,} records, {produced:,.0f}/s", flush=True
     )
     bench = Bench(folder, servers, sizes, later)
-    bench.fill("own", own, sizes.daemon)
+    bench.fill("own", list(own_values(DISTINCT, sizes.daemon)), sizes.daemon)
     of_many = distinct_hosts(HOSTS_OF_DEFAULT, DISTINCT)
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import time
 
-from bench.latency import going_on
+import pytest
+
+from bench.latency import send, so_many
+from bench.speed import own_values
 
 
-def test_what_is_sent_again_goes_on_in_time() -> None:
-    """Records are sent again as they are, but as much later as all of them take; time never goes back."""
-    values = [b'{"ts":%d.500000,"uid":"C%d","n":1}' % (1_700_000_000 + 10 * number, number) for number in range(4)]
-    sent = [json.loads(value) for value in going_on(values, 10)]
-    assert [each["ts"] - 1_700_000_000 for each in sent] == [0.5, 10.5, 20.5, 30.5, 30.5, 40.5, 50.5, 60.5, 60.5, 70.5]
-    assert [each["uid"] for each in sent] == ["C0", "C1", "C2", "C3"] * 2 + ["C0", "C1"]
+def test_nothing_is_sent_twice() -> None:
+    """Flows that are sent again are usual, and would raise no alert: the sender ends where records do not suffice."""
+    with pytest.raises(RuntimeError, match=r"there are 2 records, for 60"):
+        send("127.0.0.1:1", "flows", [b"a\n", b"b\n"], 1.0, begin=time.time() - 30.0, seconds=60.0)
+
+
+def test_as_many_are_written_as_are_sent() -> None:
+    """Ten seconds of warm-up and what is measured need so many records."""
+    assert so_many(1_000.0, 50.0) == 60_001
+
+
+def test_the_network_goes_on_where_training_ended() -> None:
+    """Records after so many are those that follow them, however many are asked for."""
+    whole = list(own_values(0, 30))
+    assert list(own_values(20, 10)) == whole[20:]
+    assert len(set(whole)) == 30
