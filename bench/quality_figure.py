@@ -23,7 +23,8 @@ SHARES = {"within 60 s": "#303f9f", "ever": "#9fa8da"}
 
 def shares(page: str) -> list[tuple[str, float, float]]:
     """The rows of the marked table: kind, share within a minute, share ever."""
-    rows = re.findall(r"^\| ([^|]+?) \| ([\d.]+) \| ([\d.]+) \|$", page.partition(MARK)[2], re.MULTILINE)
+    table, _, _ = page.partition(MARK)[2].strip().partition("\n\n")
+    rows = re.findall(r"^\| ([^|]+?) \| ([\d.]+) \| ([\d.]+) \|$", table, re.MULTILINE)
     return [(kind, float(soon), float(ever)) for kind, soon, ever in rows]
 
 

@@ -79,7 +79,7 @@ def goes_on(incident: Incident, flow: Raised) -> bool:
         return incident.unanswered_share >= 0.5 or port in incident.ports
     if port in REMOTE_PORTS and incident.share_at(REMOTE_PORTS) >= 0.5:
         return True
-    return port == incident.main_port or (port in incident.ports and port not in WEB_PORTS)
+    return port == incident.main_port or (port in incident.ports and (port not in WEB_PORTS or _is_broad(flow)))
 
 
 def is_apart(incident: Incident, flow: Raised) -> bool:

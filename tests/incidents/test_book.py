@@ -119,6 +119,18 @@ def test_what_is_odd_by_itself_is_not_of_a_host_s_new_web_servers() -> None:
     assert own.id == of_it.id != joined.id
 
 
+def test_web_servers_that_a_sweep_finds_are_of_the_sweep() -> None:
+    """Of a sweep at several ports what answers at a web port is part of it, and takes nothing away from it."""
+    book = IncidentBook()
+    swept = scan(40, view="breadth")
+    tried = [each._replace(dst_port=443 if n % 2 else 444) for n, each in enumerate(swept)]
+    answers: dict[str, Any] = {"state": "SF", "dst_packets": 2, "dst_bytes": 400}
+    alerts = [each._replace(**answers) if n % 4 == 3 else each for n, each in enumerate(tried)]
+    told = put_all(book, alerts)
+    assert ({each.id for each in told[2:]}, book.open) == ({told[-1].id}, 1)
+    assert told[-1].alerts == 40
+
+
 def strongest_of(alerts: list[Raised]) -> list[tuple[str, float, float]]:
     """View, decades and score of the alerts that their one incident shows, in its order."""
     book = IncidentBook()
