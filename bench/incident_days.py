@@ -70,7 +70,7 @@ def simulated(
         first, second = (_moment(DEFAULT_START + day * DAY_S + begins_s) for day in (0, 1))
         run("simulate", *options, "--attacks", "none", "--start", first, "--output", train)
         run("simulate", *options, "--attack-share", str(ATTACK_SHARE), "--start", second, "--output", day)
-        _judge(folder, train, day, kind)
+        judge(folder, train, day, kind)
     if not (folder / ATTACKS).exists():
         scenario = Scenario(
             seed=seed,
@@ -94,7 +94,7 @@ def captured(folder: Path, path: Path, kind: str) -> DayOfAlerts:
     flows = read_zeek(path)
     if not (folder / "alerts.jsonl").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _judge(folder, str(path), str(path), kind, "--train-on", "normal")
+        judge(folder, str(path), str(path), kind, "--train-on", "normal")
     flows.filter(pl.col(LABEL) != BENIGN).select("uid", LABEL).write_parquet(folder / ATTACKS)
     return _read(folder, float(flows["ts"][-1] - flows["ts"][0]) / DAY_S)
 
@@ -112,7 +112,7 @@ def hidden(folder: Path, data: Path, seed: int, kind: str) -> DayOfAlerts:
         day = day.with_columns(pl.format("F{}", pl.int_range(pl.len())).alias("uid"))
         write_flows(folder / "day.json.gz", day)
         day.filter(pl.col(LABEL) != BENIGN).select("uid", LABEL).write_parquet(folder / ATTACKS)
-        _judge(folder, str(folder / "train.json.gz"), str(folder / "day.json.gz"), kind)
+        judge(folder, str(folder / "train.json.gz"), str(folder / "day.json.gz"), kind)
     return _read(folder, 0.5)
 
 
@@ -122,12 +122,19 @@ def write_flows(path: Path, flows: pl.DataFrame) -> None:
     named.write_ndjson(path, compression="gzip")
 
 
-def _judge(folder: Path, train: str, day: str, kind: str, *more: str) -> None:
-    """Train, and have the daemon read a file; its alerts, all of them, are in the folder then."""
+def judge(folder: Path, train: str, day: str, kind: str, *more: str) -> None:
+    """Train, and have the daemon read a file; its alerts, all of them, and its incidents are in the folder then."""
     registry, alerts = str(folder / "registry"), folder / "alerts.part"
     run("train", "--data", train, "--format", "zeek", "--registry", registry, "--kind", kind, "--folds", "0", *more)
     given = ("--input", day, "--format", "zeek", "--registry", registry, "--output", str(alerts))
-    run("detect", *given, ODDFLOW_ALERTS__REPEAT="all", ODDFLOW_ALERTS__DETAIL="vector")
+    run(
+        "detect",
+        *given,
+        "--incidents",
+        str(folder / "incidents.jsonl"),
+        ODDFLOW_ALERTS__REPEAT="all",
+        ODDFLOW_ALERTS__DETAIL="vector",
+    )
     alerts.rename(folder / "alerts.jsonl")
 
 

@@ -20,7 +20,7 @@ import polars as pl
 from msgspec import UnsetType
 from numpy.typing import NDArray
 
-from bench.incident_days import run, write_flows
+from bench.incident_days import judge, write_flows
 from detector.alerts.read_alert import read_alert
 from detector.casebook.latest import Latest
 from detector.casebook.told import read_told
@@ -53,16 +53,11 @@ class Told:
 
 def judged(before: pl.DataFrame, day: pl.DataFrame, attacks: NDArray[np.str_], folder: Path, kind: str) -> Told:
     """Train on the days before, judge the day, and read what was told; ``attacks`` are of the day's flows, (rows,)."""
-    train, tried, alerts, incidents = (
-        folder / name for name in ("train.json.gz", "day.json.gz", "alerts.jsonl", "incidents.jsonl")
-    )
+    train, tried = folder / "train.json.gz", folder / "day.json.gz"
     write_flows(train, before)
     write_flows(tried, day.with_columns(pl.int_range(pl.len()).cast(pl.String).alias("uid")))
-    registry = ("--registry", str(folder / "registry"), "--format", "zeek")
-    run("train", "--data", str(train), *registry, "--kind", kind, "--folds", "0")
-    outlets = ("--output", str(alerts), "--incidents", str(incidents))
-    written = {"ODDFLOW_ALERTS__REPEAT": "all", "ODDFLOW_ALERTS__DETAIL": "vector"}
-    run("detect", "--input", str(tried), *registry, *outlets, **written)
+    judge(folder, str(train), str(tried), kind)
+    alerts, incidents = (folder / name for name in ("alerts.jsonl", "incidents.jsonl"))
     return _read(alerts.read_bytes().splitlines(), incidents.read_bytes().splitlines(), attacks)
 
 
