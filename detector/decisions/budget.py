@@ -146,7 +146,7 @@ class IncidentCalibration:
             rows = np.flatnonzero(tables == table)
             for place, (view, tops) in enumerate(zip(self.views, self.tops, strict=True)):
                 values = _counted(view, assessment[view.name][rows], directions[rows])
-                depths[place, rows] = _depth(view.tail, tops[table], values, view.share)
+                depths[place, rows] = _depth(view, tops[table], values)
         return depths
 
     def thresholds(self, incidents_per_day: float) -> dict[str, NDArray[np.float64]]:
@@ -159,7 +159,7 @@ class IncidentCalibration:
         return {
             view.name: np.where(
                 _raises(view),
-                np.array([_value(view.tail, each, depth * view.share) for each in tops])[self.tables],
+                np.array([_value(view, each, depth) for each in tops])[self.tables],
                 np.inf,
             )
             for view, tops in zip(self.views, self.tops, strict=True)
@@ -223,11 +223,17 @@ def _scale(tail: Tail, tops: NDArray[np.float64]) -> float:
     return max(float(np.mean(units[:-1]) - units[-1]), tail.least_scale) if len(units) > 1 else tail.least_scale
 
 
-def _depth(tail: Tail, tops: NDArray[np.float64], values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+def _least(view: View, tops: NDArray[np.float64]) -> float:
+    """What a value must be above to raise anything."""
+    return 0.0 if tops[0] > 0 else view.least_unseen
+
+
+def _depth(view: View, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many keys reach each value, between keys in proportion; beyond the first by the tail, below 1.
 
-    Divided by the view's ``share``; but all keys reach no value, whatever its share: it raises nothing.
+    Divided by the view's share; but all keys reach no value, whatever its share: it raises nothing.
     """
+    tail = view.tail
     # The shallowest depth of a tied value is where all that tie are raised.
     last = np.append(np.flatnonzero(tops[1:] != tops[:-1]), len(tops) - 1)
     distinct, reached = -tops[last], last + 1.0
@@ -235,13 +241,17 @@ def _depth(tail: Tail, tops: NDArray[np.float64], values: NDArray[np.float64], s
     beyond = values > tops[0]
     above = tail.units(values[beyond]) - tail.units(tops[:1])
     depth[beyond] = np.exp(-above / _scale(tail, tops)) * min(1.0, reached[0])
-    return np.where(values > 0, depth / share, float(len(tops)))
+    return np.where(values > _least(view, tops), depth / view.share, float(len(tops)))
 
 
-def _value(tail: Tail, tops: NDArray[np.float64], depth: float) -> float:
-    """The lowest value that no more than ``depth`` keys reach."""
+def _value(view: View, tops: NDArray[np.float64], incidents: float) -> float:
+    """The lowest value that no more keys reach than the view's share of so many incidents is."""
+    depth, least = incidents * view.share, _least(view, tops)
     if depth >= len(tops):
-        return 0.0
-    if depth >= 1.0:
-        return float(np.nextafter(tops[int(depth)], np.inf))
-    return tail.value(float(tail.units(tops[:1])[0] - _scale(tail, tops) * np.log(max(depth, LEAST_RATE))))
+        value = 0.0
+    elif depth >= 1.0:
+        value = float(np.nextafter(tops[int(depth)], np.inf))
+    else:
+        tail = view.tail
+        value = tail.value(float(tail.units(tops[:1])[0] - _scale(tail, tops) * np.log(max(depth, LEAST_RATE))))
+    return max(value, float(np.nextafter(least, np.inf))) if least else value

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detector.decisions.assessment import Assessment
 from detector.decisions.budget import IncidentCalibration
-from detector.decisions.views import VIEWS
+from detector.decisions.views import BREADTH, VIEWS
 from detector.errors import BundleError, InputError
 from detector.records.flow import DIRECTIONS
 
@@ -103,6 +103,18 @@ def test_a_view_raises_in_its_directions_alone() -> None:
     within, without = (quiet.rates(odd(volume=99.0), np.array([place]))[0] for place in (INTERNAL, OUTBOUND))
     assert within > 10 * budget > budget > without
     assert np.isinf(quiet.thresholds(budget)["volume"]).tolist() == [name != "outbound" for name in DIRECTIONS]
+
+
+def test_breadth_that_was_never_seen_raises_nothing_below_what_is_odd() -> None:
+    """Where no benign flow had any breadth, a little of it is not the oddest of all; where some had, it may be."""
+    day, budget = calm_day(), 20.0
+    values = dict(zip(NAMES, day["assessment"].values, strict=True))
+    unseen = IncidentCalibration.fit(**(day | {"assessment": odd(**(values | {"breadth": 0.0}))}))
+    assert rates(unseen, odd(breadth=BREADTH.odd_from))[0] == rates(unseen, odd())[0] > 10 * budget
+    assert rates(unseen, odd(breadth=BREADTH.odd_from + 0.1))[0] <= budget
+    assert unseen.thresholds(budget)["breadth"] == pytest.approx(BREADTH.odd_from)
+    seen = IncidentCalibration.fit(**day)
+    assert rates(seen, odd(breadth=BREADTH.odd_from - 2.0))[0] <= budget
 
 
 def test_noisy_direction_hides_nothing_in_another() -> None:
