@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from detector.transport.kafka.librdkafka import producer_properties
 
 TICK_S = 0.005
-WARM_UP_S = 10.0
-"""Not counted: the first batches, and what lay in the topic."""
+WARM_UP_S = 30.0
+"""Not counted: the first batches, and most of the time in which a broker that has just started compiles itself."""
 SETTLE_S = 3.0
 SENDER_START_S = 10.0
 """Until the sender has imported everything."""

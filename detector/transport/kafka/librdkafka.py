@@ -31,7 +31,10 @@ CONSUMER: dict[str, object] = {
     "queued.min.messages": 50_000,
     "queued.max.messages.kbytes": 32 * 1024,
     "fetch.message.max.bytes": 1 << 20,
-    "fetch.wait.max.ms": 100,
+    # A broker answers each fetch once this much is there, or after so long: a fetch for each of a producer's requests
+    # would cost it and us more than the records do, and a batch waits for longer than that anyway.
+    "fetch.min.bytes": 256 * 1024,
+    "fetch.wait.max.ms": 10,
     # The connection's state and the offsets behind the lag, once a second, without a request to the broker.
     "statistics.interval.ms": 1000,
     "reconnect.backoff.max.ms": 2000,
