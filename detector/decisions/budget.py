@@ -15,7 +15,8 @@ A flow's *rate* says it in one number: with a budget of so many false incidents 
 
 Beyond the highest key of calibration, rates fall exponentially with surprise, which is −ln p, and as a power of
 evidence and breadth, which are sums and grow with whatever goes on: as steeply as the highest :data:`TAIL_KEYS` do.
-Rates order flows; what is told of one is no less than what so many keys support (``least_told``).
+Rates order flows; what is told of one is no less than what so many keys support (``least_told``). Where no key had any
+breadth, no more is known than that: what is above 0 is raised only beyond ``View.least_unseen``.
 """
 
 from __future__ import annotations
@@ -244,9 +245,9 @@ def _depth(view: View, tops: NDArray[np.float64], values: NDArray[np.float64]) -
     return np.where(values > _least(view, tops), depth / view.share, float(len(tops)))
 
 
-def _value(view: View, tops: NDArray[np.float64], incidents: float) -> float:
-    """The lowest value that no more keys reach than the view's share of so many incidents is."""
-    depth, least = incidents * view.share, _least(view, tops)
+def _value(view: View, tops: NDArray[np.float64], depth: float) -> float:
+    """The lowest value that no more keys reach than the view's share of so deep a budget has."""
+    least, depth = _least(view, tops), depth * view.share
     if depth >= len(tops):
         value = 0.0
     elif depth >= 1.0:
