@@ -9,7 +9,7 @@ from detector.casebook.told import read_told
 from detector.casebook.words import row, sections
 from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
-from tests.incidents.test_book import put_all, scan
+from tests.incidents.shapes import put_all, scan
 
 
 @pytest.mark.parametrize("shape", ["ocsf", "ecs"])

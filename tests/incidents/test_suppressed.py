@@ -13,7 +13,7 @@ from detector.incidents.book import IncidentBook
 from detector.incidents.document import write_incidents
 from detector.incidents.incident import Incident
 from tests.alerts.contents import alert
-from tests.incidents.test_book import GAP_S, T0, scan
+from tests.incidents.shapes import GAP_S, T0, scan
 
 
 def documents(book: IncidentBook, shape: str = "ocsf") -> list[dict[str, Any]]:
