@@ -17,8 +17,8 @@ def test_nothing_is_sent_twice() -> None:
 
 
 def test_as_many_are_written_as_are_sent() -> None:
-    """Ten seconds of warm-up and what is measured need so many records."""
-    assert so_many(1_000.0, 50.0) == 60_001
+    """Half a minute of warm-up and what is measured need so many records."""
+    assert so_many(1_000.0, 50.0) == 80_001
 
 
 def test_the_network_goes_on_where_training_ended() -> None:
