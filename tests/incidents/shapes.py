@@ -35,14 +35,6 @@ def scan(count: int, **changes: Any) -> list[Raised]:
     return [alert(i, ts=T0 + i, dst_ip=f"10.1.{i // 250}.{i % 250}", **(unanswered | changes)) for i in range(count)]
 
 
-def browsing(count: int, view: str = "breadth", **changes: Any) -> list[Raised]:
-    """One source at many web servers, half a minute apart, all of which answer."""
-    return [
-        alert(i, ts=T0 + 30 * i, dst_ip=f"198.51.100.{i}", dst_port=443, state="SF", view=view, **changes)
-        for i in range(count)
-    ]
-
-
 def ended(book: IncidentBook, alerts: Iterable[Raised]) -> dict[str, Change]:
     """Put alerts and end it all; give the last that is told of each incident."""
     put_all(book, alerts)

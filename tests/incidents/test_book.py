@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,33 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.alerts.raised import Raised
-from detector.errors import ConfigurationError, InputError
+from detector.errors import InputError
 from detector.features.encoders import KNOWN
 from detector.features.extractor import FeatureExtractor
 from detector.features.windows_keys import arrivals_of
 from detector.incidents.book import Change, IncidentBook, membership
-from detector.incidents.document import write_incidents
-from detector.incidents.kinds import KINDS, NAMES
 from tests.alerts.contents import alert
 from tests.features.flows import flows
 from tests.incidents.shapes import (
     GAP_S,
     T0,
-    beacon,
-    calls,
     ended,
-    flood,
-    logins,
-    moved,
-    moves,
     passing,
-    ports,
     put_all,
     scan,
-    spread_flood,
-    tunnel,
-    upload,
-    whole,
 )
 
 # Said here once more, not imported: docs/explanation/alerts.md promises them.
@@ -370,145 +356,3 @@ def test_restored_clock_is_checked() -> None:
     for clock in ([1.0], [math.inf] * 7):
         with pytest.raises(InputError, match="its clock is no time"):
             book.restore(0, msgspec.msgpack.encode({"clock": clock}))
-
-
-# --- kinds ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("make", "count", "kind"),
-    [
-        (scan, 12, "sweep"),
-        (ports, 12, "scan"),
-        (logins, 6, "brute force"),
-        (flood, 200, "flood"),
-        (spread_flood, 25, "flood"),
-        (upload, 2, "exfiltration"),
-        (tunnel, 6, "dns tunnel"),
-        (moves, 9, "lateral movement"),
-        (calls, 6, "command and control"),
-        (moved, 2, "policy oddity"),
-        (beacon, 6, "beacon"),
-        (beacon, 2, "other"),
-        (scan, 2, "other"),
-        (logins, 2, "other"),
-    ],
-)
-def test_kinds_are_guessed_by_their_rules(make: Callable[[int], list[Raised]], count: int, kind: str) -> None:
-    """Each kind is named as its rule says, and not before there is enough to go by."""
-    book = IncidentBook()
-    assert [each for each, _, _ in whole(ended(book, make(count)))] == [kind]
-
-
-@pytest.mark.parametrize("address", ["224.0.0.251", "255.255.255.255", "10.0.0.255", "ff02::fb"])
-def test_calling_everyone_is_no_flood(address: str) -> None:
-    """Many hosts that send to a multicast or broadcast address, which nobody answers, are not called a flood."""
-    alerts = [alert(i, ts=T0 + i, src_ip=f"10.0.0.{i}", dst_ip=address, state="S0") for i in range(40)]
-    assert put_all(IncidentBook(), alerts)[-1].kind == "other"
-
-
-def test_a_flood_among_other_alerts_is_still_one() -> None:
-    """A few alerts at other ports of the same destination do not hide a flood."""
-    strays = [alert(900 + i, ts=T0, dst_port=5_000 + i, state="S0") for i in range(8)]
-    assert put_all(IncidentBook(), [*strays, *spread_flood(40)])[-1].kind == "flood"
-
-
-def test_an_answered_crawl_is_no_scan() -> None:
-    """One source with many destinations that all answer is not called a scan."""
-    told = put_all(IncidentBook(), scan(30, state="SF", dst_packets=5, dst_bytes=900))
-    assert told[-1].kind != "scan"
-
-
-# --- documents ------------------------------------------------------------------------------------------------------
-
-
-def test_documents_tell_the_whole_incident() -> None:
-    """A document has the incident's id as key, its count and times, its kind with the rule, and the strongest flows."""
-    book = IncidentBook()
-    put_all(book, scan(16))
-    records = write_incidents(book.take())
-    documents = [json.loads(record.value or b"") for record in records]
-    ids = {document["metadata"]["correlation_uid"] for document in documents}
-    assert [record.key for record in records] == [ids.copy().pop().encode()] * 5
-    assert [document["activity_name"] for document in documents] == ["Create"] + ["Update"] * 4
-    last = documents[-1]
-    ours = last["unmapped"]["oddflow"]
-    assert (last["class_uid"], last["type_uid"], last["count"], last["status_id"]) == (2004, 200_402, 16, 1)
-    assert (last["start_time"], last["end_time"]) == (T0 * 1000, (T0 + 15) * 1000)
-    sweep = KINDS[NAMES.index("sweep")]
-    assert (ours["kind"], ours["rule"], ours["alerts"], ours["revision"]) == ("sweep", sweep.states, 16, 5)
-    assert (ours["sources"], len(ours["destinations"]), ours["ports"]) == (["192.168.1.5"], 16, [445])
-    assert last["message"] == ours["headline"] == "Sweep of 16 hosts on port 445 by 192.168.1.5"
-    assert ours["size"] == "tried 16 hosts at port 445 in 15 s, 100 % unanswered"
-    assert (ours["counts"]["destinations"], ours["counts"]["answered"]["distinct"]) == (
-        {"distinct": 16, "or_more": False},
-        0,
-    )
-    assert (ours["confidence"], ours["tactic"], ours["techniques"]) == ("sure", "TA0007", ["T1046", "T1018"])
-    assert last["finding_info"]["attacks"][0]["technique"] == {"uid": "T1046", "name": "Network Service Discovery"}
-    assert (ours["check"], ours["innocent"]) == (
-        [
-            "is the source a scanner of yours",
-            "who was logged in there",
-            "what it did next with the hosts that answered",
-        ],
-        list(sweep.innocent),
-    )
-    assert ours["flows"][1] == {"alert": scan(2)[1].id, "topic": "flows", "partition": 0, "offset": 1, "uid": "C1"}
-    assert len(ours["flows"]) == 10
-    assert [event["uid"] for event in last["finding_info"]["related_events"]] == [
-        each["alert"] for each in ours["strongest"]
-    ]
-
-
-def test_documents_as_ecs() -> None:
-    """By `output.format = "ecs"` the same incident is an ECS event; another shape is an error."""
-    book = IncidentBook()
-    put_all(book, beacon(8))
-    for _ in range(8):
-        passing(book, T0 + 1e5)
-    changes = book.take()
-    document = json.loads(write_incidents(changes, "ecs")[-1].value or b"")
-    assert document["event"]["type"] == ["end"]
-    assert document["event"]["dataset"] == "oddflow.incidents"
-    assert document["related"]["ip"] == ["192.168.1.5", "93.184.216.34"]
-    assert document["oddflow"] == json.loads(write_incidents(changes)[-1].value or b"")["unmapped"]["oddflow"] | {
-        "severity": "medium"
-    }
-    with pytest.raises(ConfigurationError, match=r"output\.format is 'xml'"):
-        write_incidents(changes, "xml")
-
-
-def test_kinds_are_the_documented_ones() -> None:
-    """The kinds are those that the product promises, each with its rule in words."""
-    assert set(NAMES) == {
-        *("scan", "sweep", "flood", "brute force", "exfiltration", "dns tunnel", "beacon", "lateral movement"),
-        *("command and control", "policy oddity", "other"),
-    }
-    assert all(kind.states and kind.meaning and kind.innocent and kind.check for kind in KINDS)
-    assert [kind.name for kind in KINDS if not (kind.tactic and kind.techniques)] == ["policy oddity", "other"]
-
-
-def test_what_worked_is_told() -> None:
-    """What answered is named, with the longest session and first contacts; more than a thousand are told as that."""
-    book = IncidentBook()
-    answers = [alert(20 + i, ts=T0 + i, dst_ip=f"10.1.1.{i}", dst_port=445, duration_s=113.0 + i) for i in range(6)]
-    put_all(book, [*scan(1_100, first_contact=True), *answers])
-    book.close_all()
-    ours = json.loads(write_incidents(book.take())[-1].value or b"")["unmapped"]["oddflow"]
-    assert ours["headline"] == "Sweep of 1,000 or more hosts on port 445 by 192.168.1.5"
-    assert ours["counts"]["destinations"] == {"distinct": 1_000, "or_more": True}
-    assert (len(ours["destinations"]), len(ours["answered"])) == (30, 6)
-    assert ours["worked"] == (
-        "answered: 10.1.1.0 port 445/tcp, 10.1.1.1 port 445/tcp, 10.1.1.2 port 445/tcp, 10.1.1.3 port 445/tcp and 2"
-        " more"
-    )
-    assert ours["first_contact"] == "first contact of 1,100 pairs"
-
-
-def test_a_broadcast_is_not_told_to_have_answered() -> None:
-    """To many at once no answer is expected: the flows count as none that failed, and none answered."""
-    book = IncidentBook()
-    put_all(book, [alert(i, ts=T0 + 30.0 * i, dst_ip="255.255.255.255", dst_bytes=0) for i in range(4)])
-    incident = book.take()[-1].incident
-    assert (incident.unanswered, incident.answered) == (0, {})

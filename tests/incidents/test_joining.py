@@ -6,19 +6,27 @@ from typing import Any
 
 import pytest
 
+from detector.alerts.raised import Raised
 from detector.incidents.book import IncidentBook
 from detector.incidents.words import words_of
 from tests.alerts.contents import alert
 from tests.incidents.shapes import (
     GAP_S,
     T0,
-    browsing,
     ended,
     put_all,
     scan,
     spread_flood,
     whole,
 )
+
+
+def browsing(count: int, view: str = "breadth", **changes: Any) -> list[Raised]:
+    """One source at many web servers, half a minute apart, all of which answer."""
+    return [
+        alert(i, ts=T0 + 30 * i, dst_ip=f"198.51.100.{i}", dst_port=443, state="SF", view=view, **changes)
+        for i in range(count)
+    ]
 
 
 def test_many_new_web_servers_are_one_incident() -> None:

@@ -9,20 +9,15 @@ import pytest
 
 from detector.incidents.book import IncidentBook
 from tests.alerts.contents import alert
-
-T0 = 1.7e9
+from tests.incidents.shapes import T0, ended, whole
 
 MEBIBYTE = 1 << 20
 
 
 def kind_of(flows: Sequence[dict[str, Any]]) -> str:
     """What the one incident of these flows is taken for; a second apart, unless they say otherwise."""
-    book = IncidentBook()
-    for number, flow in enumerate(flows):
-        book.put(alert(number, **({"ts": T0 + number, "service": None} | flow)))
-    book.close_all()
-    last = {change.incident.id: change for change in book.take()}
-    (kind,) = {change.kind.name for change in last.values() if not change.incident.merged_into}
+    alerts = [alert(number, **({"ts": T0 + number, "service": None} | flow)) for number, flow in enumerate(flows)]
+    (kind,) = {kind for kind, _, _ in whole(ended(IncidentBook(), alerts))}
     return kind
 
 
