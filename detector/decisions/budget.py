@@ -16,7 +16,7 @@ A flow's *rate* says it in one number: with a budget of so many false incidents 
 Beyond the highest key of calibration, rates fall exponentially with surprise, which is −ln p, and as a power of
 evidence and breadth, which are sums and grow with whatever goes on: as steeply as the highest :data:`TAIL_KEYS` do.
 Rates order flows; what is told of one is no less than what so many keys support (``least_told``). Where no key had any
-breadth, no more is known than that: what is above 0 is raised only beyond ``View.least_unseen``.
+breadth, only breadth that is odd by itself is raised (``View.unseen_is_odd``).
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def _scale(tail: Tail, tops: NDArray[np.float64]) -> float:
 
 def _least(view: View, tops: NDArray[np.float64]) -> float:
     """What a value must be above to raise anything."""
-    return 0.0 if tops[0] > 0 else view.least_unseen
+    return 0.0 if view.unseen_is_odd or tops[0] > 0 else view.odd_from
 
 
 def _depth(view: View, tops: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -245,14 +245,13 @@ def _depth(view: View, tops: NDArray[np.float64], values: NDArray[np.float64]) -
     return np.where(values > _least(view, tops), depth / view.share, float(len(tops)))
 
 
-def _value(view: View, tops: NDArray[np.float64], depth: float) -> float:
-    """The lowest value that no more keys reach than the view's share of so deep a budget has."""
-    least, depth = _least(view, tops), depth * view.share
+def _value(view: View, tops: NDArray[np.float64], incidents: float) -> float:
+    """The lowest value that no more keys reach than the view's share of so many incidents."""
+    depth, tail = incidents * view.share, view.tail
     if depth >= len(tops):
-        value = 0.0
-    elif depth >= 1.0:
+        return 0.0
+    if depth >= 1.0:
         value = float(np.nextafter(tops[int(depth)], np.inf))
     else:
-        tail = view.tail
         value = tail.value(float(tail.units(tops[:1])[0] - _scale(tail, tops) * np.log(max(depth, LEAST_RATE))))
-    return max(value, float(np.nextafter(least, np.inf))) if least else value
+    return max(value, float(np.nextafter(_least(view, tops), np.inf)))

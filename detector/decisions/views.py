@@ -140,9 +140,9 @@ class View:
     counts_all: bool = False
     """Whether what training leaves out as oddest becomes known to its state, as it does in a daemon: where the state is
     itself the table of how often what occurs, it would lack its tail."""
-    least_unseen: float = 0.0
-    """What it raises nothing up to, where calibration never saw it above 0: that is of few flows then, and whatever is
-    above 0 would be as odd as the oddest of them."""
+    unseen_is_odd: bool = True
+    """Whether whatever is above 0 may raise a flow where calibration never saw any; else only what is above
+    ``odd_from``: among few flows a little of it is rare, and no more than that."""
     in_all: bool = False
     """Whether every bundle has it, and one without it is damaged; others were made before it was added."""
 
@@ -183,7 +183,7 @@ BREADTH = View(
     odd_from=LEAST_SUM,
     as_odd="benign hosts make this many odd new contacts",
     lead=Lead.ANEW,
-    least_unseen=LEAST_SUM,
+    unseen_is_odd=False,
     in_all=True,
 )
 
